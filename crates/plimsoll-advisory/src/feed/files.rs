@@ -1,0 +1,215 @@
+//! The files of a feed, whether it stands as a zip archive, as a folder, or as a single file, plain or gzipped.
+//!
+//! Sizes and numbers are bounded before anything is allocated; links are not followed.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// The greatest size of one member, in bytes after unpacking. Real single documents (Debian's tracker) stay below.
+pub const MEMBER_LIMIT: u64 = 256 << 20;
+/// The greatest number of members of one container.
+pub const COUNT_LIMIT: u64 = 4_000_000;
+/// The greatest sum of sizes of one container, in bytes after unpacking.
+pub const TOTAL_LIMIT: u64 = 64 << 30;
+/// How deep folders are read.
+const DEPTH_LIMIT: usize = 16;
+
+/// What to do with a member that is not handed out.
+pub enum Passed<'member> {
+    /// The member's content.
+    Content(&'member [u8]),
+    /// Why it could not be read: one of few fixed texts.
+    Unreadable(&'static str),
+}
+
+fn read_error(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Read { path, source }
+}
+
+/// Calls `each` with name and content of every member whose name `wanted` accepts, in the order of their names.
+///
+/// `path` is a zip archive, a folder (read recursively), a gzip file or a plain file; the latter two are one member.
+/// A member that cannot be read is handed out as [`Passed::Unreadable`]; a container that cannot be read is an error.
+pub fn each(
+    path: &Path,
+    wanted: &dyn Fn(&str) -> bool,
+    each: &mut dyn FnMut(&str, Passed<'_>),
+) -> Result<(), Error> {
+    let metadata = fs::metadata(path).map_err(read_error(path))?;
+    if metadata.is_dir() {
+        return each_of_folder(path, wanted, each);
+    }
+    let mut head = [0; 4];
+    let mut file = File::open(path).map_err(read_error(path))?;
+    let mut filled = 0;
+    while filled < head.len() {
+        match file.read(&mut head[filled..]).map_err(read_error(path))? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+        return each_of_zip(path, wanted, each);
+    }
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let mut content = Vec::new();
+    let outcome = read_single(path, &mut content);
+    match outcome {
+        Ok(true) => each(name.strip_suffix(".gz").unwrap_or(&name), Passed::Content(&content)),
+        Ok(false) => {
+            return Err(Error::Limit { path: path.to_owned(), what: "a size", limit: MEMBER_LIMIT });
+        }
+        Err(error) => return Err(read_error(path)(error)),
+    }
+    Ok(())
+}
+
+/// Does a member's name end in `.extension`?
+pub fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|found| found == extension)
+}
+
+/// Opens a plain or gzipped file for reading as a stream, bounded by [`TOTAL_LIMIT`].
+pub fn stream(path: &Path) -> Result<Box<dyn io::BufRead>, Error> {
+    let file = File::open(path).map_err(read_error(path))?;
+    let mut buffered = BufReader::with_capacity(1 << 16, file);
+    let gzip = io::BufRead::fill_buf(&mut buffered).map_err(read_error(path))?.starts_with(&[0x1f, 0x8b]);
+    Ok(if gzip {
+        Box::new(BufReader::with_capacity(
+            1 << 16,
+            flate2::bufread::MultiGzDecoder::new(buffered).take(TOTAL_LIMIT),
+        ))
+    } else {
+        Box::new(buffered.take(TOTAL_LIMIT))
+    })
+}
+
+/// Reads one line without its end into `line`. `Ok(None)` at the end of the stream; `Ok(Some(false))` when the line was
+/// longer than [`MEMBER_LIMIT`] and was dropped.
+pub fn next_line(reader: &mut dyn io::BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
+    line.clear();
+    let mut kept = true;
+    let mut any = false;
+    loop {
+        let available = reader.fill_buf()?;
+        if available.is_empty() {
+            return Ok(any.then_some(kept));
+        }
+        any = true;
+        let end = available.iter().position(|byte| *byte == b'\n');
+        let taken = end.unwrap_or(available.len());
+        if kept && (line.len() + taken) as u64 <= MEMBER_LIMIT {
+            line.extend_from_slice(&available[..taken]);
+        } else {
+            kept = false;
+            line.clear();
+        }
+        reader.consume(end.map_or(taken, |end| end + 1));
+        if end.is_some() {
+            if line.last() == Some(&b'\r') {
+                line.pop();
+            }
+            return Ok(Some(kept));
+        }
+    }
+}
+
+fn read_single(path: &Path, content: &mut Vec<u8>) -> io::Result<bool> {
+    let file = File::open(path)?;
+    let mut buffered = BufReader::new(file);
+    if io::BufRead::fill_buf(&mut buffered)?.starts_with(&[0x1f, 0x8b]) {
+        flate2::bufread::MultiGzDecoder::new(buffered).take(MEMBER_LIMIT + 1).read_to_end(content)?;
+    } else {
+        buffered.take(MEMBER_LIMIT + 1).read_to_end(content)?;
+    }
+    Ok(content.len() as u64 <= MEMBER_LIMIT)
+}
+
+fn each_of_folder(
+    folder: &Path,
+    wanted: &dyn Fn(&str) -> bool,
+    each: &mut dyn FnMut(&str, Passed<'_>),
+) -> Result<(), Error> {
+    let mut members: Vec<(String, PathBuf)> = Vec::new();
+    let mut folders = vec![(folder.to_owned(), String::new(), 0)];
+    while let Some((folder, prefix, depth)) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(read_error(&folder))? {
+            let entry = entry.map_err(read_error(&folder))?;
+            let kind = entry.file_type().map_err(read_error(&entry.path()))?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if kind.is_dir() && depth < DEPTH_LIMIT && entry.file_name() != ".git" {
+                folders.push((entry.path(), format!("{name}/"), depth + 1));
+            } else if kind.is_file() && wanted(&name) {
+                members.push((name, entry.path()));
+                if members.len() as u64 > COUNT_LIMIT {
+                    return Err(Error::Limit { path: folder, what: "a number of files", limit: COUNT_LIMIT });
+                }
+            }
+        }
+    }
+    members.sort();
+    let mut content = Vec::new();
+    for (name, path) in members {
+        content.clear();
+        match read_single(&path, &mut content) {
+            Ok(true) => each(&name, Passed::Content(&content)),
+            Ok(false) => each(&name, Passed::Unreadable("the file is larger than 256 MiB")),
+            Err(_) => each(&name, Passed::Unreadable("the file cannot be read")),
+        }
+    }
+    Ok(())
+}
+
+fn each_of_zip(
+    path: &Path,
+    wanted: &dyn Fn(&str) -> bool,
+    each: &mut dyn FnMut(&str, Passed<'_>),
+) -> Result<(), Error> {
+    let broken = |error: zip::result::ZipError| Error::Container {
+        path: path.to_owned(),
+        form: "zip archive",
+        detail: error.to_string(),
+    };
+    let file = File::open(path).map_err(read_error(path))?;
+    let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(broken)?;
+    if archive.len() as u64 > COUNT_LIMIT {
+        return Err(Error::Limit { path: path.to_owned(), what: "a number of members", limit: COUNT_LIMIT });
+    }
+    let mut members: Vec<(String, usize)> = Vec::new();
+    for index in 0..archive.len() {
+        match archive.name_for_index(index) {
+            Some(Ok(name)) if !name.ends_with('/') && wanted(&name) => {
+                members.push((name.into_owned(), index));
+            }
+            Some(Ok(_)) => {}
+            _ => each(&format!("member {index}"), Passed::Unreadable("the member's name is not text")),
+        }
+    }
+    members.sort();
+    let mut content = Vec::new();
+    let mut total = 0;
+    for (name, index) in members {
+        content.clear();
+        let read = match archive.by_index(index) {
+            // The declared size is only a claim: the limit is on what really comes out.
+            Ok(member) => member.take(MEMBER_LIMIT + 1).read_to_end(&mut content).is_ok(),
+            Err(_) => false,
+        };
+        total += content.len() as u64;
+        if total > TOTAL_LIMIT {
+            return Err(Error::Limit { path: path.to_owned(), what: "a size", limit: TOTAL_LIMIT });
+        }
+        if !read {
+            each(&name, Passed::Unreadable("the member cannot be unpacked"));
+        } else if content.len() as u64 > MEMBER_LIMIT {
+            each(&name, Passed::Unreadable("the member is larger than 256 MiB"));
+        } else {
+            each(&name, Passed::Content(&content));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Languages: lockfiles, manifests, and installed packages.
+//!
+//! What holds for all of them: an installed package is `Installed`, a lockfile's is `Declared` and has the line that names
+//! it. The scanned project, its workspaces and folders it links to are no packages of a registry and are left out.
+//! What comes from a repository or a plain web server is listed with the version that is stated, or with none, and with
+//! its address (`vcs_url`, `download_url`). A direct package is one that the same file says the project asks for.
+
+pub mod bun_lock;
+pub mod cargo_lock;
+pub mod composer_installed;
+pub mod composer_lock;
+pub mod dotnet_deps;
+pub mod gemfile_lock;
+pub mod gemspec;
+pub mod go_mod;
+pub mod gradle_lockfile;
+pub mod node_modules;
+pub mod nuget_lock;
+pub mod package_lock;
+pub mod packages_config;
+pub mod pdm_lock;
+pub mod pipfile_lock;
+pub mod pnpm_lock;
+pub mod poetry_lock;
+pub mod pom;
+pub mod pylock;
+pub mod python_installed;
+pub mod requirements;
+pub mod uv_lock;
+pub mod yarn_lock;
+
+use plimsoll_model::{ImagePath, Problem, ProblemKind};
+
+mod npm;
+mod python;
+mod tree;
+
+/// Largest lockfile that is read, in bytes. The largest seen in public repositories are near 10 MB.
+const LOCKFILE_LIMIT: u64 = 64 << 20;
+
+/// Largest file that describes one installed package, in bytes.
+const METADATA_LIMIT: u64 = 4 << 20;
+
+/// Packages that are taken from one file that is read line by line. The largest lockfiles seen have some 20,000.
+const MOST_PACKAGES: usize = 250_000;
+
+/// A text from a file, short enough for a problem's detail.
+fn short(text: &str) -> &str {
+    text.char_indices().nth(200).map_or(text, |(at, _)| &text[..at])
+}
+
+/// The problem of a file with more packages than that.
+fn too_many(path: &ImagePath, line: u32) -> Problem {
+    let detail = format!("more than {MOST_PACKAGES} packages; from line {line} nothing is read");
+    Problem::incomplete(ProblemKind::LimitExceeded, path, detail)
+}
+
+/// Problems of one file: the first few, and how many more there are. A hostile file must fill neither the report nor
+/// memory.
+struct Problems<'a> {
+    path: &'a ImagePath,
+    first: Vec<Problem>,
+    more: usize,
+}
+
+impl<'a> Problems<'a> {
+    fn new(path: &'a ImagePath) -> Self {
+        Problems { path, first: Vec::new(), more: 0 }
+    }
+
+    fn push(&mut self, problem: Problem) {
+        const MOST: usize = 16;
+        if self.first.len() < MOST {
+            self.first.push(problem);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// A place that breaks the format.
+    fn line(&mut self, line: u32, detail: &str) {
+        self.push(Problem::corrupt(self.path, format!("line {line}: {detail}")));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
+    fn finish(mut self) -> Vec<Problem> {
+        if self.more > 0 {
+            let detail = format!("{} more places cannot be read", self.more);
+            self.first.push(Problem::corrupt(self.path, detail));
+        }
+        self.first
+    }
+}
+
+/// The same for readers that gather a list first.
+fn bounded(path: &ImagePath, problems: Vec<Problem>) -> Vec<Problem> {
+    let mut few = Problems::new(path);
+    for problem in problems {
+        few.push(problem);
+    }
+    few.finish()
+}
+
+/// `name@version line relation scope`, for tests.
+#[cfg(test)]
+fn describe(package: &plimsoll_model::Package) -> String {
+    let line = package.locations[0].line.unwrap_or(0);
+    format!("{}@{} {line} {:?} {:?}", package.name, package.version, package.relation, package.scope)
+}
+
+/// The body of a fuzz target: all readers of languages over the same bytes.
+///
+/// # Panics
+/// When a reader breaks what it promises: a name for every package, a place in the file, few problems.
+pub fn fuzz(bytes: &[u8]) {
+    let path = ImagePath::from("node_modules/a/file");
+    let lines = u32::try_from(bytes.len()).unwrap_or(u32::MAX).saturating_add(1);
+    for extractor in crate::registry::EXTRACTORS {
+        let crate::Reader::Whole { parse, .. } = extractor.read else { continue };
+        if !extractor.name.starts_with("lang/") {
+            continue;
+        }
+        let extraction = parse(&path, bytes);
+        for package in &extraction.packages {
+            assert!(!package.name.is_empty(), "{}: a package without name", extractor.name);
+            assert!(package.purl.is_empty(), "{}: purls are written later", extractor.name);
+            for location in &package.locations {
+                assert_eq!(location.path, path, "{}: a place in another file", extractor.name);
+                assert!(
+                    location.line.is_none_or(|line| (1..=lines).contains(&line)),
+                    "{}: line",
+                    extractor.name
+                );
+            }
+        }
+        assert!(extraction.problems.len() < 64, "{}: too many problems", extractor.name);
+        assert!(
+            extraction.problems.iter().all(|problem| problem.detail.len() < 2000),
+            "{}: detail",
+            extractor.name
+        );
+        assert_eq!(parse(&path, bytes), extraction, "{}: another result the second time", extractor.name);
+    }
+}

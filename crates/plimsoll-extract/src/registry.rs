@@ -1,0 +1,114 @@
+//! The one list of extractors. A new one is one line here.
+
+use plimsoll_fs::Entry;
+use plimsoll_model::ImagePath;
+
+use crate::{Extractor, binary, lang, os};
+
+/// All extractors, in the order in which they are asked. Several may want the same file.
+pub static EXTRACTORS: &[&Extractor] = &[
+    // Distributions.
+    &os::os_release::OS_RELEASE,
+    &os::lsb_release::LSB_RELEASE,
+    &os::debian_version::DEBIAN_VERSION,
+    &os::alpine_release::ALPINE_RELEASE,
+    &os::apk_repositories::APK_REPOSITORIES,
+    &os::named_release::NAMED_RELEASE,
+    &os::dpkg_status::DPKG_STATUS,
+    &os::dpkg_files::DPKG_FILES,
+    &os::dpkg_copyright::DPKG_COPYRIGHT,
+    &os::apk_installed::APK_INSTALLED,
+    &os::rpm_bdb::RPM_BDB,
+    &os::rpm_ndb::RPM_NDB,
+    &os::rpm_sqlite::RPM_SQLITE,
+    &os::rpm_sqlite::RPM_SQLITE_LOG,
+    &os::rpm_manifest::RPM_MANIFEST,
+    // Languages.
+    &lang::bun_lock::BUN_LOCK,
+    &lang::composer_installed::COMPOSER_INSTALLED,
+    &lang::composer_lock::COMPOSER_LOCK,
+    &lang::dotnet_deps::DOTNET_DEPS,
+    &lang::gemfile_lock::GEMFILE_LOCK,
+    &lang::gemspec::GEMSPEC,
+    &lang::node_modules::NODE_MODULES,
+    &lang::nuget_lock::NUGET_LOCK,
+    &lang::package_lock::PACKAGE_LOCK,
+    &lang::packages_config::PACKAGES_CONFIG,
+    &lang::pdm_lock::PDM_LOCK,
+    &lang::pipfile_lock::PIPFILE_LOCK,
+    &lang::pnpm_lock::PNPM_LOCK,
+    &lang::poetry_lock::POETRY_LOCK,
+    &lang::pylock::PYLOCK,
+    &lang::python_installed::PYTHON_INSTALLED,
+    &lang::requirements::REQUIREMENTS,
+    &lang::uv_lock::UV_LOCK,
+    &lang::yarn_lock::YARN_LOCK,
+    &lang::cargo_lock::CARGO_LOCK,
+    &lang::go_mod::GO_MOD,
+    &lang::gradle_lockfile::GRADLE_LOCKFILE,
+    &lang::pom::POM,
+    // Binaries and archives.
+    &binary::executable::EXECUTABLE,
+    &binary::java_archive::JAVA_ARCHIVE,
+];
+
+/// The extractors that want a file, in the order of the registry.
+pub fn wanting<'a>(entry: &Entry<'a>) -> impl Iterator<Item = &'static Extractor> + use<'a> {
+    let entry = *entry;
+    // Asked at most once, and only when a lockfile was found.
+    let mut inside = None;
+    EXTRACTORS.iter().copied().filter(move |extractor| {
+        (extractor.wants)(&entry)
+            && !(extractor.declares && *inside.get_or_insert_with(|| is_inside_a_package(entry.path)))
+    })
+}
+
+/// Folders whose contents somebody else built: what a lockfile in there declares was resolved for that package's own
+/// development, and is not installed. npm, pip, Bundler, Composer and Cargo ignore lockfiles of dependencies.
+const PACKAGE_FOLDERS: &[&[u8]] = &[
+    b"/node_modules/",
+    b"/usr/share/nodejs/",
+    b"/site-packages/",
+    b"/dist-packages/",
+    b"/gems/",
+    b"/vendor/",
+    b"/.cargo/registry/",
+    b"/.cargo/git/",
+    b"/pkg/mod/",
+    b"/.nuget/packages/",
+    b"/.m2/repository/",
+    b"/usr/share/doc/",
+    b"/usr/share/gocode/",
+    b"/usr/share/cargo/registry/",
+];
+
+fn is_inside_a_package(path: &ImagePath) -> bool {
+    // npm keeps what it installed in `node_modules/.package-lock.json`: that one speaks of what is there.
+    if path.as_bytes().ends_with(b"node_modules/.package-lock.json") {
+        return false;
+    }
+    let rooted = [b"/", path.as_bytes()].concat();
+    PACKAGE_FOLDERS.iter().any(|folder| rooted.windows(folder.len()).any(|window| window == *folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lockfiles_of_dependencies_are_not_asked_for() {
+        for (path, wanted) in [
+            ("srv/web/package-lock.json", true),
+            ("srv/web/node_modules/.package-lock.json", true),
+            ("srv/web/node_modules/uri-js/yarn.lock", false),
+            ("usr/share/nodejs/lodash-cli/npm-shrinkwrap.json", false),
+            ("srv/venv/lib/python3.11/site-packages/x/requirements.txt", false),
+            ("root/.cargo/registry/src/x-1.0.0/Cargo.lock", false),
+            ("srv/web/node_modules/uri-js/package.json", true),
+        ] {
+            let path = ImagePath::from(path);
+            let entry = Entry { path: &path, size: 1000, mode: 0o644 };
+            assert_eq!(wanting(&entry).next().is_some(), wanted, "{path}");
+        }
+    }
+}

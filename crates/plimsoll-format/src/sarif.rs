@@ -1,0 +1,285 @@
+//! SARIF 2.1.0 (OASIS, incorporating Errata 01), in the shape and within the limits that code scanning services take:
+//! at most 25,000 rules and results in a run, 100 places in a result, 10 tags in a rule.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use plimsoll_model::{Effect, Finding, FindingKind, Level, Location, Outcome, Report};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::summary::{self, Class, Summary};
+use crate::text::{advisory_link, clean, hex, markdown_code, markdown_text};
+use crate::{Error, View};
+
+/// Results and rules in one run.
+const MOST_RESULTS: usize = 25_000;
+/// Places in one result.
+const MOST_PLACES: usize = 100;
+
+/// Writes the findings; what could not be seen becomes notifications of the run.
+pub(crate) fn write(report: &Report) -> Result<String, Error> {
+    let summary = Summary::new(report, &View::default());
+    let mut rules: Vec<Value> = Vec::new();
+    let mut indices: HashMap<&str, usize> = HashMap::new();
+    let mut results: Vec<Value> = Vec::new();
+    let mut prints: HashMap<String, usize> = HashMap::new();
+    for (index, finding) in report.findings.iter().take(MOST_RESULTS).enumerate() {
+        let rule = *indices.entry(&finding.advisory).or_insert_with(|| {
+            rules.push(rule(finding));
+            rules.len() - 1
+        });
+        let mut result = result(&summary, index, finding, rule);
+        // The same flaw twice in one place: the second is another finding, not the same one again.
+        let print = &mut result["partialFingerprints"]["plimsollFinding/v1"];
+        let times = prints.entry(print.as_str().unwrap_or_default().to_owned()).or_insert(0_usize);
+        *times += 1;
+        *print = json!(format!("{}:{times}", print.as_str().unwrap_or_default()));
+        results.push(result);
+    }
+    let mut notifications: Vec<Value> = report
+        .problems
+        .iter()
+        .map(|problem| {
+            let level = if problem.effect == Effect::Incomplete { "warning" } else { "note" };
+            json!({"level": level, "message": {"text": format!("could not see: {}", summary::describe(problem))}})
+        })
+        .collect();
+    for input in &summary.missing {
+        notifications.push(json!({"level": "warning", "message": {"text": format!("missing: {input}")}}));
+    }
+    if report.findings.len() > MOST_RESULTS {
+        let rest = crate::text::count(report.findings.len() - MOST_RESULTS, "finding", "findings");
+        let text = format!("{rest} more than code scanning services take were left out");
+        notifications.push(json!({"level": "warning", "message": {"text": text}}));
+    }
+    let document = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": "plimsoll",
+                "version": report.plimsoll,
+                "rules": rules,
+            }},
+            "automationDetails": {"id": format!("plimsoll/{}/", clean(&report.target.name))},
+            "invocations": [{
+                // A run that could not decide has not succeeded, however few results there are.
+                "executionSuccessful": report.verdict.outcome != Outcome::Unknown,
+                "toolExecutionNotifications": notifications,
+            }],
+            "results": results,
+        }],
+    });
+    Ok(crate::text::json(&document)?)
+}
+
+fn level(finding: &Finding) -> &'static str {
+    match finding.kind {
+        FindingKind::Malware => "error",
+        FindingKind::Informational => "note",
+        FindingKind::EndOfLife => "warning",
+        FindingKind::Vulnerability => match finding.severity.level {
+            Level::Critical | Level::High => "error",
+            Level::Medium => "warning",
+            Level::Low | Level::Negligible | Level::Unknown => "note",
+        },
+    }
+}
+
+/// A score for services that only know scores; the middle of the level where no CVSS score is known.
+fn score(finding: &Finding) -> Option<String> {
+    if finding.kind == FindingKind::Malware {
+        return Some("10.0".into());
+    }
+    if let Some(tenths) = finding.severity.score_tenths {
+        return Some(format!("{}.{}", tenths / 10, tenths % 10));
+    }
+    let score = match finding.severity.level {
+        Level::Critical => "9.5",
+        Level::High => "8.0",
+        Level::Medium => "5.5",
+        Level::Low => "2.0",
+        Level::Negligible | Level::Unknown => return None,
+    };
+    Some(score.into())
+}
+
+/// One advisory. Where several findings share it, the first one, which is the most urgent, speaks for it.
+fn rule(finding: &Finding) -> Value {
+    let advisory = clean(&finding.advisory);
+    let title = clean(&finding.title);
+    let name = clean(&finding.subject.source.name);
+    let short = if title.is_empty() { format!("{advisory} in {name}") } else { title.into_owned() };
+    let severity = summary::severity(finding);
+    let fix = summary::fix(finding);
+    let action = clean(&finding.remedy.action);
+    let mut text = format!("{short}\n\nSeverity: {severity}. {name}: {fix}.");
+    let mut markdown = format!(
+        "{}\n\n| severity | package | fix |\n|---|---|---|\n| {severity} | {} | {} |\n",
+        markdown_text(&short),
+        markdown_code(&finding.subject.source.name),
+        markdown_text(&fix),
+    );
+    if !action.is_empty() {
+        let _ = write!(text, "\n\nNext: {action}.");
+        let _ = writeln!(markdown, "\n**Next:** {}", markdown_text(&action));
+    }
+    if let Some(command) = &finding.remedy.command {
+        let _ = write!(text, "\nType: {}", clean(command));
+        let _ = writeln!(markdown, "\n{}", markdown_code(command));
+    }
+    let mut tags = vec!["security"];
+    tags.push(match finding.kind {
+        FindingKind::Vulnerability => "vulnerability",
+        FindingKind::Malware => "malware",
+        FindingKind::EndOfLife => "end-of-life",
+        FindingKind::Informational => "notice",
+    });
+    if finding.risk.kev.is_some() {
+        tags.push("known-exploited");
+    }
+    if finding.risk.fixable {
+        tags.push("fixable");
+    }
+    let mut properties = Map::new();
+    properties.insert("tags".into(), json!(tags));
+    properties.insert("precision".into(), json!("very-high"));
+    if let Some(score) = score(finding) {
+        properties.insert("security-severity".into(), json!(score));
+    }
+    let mut rule = json!({
+        "id": advisory,
+        "shortDescription": {"text": short},
+        "help": {"text": text, "markdown": markdown},
+        "defaultConfiguration": {"level": level(finding)},
+        "properties": properties,
+    });
+    if let (Some(link), Some(rule)) = (advisory_link(&finding.advisory), rule.as_object_mut()) {
+        rule.insert("helpUri".into(), json!(link));
+    }
+    rule
+}
+
+fn result(summary: &Summary<'_>, index: usize, finding: &Finding, rule: usize) -> Value {
+    let mut places: Vec<&Location> = finding.remedy.location.iter().collect();
+    for purl in &finding.subject.packages {
+        let package = summary.package(purl);
+        places.extend(package.map(|package| package.locations.as_slice()).unwrap_or_default());
+    }
+    let mut seen: Vec<&Location> = Vec::new();
+    for place in places {
+        if seen.len() < MOST_PLACES && !seen.contains(&place) {
+            seen.push(place);
+        }
+    }
+    let mut locations: Vec<Value> = seen.iter().map(|place| location(place)).collect();
+    if locations.is_empty() {
+        // Services refuse results without a place.
+        locations.push(
+            json!({"physicalLocation": {"artifactLocation": {"uri": uri(&summary.report.target.name)}}}),
+        );
+    }
+    let party = summary.row(index).word();
+    let action = clean(&finding.remedy.action);
+    let next = if action.is_empty() { String::new() } else { format!(" Next: {action}.") };
+    let message = format!(
+        "{}: {} in {} ({}). Whose move: {party}.{next}",
+        clean(&finding.advisory),
+        summary::severity(finding),
+        summary::subject(finding),
+        summary::fix(finding),
+    );
+    // The finding without its version: it stays the same when a package moves on and is still affected.
+    let mut fingerprint = Sha256::new();
+    for part in [&finding.advisory, &finding.subject.source.name] {
+        fingerprint.update(part.as_bytes());
+        fingerprint.update([0]);
+    }
+    fingerprint.update(finding.subject.ecosystem.name().as_bytes());
+    if let Some(first) = seen.first() {
+        fingerprint.update([0]);
+        fingerprint.update(first.path.as_bytes());
+    }
+    let fingerprint = hex(&fingerprint.finalize());
+    let mut result = Map::new();
+    result.insert("ruleId".into(), json!(clean(&finding.advisory)));
+    result.insert("ruleIndex".into(), json!(rule));
+    result.insert("level".into(), json!(level(finding)));
+    result.insert("message".into(), json!({"text": message}));
+    result.insert("locations".into(), Value::Array(locations));
+    result.insert("partialFingerprints".into(), json!({"plimsollFinding/v1": fingerprint}));
+    let folded = match summary.classes[index] {
+        Class::Nobody => finding.suppressed_by.as_ref().map(|suppression| {
+            format!(
+                "{} ({}): {}",
+                clean(&suppression.by),
+                clean(&suppression.source),
+                clean(&suppression.reason)
+            )
+        }),
+        Class::NotRun => Some("nothing of it runs in a container".to_owned()),
+        Class::Removed(_) | Class::Waiting | Class::Development | Class::Notice => None,
+    };
+    if let Some(justification) = folded {
+        let suppression = json!({"kind": "external", "status": "accepted", "justification": justification});
+        result.insert("suppressions".into(), json!([suppression]));
+    }
+    result.insert(
+        "properties".into(),
+        json!({
+            "findingId": clean(&finding.id),
+            "party": party,
+            "packages": finding.subject.packages,
+        }),
+    );
+    Value::Object(result)
+}
+
+fn location(place: &Location) -> Value {
+    let mut physical = Map::new();
+    physical.insert("artifactLocation".into(), json!({"uri": uri(&place.path.to_string())}));
+    // Services show a result only where it has a line.
+    physical.insert("region".into(), json!({"startLine": place.line.unwrap_or(1).max(1)}));
+    let mut location = Map::new();
+    location.insert("physicalLocation".into(), Value::Object(physical));
+    if let Some(layer) = place.layer {
+        location.insert("message".into(), json!({"text": format!("layer {layer}")}));
+    }
+    Value::Object(location)
+}
+
+/// A relative reference (RFC 3986, section 4.2) for a path.
+fn uri(path: &str) -> String {
+    let mut result = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/!$'()*,;=@+".contains(&byte) {
+            result.push(char::from(byte));
+        } else {
+            let _ = write!(result, "%{byte:02X}");
+        }
+    }
+    // An empty reference would be the document itself; two slashes would begin an authority.
+    match result.trim_start_matches('/') {
+        "" => "-".to_owned(),
+        rest => rest.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_references() {
+        for (path, expected) in [
+            ("web/package-lock.json", "web/package-lock.json"),
+            ("a b#c?d%é", "a%20b%23c%3Fd%25%C3%A9"),
+            ("//evil.example/x", "evil.example/x"),
+            ("c:/x", "c%3A/x"),
+            ("", "-"),
+        ] {
+            assert_eq!(uri(path), expected);
+        }
+    }
+}

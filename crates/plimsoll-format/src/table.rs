@@ -1,0 +1,504 @@
+//! Text for a terminal: the order and layout of every answer.
+//!
+//! What was looked at, the verdict, whose move it is, what to do first, what could not be seen, what to type next.
+//! Colour only adds; every meaning is also a word.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use plimsoll_model::{Change, Finding, Level, Outcome, Report};
+
+use crate::summary::{self, Class, Row, SHOWN_CHANGES, Summary};
+use crate::text::{advisory_link, clean, columns, count, shorten, shorten_path, thousands, wrap};
+use crate::{By, View};
+
+/// No line is longer, however wide the terminal: longer ones are hard to read.
+const WIDEST: usize = 100;
+/// Below this, columns no longer fit anything; lines may then be longer than the terminal.
+const NARROWEST: usize = 40;
+/// From here on places stand in a column of their own, and reasons beside their row.
+const WIDE: usize = 96;
+
+/// Writes the report as text.
+pub(crate) fn write(report: &Report, view: &View) -> String {
+    let mut page = Page {
+        text: String::new(),
+        width: view.width.clamp(NARROWEST, WIDEST),
+        color: view.color,
+        links: view.links,
+    };
+    let summary = Summary::new(report, view);
+    page.head(&summary);
+    page.verdict(&summary);
+    page.whose_move(&summary);
+    page.changes(&summary, view);
+    // What could not be seen never stands below a long list: it comes before it.
+    page.unseen(&summary, view);
+    if view.all || view.by.is_some() {
+        page.findings(&summary, view.by);
+    }
+    page.next(&summary);
+    page.text
+}
+
+struct Page {
+    text: String,
+    width: usize,
+    color: bool,
+    links: bool,
+}
+
+const HEAD: Style = Style::new().bold();
+const QUIET: Style = Style::new().dimmed();
+
+fn level_style(level: Level) -> Style {
+    match level {
+        Level::Critical => Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold(),
+        Level::High => Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))),
+        Level::Medium => Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow))),
+        Level::Low | Level::Negligible | Level::Unknown => QUIET,
+    }
+}
+
+fn outcome_style(outcome: Outcome) -> Style {
+    let color = match outcome {
+        Outcome::Met => AnsiColor::Green,
+        Outcome::NotMet => AnsiColor::Red,
+        Outcome::Unknown => AnsiColor::Magenta,
+    };
+    Style::new().fg_color(Some(anstyle::Color::Ansi(color))).bold()
+}
+
+impl Page {
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text.trim_end());
+        self.text.push('\n');
+    }
+
+    fn blank(&mut self) {
+        if !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// Parts side by side as long as they fit; what does not fit starts a line at `indent`, and breaks at its blanks.
+    fn flow(&mut self, first: &str, gap: &str, parts: &[String], indent: usize) {
+        let mut line = first.to_owned();
+        let mut fresh = true;
+        let mut broken = false;
+        for part in parts {
+            if broken {
+                self.line(&line);
+                line = " ".repeat(indent);
+                (fresh, broken) = (true, false);
+            }
+            let joined = columns(&line) + if fresh { 0 } else { columns(gap) } + columns(part);
+            if joined <= self.width {
+                if !fresh {
+                    line.push_str(gap);
+                }
+                line.push_str(part);
+                fresh = false;
+                continue;
+            }
+            if !fresh {
+                self.line(&line);
+                line = " ".repeat(indent);
+            }
+            let room = self.width.saturating_sub(columns(&line));
+            let pieces = wrap(part, room);
+            let (last, earlier) =
+                pieces.split_last().map_or(("", &[][..]), |(last, rest)| (last.as_str(), rest));
+            for piece in earlier {
+                line.push_str(piece);
+                self.line(&line);
+                line = " ".repeat(indent);
+            }
+            broken = !earlier.is_empty();
+            line.push_str(last);
+            fresh = false;
+        }
+        self.line(&line);
+    }
+
+    fn head(&mut self, summary: &Summary<'_>) {
+        let mut target = summary.target.clone();
+        if let Some(name) = target.first_mut() {
+            *name = shorten(name, self.width).into_owned();
+        }
+        let target = target.join("  ");
+        self.flow("", "   ", &[target, summary.contents.clone()], 0);
+        let mut data = vec![summary.data.clone()];
+        if !summary.base.is_empty() {
+            data.push(summary.base.clone());
+        }
+        self.flow("", "   ", &data, 0);
+        self.blank();
+    }
+
+    fn verdict(&mut self, summary: &Summary<'_>) {
+        let verdict = &summary.report.verdict;
+        let word = verdict.outcome.word();
+        let indent = columns(word) + 3;
+        let room = self.width - indent;
+        let mut lines: Vec<String> = Vec::new();
+        for reason in &verdict.reasons {
+            lines.extend(wrap(&clean(reason), room));
+        }
+        if lines.is_empty() {
+            lines.push(String::new());
+        }
+        let limit =
+            if verdict.line.is_empty() { String::new() } else { format!("line: {}", clean(&verdict.line)) };
+        let free = room.saturating_sub(columns(&lines[0]));
+        if !limit.is_empty() {
+            if columns(&limit) + 3 <= free {
+                let gap = " ".repeat(free - columns(&limit));
+                let _ = write!(lines[0], "{gap}{limit}");
+            } else {
+                lines.extend(wrap(&limit, room));
+            }
+        }
+        for input in &summary.missing {
+            lines.extend(wrap(&format!("missing: {input}"), room));
+        }
+        for (index, line) in lines.iter().enumerate() {
+            let front = if index == 0 {
+                format!("{}   ", self.paint(outcome_style(verdict.outcome), word))
+            } else {
+                " ".repeat(indent)
+            };
+            self.line(&format!("{front}{line}"));
+        }
+        self.blank();
+    }
+
+    fn whose_move(&mut self, summary: &Summary<'_>) {
+        if summary.rows.is_empty() {
+            return;
+        }
+        let wide = self.width >= WIDE;
+        let head = format!("  {:<14}  {:>7}  {:>7}", "whose move", "changes", "removes");
+        let head = if wide { format!("{head}  what") } else { head };
+        let head = self.paint(QUIET, &head);
+        self.line(&head);
+        for row in &summary.rows {
+            let changes = if row.changes == 0 { "-".to_owned() } else { thousands(row.changes as u64) };
+            let front =
+                format!("  {:<14}  {changes:>7}  {:>7}", row.row.word(), thousands(row.number() as u64));
+            if wide {
+                let indent = columns(&front) + 2;
+                let mut pieces = wrap(&row.what, self.width - indent).into_iter();
+                self.line(&format!("{front}  {}", pieces.next().unwrap_or_default()));
+                for piece in pieces {
+                    self.line(&format!("{}{piece}", " ".repeat(indent)));
+                }
+            } else {
+                self.line(&front);
+                for piece in wrap(&row.what, self.width - 6) {
+                    self.line(&format!("      {piece}"));
+                }
+            }
+        }
+        self.blank();
+    }
+
+    fn changes(&mut self, summary: &Summary<'_>, view: &View) {
+        let mut changes: Vec<&Change> = summary.changes_of(Row::Application).collect();
+        let rest = if view.all { 0 } else { changes.len().saturating_sub(SHOWN_CHANGES) };
+        changes.truncate(changes.len() - rest);
+        if !changes.is_empty() {
+            self.change_table(&changes);
+            if rest > 0 {
+                self.line(&format!("  and {}; --all lists them", count(rest, "more change", "more changes")));
+            }
+            self.blank();
+        }
+        if view.all {
+            let others: Vec<&Change> = summary
+                .changes
+                .iter()
+                .copied()
+                .filter(|change| Row::of(&change.party) != Row::Application)
+                .collect();
+            for change in others {
+                let front = format!("  {}: ", Row::of(&change.party).word());
+                self.flow(&front, " ", &[clean(&change.action).into_owned()], 6);
+                if let Some(command) = &change.command {
+                    self.line(&format!("      {}", clean(command)));
+                }
+            }
+            self.blank();
+        }
+    }
+
+    fn change_table(&mut self, changes: &[&Change]) {
+        let wide = self.width >= WIDE;
+        let digits = changes.len().to_string().len();
+        let rows: Vec<[String; 6]> = changes
+            .iter()
+            .map(|change| {
+                [
+                    clean(&change.subject).into_owned(),
+                    change.location.as_ref().map(summary::place).unwrap_or_default(),
+                    clean(&change.from).into_owned(),
+                    clean(change.to.as_deref().unwrap_or("-")).into_owned(),
+                    thousands(change.removes.len() as u64),
+                    summary::worst(change),
+                ]
+            })
+            .collect();
+        // Narrow terminals have the place and the severity on a line of their own.
+        let shown: &[usize] = if wide { &[0, 1, 2, 3, 4, 5] } else { &[0, 2, 3, 4] };
+        let title = if wide { "application: change" } else { "application" };
+        let heads = ["", "where", "from", "to", "removes", "worst"];
+        let natural = |column: usize| {
+            let cells = rows.iter().map(|row| columns(&row[column]));
+            if shown.contains(&column) { cells.max().unwrap_or(0).max(heads[column].len()) } else { 0 }
+        };
+        let mut widths: [usize; 6] = std::array::from_fn(natural);
+        // The head of the first column also stands above the number.
+        let lead = 2 + digits + 1;
+        let least_name = (2 + title.len()).saturating_sub(lead);
+        widths[0] = widths[0].max(least_name);
+        let gaps = 2 * (shown.len() - 1);
+        let over =
+            |widths: &[usize; 6]| (lead + widths.iter().sum::<usize>() + gaps).saturating_sub(self.width);
+        // Long versions are cut where places need the room, and only there.
+        if over(&widths) > 0 {
+            for (column, most) in [(2, 16), (3, 16), (5, 24)] {
+                widths[column] = widths[column].min(most);
+            }
+        }
+        // Places give way first, down to a readable rest, then names, then versions.
+        for (column, least) in
+            [(1, 24), (0, 20), (1, 16), (2, 8), (3, 8), (5, 19), (1, 12), (0, least_name), (5, 12)]
+        {
+            widths[column] = widths[column].saturating_sub(over(&widths)).max(least.min(widths[column]));
+        }
+        let layout = |cells: [&str; 6]| {
+            let mut line = String::new();
+            for column in shown {
+                let width = widths[*column];
+                let cell = match column {
+                    0 | 1 => shorten_path(cells[*column], width),
+                    _ => shorten(cells[*column], width),
+                };
+                let filler = " ".repeat(width.saturating_sub(columns(&cell)));
+                let gap = if *column == 0 { "" } else { "  " };
+                let _ = if *column == 4 {
+                    write!(line, "{gap}{filler}{cell}")
+                } else {
+                    write!(line, "{gap}{cell}{filler}")
+                };
+            }
+            line
+        };
+        // The title begins where the numbers begin.
+        let head = layout(heads);
+        let skip = title.len() + 2 - lead;
+        let head = format!("  {title}{}", head.get(skip..).unwrap_or_default());
+        let head = self.paint(QUIET, head.trim_end());
+        self.line(&head);
+        for (index, (row, change)) in rows.iter().zip(changes).enumerate() {
+            let number = format!("  {:>digits$} ", index + 1);
+            let cells = [
+                row[0].as_str(),
+                row[1].as_str(),
+                row[2].as_str(),
+                row[3].as_str(),
+                row[4].as_str(),
+                row[5].as_str(),
+            ];
+            let mut line = layout(cells);
+            if wide && self.color {
+                let worst = shorten(&row[5], widths[5]);
+                let at = line.trim_end().len() - worst.len();
+                line.truncate(at);
+                line.push_str(&self.paint(level_style(change.worst), &worst));
+            }
+            self.line(&format!("{number}{line}"));
+            let indent = 6;
+            if !wide {
+                let worst = self.paint(level_style(change.worst), &row[5]);
+                let room = self.width.saturating_sub(indent + columns(&row[5]) + 2);
+                let place = shorten_path(&row[1], room).into_owned();
+                self.line(&format!("{}{worst}  {place}", " ".repeat(indent)));
+            }
+            // Commands are not wrapped: a broken line cannot be pasted.
+            match &change.command {
+                Some(command) => {
+                    let command = clean(command).into_owned();
+                    self.line(&format!("{}{command}", " ".repeat(indent)));
+                }
+                None => {
+                    for piece in wrap(&clean(&change.action), self.width - indent) {
+                        self.line(&format!("{}{piece}", " ".repeat(indent)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn unseen(&mut self, summary: &Summary<'_>, view: &View) {
+        if summary.unseen.is_empty() && summary.notes == 0 {
+            return;
+        }
+        if !summary.unseen.is_empty() {
+            if view.all {
+                self.line("could not see:");
+                for thing in &summary.unseen {
+                    self.flow("  ", "", std::slice::from_ref(thing), 4);
+                }
+            } else {
+                let last = summary.unseen.len() - 1;
+                let parts: Vec<String> = summary
+                    .unseen
+                    .iter()
+                    .enumerate()
+                    .map(|(index, thing)| if index == last { thing.clone() } else { format!("{thing},") })
+                    .collect();
+                self.flow("could not see: ", " ", &parts, 2);
+            }
+        }
+        if summary.notes > 0 {
+            if view.all {
+                let notes = summary.report.problems.iter();
+                let notes: Vec<String> = notes
+                    .filter(|problem| problem.effect == plimsoll_model::Effect::Note)
+                    .map(summary::describe)
+                    .collect();
+                self.line("notes:");
+                for note in notes {
+                    self.flow("  ", "", &[note], 4);
+                }
+            } else {
+                let them = if summary.notes == 1 { "it" } else { "them" };
+                self.line(&format!("{}; --all lists {them}", count(summary.notes, "note", "notes")));
+            }
+        }
+        if view.all || view.by.is_some() {
+            self.blank();
+        }
+    }
+
+    fn findings(&mut self, summary: &Summary<'_>, by: Option<By>) {
+        let findings = &summary.report.findings;
+        if findings.is_empty() {
+            return;
+        }
+        let Some(by) = by else {
+            let head = format!("  {} in the order of work", count(findings.len(), "finding", "findings"));
+            let head = self.paint(QUIET, &head);
+            self.line(&head);
+            for index in 0..findings.len() {
+                self.finding(summary, index, "  ", None);
+            }
+            self.blank();
+            return;
+        };
+        // Groups stand in the order in which their first finding stands, which is the order of work.
+        let mut order: BTreeMap<String, usize> = BTreeMap::new();
+        let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
+        for (index, finding) in findings.iter().enumerate() {
+            let key = group(summary, index, finding, by);
+            let slot = *order.entry(key.clone()).or_insert_with(|| {
+                groups.push((key, Vec::new()));
+                groups.len() - 1
+            });
+            groups[slot].1.push(index);
+        }
+        for (key, members) in groups {
+            let number = count(members.len(), "finding", "findings");
+            let title = shorten(&key, self.width - columns(&number) - 3).into_owned();
+            let head = format!("{}   {number}", self.paint(HEAD, &title));
+            self.line(&head);
+            for index in members {
+                self.finding(summary, index, "  ", Some(by));
+            }
+        }
+        self.blank();
+    }
+
+    fn finding(&mut self, summary: &Summary<'_>, index: usize, indent: &str, by: Option<By>) {
+        let finding = &summary.report.findings[index];
+        let severity = summary::severity(finding);
+        let advisory = clean(&finding.advisory);
+        let advisory = shorten(&advisory, 24);
+        let mut notes = vec![summary::fix(finding)];
+        if by != Some(By::Party) {
+            notes.push(summary.row(index).word().to_owned());
+        }
+        if let (Class::Nobody, Some(suppression)) = (summary.classes[index], &finding.suppressed_by) {
+            notes.push(format!("{}: {}", clean(&suppression.by), clean(&suppression.reason)));
+        }
+        let advisory_width = 20.max(columns(&advisory));
+        let severity_width = 20.max(columns(&severity));
+        let shown = match advisory_link(&finding.advisory) {
+            Some(link) if self.links => format!("\u{1b}]8;;{link}\u{1b}\\{advisory}\u{1b}]8;;\u{1b}\\"),
+            _ => advisory.clone().into_owned(),
+        };
+        let filler = " ".repeat(advisory_width - columns(&advisory));
+        let painted = self.paint(level_style(finding.severity.level), &severity);
+        let severity_filler = " ".repeat(severity_width - columns(&severity));
+        let used = indent.len() + advisory_width + severity_width + 4;
+        let subject = summary::subject(finding);
+        let rest = notes.join(", ");
+        if self.width >= WIDE {
+            let room = self.width.saturating_sub(used).max(20);
+            let mut pieces = wrap(&format!("{subject}  {rest}"), room).into_iter();
+            let first = pieces.next().unwrap_or_default();
+            self.line(&format!("{indent}{shown}{filler}  {painted}{severity_filler}  {first}"));
+            for piece in pieces {
+                self.line(&format!("{}{piece}", " ".repeat(used)));
+            }
+        } else {
+            self.line(&format!("{indent}{shown}{filler}  {painted}"));
+            for piece in wrap(&format!("{subject}  {rest}"), self.width - 6) {
+                self.line(&format!("      {piece}"));
+            }
+        }
+    }
+
+    fn next(&mut self, summary: &Summary<'_>) {
+        // Commands are joined while they fit and never broken.
+        let mut line = "next:".to_owned();
+        let mut first = true;
+        for command in &summary.next {
+            let gap = if first { " " } else { "     " };
+            if !first && columns(&line) + columns(gap) + columns(command) > self.width {
+                self.line(&line);
+                line = format!("      {command}");
+            } else {
+                let _ = write!(line, "{gap}{command}");
+            }
+            first = false;
+        }
+        self.line(&line);
+    }
+}
+
+fn group(summary: &Summary<'_>, index: usize, finding: &Finding, by: By) -> String {
+    match by {
+        By::Cve => {
+            let title = clean(&finding.title);
+            format!("{}  {title}", clean(&finding.advisory)).trim_end().to_owned()
+        }
+        By::Package => summary::subject(finding),
+        By::Party => summary.row(index).word().to_owned(),
+        By::Layer => match summary.layer(finding) {
+            None => "no layer".to_owned(),
+            Some(number) => {
+                let layer = summary.report.target.layers.iter().find(|layer| layer.index == number);
+                let command = layer.and_then(|layer| layer.created_by.as_deref()).unwrap_or_default();
+                let base = if layer.is_some_and(|layer| layer.from_base) { " (base)" } else { "" };
+                format!("layer {number}{base}  {}", clean(command)).trim_end().to_owned()
+            }
+        },
+    }
+}

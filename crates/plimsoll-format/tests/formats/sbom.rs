@@ -1,0 +1,270 @@
+//! Inventories survive their documents, and documents of others are understood.
+
+use plimsoll_format::sbom::{self, Error, SbomDocument};
+use plimsoll_format::{Format, View, write};
+use plimsoll_model::*;
+use proptest::prelude::*;
+
+use crate::{arbitrary, sample};
+
+fn document(report: &Report, format: Format) -> SbomDocument {
+    let text = write(report, format, &View::default()).unwrap();
+    sbom::read(text.as_bytes()).unwrap()
+}
+
+/// What a document keeps of a report: problems of matching are found anew.
+fn kept(report: &Report) -> Inventory {
+    let of_matching = [ProblemKind::UnreadableVersion, ProblemKind::NotCovered, ProblemKind::StaleData];
+    Inventory {
+        release: report.target.release.clone(),
+        packages: report.packages.clone(),
+        problems: report.problems.iter().filter(|one| !of_matching.contains(&one.kind)).cloned().collect(),
+    }
+}
+
+#[test]
+fn an_image_survives_its_sbom() {
+    for report in [sample::shop_web(), sample::empty(), sample::unknown()] {
+        for format in [Format::CycloneDx, Format::Spdx] {
+            let read = document(&report, format);
+            assert!(read.inventory == kept(&report), "{format}");
+            assert_eq!(read.target, report.target, "{format}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn every_inventory_survives(report in arbitrary::report()) {
+        for format in [Format::CycloneDx, Format::Spdx] {
+            let read = document(&report, format);
+            prop_assert_eq!(&read.inventory, &kept(&report), "{}", format);
+            prop_assert_eq!(&read.target, &report.target, "{}", format);
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        sbom::fuzz(&bytes);
+    }
+
+    #[test]
+    fn broken_documents_do_not_panic(
+        index in 0_usize..5,
+        cut in 0_usize..4000,
+        change in proptest::collection::vec((0_usize..4000, any::<u8>()), 0..4),
+    ) {
+        let mut bytes = documents()[index].clone();
+        for (at, byte) in change {
+            let length = bytes.len();
+            bytes[at % length] = byte;
+        }
+        bytes.truncate(bytes.len().saturating_sub(cut / 8));
+        sbom::fuzz(&bytes);
+    }
+}
+
+/// One small document of every form.
+fn documents() -> [Vec<u8>; 5] {
+    let report = sample::few();
+    let own = |format| write(&report, format, &View::default()).unwrap().into_bytes();
+    [own(Format::CycloneDx), own(Format::Spdx), XML.into(), TAG_VALUE.into(), SPDX_3.into()]
+}
+
+const XML: &str = r#"<?xml version="1.0"?>
+<bom serialNumber="urn:uuid:3e671687-395b-41f5-a30f-a58921a69b79" version="1" xmlns="http://cyclonedx.org/schema/bom/1.4"
+     xmlns:x="urn:other">
+  <metadata><component type="container"><name>shop &amp; web</name></component></metadata>
+  <components>
+    <component type="operating-system"><name>debian</name><version>12</version></component>
+    <component type="library" bom-ref="a" x:mark="1">
+      <group>org.apache</group><name>log4j</name><version>2.14.1</version><scope>excluded</scope>
+      <hashes><hash alg="SHA-1">e6b1000b94e835ffd37f4c6dcbdad43f4b48a02a</hash><hash alg="MD5">3942447fac867ae5cdb3229b658f4d48</hash></hashes>
+      <licenses><license><id>Apache-2.0</id></license></licenses>
+      <purl>pkg:maven/org.apache/log4j@2.14.1</purl>
+      <x:note><x:deeper>nothing of ours</x:deeper></x:note>
+      <components>
+        <component type="library"><name>inner</name><version>1</version><purl>pkg:npm/inner@1</purl></component>
+      </components>
+    </component>
+  </components>
+</bom>
+"#;
+
+const TAG_VALUE: &str = "\
+SPDXVersion: SPDX-2.3
+DataLicense: CC0-1.0
+SPDXID: SPDXRef-DOCUMENT
+DocumentName: shop
+# a comment
+PackageName: openssl
+SPDXID: SPDXRef-a
+PackageVersion: 3.0.11-1
+PackageComment: <text>two
+PackageName: not this one</text>
+PackageChecksum: SHA256: f498a8ff2dd007e29c2074f5e4b01a9a01775c3ff3aeaf6906ea503bc5791b7b
+PackageLicenseDeclared: LicenseRef-1
+ExternalRef: PACKAGE-MANAGER purl pkg:deb/debian/libssl3@3.0.11-1?arch=amd64&distro=debian-12&upstream=openssl
+FileName: ./a
+SPDXID: SPDXRef-file
+LicenseID: LicenseRef-1
+ExtractedText: <text>do what you
+want</text>
+Relationship: SPDXRef-DOCUMENT DESCRIBES SPDXRef-a
+";
+
+const SPDX_3: &str = r#"{"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": [
+  {"type": "SpdxDocument", "spdxId": "urn:d", "name": "shop"},
+  {"type": "software_Package", "spdxId": "urn:p", "name": "lodash", "software_packageVersion": "4.17.15",
+   "software_packageUrl": "pkg:npm/lodash@4.17.15"}]}"#;
+
+#[test]
+fn cyclonedx_as_xml() {
+    let read = sbom::read(XML.as_bytes()).unwrap();
+    assert_eq!(read.form, "CycloneDX 1.4 (XML)");
+    assert_eq!(read.target.name, "shop & web");
+    assert_eq!(read.inventory.release.as_ref().unwrap().stream().unwrap().as_str(), "debian:12");
+    let names: Vec<&str> = read.inventory.packages.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["org.apache:log4j", "inner"]);
+    let log4j = &read.inventory.packages[0];
+    assert_eq!(log4j.scope, Scope::Development);
+    assert_eq!(log4j.licenses, ["Apache-2.0"]);
+    assert_eq!(log4j.digests.len(), 1);
+    assert_eq!(read.inventory.problems, []);
+}
+
+#[test]
+fn spdx_as_tag_value() {
+    let read = sbom::read(TAG_VALUE.as_bytes()).unwrap();
+    assert_eq!(read.form, "SPDX 2.3 (tag-value)");
+    let [package] = read.inventory.packages.as_slice() else { panic!("{read:?}") };
+    assert_eq!((package.name.as_str(), package.version.as_str()), ("libssl3", "3.0.11-1"));
+    assert_eq!(package.source_or_self(), ("openssl", "3.0.11-1"));
+    assert_eq!(package.architecture.as_deref(), Some("amd64"));
+    assert_eq!(package.licenses, ["do what you\nwant"]);
+    assert_eq!(read.inventory.release.unwrap().stream().unwrap().as_str(), "debian:12");
+}
+
+#[test]
+fn spdx_3_packages() {
+    let read = sbom::read(SPDX_3.as_bytes()).unwrap();
+    assert_eq!(read.inventory.packages[0].ecosystem, Ecosystem::Npm);
+    assert_eq!(read.target.name, "shop");
+}
+
+/// A component as Trivy writes it.
+#[test]
+fn properties_of_trivy() {
+    let diff_id = format!("sha256:{}", "ab".repeat(32));
+    let text = serde_json::json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
+        "metadata": {"component": {"type": "container", "name": "rocky", "properties": [
+            {"name": "aquasecurity:trivy:DiffID", "value": diff_id}]}},
+        "components": [
+            {"type": "operating-system", "name": "rocky", "version": "9.3", "properties": [
+                {"name": "aquasecurity:trivy:Class", "value": "os-pkgs"}]},
+            {"type": "application", "name": "web/package-lock.json"},
+            {"type": "library", "name": "openssl-libs", "version": "1:3.0.7-24.el9",
+             "purl": "pkg:rpm/rocky/openssl-libs@3.0.7-24.el9?arch=x86_64&distro=rocky-9.3&epoch=1",
+             "properties": [
+                {"name": "aquasecurity:trivy:SrcName", "value": "openssl"},
+                {"name": "aquasecurity:trivy:SrcVersion", "value": "3.0.7"},
+                {"name": "aquasecurity:trivy:SrcRelease", "value": "24.el9"},
+                {"name": "aquasecurity:trivy:SrcEpoch", "value": "1"},
+                {"name": "aquasecurity:trivy:Modularitylabel", "value": "m:1:2:3"},
+                {"name": "aquasecurity:trivy:LayerDiffID", "value": diff_id},
+                {"name": "aquasecurity:trivy:FilePath", "value": "var/lib/rpm/rpmdb.sqlite"}]}]
+    })
+    .to_string();
+    let read = sbom::read(text.as_bytes()).unwrap();
+    assert_eq!(read.inventory.problems, []);
+    let [package] = read.inventory.packages.as_slice() else { panic!("{read:?}") };
+    assert_eq!(package.version, "1:3.0.7-24.el9");
+    assert_eq!(package.source_or_self(), ("openssl", "1:3.0.7-24.el9"));
+    assert_eq!(package.module.as_deref(), Some("m:1:2:3"));
+    assert_eq!(package.locations[0].layer, Some(1));
+    assert_eq!(read.inventory.release.unwrap().stream().unwrap().as_str(), "rocky:9");
+}
+
+/// Components as Syft writes them.
+#[test]
+fn properties_of_syft() {
+    let text = serde_json::json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,
+        "components": [
+            {"type": "library", "name": "libssl3", "version": "3.0.11-1",
+             "purl": "pkg:deb/debian/libssl3@3.0.11-1?arch=amd64&distro=debian-12&upstream=openssl",
+             "properties": [
+                {"name": "syft:location:0:path", "value": "/var/lib/dpkg/status"},
+                {"name": "syft:location:1:path", "value": "/usr/share/doc/libssl3/copyright"}]},
+            {"type": "library", "name": "glibc", "version": "2.34-60.el9",
+             "purl": "pkg:rpm/rocky/glibc@2.34-60.el9?arch=x86_64&upstream=glibc-2.34-60.el9.src.rpm"},
+            {"type": "operating-system", "name": "debian", "version": "12", "properties": [
+                {"name": "syft:distro:id", "value": "debian"},
+                {"name": "syft:distro:versionID", "value": "12"},
+                {"name": "syft:distro:prettyName", "value": "Debian GNU/Linux 12 (bookworm)"}]}]
+    })
+    .to_string();
+    let read = sbom::read(text.as_bytes()).unwrap();
+    let release = read.inventory.release.unwrap();
+    assert_eq!((release.id.as_str(), release.name.as_str()), ("debian", "Debian GNU/Linux 12 (bookworm)"));
+    let [libssl, glibc] = read.inventory.packages.as_slice() else { panic!() };
+    assert_eq!(libssl.source_or_self(), ("openssl", "3.0.11-1"));
+    assert_eq!(libssl.locations.len(), 2);
+    assert_eq!(glibc.source_or_self(), ("glibc", "2.34-60.el9"));
+}
+
+#[test]
+fn a_package_without_a_package_url_is_not_passed_over() {
+    let text = br#"{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [
+        {"type": "library", "name": "a", "version": "1"}, {"type": "library", "name": "b", "version": "1"},
+        {"type": "file", "name": "c"}]}"#;
+    let read = sbom::read(text).unwrap();
+    assert_eq!(read.inventory.packages.len(), 2);
+    let [problem] = read.inventory.problems.as_slice() else { panic!() };
+    assert_eq!((problem.kind, problem.effect), (ProblemKind::NotCovered, Effect::Incomplete));
+    assert_eq!(
+        problem.detail,
+        "this and 1 package more have no package URL: they cannot be held against advisories"
+    );
+}
+
+#[test]
+fn what_is_no_sbom_is_named() {
+    for (text, expected) in [
+        ("", "it is empty"),
+        ("{}", "another JSON document"),
+        ("{\"bomFormat\": \"SPDX\"}", "`bomFormat` is not"),
+        ("{\"bomFormat\": \"CycloneDX\", \"specVersion\": \"9.9\"}", "CycloneDX 9.9 is not supported"),
+        ("{\"spdxVersion\": \"SPDX-2.0\"}", "SPDX-2.0 is not supported"),
+        ("{\"predicateType\": \"x\"}", "an attestation around an SBOM is not supported"),
+        ("<html/>", "another XML document"),
+        ("<bom xmlns='http://cyclonedx.org/schema/bom/12'></bom>", "CycloneDX 12 is not supported"),
+        ("<bom xmlns='http://cyclonedx.org/schema/bom/1.6'><metadata>&lol;", "an entity is not defined"),
+        ("<bom xmlns='http://cyclonedx.org/schema/bom/1.6'>", "ends too early"),
+        ("hello", "neither JSON"),
+        ("spec_version: \"1.6\"", "protocol buffer text"),
+        ("SPDXID: SPDXRef-DOCUMENT\nspdxVersion: SPDX-2.3", "SPDX (YAML) is not supported"),
+        ("\u{0}", "neither JSON"),
+    ] {
+        let error = sbom::read(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+    assert!(matches!(sbom::read(b"\xff\xfe{"), Err(Error::NotAnSbom { .. })));
+}
+
+#[test]
+fn depth_is_bounded() {
+    let deep = format!(
+        "<bom xmlns='http://cyclonedx.org/schema/bom/1.6'>{}",
+        "<components><component type='library'>".repeat(100_000)
+    );
+    assert!(matches!(sbom::read(deep.as_bytes()), Err(Error::TooLarge(_))));
+    let deep = format!(
+        "{{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.6\",\"components\":{}",
+        "[{\"components\":".repeat(100_000)
+    );
+    assert!(matches!(sbom::read(deep.as_bytes()), Err(Error::Broken { .. })));
+}

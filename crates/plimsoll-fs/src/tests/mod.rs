@@ -1,0 +1,6 @@
+//! Whole walks over archives made for the purpose.
+
+mod dialects;
+mod hostile;
+mod model;
+mod trees;

@@ -1,0 +1,323 @@
+//! Findings: what is wrong, how sure we are, whose move it is, and what that move is.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Ecosystem, Location, SourcePackage};
+
+/// What kind of thing was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FindingKind {
+    /// A known vulnerability.
+    Vulnerability,
+    /// A package that was published to do harm: an incident, not a CVE.
+    Malware,
+    /// The distribution or product gets no more fixes.
+    EndOfLife,
+    /// An advisory that is no vulnerability: unmaintained, unsound, notice.
+    Informational,
+}
+
+/// Severity in words. Ordered: `Critical` is the greatest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Level {
+    /// No source says.
+    #[default]
+    Unknown,
+    /// The distribution calls it negligible or unimportant.
+    Negligible,
+    /// CVSS 0.1 - 3.9.
+    Low,
+    /// CVSS 4.0 - 6.9.
+    Medium,
+    /// CVSS 7.0 - 8.9.
+    High,
+    /// CVSS 9.0 - 10.0.
+    Critical,
+}
+
+impl Level {
+    /// All levels, worst first.
+    pub const ALL: [Level; 6] =
+        [Level::Critical, Level::High, Level::Medium, Level::Low, Level::Negligible, Level::Unknown];
+
+    /// For people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Level::Unknown => "unknown",
+            Level::Negligible => "negligible",
+            Level::Low => "low",
+            Level::Medium => "medium",
+            Level::High => "high",
+            Level::Critical => "critical",
+        }
+    }
+
+    /// The level of a CVSS base score (CVSS 3.1 section 5, 4.0 section 6): 0.0 is negligible.
+    pub fn from_score(score: f64) -> Self {
+        match score {
+            s if s >= 9.0 => Level::Critical,
+            s if s >= 7.0 => Level::High,
+            s if s >= 4.0 => Level::Medium,
+            s if s > 0.0 => Level::Low,
+            _ => Level::Negligible,
+        }
+    }
+
+    /// From a word in an advisory, any case: `Important` is high, `Moderate` is medium, `unimportant` negligible.
+    pub fn from_word(word: &str) -> Self {
+        match word.trim().to_ascii_lowercase().as_str() {
+            "critical" => Level::Critical,
+            "high" | "important" => Level::High,
+            "medium" | "moderate" => Level::Medium,
+            "low" => Level::Low,
+            "negligible" | "unimportant" | "none" => Level::Negligible,
+            _ => Level::Unknown,
+        }
+    }
+}
+
+/// How bad it is, and who says so.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Severity {
+    /// In words.
+    pub level: Level,
+    /// CVSS base score times ten (0 to 100), so that reports compare exactly.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub score_tenths: Option<u8>,
+    /// CVSS vector as published.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub vector: Option<String>,
+    /// Feed that said so; empty when nobody did.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub source: String,
+}
+
+/// An entry of CISA's catalogue of known exploited vulnerabilities.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kev {
+    /// Date it was listed, `YYYY-MM-DD`.
+    pub added: String,
+    /// Date by which United States agencies must have acted, `YYYY-MM-DD`.
+    pub due: String,
+    /// Known use by ransomware.
+    pub ransomware: bool,
+}
+
+/// FIRST's estimate that the vulnerability is exploited within 30 days.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Epss {
+    /// Probability in parts per 100,000 (EPSS publishes five decimals).
+    pub probability: u32,
+    /// Percentile in parts per 100,000.
+    pub percentile: u32,
+    /// Date of the model run, `YYYY-MM-DD`.
+    pub date: String,
+}
+
+/// What raises or lowers a finding in the order of work. Shown, not folded into a score.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Risk {
+    /// Known to be exploited.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kev: Option<Kev>,
+    /// Likely to be exploited.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub epss: Option<Epss>,
+    /// A released version fixes it.
+    pub fixable: bool,
+    /// Only a development dependency.
+    pub development: bool,
+    /// Kernel headers or documentation: nothing of it runs in a container.
+    pub not_run: bool,
+}
+
+/// What a source says about a fix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FixStatus {
+    /// Affected, no word about a fix.
+    Affected,
+    /// A released version fixes it.
+    Fixed,
+    /// The source says this package is not affected.
+    NotAffected,
+    /// The source has not decided.
+    UnderInvestigation,
+    /// The source will not fix it.
+    WillNotFix,
+    /// The source puts the fix off.
+    FixDeferred,
+    /// The source no longer supports the release or package.
+    EndOfLife,
+    /// The source uses words that we do not know: treated as affected.
+    Unknown,
+}
+
+/// Whose move it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "name", rename_all = "camelCase")]
+pub enum Party {
+    /// The application team (its name, when an owner is known).
+    Application(Option<String>),
+    /// The maintainer of the base image; the reference, when it is known.
+    BaseImage(Option<String>),
+    /// The team that runs the platform or host.
+    Platform,
+    /// The distribution: it has published no fix.
+    Distribution(String),
+    /// The provider of the platform.
+    Provider(String),
+    /// Nobody has to act; the reason.
+    Nobody(String),
+    /// Cannot be told; what is missing.
+    Unknown(String),
+}
+
+impl Party {
+    /// The word used in tables, and for `--by party`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Party::Application(_) => "application",
+            Party::BaseImage(_) => "base image",
+            Party::Platform => "platform",
+            Party::Distribution(_) => "distribution",
+            Party::Provider(_) => "provider",
+            Party::Nobody(_) => "nobody",
+            Party::Unknown(_) => "not known",
+        }
+    }
+}
+
+/// The one next step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Remedy {
+    /// What to do, one sentence without final full stop: "upgrade lodash to 4.17.21".
+    pub action: String,
+    /// What to type.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub command: Option<String>,
+    /// Where to edit.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub location: Option<Location>,
+}
+
+/// What a finding is about: one source package, with the binary packages beneath it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subject {
+    /// Kind of package.
+    pub ecosystem: Ecosystem,
+    /// The source package for distributions; the package itself elsewhere.
+    pub source: SourcePackage,
+    /// Package URLs of the packages in this report that are affected, sorted.
+    pub packages: Vec<String>,
+}
+
+/// What was looked at, and which rule decided.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// Feed: `osv/PyPI`, `alpine`.
+    pub source: String,
+    /// Record id in that feed.
+    pub record: String,
+    /// Date of the record or, without one, of the feed: RFC 3339 date or time; empty when nobody says.
+    pub date: String,
+    /// The range that matched, readable: `>= 4.0.0, < 4.17.21`.
+    pub range: String,
+    /// The version that was compared, and whether it was the source's or the binary's: `openssl 3.0.11-1 (source)`.
+    pub compared: String,
+    /// The rule: `range`, `versions`, `status`, `hash`.
+    pub rule: String,
+}
+
+/// Why a finding does not count.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Suppression {
+    /// `vex`, `exception`, `owner` (the distribution package that owns the files speaks for it), `feed`.
+    pub by: String,
+    /// Document, file or package that says so.
+    pub source: String,
+    /// Why, in the words of the source: a VEX justification, the reason in the ignore file.
+    pub reason: String,
+    /// Last day it holds, `YYYY-MM-DD`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expires: Option<String>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// Stable within a report: `CVE-2021-23337@pkg:npm/lodash@4.17.15` (advisory at source package).
+    pub id: String,
+    /// Kind.
+    pub kind: FindingKind,
+    /// The id that people use: a CVE when there is one, else the advisory's own.
+    pub advisory: String,
+    /// All other ids of the same flaw, sorted.
+    pub aliases: Vec<String>,
+    /// One line; empty when no source has one.
+    pub title: String,
+    /// What it is about.
+    pub subject: Subject,
+    /// How bad.
+    pub severity: Severity,
+    /// What raises or lowers it.
+    pub risk: Risk,
+    /// What the best source says about a fix.
+    pub status: FixStatus,
+    /// The smallest version that fixes it in the installed branch.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fixed_version: Option<String>,
+    /// Whose move.
+    pub party: Party,
+    /// The move.
+    pub remedy: Remedy,
+    /// What was looked at; never empty.
+    pub evidence: Vec<Evidence>,
+    /// Why it does not count, when it does not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub suppressed_by: Option<Suppression>,
+}
+
+/// One change that removes findings: what the default report is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// Whose move.
+    pub party: Party,
+    /// What changes: a package, or the base image reference.
+    pub subject: String,
+    /// What to do, one sentence without final full stop.
+    pub action: String,
+    /// Version or reference now.
+    pub from: String,
+    /// Version or reference after; absent when nothing can be named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to: Option<String>,
+    /// Where.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub location: Option<Location>,
+    /// What to type.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub command: Option<String>,
+    /// Ids of the findings that it removes, sorted.
+    pub removes: Vec<String>,
+    /// The worst severity among them.
+    pub worst: Level,
+    /// One of them is known to be exploited.
+    pub exploited: bool,
+    /// One of them is a malicious package.
+    pub malware: bool,
+    /// The highest EPSS probability among them, parts per 100,000; 0 when none is known.
+    pub epss: u32,
+}

@@ -1,0 +1,32 @@
+//! The nouns of container security, shared by every other crate.
+//!
+//! Pure values: no file, network, clock, thread or async in here. Everything that needs to be the same in two places
+//! stands here once: the ecosystem and distribution tables, version order, package URLs, the finding and the report.
+
+#![forbid(unsafe_code)]
+
+mod digest;
+pub mod distribution;
+pub mod ecosystem;
+pub mod finding;
+pub mod fuzz;
+pub mod inventory;
+mod path;
+mod problem;
+pub mod purl;
+pub mod report;
+pub mod version;
+
+pub use digest::{Algorithm, Digest, DigestError};
+pub use distribution::{Distribution, Release, Stream};
+pub use ecosystem::Ecosystem;
+pub use finding::{
+    Change, Epss, Evidence, Finding, FindingKind, FixStatus, Kev, Level, Party, Remedy, Risk, Severity,
+    Subject, Suppression,
+};
+pub use inventory::{Inventory, Location, Package, Presence, Relation, Scope, SourcePackage};
+pub use path::ImagePath;
+pub use problem::{Effect, Problem, ProblemKind};
+pub use report::{
+    Base, BaseSource, Coverage, DatabaseInfo, FeedInfo, Layer, Outcome, Report, Target, TargetKind, Verdict,
+};

@@ -1,0 +1,222 @@
+//! The report: one value that every output format is a view of.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Change, Digest, Finding, Package, Problem, Release};
+
+/// What kind of thing was scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TargetKind {
+    /// A directory or root file system.
+    Directory,
+    /// A container image.
+    Image,
+    /// An SBOM document.
+    Sbom,
+}
+
+/// One layer of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Layer {
+    /// Position, counted from 1 (the lowest).
+    pub index: u32,
+    /// Digest of the blob as stored; absent in a docker-archive, which stores open layers.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<Digest>,
+    /// Digest of the uncompressed layer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub diff_id: Option<Digest>,
+    /// Size of the blob as stored, in bytes.
+    pub size: u64,
+    /// The command that made it, from the image history.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created_by: Option<String>,
+    /// It came with the base image.
+    pub from_base: bool,
+}
+
+/// How we know where the base image ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BaseSource {
+    /// The user said so (`--base`).
+    Flag,
+    /// OCI annotations `org.opencontainers.image.base.*`.
+    Annotation,
+    /// A known chain of layers.
+    LayerChain,
+    /// The image history.
+    History,
+    /// Not known.
+    Unknown,
+}
+
+/// The boundary between base image and application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Base {
+    /// Reference of the base image, when it is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reference: Option<String>,
+    /// Digest of the base image, when it is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<Digest>,
+    /// How many layers, from the lowest, came with it.
+    pub layers: u32,
+    /// How we know.
+    pub source: BaseSource,
+    /// In words, for people: "image history: layer 1 was made by debootstrap".
+    pub explanation: String,
+}
+
+/// What was scanned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// Kind.
+    pub kind: TargetKind,
+    /// As the user named it.
+    pub name: String,
+    /// Name inside the archive or layout (`org.opencontainers.image.ref.name`, `RepoTags`), when there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reference: Option<String>,
+    /// Digest of the manifest: what a registry would call the image.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<Digest>,
+    /// Digest of the configuration: what Docker calls the image id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub image_id: Option<Digest>,
+    /// `os/architecture[/variant]`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub platform: Option<String>,
+    /// When the image says it was made, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created: Option<String>,
+    /// The distribution inside.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub release: Option<Release>,
+    /// Layers, lowest first. Empty outside images.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub layers: Vec<Layer>,
+    /// Where the base image ends. Absent outside images.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub base: Option<Base>,
+}
+
+/// One source of advisories in a database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedInfo {
+    /// Name: `osv/PyPI`, `alpine`.
+    pub name: String,
+    /// Date of the data, RFC 3339 date or time; empty when the source does not say.
+    pub date: String,
+    /// Commit or serial number of the data; empty when there is none.
+    pub commit: String,
+    /// Records taken in.
+    pub records: u64,
+    /// Licence and attribution notice.
+    pub licence: String,
+}
+
+/// How much of the world's advisories was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Coverage {
+    /// A database built from feeds.
+    Database,
+    /// Only the notable incidents that come with the program: absence of findings says little.
+    IncidentPack,
+    /// Nothing was asked (inventory only).
+    None,
+}
+
+/// The advisory data behind a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DatabaseInfo {
+    /// How much was asked.
+    pub coverage: Coverage,
+    /// Newest date among the sources, RFC 3339; empty when none says.
+    pub date: String,
+    /// Digest of the database's content.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<Digest>,
+    /// The sources, sorted by name.
+    pub sources: Vec<FeedInfo>,
+}
+
+/// Three answers, never two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// Everything asked for was seen, and nothing stands over the line.
+    Met,
+    /// Something stands over the line.
+    NotMet,
+    /// Could not be decided.
+    Unknown,
+}
+
+impl Outcome {
+    /// The exit code of DESIGN section 4: 0 met, 1 not met, 3 could not decide.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Outcome::Met => 0,
+            Outcome::NotMet => 1,
+            Outcome::Unknown => 3,
+        }
+    }
+
+    /// For people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Met => "MET",
+            Outcome::NotMet => "NOT MET",
+            Outcome::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+/// The answer, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// The answer.
+    pub outcome: Outcome,
+    /// The line it was held against: `--fail-on critical,fixable`.
+    pub line: String,
+    /// Why, each one sentence without final full stop.
+    pub reasons: Vec<String>,
+    /// What was missing to decide.
+    pub inputs_missing: Vec<String>,
+}
+
+/// Everything that one scan says. Sorted; the same input and database give the same bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Version of this document's form: `1.0`. Additions raise the minor, everything else the major.
+    pub schema_version: String,
+    /// Version of the program.
+    pub plimsoll: String,
+    /// What was scanned.
+    pub target: Target,
+    /// The advisory data.
+    pub database: DatabaseInfo,
+    /// The answer.
+    pub verdict: Verdict,
+    /// Packages, sorted by package URL.
+    pub packages: Vec<Package>,
+    /// Findings, in the order of work: known-exploited first, then fixable, then severity, then id.
+    pub findings: Vec<Finding>,
+    /// Changes that remove findings, in the order of work.
+    pub changes: Vec<Change>,
+    /// What could not be read or decided.
+    pub problems: Vec<Problem>,
+}
+
+/// Version of the report's form.
+pub const SCHEMA_VERSION: &str = "1.0";

@@ -1,0 +1,32 @@
+//! R's package_version: numbers with `.` or `-` between; `1.0` is before `1.0.0`, and `0.9` before `0.75`.
+
+use super::Order;
+use super::number::{Number, numbers};
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(Vec<Number>);
+
+impl Order for Key {
+    fn parse(text: &str) -> Option<Self> {
+        numbers(text, &['.', '-']).map(Key)
+    }
+
+    fn is_prerelease(&self) -> bool {
+        false
+    }
+
+    fn branch(&self) -> Option<&Number> {
+        self.0.first()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Scheme, check, refuse};
+
+    #[test]
+    fn order() {
+        check(Scheme::Cran, &["1.0-1 = 1.0.1", "1.0 < 1.0-0", "0.9 < 0.75"]);
+        refuse(Scheme::Cran, &["1.0-rc1", "1.", "-1", "1_0"]);
+    }
+}

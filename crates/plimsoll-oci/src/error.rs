@@ -1,0 +1,191 @@
+//! Why an image could not be opened.
+
+use std::io;
+
+use plimsoll_model::Digest;
+
+use crate::{ImageSummary, Platform};
+
+/// Why an image could not be opened. Every message names the place, the thing in it and the cause.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused, or the input ended inside something that is needed.
+    #[error("cannot read {thing} of `{place}`")]
+    Read {
+        /// File, directory or stream.
+        place: String,
+        /// What was to be read.
+        thing: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The place holds no image.
+    #[error("`{place}` is not a container image: {detail}")]
+    NotAnImage {
+        /// File, directory or stream.
+        place: String,
+        /// What was found, and what was expected.
+        detail: String,
+    },
+    /// Something that the image needs is not stored with it.
+    #[error("`{place}` does not hold {thing}: the image is incomplete, or was only partly exported")]
+    Missing {
+        /// File, directory or stream.
+        place: String,
+        /// What is missing.
+        thing: String,
+    },
+    /// Content is not what its digest promises.
+    #[error("{thing} of `{place}` was altered or damaged: its content is {actual}, expected {expected}")]
+    DigestMismatch {
+        /// File, directory or stream.
+        place: String,
+        /// The document.
+        thing: String,
+        /// What it should be.
+        expected: Digest,
+        /// What it is.
+        actual: Digest,
+    },
+    /// A document is no JSON of the expected form.
+    #[error("{thing} of `{place}` cannot be understood")]
+    Json {
+        /// File, directory or stream.
+        place: String,
+        /// The document.
+        thing: String,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A document or archive breaks its own format.
+    #[error("{thing} of `{place}` is broken: {detail}")]
+    Invalid {
+        /// File, directory or stream.
+        place: String,
+        /// The document.
+        thing: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Something is larger, deeper or more numerous than we are ready to read.
+    #[error("{thing} of `{place}` exceeds the limit of {limit}")]
+    Limit {
+        /// File, directory or stream.
+        place: String,
+        /// What is too large.
+        thing: String,
+        /// The limit with its unit.
+        limit: String,
+    },
+    /// Recognised, but not understood.
+    #[error("`{place}`: {detail}")]
+    Unsupported {
+        /// File, directory or stream.
+        place: String,
+        /// What it is, and what to do instead.
+        detail: String,
+    },
+    /// The archive is compressed as a whole: it can be read once from front to back by [`crate::stream`], not opened.
+    #[error("`{place}` is compressed as a whole and can only be read as a stream")]
+    Compressed {
+        /// The file.
+        place: String,
+    },
+    /// No image for the platform that was asked for.
+    #[error("`{place}` has no image for {wanted}; it has {}", platforms(.available))]
+    NoPlatform {
+        /// File, directory or stream.
+        place: String,
+        /// What was asked for.
+        wanted: Platform,
+        /// The platforms that there are.
+        available: Vec<Platform>,
+    },
+    /// No image has the name or digest that was asked for.
+    #[error("`{place}` has no image `{}`; it has {}", plain(.wanted), images(.available))]
+    NoReference {
+        /// File, directory or stream.
+        place: String,
+        /// What was asked for.
+        wanted: String,
+        /// The images that there are.
+        available: Vec<ImageSummary>,
+    },
+    /// Several images, and nothing says which.
+    #[error("`{place}` holds several images, name one of them: {}", images(.available))]
+    Several {
+        /// File, directory or stream.
+        place: String,
+        /// The images that there are.
+        available: Vec<ImageSummary>,
+    },
+}
+
+impl Error {
+    /// Is it for the user to ask differently (exit code 2), rather than for the image to be whole (exit code 3)?
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Error::NoPlatform { .. } | Error::NoReference { .. } | Error::Several { .. })
+    }
+}
+
+/// How many images or platforms a message lists.
+const SHOWN: usize = 20;
+
+fn platforms(available: &[Platform]) -> String {
+    list(available.iter().map(ToString::to_string).collect())
+}
+
+fn images(available: &[ImageSummary]) -> String {
+    list(available.iter().map(ToString::to_string).collect())
+}
+
+fn list(mut items: Vec<String>) -> String {
+    items.sort();
+    items.dedup();
+    if items.is_empty() {
+        return "none".to_owned();
+    }
+    let more = items.len().saturating_sub(SHOWN);
+    items.truncate(SHOWN);
+    let text = items.join(", ");
+    if more > 0 { format!("{text} and {more} more") } else { text }
+}
+
+/// Text from outside, made safe to show: control characters are escaped and the length is bounded.
+pub(crate) fn plain(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let mut shown = String::new();
+    for character in text.chars().take(LONGEST) {
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_from_outside_moves_the_cursor() {
+        assert_eq!(plain("a\x1b[2Jb\u{9b}c"), "a\\u{1b}[2Jb\\u{9b}c");
+        assert_eq!(plain(&"é".repeat(400)).chars().count(), 301);
+    }
+
+    #[test]
+    fn lists_are_sorted_bounded_and_never_empty() {
+        assert_eq!(list(vec![]), "none");
+        assert_eq!(list(vec!["b".into(), "a".into(), "b".into()]), "a, b");
+        let many = list((0..30).map(|number| format!("{number:02}")).collect());
+        assert!(many.ends_with("19 and 10 more"), "{many}");
+    }
+}

@@ -1,0 +1,35 @@
+//! Container images as they are stored and passed around: OCI layouts and archives.
+//!
+//! Turns a place into images whose layers can be opened, without unpacking anything to disk. Hides indexes, manifests,
+//! configurations, media types and their history; checks every document against its digest. Layers are handed out as
+//! stored: whoever reads them checks their digest and diff id.
+//!
+//! Everything here is hostile input. Limits are documented where they stand; a document over its limit is an error, a
+//! layer that cannot be had is a problem of the image, so that the others are still read.
+//!
+//! Registries and container daemons will be further kinds of [`Location`].
+
+#![forbid(unsafe_code)]
+
+mod assemble;
+mod choose;
+mod content;
+mod document;
+mod error;
+pub mod fuzz;
+mod image;
+mod layout;
+mod location;
+mod members;
+mod platform;
+mod saved;
+mod store;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub use error::Error;
+pub use image::{Blob, Form, History, Image, ImageSummary, Selection, Source};
+pub use location::{Detected, Location, detect, list, open, split_reference};
+pub use platform::{Platform, PlatformError};
+pub use stream::{BlobHeader, stream};

@@ -1,0 +1,96 @@
+//! Why a use case could not be carried out. What was only partly readable is a problem in the report, not an error.
+
+use std::io;
+
+/// Why a target could not be scanned at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// There is nothing at the place that was named.
+    #[error("`{target}` does not exist")]
+    NotFound {
+        /// As typed.
+        target: String,
+        /// A neighbour with nearly that name.
+        near: Option<String>,
+    },
+    /// There is something, but nothing that can be scanned.
+    #[error("`{target}` is neither an image, nor an SBOM, nor a directory")]
+    NoTarget {
+        /// As typed.
+        target: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A way of getting images that this version does not have.
+    #[error("reading `{prefix}` targets directly is not built yet")]
+    NotBuilt {
+        /// The prefix.
+        prefix: String,
+        /// How to get the image to us all the same.
+        hint: String,
+    },
+    /// The images could not be opened, or it is not clear which is meant.
+    #[error(transparent)]
+    Image(#[from] plimsoll_oci::Error),
+    /// The advisory database could not be used.
+    #[error(transparent)]
+    Database(#[from] plimsoll_advisory::Error),
+    /// The SBOM could not be read.
+    #[error("cannot read the SBOM `{path}`")]
+    Sbom {
+        /// Where it is.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        source: plimsoll_format::sbom::Error,
+    },
+    /// A file could not be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// Where it is.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A VEX document could not be read.
+    #[error("cannot use the VEX document `{path}`: {reason}")]
+    Vex {
+        /// Where it is.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl ScanError {
+    /// Was it asked for in a way that cannot work, rather than tried and failed?
+    pub fn is_usage(&self) -> bool {
+        match self {
+            ScanError::NotFound { .. }
+            | ScanError::NoTarget { .. }
+            | ScanError::NotBuilt { .. }
+            | ScanError::Vex { .. } => true,
+            ScanError::Image(error) => error.is_usage(),
+            ScanError::Database(_) | ScanError::Sbom { .. } | ScanError::Read { .. } => false,
+        }
+    }
+
+    /// What to type next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            ScanError::NotFound { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
+            ScanError::NotFound { near: None, target } if looks_like_an_image(target) => Some(format!(
+                "images are read from archives and layouts: docker save {target} | plimsoll scan -"
+            )),
+            ScanError::NotBuilt { hint, .. } | ScanError::NoTarget { hint, .. } => Some(hint.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// `debian:12` may be meant as an image; `dir:web` and the like say themselves what they are.
+fn looks_like_an_image(target: &str) -> bool {
+    const PREFIXES: [&str; 6] = ["dir:", "rootfs:", "sbom:", "oci:", "oci-archive:", "docker-archive:"];
+    !target.is_empty() && !target.contains('/') && !PREFIXES.iter().any(|prefix| target.starts_with(prefix))
+}

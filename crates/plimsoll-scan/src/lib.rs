@@ -1,0 +1,35 @@
+//! Use cases as plain functions: what the command line and the server call.
+//!
+//! Joins the parts: artifacts are opened, layers walked, files extracted, advisories matched, and every finding gets a
+//! party and one next step. Prints nothing, asks neither clock nor environment.
+
+#![forbid(unsafe_code)]
+
+pub mod assemble;
+pub mod base;
+pub mod commands;
+mod error;
+pub mod exceptions;
+mod explain;
+mod scan;
+mod target;
+pub mod verdict;
+mod visit;
+pub mod whose;
+
+pub use error::ScanError;
+pub use explain::explain;
+pub use plimsoll_advisory::Database;
+pub use plimsoll_oci::{Platform, PlatformError};
+pub use scan::{Options, scan};
+pub use target::{ImageForm, Target};
+
+/// Hears how far a scan is. Called from several threads at once.
+pub trait Progress: Sync {
+    /// So many bytes of blobs will be read.
+    fn expect(&self, bytes: u64);
+    /// So many further bytes were read.
+    fn read(&self, bytes: u64);
+    /// So many further files were seen.
+    fn files(&self, files: u64);
+}

@@ -1,0 +1,573 @@
+//! Scanning one target: from what was typed to the report.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use plimsoll_advisory::incidents::{Incidents, Together};
+use plimsoll_advisory::record::Target as Asked;
+use plimsoll_advisory::{Database, MatchOptions, Source, vex};
+use plimsoll_extract::Extraction;
+use plimsoll_fs::{LayerResult, LayerSource, Limits, Walk};
+use plimsoll_model::report::SCHEMA_VERSION;
+use plimsoll_model::{
+    Change, Coverage, DatabaseInfo, Digest, Ecosystem, Finding, Inventory, Layer, Outcome, Package, Problem,
+    ProblemKind, Report, Target as TargetFacts, TargetKind,
+};
+use plimsoll_oci::{Detected, Form, Image, Location, Platform, Selection};
+
+use crate::assemble;
+use crate::base::{self, BaseFlag, Clues, Step};
+use crate::exceptions::Exceptions;
+use crate::target::{ImageForm, Target};
+use crate::verdict::{self, Line};
+use crate::visit::{self, Extractors, PackageDatabases};
+use crate::whose::{self, Context};
+use crate::{Progress, ScanError};
+
+/// How to scan.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Platform that was asked for.
+    pub platform: Option<Platform>,
+    /// Where the base image ends.
+    pub base: Option<BaseFlag>,
+    /// Advisory database; without one only the incident pack is asked.
+    pub database: Option<PathBuf>,
+    /// Newest advisories may be at most this old, in days.
+    pub max_database_age_days: Option<u32>,
+    /// VEX documents: name for people, content.
+    pub vex: Vec<(String, Vec<u8>)>,
+    /// Exceptions.
+    pub exceptions: Exceptions,
+    /// The line that findings are held against.
+    pub line: Line,
+    /// Now: for expiry of exceptions and age of data.
+    pub now: Timestamp,
+    /// Threads that read layers.
+    pub threads: usize,
+    /// Take the inventory only: no advisories, no verdict.
+    pub inventory_only: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            platform: None,
+            base: None,
+            database: None,
+            max_database_age_days: None,
+            vex: Vec::new(),
+            exceptions: Exceptions::default(),
+            line: Line::default(),
+            now: Timestamp::UNIX_EPOCH,
+            threads: 1,
+            inventory_only: false,
+        }
+    }
+}
+
+/// Scans what `typed` names. `stdin` is read only for the target `-`.
+pub fn scan(
+    typed: &str,
+    options: &Options,
+    stdin: &mut dyn Read,
+    progress: &dyn Progress,
+) -> Result<Report, ScanError> {
+    // The database first: a damaged one should not cost the reading of an image before it is told.
+    let database = match &options.database {
+        Some(path) if !options.inventory_only => Some(Database::open(path)?),
+        _ => None,
+    };
+    let (target, inventory) = match Target::parse(typed)? {
+        Target::Directory(path) => directory(typed, &path, options, progress)?,
+        Target::Images { form, path, reference } => {
+            image_file(typed, &path, form, reference, options, progress)?
+        }
+        Target::Stdin => image_stream(typed, stdin, None, None, options, progress)?,
+        Target::Sbom(path) => sbom(typed, &path)?,
+    };
+    report(target, inventory, database.as_ref(), options)
+}
+
+fn limits(options: &Options) -> Limits {
+    Limits { workers: NonZeroUsize::new(options.threads).unwrap_or(NonZeroUsize::MIN), ..Limits::default() }
+}
+
+fn facts(kind: TargetKind, name: &str) -> TargetFacts {
+    TargetFacts {
+        kind,
+        name: name.to_owned(),
+        reference: None,
+        digest: None,
+        image_id: None,
+        platform: None,
+        created: None,
+        release: None,
+        layers: Vec::new(),
+        base: None,
+    }
+}
+
+fn directory(
+    typed: &str,
+    path: &Path,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<(TargetFacts, Inventory), ScanError> {
+    if !path.is_dir() {
+        return Err(ScanError::NotFound { target: typed.to_owned(), near: None });
+    }
+    let walk = plimsoll_fs::walk_directory(path, &Extractors, &limits(options), &Heard(progress));
+    let inventory = assembled(walk, Vec::new());
+    Ok((TargetFacts { release: inventory.release.clone(), ..facts(TargetKind::Directory, typed) }, inventory))
+}
+
+fn assembled(walk: Walk<Extraction>, more: Vec<Problem>) -> Inventory {
+    let (found, links, mut problems) = visit::found(walk);
+    problems.extend(more);
+    assemble::inventory(found, &links, problems)
+}
+
+fn selection(reference: Option<String>, options: &Options) -> Selection {
+    Selection {
+        reference,
+        platform: options.platform.clone(),
+        default_platform: Platform::linux(host_architecture()),
+    }
+}
+
+/// This machine's architecture, as OCI calls it (Go's names).
+fn host_architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "386",
+        "powerpc64" => "ppc64le",
+        other => other,
+    }
+}
+
+fn image_file(
+    typed: &str,
+    path: &Path,
+    form: ImageForm,
+    reference: Option<String>,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<(TargetFacts, Inventory), ScanError> {
+    let location = match form {
+        ImageForm::DockerArchive => Location::DockerArchive(path.to_owned()),
+        ImageForm::Oci => Location::Oci(path.to_owned()),
+        ImageForm::Guess => match plimsoll_oci::detect(path)? {
+            Detected::Images(location) => location,
+            // What is in a compressed archive shows only while it passes.
+            _ => return compressed(typed, path, None, reference, options, progress),
+        },
+    };
+    let source = match location.source() {
+        Err(plimsoll_oci::Error::Compressed { .. }) => {
+            let form = match form {
+                ImageForm::DockerArchive => Some(Form::Docker),
+                ImageForm::Oci => Some(Form::Oci),
+                ImageForm::Guess => None,
+            };
+            return compressed(typed, path, form, reference, options, progress);
+        }
+        other => other?,
+    };
+    let image = source.image(&selection(reference, options))?;
+    let layers: Vec<LayerBlob<'_>> = image.layers.iter().map(|blob| LayerBlob { blob }).collect();
+    progress.expect(image.layers.iter().map(|blob| blob.size).sum());
+    let sources: Vec<&dyn LayerSource> = layers.iter().map(|layer| layer as &dyn LayerSource).collect();
+    let walk = plimsoll_fs::walk_layers(&sources, &Extractors, &limits(options), &Heard(progress));
+    let (target, mut inventory) =
+        image_facts(typed, &image, assembled(walk, image.problems.clone()), options);
+    if rewritten_above_base(&target, &inventory) {
+        let base = target.base.as_ref().map_or(0, |base| base.layers as usize);
+        let walk =
+            plimsoll_fs::walk_layers(&sources[..base], &PackageDatabases, &limits(options), &Heard(progress));
+        attribute_to_base(&mut inventory, &assembled(walk, Vec::new()));
+    }
+    Ok((target, inventory))
+}
+
+/// Was the one database file of apk or rpm written again above the base image? Then its layer says nothing of the
+/// packages that came with the base.
+fn rewritten_above_base(target: &TargetFacts, inventory: &Inventory) -> bool {
+    let base = target.base.as_ref().map_or(0, |base| base.layers);
+    base > 0
+        && inventory
+            .packages
+            .iter()
+            .filter(|package| matches!(package.ecosystem, Ecosystem::Apk | Ecosystem::Rpm))
+            .flat_map(|package| &package.locations)
+            .any(|location| location.layer.is_some_and(|layer| layer > base))
+}
+
+/// Packages that the base image had in the same version are the base image's.
+fn attribute_to_base(inventory: &mut Inventory, base: &Inventory) {
+    let key = |package: &Package| {
+        (package.ecosystem, package.name.clone(), package.version.clone(), package.architecture.clone())
+    };
+    let layers: HashMap<_, _> = base
+        .packages
+        .iter()
+        .filter_map(|package| Some((key(package), package.locations.first()?.layer?)))
+        .collect();
+    let distribution = inventory
+        .packages
+        .iter_mut()
+        .filter(|package| matches!(package.ecosystem, Ecosystem::Apk | Ecosystem::Rpm));
+    for package in distribution {
+        if let Some(layer) = layers.get(&key(package)) {
+            for location in &mut package.locations {
+                location.layer = Some(*layer);
+            }
+        }
+    }
+}
+
+/// An archive compressed as a whole cannot be read by position: it passes as a stream.
+fn compressed(
+    typed: &str,
+    path: &Path,
+    form: Option<Form>,
+    reference: Option<String>,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<(TargetFacts, Inventory), ScanError> {
+    let mut file = std::fs::File::open(path)
+        .map_err(|source| ScanError::Read { path: path.display().to_string(), source })?;
+    image_stream(typed, &mut file, form, reference, options, progress)
+}
+
+fn image_stream(
+    typed: &str,
+    reader: &mut dyn Read,
+    form: Option<Form>,
+    reference: Option<String>,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<(TargetFacts, Inventory), ScanError> {
+    let limits = limits(options);
+    let mut results: BTreeMap<u32, LayerResult<Extraction>> = BTreeMap::new();
+    let archive = plimsoll_oci::stream(typed, form, reader, &mut |blob, content| {
+        let label =
+            blob.digest.map_or_else(|| blob.name.to_string(), |digest| format!("layer {}", digest.short()));
+        let result = plimsoll_fs::read_layer(content, &label, &Extractors, &limits, &Heard(progress));
+        results.insert(blob.number, result);
+        Ok(())
+    })?;
+    let image = archive.image(&selection(reference, options))?;
+    let mut problems = image.problems.clone();
+    let mut layers = Vec::with_capacity(image.layers.len());
+    for (index, blob) in image.layers.iter().enumerate() {
+        let number = blob.number();
+        // Where one blob serves as several layers, everything that a lower use of it brings, the topmost brings again.
+        let again =
+            number.is_some() && image.layers[index + 1..].iter().any(|later| later.number() == number);
+        match number.filter(|_| !again).and_then(|number| results.remove(&number)) {
+            Some(mut result) => {
+                result.verify(blob.digest.as_ref(), blob.diff_id.as_ref());
+                layers.push(result);
+            }
+            None => {
+                let label = layer_label(index, blob);
+                layers.push(plimsoll_fs::read_layer(
+                    &mut { EMPTY_TAR },
+                    &label,
+                    &Extractors,
+                    &limits,
+                    &Heard(progress),
+                ));
+                if !again && blob.unavailable.is_none() {
+                    let detail = "the layer is not in the archive";
+                    problems.push(Problem::incomplete(ProblemKind::Truncated, label, detail));
+                }
+            }
+        }
+    }
+    Ok(image_facts(
+        typed,
+        &image,
+        assembled(plimsoll_fs::merge(layers, &Extractors, &limits), problems),
+        options,
+    ))
+}
+
+fn layer_label(index: usize, blob: &plimsoll_oci::Blob) -> String {
+    match blob.digest.as_ref().or(blob.diff_id.as_ref()) {
+        Some(digest) => format!("layer {} ({})", index + 1, digest.short()),
+        None => format!("layer {}", index + 1),
+    }
+}
+
+/// A tar archive without members, for a layer that brings nothing.
+const EMPTY_TAR: &[u8] = &[0; 1024];
+
+/// A blob as the file system crate wants it.
+struct LayerBlob<'a> {
+    blob: &'a plimsoll_oci::Blob,
+}
+
+impl LayerSource for LayerBlob<'_> {
+    fn open(&self) -> std::io::Result<Box<dyn Read + Send + '_>> {
+        self.blob.open()
+    }
+
+    fn label(&self) -> String {
+        match self.blob.digest.as_ref().or(self.blob.diff_id.as_ref()) {
+            Some(digest) => format!("layer {}", digest.short()),
+            None => "layer".to_owned(),
+        }
+    }
+
+    fn digest(&self) -> Option<&Digest> {
+        self.blob.digest.as_ref()
+    }
+
+    fn diff_id(&self) -> Option<&Digest> {
+        self.blob.diff_id.as_ref()
+    }
+
+    fn size(&self) -> Option<u64> {
+        Some(self.blob.size)
+    }
+}
+
+/// Progress as the file system crate tells it.
+struct Heard<'a>(&'a dyn Progress);
+
+impl plimsoll_fs::Progress for Heard<'_> {
+    fn bytes(&self, _layer: u32, bytes: u64) {
+        self.0.read(bytes);
+    }
+
+    fn entries(&self, entries: u64) {
+        self.0.files(entries);
+    }
+}
+
+fn image_facts(
+    typed: &str,
+    image: &Image,
+    inventory: Inventory,
+    options: &Options,
+) -> (TargetFacts, Inventory) {
+    let history: Vec<Step> = image
+        .history
+        .iter()
+        .map(|step| Step { created_by: step.created_by.clone(), empty: step.empty_layer })
+        .collect();
+    let diff_ids: Vec<Option<Digest>> = image.layers.iter().map(|blob| blob.diff_id.clone()).collect();
+    let mut annotations = image.labels.clone();
+    annotations.extend(image.annotations.clone());
+    let base = base::find(
+        Clues { diff_ids: &diff_ids, history: &history, annotations: &annotations },
+        options.base.as_ref(),
+    );
+    let layers = image
+        .layers
+        .iter()
+        .zip(image.steps())
+        .zip(1_u32..)
+        .map(|((blob, step), index)| Layer {
+            index,
+            digest: blob.digest.clone(),
+            diff_id: blob.diff_id.clone(),
+            size: blob.size,
+            created_by: step.map(|step| step.created_by.clone()).filter(|command| !command.is_empty()),
+            from_base: index <= base.layers,
+        })
+        .collect();
+    let target = TargetFacts {
+        reference: image.reference.clone(),
+        digest: image.manifest_digest.clone(),
+        image_id: Some(image.config_digest.clone()),
+        platform: Some(image.platform.to_string()),
+        created: image.created.clone(),
+        release: inventory.release.clone(),
+        layers,
+        base: Some(base),
+        ..facts(TargetKind::Image, typed)
+    };
+    (target, inventory)
+}
+
+fn sbom(typed: &str, path: &Path) -> Result<(TargetFacts, Inventory), ScanError> {
+    /// An SBOM of this size lists more packages than any image has.
+    const LIMIT: u64 = 512 * 1024 * 1024;
+    let shown = path.display().to_string();
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes))
+        .map_err(|source| ScanError::Read { path: shown.clone(), source })?;
+    if bytes.len() as u64 > LIMIT {
+        let source = std::io::Error::new(std::io::ErrorKind::FileTooLarge, "larger than 512 MiB");
+        return Err(ScanError::Read { path: shown, source });
+    }
+    let document =
+        plimsoll_format::sbom::read(&bytes).map_err(|source| ScanError::Sbom { path: shown, source })?;
+    let inventory = assemble::listed(document.inventory);
+    let target =
+        TargetFacts { name: typed.to_owned(), release: inventory.release.clone(), ..document.target };
+    Ok((target, inventory))
+}
+
+fn report(
+    target: TargetFacts,
+    inventory: Inventory,
+    database: Option<&Database>,
+    options: &Options,
+) -> Result<Report, ScanError> {
+    let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
+    let mut findings = Vec::new();
+    let mut newest = None;
+    let mut problems = inventory.problems.clone();
+    let (incidents, together);
+    // An inventory asks nobody, so the pack is not even loaded.
+    let source: Option<&dyn Source> = if options.inventory_only {
+        None
+    } else {
+        incidents = Incidents::embedded()?;
+        Some(match database {
+            Some(database) => {
+                together = Together { database, incidents: &incidents };
+                &together
+            }
+            None => &incidents,
+        })
+    };
+    let database_info = if let Some(source) = source {
+        let matches = plimsoll_advisory::matches(source, &inventory, &MatchOptions::default())?;
+        findings = matches.findings;
+        problems.extend(matches.problems);
+        if let Some(database) = database {
+            problems.extend(thin_coverage(database, &inventory)?);
+            let support = plimsoll_advisory::support::judge(database, &inventory)?;
+            findings.extend(support.findings);
+            problems.extend(support.problems);
+            newest = support.newest;
+        }
+        source.info()
+    } else {
+        DatabaseInfo { coverage: Coverage::None, date: String::new(), digest: None, sources: Vec::new() }
+    };
+    let mut documents = Vec::with_capacity(options.vex.len());
+    for (name, bytes) in &options.vex {
+        let document = vex::Document::parse_named(name, bytes)
+            .map_err(|error| ScanError::Vex { path: name.clone(), reason: error.to_string() })?;
+        documents.push((name.as_str(), document));
+    }
+    let documents: Vec<(&str, &vex::Document)> =
+        documents.iter().map(|(name, document)| (*name, document)).collect();
+    problems.extend(vex::apply_documents(&documents, &target, &inventory, &mut findings));
+    let applied = options.exceptions.apply(&mut findings, &inventory.packages, today);
+    problems.extend(applied.problems);
+    let context = Context {
+        kind: target.kind,
+        base: target.base.as_ref(),
+        layers: &target.layers,
+        release: target.release.as_ref(),
+        newest: newest.as_deref(),
+    };
+    whose::assign(&mut findings, &inventory.packages, context);
+    let mut changes = whose::changes(&findings, &inventory.packages, context);
+    if let Some(source) = source {
+        settle(&mut changes, &findings, &inventory.packages, source)?;
+    }
+    problems.sort();
+    problems.dedup();
+    let stale = options.max_database_age_days.and_then(|limit| staleness(&database_info, limit, options.now));
+    let mut verdict = verdict::judge(options.line, &findings, &problems, &database_info, stale);
+    if verdict.outcome == Outcome::Met && inventory.packages.is_empty() && !options.inventory_only {
+        // An empty folder, a mistyped one, a program that nobody lists: all look the same, and none was seen to be clean.
+        verdict.outcome = Outcome::Unknown;
+        verdict.reasons =
+            vec!["no package was found, so there was nothing to hold against the line".to_owned()];
+        verdict.inputs_missing.push("packages: none was recognised in the target".to_owned());
+    }
+    verdict.reasons.extend(applied.expired);
+    Ok(Report {
+        schema_version: SCHEMA_VERSION.to_owned(),
+        plimsoll: env!("CARGO_PKG_VERSION").to_owned(),
+        target,
+        database: database_info,
+        verdict,
+        packages: inventory.packages,
+        findings,
+        changes,
+        problems,
+    })
+}
+
+/// [`whose::settle`] with the advisories of `source`.
+fn settle(
+    changes: &mut [Change],
+    findings: &[Finding],
+    packages: &[Package],
+    source: &dyn Source,
+) -> Result<(), ScanError> {
+    let mut damaged = None;
+    whose::settle(changes, findings, packages, &mut |packages| {
+        let asked = Inventory { packages, ..Inventory::default() };
+        match plimsoll_advisory::matches(source, &asked, &MatchOptions::default()) {
+            Ok(matches) => matches.findings,
+            Err(error) => {
+                damaged = Some(error);
+                Vec::new()
+            }
+        }
+    });
+    damaged.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// A stream of which the database holds a handful of packages was not taken in as a whole: silence about the others
+/// says nothing.
+fn thin_coverage(database: &Database, inventory: &Inventory) -> Result<Vec<Problem>, ScanError> {
+    /// Distributions publish advisories about hundreds of packages; stray records of a release are below this.
+    const WHOLE: u32 = 20;
+    let mut problems = Vec::new();
+    if let Some(stream) = inventory.release.as_ref().and_then(plimsoll_model::Release::stream) {
+        let target = Asked::Stream(stream.clone());
+        if database.covers(&target)? && !database.has_at_least(&target, WHOLE)? {
+            let detail = format!(
+                "this database knows advisories about fewer than {WHOLE} packages of {stream}: it has no source for the whole of it"
+            );
+            problems.push(Problem::incomplete(ProblemKind::NotCovered, stream, detail));
+        }
+    }
+    // Advisories name Java packages `group:artifact`.
+    let nameless = |package: &&Package| {
+        package.ecosystem == Ecosystem::Maven && !package.name.contains(':') && package.owned_by.is_none()
+    };
+    let count = inventory.packages.iter().filter(nameless).count();
+    if let Some(first) = inventory.packages.iter().find(nameless) {
+        let those = if count == 1 { "1 Java archive does" } else { &format!("{count} Java archives do") };
+        let detail =
+            format!("{those} not say a group, and no advisory can be asked without one; this is the first");
+        problems.push(Problem::incomplete(ProblemKind::NotCovered, &first.purl, detail));
+    }
+    Ok(problems)
+}
+
+/// What is missing when the data are older than the user allows.
+fn staleness(database: &DatabaseInfo, limit_days: u32, now: Timestamp) -> Option<String> {
+    let Some(date) = database.date.get(..10).and_then(|date| date.parse::<jiff::civil::Date>().ok()) else {
+        return Some("the age of the advisories: no source says its date".to_owned());
+    };
+    let today = jiff::tz::Offset::UTC.to_datetime(now).date();
+    let days = today.since(date).ok()?.get_days();
+    (i64::from(days) > i64::from(limit_days)).then(|| {
+        let unit = |days: i64| if days == 1 { "day" } else { "days" };
+        let (days, limit) = (i64::from(days), i64::from(limit_days));
+        format!(
+            "fresh advisories: the newest are of {date}, {days} {} old; the limit is {limit} {}",
+            unit(days),
+            unit(limit)
+        )
+    })
+}

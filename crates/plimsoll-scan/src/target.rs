@@ -1,0 +1,206 @@
+//! What the user named, and what it means.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use plimsoll_oci::Detected;
+
+use crate::ScanError;
+
+/// A place to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A directory or root file system.
+    Directory(PathBuf),
+    /// A place that holds images, and which of them is meant.
+    Images {
+        /// How it is stored.
+        form: ImageForm,
+        /// Where it is.
+        path: PathBuf,
+        /// Tag, name or digest of the image that is meant.
+        reference: Option<String>,
+    },
+    /// An image archive on standard input.
+    Stdin,
+    /// An SBOM document.
+    Sbom(PathBuf),
+}
+
+/// How images are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageForm {
+    /// What the content says.
+    Guess,
+    /// What `docker save` writes.
+    DockerArchive,
+    /// An OCI image layout, as a directory or tar.
+    Oci,
+}
+
+/// Prefixes that name a way which is not built yet, and how to get the image to us all the same.
+const LATER: &[(&str, &str)] = &[
+    ("docker:", "docker save NAME | plimsoll scan -"),
+    ("podman:", "podman save --format oci-archive NAME | plimsoll scan -"),
+    ("containerd:", "ctr images export - NAME | plimsoll scan -"),
+    ("registry:", "skopeo copy docker://NAME oci:DIR && plimsoll scan oci:DIR"),
+];
+
+impl Target {
+    /// Reads what was typed. Without a prefix the place itself decides: the file system is asked.
+    pub fn parse(text: &str) -> Result<Self, ScanError> {
+        if text == "-" {
+            return Ok(Target::Stdin);
+        }
+        if let Some((prefix, hint)) = LATER.iter().find(|(prefix, _)| text.starts_with(prefix)) {
+            let name = &text[prefix.len()..];
+            return Err(ScanError::NotBuilt {
+                prefix: (*prefix).to_owned(),
+                hint: hint.replace("NAME", name),
+            });
+        }
+        if let Some(path) = text.strip_prefix("dir:").or_else(|| text.strip_prefix("rootfs:")) {
+            return existing(path, text).map(Target::Directory);
+        }
+        if let Some(path) = text.strip_prefix("sbom:") {
+            return existing(path, text).map(Target::Sbom);
+        }
+        for (prefix, form) in [
+            ("docker-archive:", ImageForm::DockerArchive),
+            ("oci-archive:", ImageForm::Oci),
+            ("oci:", ImageForm::Oci),
+        ] {
+            if let Some(rest) = text.strip_prefix(prefix) {
+                return images(rest, form, text);
+            }
+        }
+        guess(text)
+    }
+}
+
+fn existing(path: &str, typed: &str) -> Result<PathBuf, ScanError> {
+    let path = PathBuf::from(path);
+    match path.symlink_metadata() {
+        Ok(_) => Ok(path),
+        Err(_) => Err(ScanError::NotFound { target: typed.to_owned(), near: near(&path) }),
+    }
+}
+
+/// `PATH`, `PATH:TAG`, `PATH:NAME:TAG` or `PATH@DIGEST`.
+fn images(rest: &str, form: ImageForm, typed: &str) -> Result<Target, ScanError> {
+    let (path, reference) = plimsoll_oci::split_reference(rest);
+    let path = existing(&path.to_string_lossy(), typed)?;
+    Ok(Target::Images { form, path, reference })
+}
+
+fn guess(text: &str) -> Result<Target, ScanError> {
+    let path = Path::new(text);
+    if !path.exists() {
+        return images(text, ImageForm::Guess, text);
+    }
+    if path.is_file() && is_text(path) {
+        return Ok(Target::Sbom(path.to_owned()));
+    }
+    Ok(match plimsoll_oci::detect(path)? {
+        Detected::Directory => Target::Directory(path.to_owned()),
+        Detected::Tar | Detected::Other => {
+            let hint = "unpack a root file system and scan it as dir:PATH, or wrap it with `docker import`";
+            return Err(ScanError::NoTarget { target: text.to_owned(), hint: hint.to_owned() });
+        }
+        Detected::Images(_) | Detected::CompressedArchive => {
+            Target::Images { form: ImageForm::Guess, path: path.to_owned(), reference: None }
+        }
+    })
+}
+
+/// Archives begin with binary magic or a file name padded with zeros; SBOM documents are text.
+fn is_text(path: &Path) -> bool {
+    let mut head = [0_u8; 512];
+    let Ok(read) = File::open(path).and_then(|mut file| file.read(&mut head)) else { return false };
+    let head = &head[..read];
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    matches!(head.first(), Some(b'{' | b'<')) || head.starts_with(b"SPDXVersion:")
+}
+
+/// A neighbour whose name is nearly the one that was typed.
+fn near(path: &Path) -> Option<String> {
+    const ENTRIES: usize = 1000;
+    let wanted = path.file_name()?.to_str()?.to_lowercase();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .ok()?
+        .take(ENTRIES)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    let best = names.into_iter().map(|name| (distance(&wanted, &name.to_lowercase()), name)).min()?;
+    (best.0 <= 1 + wanted.len() / 4).then(|| folder.join(best.1).display().to_string())
+}
+
+/// Edits (insert, delete, replace) between two short names (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let replace = corner + usize::from(a != *b);
+            corner = row[j + 1];
+            row[j + 1] = replace.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typed_targets() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().display().to_string();
+        std::fs::write(folder.path().join("a:b.tar"), b"PK").unwrap();
+        std::fs::write(folder.path().join("bom.json"), b" {}").unwrap();
+        std::fs::create_dir_all(folder.path().join("layout")).unwrap();
+        std::fs::write(folder.path().join("layout/oci-layout"), b"{}").unwrap();
+        std::fs::write(folder.path().join("layout/index.json"), b"{}").unwrap();
+
+        assert_eq!(Target::parse("-").unwrap(), Target::Stdin);
+        assert_eq!(Target::parse(&root).unwrap(), Target::Directory(folder.path().into()));
+        assert_eq!(Target::parse(&format!("dir:{root}")).unwrap(), Target::Directory(folder.path().into()));
+        let bom = folder.path().join("bom.json");
+        assert_eq!(Target::parse(&bom.display().to_string()).unwrap(), Target::Sbom(bom));
+        let check = |text: String, form: ImageForm, path: &str, reference: Option<&str>| {
+            let expected = Target::Images {
+                form,
+                path: folder.path().join(path),
+                reference: reference.map(str::to_owned),
+            };
+            assert_eq!(Target::parse(&text).unwrap(), expected, "{text}");
+        };
+        check(format!("{root}/layout"), ImageForm::Guess, "layout", None);
+        check(format!("oci:{root}/layout:1.2"), ImageForm::Oci, "layout", Some("1.2"));
+        check(format!("oci:{root}/layout@sha256:00"), ImageForm::Oci, "layout", Some("sha256:00"));
+        check(format!("docker-archive:{root}/a:b.tar"), ImageForm::DockerArchive, "a:b.tar", None);
+        check(
+            format!("docker-archive:{root}/a:b.tar:web:1"),
+            ImageForm::DockerArchive,
+            "a:b.tar",
+            Some("web:1"),
+        );
+        check(format!("{root}/a:b.tar:web:1"), ImageForm::Guess, "a:b.tar", Some("web:1"));
+    }
+
+    #[test]
+    fn what_is_not_there_names_a_neighbour() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("shop-web.tar"), b"").unwrap();
+        let error = Target::parse(&format!("{}/shop-wbe.tar", folder.path().display())).unwrap_err();
+        assert!(error.hint().unwrap().contains("shop-web.tar"), "{:?}", error.hint());
+        let error = Target::parse("docker:nginx:1.25").unwrap_err();
+        assert!(error.hint().unwrap().contains("docker save nginx:1.25"), "{:?}", error.hint());
+    }
+}

@@ -1,0 +1,112 @@
+//! Hands files to the extractors that want them.
+
+use std::io::{self, Read};
+
+use plimsoll_extract::registry::wanting;
+use plimsoll_extract::{Extraction, Reader};
+use plimsoll_fs::{Entry, Visitor, Walk, Want};
+use plimsoll_model::{Location, Problem};
+
+use crate::assemble::{DirectoryLinks, Found};
+
+/// Asks every extractor of the registry.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extractors;
+
+impl Visitor for Extractors {
+    type Output = Extraction;
+
+    fn wants(&self, entry: &Entry<'_>) -> Want {
+        let mut want = Want::Skip;
+        for extractor in wanting(entry) {
+            want = match (extractor.read, want) {
+                (Reader::Whole { limit, .. }, Want::Whole { limit: other }) => {
+                    Want::Whole { limit: limit.max(other) }
+                }
+                (Reader::Whole { limit, .. }, _) => Want::Whole { limit },
+                (Reader::Stream { .. }, Want::Skip) => Want::Stream,
+                (Reader::Stream { .. }, want) => want,
+            };
+        }
+        want
+    }
+
+    fn whole(&self, entry: &Entry<'_>, content: &[u8]) -> Extraction {
+        let mut all = Extraction::default();
+        for extractor in wanting(entry) {
+            let part = match extractor.read {
+                Reader::Whole { parse, .. } => parse(entry.path, content),
+                Reader::Stream { parse } => {
+                    let mut content = content;
+                    parse(entry.path, &mut content).unwrap_or_else(|error| {
+                        Extraction::problem(Problem::corrupt(entry.path, error.to_string()))
+                    })
+                }
+            };
+            all.packages.extend(part.packages);
+            all.releases.extend(part.releases);
+            all.ownership.extend(part.ownership);
+            all.licenses.extend(part.licenses);
+            all.problems.extend(part.problems);
+        }
+        all
+    }
+
+    fn stream(&self, entry: &Entry<'_>, content: &mut dyn Read) -> io::Result<Extraction> {
+        // Only extractors that stream want this file, and a stream passes once: the first of them takes it.
+        match wanting(entry).next().map(|extractor| extractor.read) {
+            Some(Reader::Stream { parse }) => parse(entry.path, content),
+            _ => Ok(Extraction::default()),
+        }
+    }
+
+    fn alike(&self, first: &Entry<'_>, second: &Entry<'_>) -> bool {
+        // What an executable holds does not depend on its name. Everything else may read its own path.
+        let streamed = |entry: &Entry<'_>| {
+            wanting(entry).all(|extractor| matches!(extractor.read, Reader::Stream { .. }))
+        };
+        streamed(first) && streamed(second)
+    }
+}
+
+/// Asks only for the databases that apk and rpm keep in one file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PackageDatabases;
+
+impl Visitor for PackageDatabases {
+    type Output = Extraction;
+
+    fn wants(&self, entry: &Entry<'_>) -> Want {
+        let is_database = |name: &str| name == "os/apk_installed" || name.starts_with("os/rpm_");
+        if wanting(entry).any(|extractor| is_database(extractor.name)) {
+            Extractors.wants(entry)
+        } else {
+            Want::Skip
+        }
+    }
+
+    fn whole(&self, entry: &Entry<'_>, content: &[u8]) -> Extraction {
+        Extractors.whole(entry, content)
+    }
+
+    fn stream(&self, entry: &Entry<'_>, content: &mut dyn Read) -> io::Result<Extraction> {
+        Extractors.stream(entry, content)
+    }
+}
+
+/// The walk's result in the form that [`crate::assemble`] takes.
+pub(crate) fn found(walk: Walk<Extraction>) -> (Vec<Found>, DirectoryLinks, Vec<Problem>) {
+    let mut found = Vec::with_capacity(walk.files.len());
+    for file in walk.files {
+        for (path, layer) in file.other_names {
+            let mut extraction = file.output.clone();
+            for package in &mut extraction.packages {
+                package.locations = vec![Location::new(path.clone())];
+            }
+            found.push(Found { layer, extraction });
+        }
+        found.push(Found { layer: file.layer, extraction: file.output });
+    }
+    let links = walk.links.into_iter().map(|link| (link.path, link.target)).collect();
+    (found, links, walk.problems)
+}

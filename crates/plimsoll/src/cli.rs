@@ -1,0 +1,212 @@
+//! What can be typed. The rest of the program sees only these values, never clap.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use plimsoll_format::{By, Format};
+use plimsoll_scan::base::BaseFlag;
+use plimsoll_scan::verdict::Line;
+
+/// Container security that says whose move it is.
+#[derive(Debug, Parser)]
+#[command(name = "plimsoll", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 met, 1 not met, 2 usage or configuration, 3 could not decide.")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// What is in an image or directory, what is wrong with it, whose move it is, and what to type next
+    Scan(ScanArguments),
+    /// The inventory only, as CycloneDX, SPDX or JSON
+    Sbom(SbomArguments),
+    /// Build and inspect the advisory database
+    #[command(subcommand)]
+    Db(DbCommand),
+    /// What is known about an advisory or a finding, offline
+    Explain(ExplainArguments),
+    /// Completion script for a shell, on standard output
+    Completions {
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Manual page, on standard output; of one command when it is named
+    Man {
+        /// The command, as in `plimsoll man db build`
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+const TARGET_HELP: &str = "What to look at. Guessed when it has no prefix:
+  dir:PATH             a directory or root file system
+  docker-archive:FILE  what `docker save` writes
+  oci:PATH             an OCI image layout, as a directory or tar
+  oci-archive:FILE     an OCI image layout in a tar
+  sbom:FILE            a CycloneDX or SPDX document
+  -                    an image archive on standard input
+FILE:NAME:TAG, PATH:TAG or PATH@DIGEST picks one of several images.";
+
+#[derive(Debug, Args)]
+pub(crate) struct TargetArguments {
+    #[arg(value_name = "TARGET", help = "What to look at (see --help)", long_help = TARGET_HELP)]
+    pub(crate) target: String,
+
+    /// Platform to take from a multi-platform image, as in linux/arm64
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub(crate) platform: Option<String>,
+
+    /// Threads that read layers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OutputArguments {
+    /// Write a further report to a file, as in `--output sarif=report.sarif`; may be given several times
+    #[arg(long = "output", short = 'o', value_name = "FORMAT=PATH", value_parser = format_and_path)]
+    pub(crate) outputs: Vec<(Format, PathBuf)>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll scan dir:/
+  docker save shop-web | plimsoll scan -
+  plimsoll scan oci:build/image --base debian:12 --fail-on high,fixable --output sarif=plimsoll.sarif")]
+pub(crate) struct ScanArguments {
+    #[command(flatten)]
+    pub(crate) target: TargetArguments,
+
+    /// Where the base image ends: a reference, a digest, `layers:N`, or `chain:DIFFID,DIFFID...`
+    #[arg(long, value_name = "BASE")]
+    pub(crate) base: Option<BaseFlag>,
+
+    /// Advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Newest advisories may be at most this old; older data make the verdict unknown
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) max_db_age: Option<u32>,
+
+    /// OpenVEX or CSAF document that says what is not affected; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vex: Vec<PathBuf>,
+
+    /// Exceptions (TOML or YAML): id, reason, and optionally package, path, owner, expires
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ignore_file: Option<PathBuf>,
+
+    /// The line: a severity, then `fixable` and `kev` [default: critical,fixable,kev]
+    #[arg(long, value_name = "SEVERITY[,fixable][,kev]")]
+    pub(crate) fail_on: Option<Line>,
+
+    /// Form of the report on standard output
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
+    pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+
+    /// List every finding, not only what to change
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// List findings in groups
+    #[arg(long, value_name = "cve|package|layer|party", value_parser = by)]
+    pub(crate) by: Option<By>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SbomArguments {
+    #[command(flatten)]
+    pub(crate) target: TargetArguments,
+
+    /// Form of the inventory on standard output: cyclonedx, spdx or json
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "cyclonedx", value_parser = format)]
+    pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Build the database from a folder of feeds in their upstream forms
+    Build {
+        /// Folder that holds the feeds
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// Where to write it [default: PLIMSOLL_DB, else the user's data folder]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// What the database holds, and how old each source is
+    Status {
+        /// The database [default: PLIMSOLL_DB, else the user's data folder]
+        #[arg(long, value_name = "FILE")]
+        db: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check that the database is whole: its content against its own digest
+    Verify {
+        /// The database [default: PLIMSOLL_DB, else the user's data folder]
+        #[arg(long, value_name = "FILE")]
+        db: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// Advisory id or alias (CVE-2021-44228), or a finding's id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    /// Advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    text.parse().map_err(|_| {
+        let names: Vec<&str> = plimsoll_format::FORMATS.iter().map(|(_, name)| *name).collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+fn by(text: &str) -> Result<By, String> {
+    text.parse().map_err(|_| "expected one of cve, package, layer, party".to_owned())
+}
+
+fn format_and_path(text: &str) -> Result<(Format, PathBuf), String> {
+    let (name, path) = text.split_once('=').ok_or("expected FORMAT=PATH, as in sarif=report.sarif")?;
+    if path.is_empty() {
+        return Err("the path is empty".to_owned());
+    }
+    Ok((format(name)?, PathBuf::from(path)))
+}

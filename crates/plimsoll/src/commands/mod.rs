@@ -1,0 +1,12 @@
+//! One module per command.
+
+pub(crate) mod db;
+pub(crate) mod explain;
+pub(crate) mod meta;
+pub(crate) mod sbom;
+pub(crate) mod scan;
+
+use crate::print::Failure;
+
+/// What a command answers: an exit code.
+pub(crate) type Answer = Result<u8, Failure>;

@@ -1,0 +1,41 @@
+//! `plimsoll sbom`.
+
+use anyhow::anyhow;
+use plimsoll_format::Format;
+use plimsoll_model::Effect;
+use plimsoll_scan::Options;
+
+use super::{Answer, scan};
+use crate::cli::SbomArguments;
+use crate::environment::Environment;
+use crate::print::{self, Failure, UNDECIDED, USAGE};
+
+pub(crate) fn run(arguments: &SbomArguments, environment: &Environment) -> Answer {
+    let formats =
+        [arguments.format].into_iter().chain(arguments.output.outputs.iter().map(|(format, _)| *format));
+    for format in formats {
+        if !matches!(format, Format::CycloneDx | Format::Spdx | Format::Json) {
+            let error = anyhow!("`{}` is no form of inventory", format.name());
+            return Err(Failure::new(USAGE, error).hint("use cyclonedx, spdx or json".to_owned()));
+        }
+    }
+    let options =
+        Options { inventory_only: true, now: environment.now, ..scan::target_options(&arguments.target)? };
+    let report = scan::scan(&arguments.target.target, &options, environment)?;
+    let view = scan::view(&arguments.target.target, environment);
+    scan::write(&report, arguments.format, &arguments.output, &view)?;
+    // An inventory of which a part could not be read is not the whole inventory: the caller must be able to tell.
+    let unseen: Vec<_> =
+        report.problems.iter().filter(|problem| problem.effect == Effect::Incomplete).collect();
+    for problem in unseen.iter().take(5) {
+        print::warning(&format!("could not see {}: {}", problem.subject, problem.detail));
+    }
+    if unseen.len() > 5 {
+        print::warning(&format!(
+            "and {} more; plimsoll sbom {} --format json lists all",
+            unseen.len() - 5,
+            arguments.target.target
+        ));
+    }
+    Ok(if unseen.is_empty() { 0 } else { UNDECIDED })
+}

@@ -1,0 +1,111 @@
+//! `plimsoll scan`.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use plimsoll_format::{Format, View};
+use plimsoll_model::Report;
+use plimsoll_scan::exceptions::Exceptions;
+use plimsoll_scan::verdict::Line;
+use plimsoll_scan::{Options, Platform, ScanError};
+
+use super::Answer;
+use crate::cli::{OutputArguments, ScanArguments, TargetArguments};
+use crate::environment::Environment;
+use crate::print::{self, Failure, UNDECIDED, USAGE};
+use crate::progress;
+
+pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answer {
+    let exceptions = match &arguments.ignore_file {
+        Some(path) => read_exceptions(path)?,
+        None => Exceptions::default(),
+    };
+    let mut vex = Vec::new();
+    for path in &arguments.vex {
+        let bytes = std::fs::read(path)
+            .with_context(|| format!("cannot read the VEX document `{}`", path.display()))
+            .map_err(|error| Failure::new(USAGE, error))?;
+        vex.push((path.display().to_string(), bytes));
+    }
+    let database = match (&arguments.db, &environment.database) {
+        // A database that was asked for must be there; the default one may be absent.
+        (Some(path), _) => Some(path.clone()),
+        (None, Some(path)) if path.exists() => Some(path.clone()),
+        _ => None,
+    };
+    let options = Options {
+        base: arguments.base.clone(),
+        database,
+        max_database_age_days: arguments.max_db_age,
+        vex,
+        exceptions,
+        line: arguments.fail_on.unwrap_or_default(),
+        now: environment.now,
+        ..target_options(&arguments.target)?
+    };
+    let report = scan(&arguments.target.target, &options, environment)?;
+    let view = View { all: arguments.all, by: arguments.by, ..view(&arguments.target.target, environment) };
+    write(&report, arguments.format, &arguments.output, &view)?;
+    Ok(report.verdict.outcome.exit_code())
+}
+
+/// The options that say how to read the target.
+pub(super) fn target_options(arguments: &TargetArguments) -> Result<Options, Failure> {
+    let platform = match &arguments.platform {
+        None => None,
+        Some(text) => Some(text.parse::<Platform>().map_err(|error| Failure::new(USAGE, error))?),
+    };
+    let threads = arguments
+        .threads
+        .map(usize::from)
+        .or_else(|| std::thread::available_parallelism().ok().map(usize::from));
+    Ok(Options { platform, threads: threads.unwrap_or(1), line: Line::default(), ..Options::default() })
+}
+
+pub(super) fn scan(target: &str, options: &Options, environment: &Environment) -> Result<Report, Failure> {
+    let progress = progress::Line::new(environment.progress);
+    let result = plimsoll_scan::scan(target, options, &mut std::io::stdin().lock(), &progress);
+    drop(progress);
+    result.map_err(|error| {
+        let code = if error.is_usage() { USAGE } else { UNDECIDED };
+        let hint = ScanError::hint(&error);
+        Failure::new(code, error).hint(hint)
+    })
+}
+
+pub(super) fn view(target: &str, environment: &Environment) -> View {
+    View {
+        width: environment.width,
+        color: environment.stdout_color,
+        links: environment.links,
+        all: false,
+        by: None,
+        now: Some(environment.now),
+        command: target.to_owned(),
+    }
+}
+
+/// The report on standard output, and the further ones in their files.
+pub(super) fn write(
+    report: &Report,
+    format: Format,
+    outputs: &OutputArguments,
+    view: &View,
+) -> Result<(), Failure> {
+    let in_file = View { color: false, links: false, width: 100, ..view.clone() };
+    for (format, path) in &outputs.outputs {
+        let text = plimsoll_format::write(report, *format, &in_file).context("cannot render the report")?;
+        print::file(path, &text).map_err(|error| Failure::new(USAGE, error))?;
+    }
+    let text = plimsoll_format::write(report, format, view).context("cannot render the report")?;
+    print::data(&text)?;
+    Ok(())
+}
+
+fn read_exceptions(path: &Path) -> Result<Exceptions, Failure> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the exceptions file `{name}`"))
+        .map_err(|error| Failure::new(USAGE, error))?;
+    Exceptions::parse(&name, &text).map_err(|error| Failure::new(USAGE, error))
+}

@@ -1,0 +1,76 @@
+//! What the surroundings say: terminal, variables, clock. Read once, at the top.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::cli::Color;
+
+/// Width when the output goes to no terminal.
+const PIPE_WIDTH: usize = 100;
+
+pub(crate) struct Environment {
+    /// Now, or what `SOURCE_DATE_EPOCH` says, for reproducible output.
+    pub(crate) now: Timestamp,
+    pub(crate) stdout_color: bool,
+    pub(crate) stderr_color: bool,
+    /// Terminals that show colour also show links (OSC 8) or ignore them.
+    pub(crate) links: bool,
+    pub(crate) width: usize,
+    /// Show progress: standard error is a terminal.
+    pub(crate) progress: bool,
+    /// Where the advisory database is when no flag says so.
+    pub(crate) database: Option<PathBuf>,
+}
+
+impl Environment {
+    #[expect(clippy::disallowed_methods, reason = "the environment enters here, and only here")]
+    pub(crate) fn read(color: Color) -> Self {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let wanted = |terminal: bool| match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                terminal
+                    && variable("NO_COLOR").is_none()
+                    && variable("TERM").is_none_or(|term| term != "dumb")
+            }
+        };
+        let stdout_terminal = std::io::stdout().is_terminal();
+        let stderr_terminal = std::io::stderr().is_terminal();
+        let width = variable("COLUMNS")
+            .and_then(|columns| columns.parse().ok())
+            .or_else(|| stdout_terminal.then(terminal_width).flatten())
+            .unwrap_or(PIPE_WIDTH);
+        let database = variable("PLIMSOLL_DB").map(PathBuf::from).or_else(|| {
+            let data = variable("XDG_DATA_HOME")
+                .map(PathBuf::from)
+                .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".local/share")))?;
+            Some(data.join("plimsoll/advisories.db"))
+        });
+        let now = variable("SOURCE_DATE_EPOCH")
+            .and_then(|seconds| Timestamp::from_second(seconds.parse().ok()?).ok())
+            .unwrap_or_else(Timestamp::now);
+        Environment {
+            now,
+            stdout_color: wanted(stdout_terminal),
+            stderr_color: wanted(stderr_terminal),
+            links: stdout_terminal && wanted(true),
+            width: width.clamp(40, 400),
+            progress: stderr_terminal,
+            database,
+        }
+    }
+}
+
+impl Environment {
+    /// The date of [`Environment::now`], UTC.
+    pub(crate) fn today(&self) -> jiff::civil::Date {
+        jiff::tz::Offset::UTC.to_datetime(self.now).date()
+    }
+}
+
+fn terminal_width() -> Option<usize> {
+    terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| usize::from(columns))
+}

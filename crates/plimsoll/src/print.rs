@@ -1,0 +1,103 @@
+//! The only place that prints. A closed pipe is success; every other failure names the thing and the next step.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::environment::Environment;
+
+/// Why a command did not do its work, with advice.
+pub(crate) struct Failure {
+    error: anyhow::Error,
+    hint: Option<String>,
+    code: u8,
+}
+
+/// Usage or configuration.
+pub(crate) const USAGE: u8 = 2;
+/// Could not decide: unreadable input, missing data.
+pub(crate) const UNDECIDED: u8 = 3;
+
+impl Failure {
+    pub(crate) fn new(code: u8, error: impl Into<anyhow::Error>) -> Self {
+        Failure { error: error.into(), hint: None, code }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<Option<String>>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        self.error.chain().any(|cause| {
+            cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        })
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Failure::new(UNDECIDED, error)
+    }
+}
+
+impl fmt::Display for Failure {
+    /// Cleaned for a terminal: what is told may hold names from hostile input.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "error: {}", plain(&self.error.to_string()))?;
+        for cause in self.error.chain().skip(1) {
+            writeln!(formatter, "cause: {}", plain(&cause.to_string()))?;
+        }
+        if let Some(hint) = &self.hint {
+            writeln!(formatter, "hint: {}", plain(hint))?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints data.
+pub(crate) fn data(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("cannot write to standard output")
+}
+
+/// Prints talk: summaries, warnings, notes. Nobody reading it is no failure.
+pub(crate) fn talk(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// A warning, without control characters of hostile names.
+pub(crate) fn warning(text: &str) {
+    talk(&format!("warning: {}", plain(text)));
+}
+
+pub(crate) fn failure(failure: &Failure, environment: &Environment) {
+    let text = failure.to_string();
+    let text =
+        if environment.stderr_color { text.replacen("error:", "\x1b[1;31merror:\x1b[0m", 1) } else { text };
+    talk(text.trim_end());
+}
+
+/// Names in messages come from hostile input: no control character of theirs reaches the terminal, and a line end of
+/// theirs starts no line that could be taken for ours. Parsers point at a place over several lines: those are set in.
+fn plain(text: &str) -> String {
+    text.trim_end().split('\n').map(plimsoll_format::clean).collect::<Vec<_>>().join("\n  ")
+}
+
+/// Writes a file whole or not at all: beside its place first, then renamed.
+pub(crate) fn file(path: &Path, text: &str) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A report is an ordinary file: readable as the user's mask says, not private as temporary files are.
+    let mut beside = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
+        .tempfile_in(folder)
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    beside.write_all(text.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))?;
+    beside.persist(path).map(drop).with_context(|| format!("cannot write `{}`", path.display()))
+}

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Fetches the official schemas that tests validate documents against, and the SPDX project's own validator, into the
+# cache: $PLIMSOLL_CACHE/schemas, by default ~/.cache/plimsoll/schemas. Needs Python 3 with pip and venv, and cargo.
+# What is already there is not fetched again. Nothing of it is part of this project.
+set -euo pipefail
+
+cache="${PLIMSOLL_CACHE:-$HOME/.cache/plimsoll}/schemas"
+mkdir -p "$cache"
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+
+# The CycloneDX project's Python library carries the CycloneDX schemas and those they refer to.
+if [ ! -s "$cache/bom-1.6.schema.json" ]; then
+    python3 -m pip download --quiet --no-deps --dest "$work" 'cyclonedx-python-lib>=11,<12'
+    python3 - "$work" "$cache" <<'PYTHON'
+import pathlib, sys, zipfile
+
+work, cache = map(pathlib.Path, sys.argv[1:])
+(wheel,) = work.glob("*.whl")
+with zipfile.ZipFile(wheel) as archive:
+    for name in archive.namelist():
+        if name.endswith(".SNAPSHOT.schema.json"):
+            short = pathlib.PurePosixPath(name).name.replace(".SNAPSHOT", "")
+            (cache / short).write_bytes(archive.read(name))
+PYTHON
+fi
+
+# The SPDX project's validator.
+if [ ! -x "$cache/venv/bin/pyspdxtools" ]; then
+    python3 -m venv "$cache/venv"
+    "$cache/venv/bin/pip" install --quiet 'spdx-tools>=0.8,<0.9'
+fi
+
+# The crate serde-sarif carries the schema of OASIS.
+if [ ! -s "$cache/sarif-2.1.0.schema.json" ]; then
+    mkdir -p "$work/sarif/src"
+    : >"$work/sarif/src/lib.rs"
+    cat >"$work/sarif/Cargo.toml" <<'TOML'
+[package]
+name = "sarif-schema"
+version = "0.0.0"
+edition = "2021"
+
+[dependencies]
+serde-sarif = { version = "=0.8.0", default-features = false }
+TOML
+    cargo metadata --quiet --format-version 1 --manifest-path "$work/sarif/Cargo.toml" >"$work/metadata.json"
+    python3 - "$work/metadata.json" "$cache/sarif-2.1.0.schema.json" <<'PYTHON'
+import json, pathlib, shutil, sys
+
+packages = json.load(open(sys.argv[1]))["packages"]
+(manifest,) = [package["manifest_path"] for package in packages if package["name"] == "serde-sarif"]
+shutil.copyfile(pathlib.Path(manifest).parent / "src/schema.json", sys.argv[2])
+PYTHON
+fi
+
+echo "schemas are in $cache"

@@ -1,0 +1,36 @@
+//! Automation of the project: `cargo xtask COMMAND`. One module per command.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
+
+mod accuracy;
+mod architecture;
+mod deps;
+mod images;
+mod peers;
+mod places;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let result = match arguments.first().map(String::as_str) {
+        Some("accuracy") => accuracy::run(&arguments[1..]),
+        Some("check-architecture") => architecture::run(),
+        Some("deps") => deps::run(&arguments[1..]),
+        Some("images") => images::run(&arguments[1..]),
+        Some("peers") => peers::run(&arguments[1..]),
+        _ => {
+            eprintln!(
+                "usage: cargo xtask accuracy [--all] | check-architecture | deps [--check] | images [--dir DIR] | peers [--image PATH]"
+            );
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
