@@ -141,6 +141,44 @@ impl LayerIndex {
     }
 }
 
+/// Which directories of a path a layer lists before something in them.
+///
+/// Exact but for a directory more than 64 levels below the first one that is not listed: that one counts as not listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Listed {
+    from_root: usize,
+    /// Of the levels below those, the first in the lowest bit.
+    further: u64,
+}
+
+impl Listed {
+    /// `levels` says it of every directory of the path, the one in the root first.
+    pub(crate) fn new(levels: impl Iterator<Item = bool>) -> Self {
+        let mut levels = levels.peekable();
+        let mut listed = Listed::default();
+        while levels.next_if(|listed| *listed).is_some() {
+            listed.from_root += 1;
+        }
+        for (bit, level) in levels.take(64).enumerate() {
+            listed.further |= u64::from(level) << bit;
+        }
+        listed
+    }
+
+    /// How many are listed without a gap, counted from the root.
+    pub(crate) fn from_root(self) -> usize {
+        self.from_root
+    }
+
+    /// Is the directory `depth` levels below the root listed? The first level is 1.
+    pub(crate) fn has(self, depth: usize) -> bool {
+        match depth.checked_sub(self.from_root + 1) {
+            None => depth > 0,
+            Some(bit) => bit < 64 && self.further >> bit & 1 == 1,
+        }
+    }
+}
+
 /// A path leads in circles, becomes too long, or takes too many steps.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Endless;
@@ -222,6 +260,18 @@ mod tests {
             assert_eq!(resolved, ImagePath::from(expected), "{path}");
         }
         assert_eq!(resolve(b"loop/x", 4096, &mut 1000, link), Err(Endless));
+    }
+
+    #[test]
+    fn listed_directories() {
+        for levels in [vec![], vec![true; 3], vec![false, true], vec![true, false, true, false, true]] {
+            let listed = Listed::new(levels.iter().copied());
+            for (depth, level) in (1..).zip(levels.iter().copied().chain([false])) {
+                assert_eq!(listed.has(depth), level, "{levels:?} at {depth}");
+            }
+        }
+        let deep = Listed::new((0..200).map(|level| level != 1));
+        assert_eq!((deep.from_root(), deep.has(2), deep.has(65), deep.has(66)), (1, false, true, false));
     }
 
     #[test]

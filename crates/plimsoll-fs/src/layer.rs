@@ -9,7 +9,7 @@ use plimsoll_model::{Algorithm, Digest, Effect, ImagePath, Problem, ProblemKind}
 
 use crate::budget::{Budget, Permit};
 use crate::decode::{Finished, Hashes, Stop, Stream};
-use crate::index::{KeySet, LayerIndex, Mark, child, keys_of, resolve};
+use crate::index::{KeySet, LayerIndex, Listed, Mark, child, keys_of, resolve};
 use crate::tar::{Archive, Kind, Member, Next};
 use crate::{Check, Entry, LayerStatistics, Limits, NoProgress, Progress, UNKNOWN_SIZE, Visitor, Want};
 
@@ -172,8 +172,8 @@ pub(crate) struct Item<O> {
     pub(crate) order: u64,
     /// Its directory is not listed by this layer: a lower layer may have a symbolic link there.
     pub(crate) implied: bool,
-    /// So many directories of its path, from the root, are listed.
-    pub(crate) listed: usize,
+    /// Directories of its path that are listed.
+    pub(crate) listed: Listed,
     pub(crate) kept: Kept<O>,
 }
 
@@ -184,8 +184,8 @@ pub(crate) struct ImpliedName {
     pub(crate) mark: Mark,
     /// Position in the archive.
     pub(crate) order: u64,
-    /// So many directories of its path, from the root, are listed.
-    pub(crate) listed: usize,
+    /// Directories of its path that are listed.
+    pub(crate) listed: Listed,
 }
 
 /// What one layer says, to be merged with the others. See [`read_layer`].
@@ -355,7 +355,7 @@ pub(crate) fn read<V: Visitor>(
         parent: Vec::new(),
         parent_keys: vec![crate::index::ROOT],
         parent_implied: false,
-        parent_listed: 0,
+        parent_listed: Listed::default(),
         parent_made: false,
         known: KeySet::default(),
         links: KeySet::default(),
@@ -418,7 +418,7 @@ struct Reading<'r, 'c, V: Visitor> {
     parent: Vec<u8>,
     parent_keys: Vec<u64>,
     parent_implied: bool,
-    parent_listed: usize,
+    parent_listed: Listed,
     /// Was [`make_parents`](Reading::make_parents) called for it?
     parent_made: bool,
     /// Keys of items and of the directories above them.
@@ -595,8 +595,9 @@ impl<V: Visitor> Reading<'_, '_, V> {
         let index = &self.result.index;
         self.parent_made = false;
         let above = self.parent_keys.iter().skip(1);
-        self.parent_listed = above.take_while(|key| index.has(**key, Mark::Directory)).count();
-        self.parent_implied = self.job.has_below && self.parent_listed + 1 < self.parent_keys.len();
+        self.parent_listed = Listed::new(above.map(|key| index.has(*key, Mark::Directory)));
+        self.parent_implied =
+            self.job.has_below && self.parent_listed.from_root() + 1 < self.parent_keys.len();
     }
 
     /// The directories above a member must be there: those that are not listed are implied, and a file in the place of

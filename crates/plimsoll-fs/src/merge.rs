@@ -3,15 +3,15 @@
 //! The lowest layer comes first. What a layer wrote below a directory that it does not list may in truth lie elsewhere,
 //! when a lower layer has a symbolic link there; this is where such names find their place. Hard links find their files.
 //!
-//! Not exact is one thing: where a layer goes through a link of a lower layer and also puts something else in that link's
-//! place, or in the place that it leads to, what it lists under the plain name counts from the layer's beginning, although
-//! it may come later in the archive.
+//! Not exact is one thing: where a layer goes through a link of a lower layer and also removes it, or puts something else in its
+//! place, or in the place that it leads to, the order of the two within the archive does not count: what it lists under the
+//! plain name is there from the layer's beginning, and a directory listed so stays one.
 
 use std::collections::{BTreeMap, HashMap};
 
 use plimsoll_model::{ImagePath, Problem, ProblemKind};
 
-use crate::index::{LayerIndex, Mark, keys_of, resolve};
+use crate::index::{LayerIndex, Listed, Mark, keys_of, resolve};
 use crate::layer::{Item, Kept, LayerResult, MAX_STEPS, Place, Request, Requests, State, below};
 use crate::links::directory_links;
 use crate::{Entry, Limits, Visited, Visitor, Walk, Want};
@@ -72,8 +72,8 @@ struct Links(HashMap<ImagePath, Vec<Written>>);
 struct Moment {
     layer: usize,
     order: u64,
-    /// So many directories of the name in question are listed by the layer itself: no links.
-    listed: usize,
+    /// Directories of the name in question that the layer itself lists before: no links.
+    listed: Listed,
 }
 
 impl Links {
@@ -108,7 +108,7 @@ impl Links {
                 .as_bytes()
                 .strip_prefix(path.as_bytes())
                 .is_some_and(|rest| rest.first() == Some(&b'/'));
-            let removed = if on_the_way && depth <= moment.listed {
+            let removed = if on_the_way && moment.listed.has(depth) {
                 true
             } else if on_the_way {
                 let gone = |key: &u64| own.has(*key, Mark::Whiteout) || own.has(*key, Mark::Replaced);
@@ -462,7 +462,7 @@ impl<V: Visitor> Merge<'_, V> {
             }
             let lower = match place {
                 Place::NotHere => self
-                    .resolve(&target, Moment { layer, order, listed: 0 })
+                    .resolve(&target, Moment { layer, order, listed: Listed::default() })
                     .and_then(|target| Some((self.lower_owner(&target, layer)?, target))),
                 _ => None,
             };
@@ -548,7 +548,7 @@ impl<O> Merged<O> {
 
     /// Puts the result together.
     pub(crate) fn finish(mut self, limits: &Limits) -> Walk<O> {
-        let end = Moment { layer: self.indexes.len() + 1, order: 0, listed: 0 };
+        let end = Moment { layer: self.indexes.len() + 1, order: 0, listed: Listed::default() };
         let mut steps = MAX_STEPS;
         let (all, indexes) = (&self.links, &self.indexes);
         let living = all.0.keys().filter(|path| all.at(path, end, path, indexes).is_some());

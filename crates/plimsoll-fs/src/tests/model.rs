@@ -31,7 +31,8 @@ enum Node {
     Broken,
 }
 
-/// The tree, which layer last wrote each name, whether a layer used one name in two ways, and links that it followed.
+/// The tree, which layer last wrote or listed each name, whether a layer used one name in two ways, and links that it
+/// followed.
 #[derive(Default)]
 struct Model(BTreeMap<String, Node>, BTreeMap<String, usize>, bool, RefCell<Vec<String>>);
 
@@ -115,6 +116,8 @@ impl Model {
                 _ => {}
             }
         }
+        // One removal goes through a link that another one removes.
+        self.2 |= self.3.borrow().iter().any(|link| !self.0.contains_key(link));
         for (order, member) in members.iter().enumerate() {
             let (path, node) = match member {
                 Member::File(path) => (path, Node::File(number, format!("{number}.{order}"))),
@@ -133,17 +136,19 @@ impl Model {
             };
             let Some(path) = self.place(path) else { continue };
             self.make_parents(&path, number);
-            if node != Node::Dir || self.0.get(&path) != Some(&Node::Dir) {
-                let inside = |link: &String| *link == path || link.starts_with(&format!("{path}/"));
-                self.2 |= self.3.borrow().iter().any(inside);
-                let was_directory = self.0.get(&path) == Some(&Node::Dir);
-                self.2 |= self.1.get(&path) == Some(&number) && was_directory != (node == Node::Dir);
-                let below = format!("{path}/");
-                self.2 |= self.1.iter().any(|(name, layer)| name.starts_with(&below) && *layer == number);
-                self.remove(&path);
-                self.1.insert(path.clone(), number);
-                self.0.insert(path, node);
+            if node == Node::Dir && self.0.get(&path) == Some(&Node::Dir) {
+                self.1.insert(path, number);
+                continue;
             }
+            let inside = |link: &String| *link == path || link.starts_with(&format!("{path}/"));
+            self.2 |= self.3.borrow().iter().any(inside);
+            let was_directory = self.0.get(&path) == Some(&Node::Dir);
+            self.2 |= self.1.get(&path) == Some(&number) && was_directory != (node == Node::Dir);
+            let below = format!("{path}/");
+            self.2 |= self.1.iter().any(|(name, layer)| name.starts_with(&below) && *layer == number);
+            self.remove(&path);
+            self.1.insert(path.clone(), number);
+            self.0.insert(path, node);
         }
     }
 

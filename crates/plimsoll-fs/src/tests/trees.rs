@@ -39,6 +39,19 @@ fn layers_add_and_replace() {
 }
 
 #[test]
+fn a_listed_directory_replaces_a_link_also_below_one_that_is_not_listed() {
+    for target in ["a", "../other", "/elsewhere"] {
+        check(
+            vec![
+                tar().dir("lib/").symlink("lib/a", target).file("other/x", "1"),
+                tar().dir("lib/a/").file("lib/a/x", "2"),
+            ],
+            &["lib/a/x@2=2", "other/x@1=1"],
+        );
+    }
+}
+
+#[test]
 fn whiteouts_hide_lower_layers_only() {
     check(
         vec![
