@@ -709,7 +709,7 @@ fn report(database: &Database, labels: &Labels, all: bool) -> Result<String> {
         let found = matches(database, &inventory, &MatchOptions::default())?;
         let mut by_package: HashMap<&str, Vec<usize>> = HashMap::new();
         for (index, finding) in found.findings.iter().enumerate() {
-            for purl in &finding.subject.packages {
+            for purl in finding.subject.packages() {
                 by_package.entry(purl).or_default().push(index);
             }
         }

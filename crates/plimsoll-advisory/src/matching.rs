@@ -673,11 +673,11 @@ impl Matcher<'_> {
             advisory,
             aliases,
             title,
-            subject: Subject {
-                ecosystem: key.ecosystem,
-                source: SourcePackage { name: key.name.clone(), version: key.version.clone() },
-                packages: purls,
-            },
+            subject: Subject::package(
+                key.ecosystem,
+                SourcePackage { name: key.name.clone(), version: key.version.clone() },
+                purls,
+            ),
             severity,
             risk,
             status,
@@ -696,15 +696,19 @@ impl Matcher<'_> {
             self.packages.iter().enumerate().map(|(index, package)| (package.purl.as_str(), index)).collect();
         // Source package -> findings about it, with all ids of each.
         let mut theirs: HashMap<SourcePackage, Vec<(String, BTreeSet<String>)>> = HashMap::new();
-        for finding in findings.iter().filter(|finding| finding.subject.ecosystem.is_distribution()) {
+        for finding in findings.iter() {
+            let Some(subject) = finding.subject.as_package().filter(|one| one.ecosystem.is_distribution())
+            else {
+                continue;
+            };
             let ids = finding.aliases.iter().chain([&finding.advisory]).cloned().collect();
-            theirs.entry(finding.subject.source.clone()).or_default().push((finding.id.clone(), ids));
+            theirs.entry(subject.source.clone()).or_default().push((finding.id.clone(), ids));
         }
         for finding in findings.iter_mut() {
-            if finding.subject.ecosystem.is_distribution() || finding.suppressed_by.is_some() {
+            if finding.subject.is_distribution() || finding.suppressed_by.is_some() {
                 continue;
             }
-            let [own] = finding.subject.packages.as_slice() else { continue };
+            let [own] = finding.subject.packages() else { continue };
             let Some(package) = by_purl.get(own.as_str()).map(|index| &self.packages[*index]) else {
                 continue;
             };
@@ -996,7 +1000,7 @@ fn unique_ids(findings: &mut [Finding]) {
     }
     for finding in findings.iter_mut() {
         if counts.get(&finding.id).is_some_and(|count| *count > 1)
-            && let Some(full) = finding.subject.packages.first()
+            && let Some(full) = finding.subject.packages().first()
         {
             finding.id = format!("{}@{full}", finding.advisory);
         }

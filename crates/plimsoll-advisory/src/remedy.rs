@@ -9,12 +9,12 @@ const NAMED: usize = 12;
 
 /// Fills in party and remedy. `packages` by their package URL.
 pub(crate) fn fill(finding: &mut Finding, packages: &HashMap<String, &Package>, release: Option<&Release>) {
-    let distribution = finding.subject.ecosystem.is_distribution();
-    let name = finding.subject.source.name.clone();
+    let distribution = finding.subject.is_distribution();
+    let name = finding.subject.name().into_owned();
     let place =
         release.and_then(Release::distribution).map_or("the distribution", |distribution| distribution.name);
     let affected: Vec<&Package> =
-        finding.subject.packages.iter().filter_map(|purl| packages.get(purl).copied()).collect();
+        finding.subject.packages().iter().filter_map(|purl| packages.get(purl).copied()).collect();
     let location = affected.iter().flat_map(|package| &package.locations).min().cloned();
     if let Some(suppression) = &finding.suppressed_by
         && finding.status != FixStatus::Fixed
@@ -62,14 +62,15 @@ fn is_plain(text: &str) -> bool {
 }
 
 fn command(finding: &Finding, affected: &[&Package], version: &str) -> Option<String> {
-    let template = finding.subject.ecosystem.row().upgrade;
+    let subject = finding.subject.as_package()?;
+    let template = subject.ecosystem.row().upgrade;
     if template.is_empty() {
         return None;
     }
-    let mut names: Vec<&str> = if finding.subject.ecosystem.is_distribution() {
+    let mut names: Vec<&str> = if subject.ecosystem.is_distribution() {
         affected.iter().map(|package| package.name.as_str()).collect()
     } else {
-        vec![&finding.subject.source.name]
+        vec![&subject.source.name]
     };
     names.sort_unstable();
     names.dedup();

@@ -102,13 +102,11 @@ fn judge_release(support: &mut Support, release: &Release, stream: &Stream, cycl
         advisory: format!("EOL-{stream}"),
         aliases: Vec::new(),
         title: format!("{label} gets no more security fixes since {end}{paid}"),
-        subject: Subject {
-            ecosystem: release
-                .distribution()
-                .map_or(plimsoll_model::Ecosystem::Generic, |known| known.ecosystem),
-            source: SourcePackage { name: release.id.clone(), version: release.version.clone() },
-            packages: Vec::new(),
-        },
+        subject: Subject::package(
+            release.distribution().map_or(plimsoll_model::Ecosystem::Generic, |known| known.ecosystem),
+            SourcePackage { name: release.id.clone(), version: release.version.clone() },
+            Vec::new(),
+        ),
         severity: Severity { level: Level::High, source: "eol".into(), ..Severity::default() },
         risk: Risk { fixable: next.is_some(), ..Risk::default() },
         status: FixStatus::EndOfLife,
@@ -164,11 +162,11 @@ fn judge_package(
         advisory: format!("EOL-{stream}-{name}"),
         aliases: Vec::new(),
         title: format!("{label} gives no more security fixes for {name} since {}", entry.ended),
-        subject: Subject {
-            ecosystem: first.ecosystem,
-            source: SourcePackage { name: name.to_owned(), version: version.to_owned() },
+        subject: Subject::package(
+            first.ecosystem,
+            SourcePackage { name: name.to_owned(), version: version.to_owned() },
             packages,
-        },
+        ),
         severity: Severity { level: Level::High, source: "eol".into(), ..Severity::default() },
         risk: Risk::default(),
         status: FixStatus::EndOfLife,

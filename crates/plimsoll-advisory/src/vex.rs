@@ -910,14 +910,11 @@ fn of_finding<'finding>(
     finding: &'finding Finding,
     by_text: &HashMap<&str, &'finding Package>,
 ) -> Vec<Option<Candidate<'finding>>> {
-    let source = &finding.subject.source;
-    let source = finding
-        .subject
-        .ecosystem
-        .is_distribution()
-        .then_some((source.name.as_str(), source.version.as_str()));
-    finding
-        .subject
+    let Some(subject) = finding.subject.as_package() else { return Vec::new() };
+    let source = &subject.source;
+    let source =
+        subject.ecosystem.is_distribution().then_some((source.name.as_str(), source.version.as_str()));
+    subject
         .packages
         .iter()
         .map(|text| {
@@ -975,11 +972,11 @@ mod tests {
             advisory: id.into(),
             aliases: vec![format!("GHSA-{id}")],
             title: String::new(),
-            subject: Subject {
+            subject: Subject::package(
                 ecosystem,
-                source: SourcePackage { name: source.0.into(), version: source.1.into() },
-                packages: packages.iter().map(|text| (*text).to_owned()).collect(),
-            },
+                SourcePackage { name: source.0.into(), version: source.1.into() },
+                packages.iter().map(|text| (*text).to_owned()).collect(),
+            ),
             severity: Severity::default(),
             risk: Risk::default(),
             status: FixStatus::Affected,

@@ -235,7 +235,7 @@ fn one_finding_per_flaw_and_source_package() {
     assert_eq!(order, ["CVE-2026-1", "CVE-2026-2", "CVE-2026-3"]);
     let first = find(&found.findings, "CVE-2026-1");
     assert_eq!(first.id, "CVE-2026-1@pkg:deb/debian/openssl@3.0-0?arch=source");
-    assert_eq!(first.subject.packages, ["pkg:deb/libssl3@3.0-0+b1", "pkg:deb/openssl@3.0-0+b1"]);
+    assert_eq!(first.subject.packages(), ["pkg:deb/libssl3@3.0-0+b1", "pkg:deb/openssl@3.0-0+b1"]);
     assert_eq!(first.aliases, ["DEBIAN-CVE-2026-1", "DSA-1-1"]);
     // Both records must be satisfied.
     assert_eq!(first.fixed_version.as_deref(), Some("3.0-2"));
@@ -395,7 +395,7 @@ fn the_distribution_speaks_for_what_its_packages_own() {
     // Affected, says the distribution too: one finding counts, the other is folded under it.
     let found = run(&database, &owned("2022.9.24-1"));
     assert_eq!(found.findings.len(), 2);
-    assert_eq!(found.findings[0].subject.ecosystem, Ecosystem::Deb);
+    assert_eq!(found.findings[0].subject.ecosystem(), Some(Ecosystem::Deb));
     assert!(found.findings[0].suppressed_by.is_none());
     assert!(found.findings[1].suppressed_by.as_ref().unwrap().reason.contains(&found.findings[0].id));
 

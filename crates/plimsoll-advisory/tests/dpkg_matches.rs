@@ -70,8 +70,8 @@ fn exactly_the_outstanding_flaws_of_a_debian_12_system() {
     for finding in &result.findings {
         assert!(finding.suppressed_by.is_none() && !finding.evidence.is_empty());
         assert!(ids.insert(&finding.id), "{} stands twice", finding.id);
-        for purl in &finding.subject.packages {
-            let source = &finding.subject.source;
+        for purl in finding.subject.packages() {
+            let source = &finding.subject.as_package().unwrap().source;
             found.insert(format!(
                 "{}\t{}\t{}\t{}\t{}",
                 by_purl[purl.as_str()],
@@ -92,5 +92,5 @@ fn exactly_the_outstanding_flaws_of_a_debian_12_system() {
     // Headers of the kernel are counted and shown, but never before what runs.
     let first_header = result.findings.iter().position(|finding| finding.risk.not_run).unwrap();
     assert!(result.findings[first_header..].iter().all(|finding| finding.risk.not_run));
-    assert!(result.findings[..first_header].iter().all(|finding| finding.subject.source.name != "linux"));
+    assert!(result.findings[..first_header].iter().all(|finding| finding.subject.name() != "linux"));
 }

@@ -456,8 +456,8 @@ fn alpine_speaks_of_origins() {
         Some(plimsoll_model::SourcePackage { name: "busybox".into(), version: "1.36.0-r0".into() });
     let found = run(&database, &on("alpine", "3.18.0", vec![client]));
     let finding = found.findings.iter().find(|finding| finding.advisory == "CVE-2022-48174").unwrap();
-    assert_eq!(finding.subject.source.name, "busybox");
-    assert_eq!(finding.subject.packages, ["pkg:apk/ssl_client@1.36.0-r0"]);
+    assert_eq!(finding.subject.name(), "busybox");
+    assert_eq!(finding.subject.packages(), ["pkg:apk/ssl_client@1.36.0-r0"]);
     assert!(finding.evidence.iter().any(|evidence| evidence.source == "alpine"));
 }
 

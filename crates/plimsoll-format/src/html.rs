@@ -4,7 +4,7 @@
 //! names the one style sheet by its hash, so that nothing that slipped through could load or run anything.
 
 use askama::Template;
-use plimsoll_model::{Change, Evidence, Finding, FindingKind, Level, Outcome, Report};
+use plimsoll_model::{Change, Evidence, Finding, FindingKind, Level, Outcome, Report, Subject};
 use sha2::{Digest as _, Sha256};
 
 use crate::summary::{self, Row, SHOWN_CHANGES, Summary};
@@ -297,8 +297,12 @@ fn look(level: Level, malware: bool) -> (&'static str, &'static str) {
 fn finding(summary: &Summary<'_>, index: usize) -> FindingView {
     let finding: &Finding = &summary.report.findings[index];
     let (class, mark) = look(finding.severity.level, finding.kind == FindingKind::Malware);
-    let package = finding.subject.packages.iter().find_map(|purl| summary.package(purl));
-    let place = finding.remedy.location.as_ref().or_else(|| package?.locations.first());
+    let package = finding.subject.packages().iter().find_map(|purl| summary.package(purl));
+    let own = match &finding.subject {
+        Subject::File(location) => Some(location),
+        _ => package.and_then(|package| package.locations.first()),
+    };
+    let place = finding.remedy.location.as_ref().or(own);
     let mut action = clean(&finding.remedy.action).into_owned();
     if let Some(suppression) = &finding.suppressed_by {
         action = format!(

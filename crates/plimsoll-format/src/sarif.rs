@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use plimsoll_model::{Effect, Finding, FindingKind, Level, Location, Outcome, Report};
+use plimsoll_model::{Ecosystem, Effect, Finding, FindingKind, Level, Location, Outcome, Report, Subject};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -79,7 +79,10 @@ fn level(finding: &Finding) -> &'static str {
         FindingKind::Malware => "error",
         FindingKind::Informational => "note",
         FindingKind::EndOfLife => "warning",
-        FindingKind::Vulnerability => match finding.severity.level {
+        FindingKind::Vulnerability
+        | FindingKind::Secret
+        | FindingKind::Misconfiguration
+        | FindingKind::License => match finding.severity.level {
             Level::Critical | Level::High => "error",
             Level::Medium => "warning",
             Level::Low | Level::Negligible | Level::Unknown => "note",
@@ -109,16 +112,17 @@ fn score(finding: &Finding) -> Option<String> {
 fn rule(finding: &Finding) -> Value {
     let advisory = clean(&finding.advisory);
     let title = clean(&finding.title);
-    let name = clean(&finding.subject.source.name);
+    let subject = finding.subject.name();
+    let name = clean(&subject);
     let short = if title.is_empty() { format!("{advisory} in {name}") } else { title.into_owned() };
     let severity = summary::severity(finding);
     let fix = summary::fix(finding);
     let action = clean(&finding.remedy.action);
     let mut text = format!("{short}\n\nSeverity: {severity}. {name}: {fix}.");
     let mut markdown = format!(
-        "{}\n\n| severity | package | fix |\n|---|---|---|\n| {severity} | {} | {} |\n",
+        "{}\n\n| severity | what | fix |\n|---|---|---|\n| {severity} | {} | {} |\n",
         markdown_text(&short),
-        markdown_code(&finding.subject.source.name),
+        markdown_code(&subject),
         markdown_text(&fix),
     );
     if !action.is_empty() {
@@ -135,6 +139,9 @@ fn rule(finding: &Finding) -> Value {
         FindingKind::Malware => "malware",
         FindingKind::EndOfLife => "end-of-life",
         FindingKind::Informational => "notice",
+        FindingKind::Secret => "secret",
+        FindingKind::Misconfiguration => "misconfiguration",
+        FindingKind::License => "license",
     });
     if finding.risk.kev.is_some() {
         tags.push("known-exploited");
@@ -163,7 +170,10 @@ fn rule(finding: &Finding) -> Value {
 
 fn result(summary: &Summary<'_>, index: usize, finding: &Finding, rule: usize) -> Value {
     let mut places: Vec<&Location> = finding.remedy.location.iter().collect();
-    for purl in &finding.subject.packages {
+    if let Subject::File(location) = &finding.subject {
+        places.push(location);
+    }
+    for purl in finding.subject.packages() {
         let package = summary.package(purl);
         places.extend(package.map(|package| package.locations.as_slice()).unwrap_or_default());
     }
@@ -192,11 +202,11 @@ fn result(summary: &Summary<'_>, index: usize, finding: &Finding, rule: usize) -
     );
     // The finding without its version: it stays the same when a package moves on and is still affected.
     let mut fingerprint = Sha256::new();
-    for part in [&finding.advisory, &finding.subject.source.name] {
+    for part in [&finding.advisory, &*finding.subject.name()] {
         fingerprint.update(part.as_bytes());
         fingerprint.update([0]);
     }
-    fingerprint.update(finding.subject.ecosystem.name().as_bytes());
+    fingerprint.update(finding.subject.ecosystem().map_or("", Ecosystem::name).as_bytes());
     if let Some(first) = seen.first() {
         fingerprint.update([0]);
         fingerprint.update(first.path.as_bytes());
@@ -230,7 +240,7 @@ fn result(summary: &Summary<'_>, index: usize, finding: &Finding, rule: usize) -
         json!({
             "findingId": clean(&finding.id),
             "party": party,
-            "packages": finding.subject.packages,
+            "packages": finding.subject.packages(),
         }),
     );
     Value::Object(result)

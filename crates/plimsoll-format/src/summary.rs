@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use plimsoll_model::{
     Base, BaseSource, Change, Coverage, Digest, Ecosystem, Effect, Finding, FindingKind, FixStatus, Level,
-    Location, Package, Party, Problem, ProblemKind, Report,
+    Location, Package, Party, Problem, ProblemKind, Report, Subject,
 };
 
 use crate::View;
@@ -216,9 +216,10 @@ impl<'a> Summary<'a> {
         self.packages.get(purl).copied()
     }
 
-    /// The layer that a finding's first package stands in, counted from 1.
+    /// The layer that a finding, or its first package, stands in, counted from 1.
     pub fn layer(&self, finding: &Finding) -> Option<u32> {
-        finding.subject.packages.iter().find_map(|purl| self.package(purl)?.locations.first()?.layer)
+        let of_package = |purl: &String| self.package(purl)?.locations.first()?.layer;
+        finding.subject.layer().or_else(|| finding.subject.packages().iter().find_map(of_package))
     }
 
     /// The row that a finding is counted in.
@@ -671,6 +672,7 @@ fn urgency(level: Level, malware: bool, exploited: bool, epss: u32) -> String {
 /// What a source says about the fix of one finding, in words: `fixed in 4.17.21`, `no fix yet`.
 pub fn fix(finding: &Finding) -> String {
     match (&finding.fixed_version, finding.status) {
+        _ if finding.subject.as_package().is_none() => "needs an edit".to_owned(),
         (Some(version), _) => format!("fixed in {}", clean(version)),
         (None, FixStatus::Fixed) => "fixed".to_owned(),
         (None, FixStatus::NotAffected) => "not affected".to_owned(),
@@ -682,10 +684,17 @@ pub fn fix(finding: &Finding) -> String {
     }
 }
 
-/// Name and version of what a finding is about.
+/// What a finding is about: name and version of a package, a place, a part of the configuration.
 pub fn subject(finding: &Finding) -> String {
-    let source = &finding.subject.source;
-    format!("{} {}", clean(&source.name), clean(&source.version)).trim_end().to_owned()
+    match &finding.subject {
+        Subject::Package(package) => {
+            format!("{} {}", clean(&package.source.name), clean(&package.source.version))
+                .trim_end()
+                .to_owned()
+        }
+        Subject::File(location) => place(location),
+        Subject::Configuration(configuration) => clean(&configuration.part).into_owned(),
+    }
 }
 
 /// `4 critical, 10 high`.

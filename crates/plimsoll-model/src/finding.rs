@@ -1,5 +1,7 @@
 //! Findings: what is wrong, how sure we are, whose move it is, and what that move is.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Ecosystem, Location, SourcePackage};
@@ -16,6 +18,32 @@ pub enum FindingKind {
     EndOfLife,
     /// An advisory that is no vulnerability: unmaintained, unsound, notice.
     Informational,
+    /// A credential or key that lies open.
+    Secret,
+    /// A setting of an image, a build file or an object that makes it less safe than it could be.
+    Misconfiguration,
+    /// A licence that the user's list does not allow.
+    License,
+}
+
+impl FindingKind {
+    /// Found by a rule of ours, which knows the remedy; not by an advisory about a package.
+    pub fn is_of_rule(self) -> bool {
+        matches!(self, FindingKind::Secret | FindingKind::Misconfiguration | FindingKind::License)
+    }
+
+    /// For people, in the singular.
+    pub fn word(self) -> &'static str {
+        match self {
+            FindingKind::Vulnerability => "vulnerability",
+            FindingKind::Malware => "malware",
+            FindingKind::EndOfLife => "end of life",
+            FindingKind::Informational => "notice",
+            FindingKind::Secret => "secret",
+            FindingKind::Misconfiguration => "misconfiguration",
+            FindingKind::License => "licence",
+        }
+    }
 }
 
 /// Severity in words. Ordered: `Critical` is the greatest.
@@ -129,7 +157,7 @@ pub struct Risk {
     /// Likely to be exploited.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub epss: Option<Epss>,
-    /// A released version fixes it.
+    /// A released version fixes it; of what is no package: an edit of ours does.
     pub fixable: bool,
     /// Only a development dependency.
     pub development: bool,
@@ -208,10 +236,22 @@ pub struct Remedy {
     pub location: Option<Location>,
 }
 
-/// What a finding is about: one source package, with the binary packages beneath it.
+/// What a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Subject {
+    /// One source package, with the binary packages beneath it.
+    Package(PackageSubject),
+    /// A file, or a line of it.
+    File(Location),
+    /// A part of an image's configuration.
+    Configuration(ConfigurationSubject),
+}
+
+/// One source package, with the binary packages beneath it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Subject {
+pub struct PackageSubject {
     /// Kind of package.
     pub ecosystem: Ecosystem,
     /// The source package for distributions; the package itself elsewhere.
@@ -220,13 +260,77 @@ pub struct Subject {
     pub packages: Vec<String>,
 }
 
+/// A part of an image's configuration (OCI image specification, config.md).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigurationSubject {
+    /// Which part: `config.User`, `config.Env[API_TOKEN]`, `history[4]`.
+    pub part: String,
+    /// Layer that the part belongs to, counted from 1 (the lowest), where it is the history of one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub layer: Option<u32>,
+}
+
+impl Subject {
+    /// A source package and the binary packages beneath it.
+    pub fn package(ecosystem: Ecosystem, source: SourcePackage, packages: Vec<String>) -> Self {
+        Subject::Package(PackageSubject { ecosystem, source, packages })
+    }
+
+    /// The package, when it is one.
+    pub fn as_package(&self) -> Option<&PackageSubject> {
+        match self {
+            Subject::Package(package) => Some(package),
+            _ => None,
+        }
+    }
+
+    /// Package URLs of the packages that it covers; none when it is no package.
+    pub fn packages(&self) -> &[String] {
+        self.as_package().map_or(&[], |package| &package.packages)
+    }
+
+    /// The kind of package, when it is one.
+    pub fn ecosystem(&self) -> Option<Ecosystem> {
+        self.as_package().map(|package| package.ecosystem)
+    }
+
+    /// A package that a distribution built?
+    pub fn is_distribution(&self) -> bool {
+        self.ecosystem().is_some_and(Ecosystem::is_distribution)
+    }
+
+    /// What people call it: the source package, the path, the part of the configuration.
+    pub fn name(&self) -> Cow<'_, str> {
+        match self {
+            Subject::Package(package) => Cow::Borrowed(&package.source.name),
+            Subject::File(location) => Cow::Owned(location.path.to_string()),
+            Subject::Configuration(configuration) => Cow::Borrowed(&configuration.part),
+        }
+    }
+
+    /// The version of the source package; empty when it is no package.
+    pub fn version(&self) -> &str {
+        self.as_package().map_or("", |package| &package.source.version)
+    }
+
+    /// Where it is, when that does not take a look at the packages.
+    pub fn layer(&self) -> Option<u32> {
+        match self {
+            Subject::Package(_) => None,
+            Subject::File(location) => location.layer,
+            Subject::Configuration(configuration) => configuration.layer,
+        }
+    }
+}
+
 /// What was looked at, and which rule decided.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// Feed: `osv/PyPI`, `alpine`.
+    /// Feed: `osv/PyPI`, `alpine`; `plimsoll` for our own rules.
     pub source: String,
-    /// Record id in that feed.
+    /// Record id in that feed, or id of the rule.
     pub record: String,
     /// Date of the record or, without one, of the feed: RFC 3339 date or time; empty when nobody says.
     pub date: String,
@@ -234,7 +338,7 @@ pub struct Evidence {
     pub range: String,
     /// The version that was compared, and whether it was the source's or the binary's: `openssl 3.0.11-1 (source)`.
     pub compared: String,
-    /// The rule: `range`, `versions`, `status`, `hash`.
+    /// The rule: `range`, `versions`, `status`, `hash`; for our own rules what they look at: `pattern`, `configuration`.
     pub rule: String,
 }
 
@@ -257,11 +361,12 @@ pub struct Suppression {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// Stable within a report: `CVE-2021-23337@pkg:npm/lodash@4.17.15` (advisory at source package).
+    /// Stable within a report: `CVE-2021-23337@pkg:npm/lodash@4.17.15` (advisory at source package),
+    /// `runs-as-root@config.User` (rule at place).
     pub id: String,
     /// Kind.
     pub kind: FindingKind,
-    /// The id that people use: a CVE when there is one, else the advisory's own.
+    /// The id that people use: a CVE when there is one, else the advisory's own; else the id of our rule.
     pub advisory: String,
     /// All other ids of the same flaw, sorted.
     pub aliases: Vec<String>,
@@ -273,7 +378,7 @@ pub struct Finding {
     pub severity: Severity,
     /// What raises or lowers it.
     pub risk: Risk,
-    /// What the best source says about a fix.
+    /// What the best source says about a fix; [`FixStatus::Affected`] for what is no package.
     pub status: FixStatus,
     /// The smallest version that fixes it in the installed branch.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -21,8 +21,8 @@ pub use digest::{Algorithm, Digest, DigestError};
 pub use distribution::{Distribution, Release, Stream};
 pub use ecosystem::Ecosystem;
 pub use finding::{
-    Change, Epss, Evidence, Finding, FindingKind, FixStatus, Kev, Level, Party, Remedy, Risk, Severity,
-    Subject, Suppression,
+    Change, ConfigurationSubject, Epss, Evidence, Finding, FindingKind, FixStatus, Kev, Level,
+    PackageSubject, Party, Remedy, Risk, Severity, Subject, Suppression,
 };
 pub use inventory::{Inventory, Location, Package, Presence, Relation, Scope, SourcePackage};
 pub use path::ImagePath;

@@ -183,7 +183,8 @@ impl Exception {
         if !named {
             return false;
         }
-        let mut affected = packages.iter().filter(|package| finding.subject.packages.contains(&package.purl));
+        let mut affected =
+            packages.iter().filter(|package| finding.subject.packages().contains(&package.purl));
         match (&self.package, &self.path) {
             (None, None) => true,
             (package, path) => affected.any(|candidate| {
@@ -207,7 +208,7 @@ fn names(wanted: &str, package: &Package, finding: &Finding) -> bool {
         || wanted == purl
         || wanted == unversioned(&purl)
         || normal == package.ecosystem.normalise(&package.name)
-        || wanted == finding.subject.source.name
+        || wanted == finding.subject.name()
 }
 
 /// `*` stands for any run of characters, `/` included. Linear in the length of the text for each `*`.

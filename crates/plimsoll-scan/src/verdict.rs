@@ -83,7 +83,11 @@ impl Line {
             // A package made to do harm is over every line: there is no severity at which one may keep it.
             FindingKind::Malware => return Side::Over,
             FindingKind::Informational => return Side::Under,
-            FindingKind::EndOfLife | FindingKind::Vulnerability => {}
+            FindingKind::EndOfLife
+            | FindingKind::Vulnerability
+            | FindingKind::Secret
+            | FindingKind::Misconfiguration
+            | FindingKind::License => {}
         }
         if self.fixable && !finding.risk.fixable {
             return Side::Under;
@@ -217,11 +221,11 @@ pub(crate) mod tests {
             advisory: id.into(),
             aliases: Vec::new(),
             title: String::new(),
-            subject: Subject {
-                ecosystem: Ecosystem::Npm,
-                source: SourcePackage { name: "x".into(), version: "1.0.0".into() },
-                packages: vec!["pkg:npm/x@1.0.0".into()],
-            },
+            subject: Subject::package(
+                Ecosystem::Npm,
+                SourcePackage { name: "x".into(), version: "1.0.0".into() },
+                vec!["pkg:npm/x@1.0.0".into()],
+            ),
             severity: Severity { level, ..Severity::default() },
             risk: Risk { fixable, ..Risk::default() },
             status: if fixable { FixStatus::Fixed } else { FixStatus::Affected },

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use plimsoll_model::{
     Base, BaseSource, Change, Ecosystem, Finding, FindingKind, FixStatus, ImagePath, Layer, Level, Location,
-    Package, Party, Release, Remedy, TargetKind,
+    Package, Party, Release, Remedy, Subject, TargetKind,
     version::{self, Scheme},
 };
 
@@ -62,6 +62,20 @@ impl Context<'_> {
         }
     }
 
+    /// Who brought what is no package: a file of that layer, or a part of the configuration.
+    fn origin_of_layer(&self, layer: Option<u32>) -> Origin {
+        match (self.kind, layer, self.base) {
+            (TargetKind::Image, None, _) => Origin::Application,
+            (TargetKind::Image, Some(layer), Some(base)) if base.source != BaseSource::Unknown => {
+                if layer <= base.layers { Origin::Base } else { Origin::Application }
+            }
+            // With a distribution inside it is a machine, without one somebody's project.
+            (TargetKind::Directory, ..) if self.release.is_some() => Origin::Host,
+            (TargetKind::Directory, ..) => Origin::Application,
+            (TargetKind::Image | TargetKind::Sbom, ..) => Origin::Unknown,
+        }
+    }
+
     fn distribution(&self) -> String {
         self.release.map_or_else(|| "the distribution".to_owned(), Release::label)
     }
@@ -105,7 +119,7 @@ pub fn assign(findings: &mut [Finding], packages: &[Package], context: Context<'
         packages.iter().map(|package| (package.purl.as_str(), package)).collect();
     for finding in findings {
         let affected: Vec<&Package> =
-            finding.subject.packages.iter().filter_map(|purl| index.get(purl.as_str()).copied()).collect();
+            finding.subject.packages().iter().filter_map(|purl| index.get(purl.as_str()).copied()).collect();
         let (party, remedy) = move_for(finding, &affected, context);
         finding.party = party;
         finding.remedy = remedy;
@@ -123,7 +137,10 @@ fn move_for(finding: &Finding, affected: &[&Package], context: Context<'_>) -> (
     if finding.status == FixStatus::NotAffected {
         return (Party::Nobody("not affected, says the advisory".into()), say("nothing to do"));
     }
-    let origins: Vec<Origin> = affected.iter().map(|package| context.origin(package)).collect();
+    let mut origins: Vec<Origin> = affected.iter().map(|package| context.origin(package)).collect();
+    if finding.subject.as_package().is_none() {
+        origins.push(context.origin_of_layer(finding.subject.layer()));
+    }
     let origin = if origins.contains(&Origin::Base) {
         Origin::Base
     } else {
@@ -143,8 +160,12 @@ fn move_for(finding: &Finding, affected: &[&Package], context: Context<'_>) -> (
             Party::Unknown("where the base image ends is not known: say it with --base".into())
         }
     };
-    let system = finding.subject.ecosystem.is_distribution();
-    let name = &finding.subject.source.name;
+    // The rule that found these knows the move.
+    let Some(subject) = finding.subject.as_package().filter(|_| !finding.kind.is_of_rule()) else {
+        return (actor, finding.remedy.clone());
+    };
+    let system = subject.ecosystem.is_distribution();
+    let name = &subject.source.name;
     match finding.kind {
         FindingKind::Malware => {
             let mut remedy = say(format!(
@@ -165,7 +186,10 @@ fn move_for(finding: &Finding, affected: &[&Package], context: Context<'_>) -> (
             remedy.location = place(affected);
             return (actor, remedy);
         }
-        FindingKind::Vulnerability => {}
+        FindingKind::Vulnerability
+        | FindingKind::Secret
+        | FindingKind::Misconfiguration
+        | FindingKind::License => {}
     }
     let Some(fixed) = finding.fixed_version.as_deref().filter(|_| finding.risk.fixable) else {
         if !system {
@@ -198,7 +222,7 @@ fn move_for(finding: &Finding, affected: &[&Package], context: Context<'_>) -> (
             let names: Vec<&str> = names.into_iter().collect();
             Remedy {
                 action: format!("upgrade {name} to {fixed}"),
-                command: commands::upgrade_distribution(finding.subject.ecosystem, &names),
+                command: commands::upgrade_distribution(subject.ecosystem, &names),
                 location: place(affected),
             }
         }
@@ -212,7 +236,7 @@ fn move_for(finding: &Finding, affected: &[&Package], context: Context<'_>) -> (
                 Some((action, command)) => Remedy { action, command, location },
                 None => {
                     let by_hand = command.is_none().then_some(location.as_ref()).flatten();
-                    let action = upgrade(finding.subject.ecosystem, name, fixed, by_hand);
+                    let action = upgrade(subject.ecosystem, name, fixed, by_hand);
                     Remedy { action, command, location }
                 }
             }
@@ -273,6 +297,9 @@ pub fn changes(findings: &[Finding], packages: &[Package], context: Context<'_>)
         let acts = match finding.kind {
             FindingKind::Vulnerability => finding.risk.fixable && finding.fixed_version.is_some(),
             FindingKind::Malware | FindingKind::EndOfLife => true,
+            FindingKind::Secret | FindingKind::Misconfiguration | FindingKind::License => {
+                finding.risk.fixable
+            }
             FindingKind::Informational => false,
         };
         if acts
@@ -315,7 +342,7 @@ pub fn settle(
         findings.iter().map(|finding| (finding.id.as_str(), finding)).collect();
     let about = |change: &Change| {
         let finding = by_id.get(change.removes.first()?.as_str())?;
-        let package = *by_purl.get(finding.subject.packages.first()?.as_str())?;
+        let package = *by_purl.get(finding.subject.packages().first()?.as_str())?;
         let upgrade = !package.ecosystem.is_distribution()
             && change.subject == package.name
             && matches!(finding.kind, FindingKind::Vulnerability)
@@ -346,7 +373,7 @@ pub fn settle(
             let flaws: Vec<&Finding> = found
                 .iter()
                 .filter(|finding| {
-                    finding.subject.packages.contains(&purl) && finding.kind == FindingKind::Vulnerability
+                    finding.subject.packages().contains(&purl) && finding.kind == FindingKind::Vulnerability
                 })
                 .filter(|finding| {
                     let fixed = finding.fixed_version.as_deref();
@@ -428,11 +455,16 @@ enum Key {
     Package(Party, Ecosystem, String, String),
     /// A malicious package.
     Malware(String),
+    /// What a rule of ours asks for: whose, what, where.
+    Edit(Party, String, String),
 }
 
 impl Key {
     fn of(finding: &Finding, index: &HashMap<&str, &Package>) -> Self {
-        let subject = &finding.subject;
+        let Some(subject) = finding.subject.as_package().filter(|_| !finding.kind.is_of_rule()) else {
+            let (action, place) = (finding.remedy.action.clone(), finding.subject.name().into_owned());
+            return Key::Edit(finding.party.clone(), action, place);
+        };
         if finding.kind == FindingKind::Malware {
             return Key::Malware(subject.packages.first().cloned().unwrap_or_default());
         }
@@ -459,18 +491,19 @@ impl Key {
 
 fn build(key: &Key, group: &[&Finding], index: &HashMap<&str, &Package>, context: Context<'_>) -> Change {
     let first = group[0];
+    let ecosystem = first.subject.ecosystem();
     let affected: Vec<&Package> = {
         let purls: BTreeSet<&str> =
-            group.iter().flat_map(|finding| &finding.subject.packages).map(String::as_str).collect();
+            group.iter().flat_map(|finding| finding.subject.packages()).map(String::as_str).collect();
         purls.into_iter().filter_map(|purl| index.get(purl).copied()).collect()
     };
     let mut removes: Vec<String> = group.iter().map(|finding| finding.id.clone()).collect();
     removes.sort();
     let mut change = Change {
         party: first.party.clone(),
-        subject: first.subject.source.name.clone(),
+        subject: first.subject.name().into_owned(),
         action: first.remedy.action.clone(),
-        from: first.subject.source.version.clone(),
+        from: first.subject.version().to_owned(),
         to: None,
         location: place(&affected),
         command: None,
@@ -487,6 +520,13 @@ fn build(key: &Key, group: &[&Finding], index: &HashMap<&str, &Package>, context
     };
     match key {
         Key::Malware(_) => {}
+        Key::Edit(..) => {
+            change.command.clone_from(&first.remedy.command);
+            change.location = first.remedy.location.clone().or_else(|| match &first.subject {
+                Subject::File(location) => Some(location.clone()),
+                _ => None,
+            });
+        }
         Key::Base => {
             change.subject = context.base_name();
             change.from = context.base_reference().unwrap_or_else(|| context.distribution());
@@ -506,7 +546,8 @@ fn build(key: &Key, group: &[&Finding], index: &HashMap<&str, &Package>, context
         Key::System(party, layer) => {
             let names: BTreeSet<&str> = affected.iter().map(|package| package.name.as_str()).collect();
             let names: Vec<&str> = names.into_iter().collect();
-            change.command = commands::upgrade_distribution(first.subject.ecosystem, &names);
+            change.command =
+                ecosystem.and_then(|ecosystem| commands::upgrade_distribution(ecosystem, &names));
             match (party, context.created_by(*layer)) {
                 (Party::Application(_), Some(created_by)) => {
                     change.subject = format!("layer {}", layer.unwrap_or_default());
@@ -522,7 +563,7 @@ fn build(key: &Key, group: &[&Finding], index: &HashMap<&str, &Package>, context
                         change.from = String::new();
                         change.action = format!("install the security updates ({})", brings(group));
                     } else {
-                        change.to = greatest(first.subject.ecosystem, group);
+                        change.to = ecosystem.and_then(|ecosystem| greatest(ecosystem, group));
                         if let Some(to) = &change.to {
                             change.action = format!("upgrade {} to {to}", change.subject);
                         }
@@ -543,7 +584,8 @@ fn sources<'a>(group: &[&'a Finding]) -> Vec<&'a str> {
     // Worst first, so that the names people see are the ones that matter.
     let mut worst: BTreeMap<&str, (bool, Level, usize)> = BTreeMap::new();
     for finding in group.iter().filter(|finding| finding.kind != FindingKind::EndOfLife) {
-        let entry = worst.entry(&finding.subject.source.name).or_default();
+        let entry =
+            worst.entry(finding.subject.as_package().map_or("", |package| &package.source.name)).or_default();
         entry.0 |= finding.risk.kev.is_some();
         entry.1 = entry.1.max(finding.severity.level);
         entry.2 += 1;
@@ -580,8 +622,8 @@ fn greatest(ecosystem: Ecosystem, group: &[&Finding]) -> Option<String> {
         }
     }
     // Go modules carry a `v` where the advisories leave it out; the standard library does not.
-    let module = ecosystem == Ecosystem::Go
-        && group.iter().any(|finding| finding.subject.source.version.starts_with('v'));
+    let module =
+        ecosystem == Ecosystem::Go && group.iter().any(|finding| finding.subject.version().starts_with('v'));
     best.map(|best| if module && !best.starts_with('v') { format!("v{best}") } else { best.to_owned() })
 }
 
@@ -592,7 +634,7 @@ fn one_line(created_by: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use plimsoll_model::{SourcePackage, Subject};
+    use plimsoll_model::{ConfigurationSubject, SourcePackage};
 
     use super::*;
     use crate::verdict::tests::finding;
@@ -611,11 +653,11 @@ mod tests {
 
     fn about(package: &Package, fixable: bool) -> Finding {
         let mut finding = finding(&format!("CVE-{}", package.name), Level::High, fixable);
-        finding.subject = Subject {
-            ecosystem: package.ecosystem,
-            source: SourcePackage { name: package.name.clone(), version: "1.0.0".into() },
-            packages: vec![package.purl.clone()],
-        };
+        finding.subject = Subject::package(
+            package.ecosystem,
+            SourcePackage { name: package.name.clone(), version: "1.0.0".into() },
+            vec![package.purl.clone()],
+        );
         finding.id = format!("{}@{}", finding.advisory, package.purl);
         finding
     }
@@ -656,7 +698,9 @@ mod tests {
         let fixed = ["3.2.13", "3.2.25", "4.2.16"].map(|fixed| {
             let mut finding = about(&django, true);
             finding.id = format!("CVE-{fixed}@{}", django.purl);
-            finding.subject.source.version = "3.2.4".into();
+            if let Subject::Package(subject) = &mut finding.subject {
+                subject.source.version = "3.2.4".into();
+            }
             finding.fixed_version = Some(fixed.into());
             finding
         });
@@ -760,5 +804,51 @@ mod tests {
         assert_eq!(seen, [("base image", 2), ("application", 2)]);
         assert!(changes[0].action.contains("expat and openssl have fixes"), "{}", changes[0].action);
         assert_eq!(changes[1].command.as_deref(), Some("npm install lodash@1.0.1"));
+    }
+
+    /// What a rule found: its own remedy, the party by layer, one change for each edit.
+    #[test]
+    fn rules_of_ours() {
+        let known = base(1, BaseSource::History);
+        let layers = [];
+        let at = |layer| {
+            let mut location = Location::at_line(ImagePath::from("srv/.env"), 3);
+            location.layer = Some(layer);
+            Subject::File(location)
+        };
+        let user = Subject::Configuration(ConfigurationSubject { part: "config.User".into(), layer: None });
+        let mut findings: Vec<Finding> = [at(1), at(2), at(2), user]
+            .into_iter()
+            .enumerate()
+            .map(|(number, subject)| {
+                let mut finding = finding(&format!("rule-{number}"), Level::High, true);
+                finding.id = format!("rule-{number}@place");
+                finding.kind = FindingKind::Secret;
+                finding.remedy = say(format!("take it out of {}", subject.name()));
+                finding.subject = subject;
+                finding
+            })
+            .collect();
+        let context = Context {
+            kind: TargetKind::Image,
+            base: Some(&known),
+            layers: &layers,
+            release: None,
+            newest: None,
+        };
+        assign(&mut findings, &[], context);
+        let parties: Vec<&str> = findings.iter().map(|finding| finding.party.word()).collect();
+        assert_eq!(parties, ["base image", "application", "application", "application"]);
+        let changes = changes(&findings, &[], context);
+        let told: Vec<(&str, usize)> =
+            changes.iter().map(|change| (change.action.as_str(), change.removes.len())).collect();
+        assert_eq!(
+            told,
+            [
+                ("take it out of srv/.env", 2),
+                ("take it out of config.User", 1),
+                ("take it out of srv/.env", 1)
+            ]
+        );
     }
 }

@@ -378,7 +378,7 @@ fn vulnerability(finding: &Finding, references: &HashMap<&str, String>) -> Value
         put("analysis", analysis);
     }
     let mut affects: Vec<&String> =
-        finding.subject.packages.iter().filter_map(|purl| references.get(purl.as_str())).collect();
+        finding.subject.packages().iter().filter_map(|purl| references.get(purl.as_str())).collect();
     affects.sort();
     affects.dedup();
     if !affects.is_empty() {

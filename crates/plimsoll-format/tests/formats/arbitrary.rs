@@ -209,6 +209,9 @@ fn finding(number: usize) -> BoxedStrategy<Finding> {
         FindingKind::Malware,
         FindingKind::EndOfLife,
         FindingKind::Informational,
+        FindingKind::Secret,
+        FindingKind::Misconfiguration,
+        FindingKind::License,
     ]);
     let status = select(vec![
         FixStatus::Affected,
@@ -236,14 +239,15 @@ fn finding(number: usize) -> BoxedStrategy<Finding> {
         .prop_map(|(by, source, reason, expires)| Suppression { by, source, reason, expires });
     let remedy = (text(), option::of(text()), option::of(location()))
         .prop_map(|(action, command, location)| Remedy { action, command, location });
+    let place = prop_oneof![location().prop_map(Ok), text().prop_map(Err)];
     (
         (kind, text(), vec(text(), 0..2), text(), package(), severity),
-        (risk, status, option::of(text()), party(), remedy, option::of(suppression)),
+        (risk, status, option::of(text()), party(), remedy, option::of(suppression), option::of(place)),
     )
         .prop_map(
             move |(
                 (kind, advisory, aliases, title, package, severity),
-                (risk, status, fixed_version, party, remedy, suppressed_by),
+                (risk, status, fixed_version, party, remedy, suppressed_by, place),
             )| Finding {
                 id: format!("finding-{number}"),
                 kind,
@@ -258,10 +262,14 @@ fn finding(number: usize) -> BoxedStrategy<Finding> {
                 advisory,
                 aliases,
                 title,
-                subject: Subject {
-                    ecosystem: package.ecosystem,
-                    source: SourcePackage { name: package.name, version: package.version },
-                    packages: vec![package.purl],
+                subject: match place {
+                    Some(Ok(location)) => Subject::File(location),
+                    Some(Err(part)) => Subject::Configuration(ConfigurationSubject { part, layer: Some(1) }),
+                    None => Subject::package(
+                        package.ecosystem,
+                        SourcePackage { name: package.name, version: package.version },
+                        vec![package.purl],
+                    ),
                 },
                 severity,
                 risk,

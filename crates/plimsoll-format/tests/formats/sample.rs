@@ -69,11 +69,11 @@ pub(crate) fn finding(advisory: &str, subject: &Package, level: Level) -> Findin
         advisory: advisory.to_owned(),
         aliases: Vec::new(),
         title: String::new(),
-        subject: Subject {
-            ecosystem: subject.ecosystem,
-            source: SourcePackage { name: name.to_owned(), version: version.to_owned() },
-            packages: vec![subject.purl.clone()],
-        },
+        subject: Subject::package(
+            subject.ecosystem,
+            SourcePackage { name: name.to_owned(), version: version.to_owned() },
+            vec![subject.purl.clone()],
+        ),
         severity: Severity { level, score_tenths: None, vector: None, source: "osv".into() },
         risk: Risk::default(),
         status: FixStatus::Affected,
@@ -96,7 +96,7 @@ fn fixed(mut finding: Finding, version: &str, party: Party) -> Finding {
     finding.status = FixStatus::Fixed;
     finding.fixed_version = Some(version.to_owned());
     finding.risk.fixable = true;
-    let name = &finding.subject.source.name;
+    let name = finding.subject.name();
     finding.remedy.action = format!("upgrade {name} to {version}");
     finding.party = party;
     finding
@@ -223,7 +223,7 @@ pub(crate) fn shop_web() -> Report {
     let upgrade = |of: &Package, to: &str, command: &str| Change {
         location: Some(of.locations[0].clone()),
         command: Some(command.to_owned()),
-        ..change(application(), &of.name, &of.version, to, ids(&|one| one.subject.packages[0] == of.purl))
+        ..change(application(), &of.name, &of.version, to, ids(&|one| one.subject.packages()[0] == of.purl))
     };
     let changes = vec![
         Change {
@@ -339,7 +339,7 @@ pub(crate) fn few() -> Report {
     end.status = FixStatus::EndOfLife;
     end.party = Party::Unknown("the base image is not known".into());
     report.findings.extend([development, headers, notice, malware, end]);
-    let names: Vec<String> = report.findings.iter().flat_map(|one| one.subject.packages.clone()).collect();
+    let names: Vec<String> = report.findings.iter().flat_map(|one| one.subject.packages().to_vec()).collect();
     report.packages.retain(|one| names.contains(&one.purl));
     report
 }
@@ -452,7 +452,9 @@ pub(crate) fn hostile() -> Report {
         finding.advisory = HOSTILE.into();
         finding.title = HOSTILE.into();
         finding.aliases = vec![HOSTILE.into()];
-        finding.subject.source = SourcePackage { name: HOSTILE.into(), version: HOSTILE.into() };
+        if let Subject::Package(subject) = &mut finding.subject {
+            subject.source = SourcePackage { name: HOSTILE.into(), version: HOSTILE.into() };
+        }
         finding.fixed_version = Some(HOSTILE.into());
         finding.severity.source = HOSTILE.into();
         finding.severity.vector = Some(HOSTILE.into());
