@@ -166,7 +166,7 @@ impl Listed {
     }
 
     /// How many are listed without a gap, counted from the root.
-    pub(crate) fn from_root(self) -> usize {
+    pub(crate) fn without_gap(self) -> usize {
         self.from_root
     }
 
@@ -271,7 +271,7 @@ mod tests {
             }
         }
         let deep = Listed::new((0..200).map(|level| level != 1));
-        assert_eq!((deep.from_root(), deep.has(2), deep.has(65), deep.has(66)), (1, false, true, false));
+        assert_eq!((deep.without_gap(), deep.has(2), deep.has(65), deep.has(66)), (1, false, true, false));
     }
 
     #[test]

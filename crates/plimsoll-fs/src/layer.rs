@@ -597,7 +597,7 @@ impl<V: Visitor> Reading<'_, '_, V> {
         let above = self.parent_keys.iter().skip(1);
         self.parent_listed = Listed::new(above.map(|key| index.has(*key, Mark::Directory)));
         self.parent_implied =
-            self.job.has_below && self.parent_listed.from_root() + 1 < self.parent_keys.len();
+            self.job.has_below && self.parent_listed.without_gap() + 1 < self.parent_keys.len();
     }
 
     /// The directories above a member must be there: those that are not listed are implied, and a file in the place of
