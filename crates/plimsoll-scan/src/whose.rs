@@ -65,13 +65,12 @@ impl Context<'_> {
     /// Who brought what is no package: a file of that layer, or a part of the configuration.
     fn origin_of_layer(&self, layer: Option<u32>) -> Origin {
         match (self.kind, layer, self.base) {
-            (TargetKind::Image, None, _) => Origin::Application,
             (TargetKind::Image, Some(layer), Some(base)) if base.source != BaseSource::Unknown => {
                 if layer <= base.layers { Origin::Base } else { Origin::Application }
             }
             // With a distribution inside it is a machine, without one somebody's project.
             (TargetKind::Directory, ..) if self.release.is_some() => Origin::Host,
-            (TargetKind::Directory, ..) => Origin::Application,
+            (TargetKind::Image, None, _) | (TargetKind::Directory, ..) => Origin::Application,
             (TargetKind::Image | TargetKind::Sbom, ..) => Origin::Unknown,
         }
     }
