@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use plimsoll_model::product::{Product, three_numbers};
 use plimsoll_model::version::{Scheme, Version, compare};
 use plimsoll_model::{
     Coverage, Digest, Ecosystem, Evidence, Finding, FindingKind, FixStatus, Inventory, Package, Party,
@@ -93,6 +94,27 @@ struct Matcher<'a> {
 /// "its package", "its 12 packages".
 fn counted(count: usize) -> String {
     if count == 1 { "its package".to_owned() } else { format!("its {count} packages") }
+}
+
+/// "bash, curl and zlib", the first few of many.
+fn listed(names: &BTreeSet<&str>) -> String {
+    const SHOWN: usize = 8;
+    let mut shown: Vec<String> = names.iter().take(SHOWN).map(|name| (*name).to_owned()).collect();
+    if names.len() > SHOWN {
+        shown.push(format!("{} more", names.len() - SHOWN));
+    }
+    match shown.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => shown.concat(),
+    }
+}
+
+/// In whose order an entry states its bounds: a product's advisories may be another ecosystem's.
+fn scheme_of(entry: &Affected, ecosystem: Ecosystem) -> Scheme {
+    match &entry.target {
+        Target::Ecosystem(own) => own.scheme(),
+        _ => ecosystem.scheme(),
+    }
 }
 
 /// Matches all packages of `inventory` against `source`.
@@ -281,7 +303,7 @@ impl Matcher<'_> {
     }
 
     fn language_packages(&mut self) -> Result<(), Error> {
-        let mut uncovered: BTreeMap<Ecosystem, usize> = BTreeMap::new();
+        let mut uncovered: BTreeMap<Ecosystem, Vec<usize>> = BTreeMap::new();
         let mut covered: BTreeMap<Ecosystem, bool> = BTreeMap::new();
         for index in 0..self.packages.len() {
             let package = &self.packages[index];
@@ -290,24 +312,21 @@ impl Matcher<'_> {
                 continue;
             }
             let target = Target::Ecosystem(ecosystem);
-            let is_covered = if let Some(known) = covered.get(&ecosystem) {
-                *known
-            } else {
-                let known = self.source.covers(&target)?;
-                covered.insert(ecosystem, known);
-                known
-            };
+            let mut is_covered = self.covers(&mut covered, ecosystem)?;
             let packages = BTreeSet::from([index]);
             for digest in &package.digests {
                 for record in self.source.hashed(digest)? {
                     self.hit_by_hash(record, index, digest);
                 }
             }
+            let product = Product::of(package);
+            if product.is_some() && package.owned_by.is_some() {
+                // What a distribution builds keeps upstream's version and carries fixes: the owner's own data decide.
+                continue;
+            }
             let entries = self.source.entries(&target, &target.normalise(&package.name))?;
             // Generic packages are no ecosystem that a feed could cover: each is known or not.
-            if !is_covered || (ecosystem == Ecosystem::Generic && entries.is_empty()) {
-                *uncovered.entry(ecosystem).or_default() += 1;
-            }
+            is_covered &= ecosystem != Ecosystem::Generic || !entries.is_empty();
             let mut version = package.version.as_str();
             if ecosystem == Ecosystem::Go && matches!(package.name.as_str(), "stdlib" | "toolchain") {
                 // Go's own releases are called `go1.21.3`.
@@ -317,20 +336,46 @@ impl Matcher<'_> {
             for (record, entry) in entries {
                 self.consider(record, &entry, &package.name, version, &packages, "package", read.as_ref())?;
             }
+            for (asked, name) in product.map_or(&[][..], |product| product.asked) {
+                is_covered |= self.covers(&mut covered, *asked)?;
+                let target = Target::Ecosystem(*asked);
+                let version = three_numbers(version);
+                let read = Version::parse(asked.scheme(), &version).ok();
+                for (record, entry) in self.source.entries(&target, &target.normalise(name))? {
+                    self.consider(record, &entry, name, &version, &packages, "product", read.as_ref())?;
+                }
+            }
+            if !is_covered {
+                uncovered.entry(ecosystem).or_default().push(index);
+            }
         }
         if self.source.info().coverage == Coverage::Database {
-            for (ecosystem, count) in uncovered {
-                self.problems.push(Problem::incomplete(
-                    ProblemKind::NotCovered,
-                    ecosystem.name(),
+            for (ecosystem, packages) in uncovered {
+                let count = packages.len();
+                let detail = if ecosystem == Ecosystem::Generic {
+                    let names: BTreeSet<&str> =
+                        packages.iter().map(|index| self.packages[*index].name.as_str()).collect();
+                    format!("no source in this database speaks of {}: not asked for", listed(&names))
+                } else {
                     format!(
                         "no advisories for {} packages in this database: {count} of them were not asked for",
                         ecosystem.name()
-                    ),
-                ));
+                    )
+                };
+                self.problems.push(Problem::incomplete(ProblemKind::NotCovered, ecosystem.name(), detail));
             }
         }
         Ok(())
+    }
+
+    /// Were an ecosystem's advisories taken in as a whole?
+    fn covers(&self, known: &mut BTreeMap<Ecosystem, bool>, ecosystem: Ecosystem) -> Result<bool, Error> {
+        if let Some(known) = known.get(&ecosystem) {
+            return Ok(*known);
+        }
+        let covers = self.source.covers(&Target::Ecosystem(ecosystem))?;
+        known.insert(ecosystem, covers);
+        Ok(covers)
     }
 
     /// A file whose digest a record names is that file, whatever it calls itself.
@@ -370,7 +415,7 @@ impl Matcher<'_> {
     ) -> Result<(), Error> {
         let Some(&first) = packages.first() else { return Ok(()) };
         let ecosystem = self.packages[first].ecosystem;
-        let scheme = ecosystem.scheme();
+        let scheme = scheme_of(entry, ecosystem);
         let mut packages = packages.clone();
         let qualifiers = &entry.qualifiers;
         if !qualifiers.architectures.is_empty() {
@@ -534,9 +579,11 @@ impl Matcher<'_> {
         // What fixes one record's interval may lie in another's.
         for _ in 0..8 {
             let Some(candidate) = &fixed else { break };
-            let further = hits.iter().find_map(|(hit, _)| match decide(scheme, &hit.entry, candidate) {
-                Decision::Applies { fixed: Some(further), .. } if further != *candidate => Some(further),
-                _ => None,
+            let further = hits.iter().find_map(|(hit, _)| {
+                match decide(scheme_of(&hit.entry, key.ecosystem), &hit.entry, candidate) {
+                    Decision::Applies { fixed: Some(further), .. } if further != *candidate => Some(further),
+                    _ => None,
+                }
             });
             match further {
                 Some(further) => fixed = Some(further),

@@ -50,6 +50,7 @@ pub static EXTRACTORS: &[&Extractor] = &[
     // Binaries and archives.
     &binary::executable::EXECUTABLE,
     &binary::java_archive::JAVA_ARCHIVE,
+    &binary::product_files::PRODUCT_FILE,
 ];
 
 /// The extractors that want a file, in the order of the registry.

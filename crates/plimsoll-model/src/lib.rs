@@ -13,6 +13,7 @@ pub mod fuzz;
 pub mod inventory;
 mod path;
 mod problem;
+pub mod product;
 pub mod purl;
 pub mod report;
 pub mod version;

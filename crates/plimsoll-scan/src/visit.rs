@@ -61,11 +61,11 @@ impl Visitor for Extractors {
     }
 
     fn alike(&self, first: &Entry<'_>, second: &Entry<'_>) -> bool {
-        // What an executable holds does not depend on its name. Everything else may read its own path.
+        // Everything but an executable may read its own path.
         let streamed = |entry: &Entry<'_>| {
             wanting(entry).all(|extractor| matches!(extractor.read, Reader::Stream { .. }))
         };
-        streamed(first) && streamed(second)
+        streamed(first) && streamed(second) && plimsoll_extract::binary::alike(first, second)
     }
 }
 

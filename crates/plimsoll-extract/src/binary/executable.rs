@@ -1,4 +1,5 @@
-//! ELF, PE, Mach-O and WebAssembly files: the module list of the Go linker and the crate list of `cargo auditable`.
+//! ELF, PE, Mach-O and WebAssembly files: the module list of the Go linker, the crate list of `cargo auditable`, and products that are
+//! known by their bytes ([`super::products`]).
 //!
 //! A program is read once, front to back, in memory that does not grow with it: section headers of ELF stand at the end
 //! of the file, so what is looked for is found by its own marks and not through headers. The headers at the front are only
@@ -19,13 +20,14 @@ use object::{Endianness, LittleEndian, elf, macho, pe};
 use plimsoll_fs::Entry;
 use plimsoll_model::{ImagePath, Package, Problem, ProblemKind};
 
+use super::products::Searches;
 use super::{go, rust};
 use crate::{Extraction, Extractor, Reader};
 
-/// Module lists of Go programs, crate lists of auditable Rust programs.
+/// Module lists of Go programs, crate lists of auditable Rust programs, products known by their bytes.
 pub static EXECUTABLE: Extractor = Extractor {
     name: "binary/executable",
-    version: 1,
+    version: 2,
     declares: false,
     wants,
     read: Reader::Stream { parse },
@@ -80,7 +82,7 @@ fn is_library_name(name: &[u8]) -> bool {
 
 /// Reads a program of any size. Public for fuzzing.
 pub fn parse(path: &ImagePath, reader: &mut dyn io::Read) -> io::Result<Extraction> {
-    let mut scanner = Scanner::default();
+    let mut scanner = Scanner { products: Searches::of(path), ..Scanner::default() };
     let mut buffer = Vec::with_capacity(CHUNK + LOOKAHEAD);
     let mut base = 0_u64;
     loop {
@@ -280,6 +282,7 @@ struct Scanner {
     data: Vec<(u64, Vec<u8>)>,
     data_kept: usize,
     version_strings: Vec<(u64, [u8; 32])>,
+    products: Searches,
     problems: Vec<(ProblemKind, &'static str)>,
 }
 
@@ -295,6 +298,7 @@ impl Scanner {
     /// bytes that come again in the next call, except at the end of the file.
     fn chunk(&mut self, base: u64, buffer: &[u8], stop: usize) {
         self.feed(base, buffer);
+        self.products.look(buffer, stop);
         if self.has_go_build_id {
             self.keep_for_pointers(base, buffer, stop);
         }
@@ -516,6 +520,7 @@ impl Scanner {
         for json in &self.crates {
             rust::packages(path, json, &mut found);
         }
+        found.packages.extend(std::mem::take(&mut self.products).finish(path));
         if self.programs.is_empty() && self.damaged_go {
             self.problem(ProblemKind::Corrupt, "the Go build information is damaged");
         } else if self.programs.is_empty() && modules.is_empty() && self.has_go_build_id {

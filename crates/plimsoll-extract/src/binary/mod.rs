@@ -3,5 +3,15 @@
 pub mod executable;
 mod go;
 pub mod java_archive;
+pub mod product_files;
+pub mod products;
 mod rust;
 mod zip;
+
+use plimsoll_fs::Entry;
+
+/// Would two names of one program be read alike? What an executable holds does not depend on its name, but which products
+/// are looked for in it does.
+pub fn alike(first: &Entry<'_>, second: &Entry<'_>) -> bool {
+    products::same_rules(first.path, second.path)
+}

@@ -1,0 +1,245 @@
+//! Products that no package manager installed: programs and libraries known by what stands in their bytes.
+//!
+//! A product is a package of [`Ecosystem::Generic`] with a name of this table. The table says where advisories about it
+//! can be asked; how a file is recognised as the product is the business of `plimsoll-extract`.
+
+use std::borrow::Cow;
+
+use crate::{Ecosystem, Package};
+
+/// One product.
+#[derive(Debug)]
+pub struct Product {
+    /// Name in its package URL: `pkg:generic/NAME`.
+    pub name: &'static str,
+    /// Vendor and product of its CPE 2.3 name, where the dictionary has one.
+    pub cpe: &'static str,
+    /// Under which names other ecosystems' advisories speak of it. Empty: nobody can be asked.
+    pub asked: &'static [(Ecosystem, &'static str)],
+}
+
+macro_rules! products {
+    ($($name:literal $cpe:literal [$($ecosystem:ident $asked:literal),*];)*) => {
+        /// All products, sorted by name.
+        pub static PRODUCTS: &[Product] = &[$(Product {
+            name: $name,
+            cpe: $cpe,
+            asked: &[$((Ecosystem::$ecosystem, $asked)),*],
+        }),*];
+    };
+}
+
+products! {
+    "7zip" "7-zip:7-zip" [];
+    "asterisk" "digium:asterisk" [];
+    "bash" "gnu:bash" [];
+    "bind" "isc:bind" [];
+    "bun" "oven:bun" [];
+    "busybox" "busybox:busybox" [];
+    "bzip2" "bzip:bzip2" [];
+    "caddy" "caddyserver:caddy" [];
+    "chrony" "tuxfamily:chrony" [];
+    "clickhouse" "clickhouse:clickhouse" [Bitnami "clickhouse"];
+    "composer" "getcomposer:composer" [Bitnami "composer"];
+    "consul" "hashicorp:consul" [Bitnami "consul"];
+    "coredns" "coredns.io:coredns" [];
+    "crun" "crun_project:crun" [];
+    "curl" "haxx:curl" [];
+    "dart" "dart:dart_software_development_kit" [];
+    "dash" "" [];
+    "deno" "deno:deno" [];
+    "dnsmasq" "thekelleys:dnsmasq" [];
+    "dovecot" "dovecot:dovecot" [];
+    "dropbear" "dropbear_ssh_project:dropbear_ssh" [];
+    "elixir" "elixir-lang:elixir" [];
+    "envoy" "envoyproxy:envoy" [Bitnami "envoy"];
+    "erlang" "erlang:erlang\\/otp" [];
+    "etcd" "etcd:etcd" [Bitnami "etcd"];
+    "exim" "exim:exim" [];
+    "expat" "libexpat_project:libexpat" [];
+    "ffmpeg" "ffmpeg:ffmpeg" [];
+    "fluent-bit" "treasuredata:fluent_bit" [Bitnami "fluent-bit"];
+    "freetype" "freetype:freetype" [];
+    "gawk" "gnu:gawk" [];
+    "ghostscript" "artifex:ghostscript" [];
+    "git" "git-scm:git" [Bitnami "git"];
+    "glibc" "gnu:glibc" [];
+    "gnupg" "gnupg:gnupg" [];
+    "gnutls" "gnu:gnutls" [];
+    "go" "golang:go" [Bitnami "golang", Go "toolchain"];
+    "gstreamer" "gstreamer:gstreamer" [];
+    "gzip" "gnu:gzip" [];
+    "haproxy" "haproxy:haproxy" [Bitnami "haproxy"];
+    "helm" "helm:helm" [Bitnami "helm"];
+    "hostapd" "w1.fi:hostapd" [];
+    "httpd" "apache:http_server" [Bitnami "apache"];
+    "imagemagick" "imagemagick:imagemagick" [];
+    "java" "oracle:openjdk" [Bitnami "java"];
+    "jq" "jqlang:jq" [];
+    "julia" "julialang:julia" [];
+    "kubectl" "kubernetes:kubernetes" [];
+    "libarchive" "libarchive:libarchive" [];
+    "libcurl" "haxx:libcurl" [];
+    "libgcrypt" "gnupg:libgcrypt" [];
+    "libpcap" "tcpdump:libpcap" [];
+    "libpng" "libpng:libpng" [];
+    "libssh" "libssh:libssh" [];
+    "libssh2" "libssh2:libssh2" [];
+    "libtiff" "libtiff:libtiff" [];
+    "libvips" "libvips:libvips" [];
+    "libxml2" "xmlsoft:libxml2" [];
+    "libxslt" "xmlsoft:libxslt" [];
+    "lighttpd" "lighttpd:lighttpd" [];
+    "linux" "linux:linux_kernel" [];
+    "lua" "lua:lua" [Bitnami "lua"];
+    "luajit" "luajit:luajit" [];
+    "mariadb" "mariadb:mariadb" [Bitnami "mariadb"];
+    "mbedtls" "arm:mbed_tls" [];
+    "memcached" "memcached:memcached" [Bitnami "memcached"];
+    "mongodb" "mongodb:mongodb" [Bitnami "mongodb"];
+    "monit" "mmonit:monit" [];
+    "mosquitto" "eclipse:mosquitto" [];
+    "musl" "musl-libc:musl" [];
+    "mysql" "oracle:mysql" [];
+    "nghttp2" "nghttp2:nghttp2" [];
+    "nginx" "f5:nginx" [Bitnami "nginx"];
+    "nmap" "nmap:nmap" [];
+    "node" "nodejs:node.js" [Bitnami "node"];
+    "openldap" "openldap:openldap" [Bitnami "openldap"];
+    "openresty" "openresty:openresty" [Bitnami "openresty"];
+    "openssh" "openbsd:openssh" [];
+    "openssl" "openssl:openssl" [];
+    "openvpn" "openvpn:openvpn" [];
+    "pcre2" "pcre:pcre2" [];
+    "perl" "perl:perl" [];
+    "pgbouncer" "pgbouncer:pgbouncer" [Bitnami "pgbouncer"];
+    "php" "php:php" [Bitnami "php"];
+    "postfix" "postfix:postfix" [];
+    "postgresql" "postgresql:postgresql" [Bitnami "postgresql"];
+    "powerdns" "powerdns:authoritative_server" [];
+    "proftpd" "proftpd:proftpd" [];
+    "pure-ftpd" "pureftpd:pure-ftpd" [];
+    "pypy" "pypy:pypy" [];
+    "python" "python:python" [Bitnami "python"];
+    "qemu" "qemu:qemu" [];
+    "redis" "redis:redis" [Bitnami "redis"];
+    "rsync" "samba:rsync" [];
+    "ruby" "ruby-lang:ruby" [Bitnami "ruby"];
+    "rust" "rust-lang:rust" [];
+    "samba" "samba:samba" [];
+    "socat" "dest-unreach:socat" [];
+    "sqlite" "sqlite:sqlite" [Bitnami "sqlite"];
+    "squid" "squid-cache:squid" [];
+    "stunnel" "stunnel:stunnel" [];
+    "sudo" "sudo_project:sudo" [];
+    "swi-prolog" "swi-prolog:swi-prolog" [];
+    "systemd" "systemd_project:systemd" [];
+    "tcpdump" "tcpdump:tcpdump" [];
+    "tor" "torproject:tor" [];
+    "toybox" "landley:toybox" [];
+    "traefik" "traefik:traefik" [];
+    "unbound" "nlnetlabs:unbound" [];
+    "unzip" "info-zip:unzip" [];
+    "uwsgi" "unbit:uwsgi" [];
+    "valkey" "lfprojects:valkey" [Bitnami "valkey"];
+    "varnish" "varnish-software:varnish_cache" [Bitnami "varnish"];
+    "vault" "hashicorp:vault" [Bitnami "vault"];
+    "vsftpd" "vsftpd_project:vsftpd" [];
+    "wget" "gnu:wget" [];
+    "wolfssl" "wolfssl:wolfssl" [];
+    "wp-cli" "wp-cli:wp-cli" [Bitnami "wp-cli"];
+    "xz" "tukaani:xz" [];
+    "zlib" "zlib:zlib" [];
+    "zsh" "zsh:zsh" [];
+    "zstd" "facebook:zstandard" [];
+}
+
+impl Product {
+    /// The product with this name.
+    pub fn named(name: &str) -> Option<&'static Product> {
+        PRODUCTS.binary_search_by(|product| product.name.cmp(name)).ok().map(|index| &PRODUCTS[index])
+    }
+
+    /// The product that a package is.
+    pub fn of(package: &Package) -> Option<&'static Product> {
+        (package.ecosystem == Ecosystem::Generic).then(|| Product::named(&package.name))?
+    }
+}
+
+/// A product's version as Bitnami's advisories write it: three numbers, then what was before the release.
+/// `16.1` is `16.1.0`, `3.13.0rc1` is `3.13.0-rc1`, `1.8.0_392` and `8u392` are `8.0.392`, `3.1.2p20` and
+/// `17.0.9+9` lose what is behind the numbers.
+pub fn three_numbers(version: &str) -> Cow<'_, str> {
+    let end = version.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(version.len());
+    let (numbers, rest) = version.split_at(end);
+    let mut parts: Vec<&str> = numbers.split('.').filter(|part| !part.is_empty()).collect();
+    let update = rest.strip_prefix(['_', 'u']).map(|rest| {
+        let end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+        &rest[..end]
+    });
+    if let Some(update) = update.filter(|update| !update.is_empty()) {
+        // Java before 9: `1.8.0_392`, or `8u392` for short.
+        let major = match parts.as_slice() {
+            ["1", major, ..] => major,
+            [major] => major,
+            _ => return Cow::Borrowed(version),
+        };
+        return Cow::Owned(format!("{major}.0.{update}"));
+    }
+    let before = ["-rc", "-beta", "-alpha", "rc", "beta", "alpha", "b", "a"].into_iter().find_map(|word| {
+        let count = rest.strip_prefix(word)?.trim_start_matches(['.', '-']);
+        let digits = count.bytes().take_while(u8::is_ascii_digit).count();
+        let word = match word.trim_start_matches('-') {
+            "a" => "alpha",
+            "b" => "beta",
+            word => word,
+        };
+        // A letter alone is a release of its own: `1.1.1b`.
+        (digits > 0).then(|| format!("-{word}.{}", &count[..digits]))
+    });
+    if rest.is_empty() && parts.len() == 3 {
+        return Cow::Borrowed(version);
+    }
+    parts.truncate(3);
+    parts.resize(3, "0");
+    Cow::Owned(parts.join(".") + &before.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sorted_and_found() {
+        for pair in PRODUCTS.windows(2) {
+            assert!(pair[0].name < pair[1].name, "{} stands behind {}", pair[1].name, pair[0].name);
+        }
+        for product in PRODUCTS {
+            assert!(std::ptr::eq(Product::named(product.name).unwrap_or(&PRODUCTS[0]), product));
+            assert!(product.cpe.is_empty() || product.cpe.split(':').count() == 2, "{}", product.name);
+        }
+        assert!(Product::named("nothing").is_none());
+    }
+
+    #[test]
+    fn versions_for_bitnami() {
+        for (version, expected) in [
+            ("1.24.0", "1.24.0"),
+            ("16.1", "16.1.0"),
+            ("3.13.0rc1", "3.13.0-rc.1"),
+            ("3.13.0b2", "3.13.0-beta.2"),
+            ("7.0-rc2", "7.0.0-rc.2"),
+            ("3.1.2p20", "3.1.2"),
+            ("1.1.1b", "1.1.1"),
+            ("1.8.0_392", "8.0.392"),
+            ("1.8.0_392-b08", "8.0.392"),
+            ("8u392", "8.0.392"),
+            ("17.0.9+9", "17.0.9"),
+            ("17.0.9.8.1", "17.0.9"),
+            ("21", "21.0.0"),
+            ("10.11.6-MariaDB", "10.11.6"),
+        ] {
+            assert_eq!(three_numbers(version), expected, "{version}");
+        }
+    }
+}
