@@ -476,3 +476,64 @@ fn explain_follows_aliases() {
     }
     assert_eq!(database.explain("CVE-2026-2").unwrap(), None);
 }
+
+#[test]
+fn products_without_a_package_manager() {
+    let nginx = osv(
+        "BIT-nginx-1",
+        r#""aliases":["CVE-2026-1"],"#,
+        "Bitnami",
+        "nginx",
+        r#"{"introduced":"0.1.17"},{"fixed":"1.24.0"}"#,
+    );
+    let java = osv(
+        "BIT-java-1",
+        r#""aliases":["CVE-2026-2"],"#,
+        "Bitnami",
+        "java",
+        r#"{"introduced":"0"},{"fixed":"8.0.400"},{"introduced":"9.0.0"},{"fixed":"17.0.10"}"#,
+    );
+    let postgres = osv(
+        "BIT-postgresql-1",
+        r#""aliases":["CVE-2026-3"],"#,
+        "Bitnami",
+        "postgresql",
+        r#"{"introduced":"16.0.0"},{"fixed":"16.2.0"}"#,
+    );
+    let (_folder, database) = built(&[("Bitnami", &nginx), ("Bitnami", &java), ("Bitnami", &postgres)]);
+    let check = |name: &str, version: &str, expected: Option<&str>| {
+        let found = run(&database, &inventory(vec![package(Ecosystem::Generic, name, version)]));
+        let fixed: Vec<_> = found.findings.iter().filter_map(|f| f.fixed_version.as_deref()).collect();
+        assert_eq!(fixed, Vec::from_iter(expected), "{name} {version}");
+        assert_eq!(found.problems, [], "{name} {version}");
+    };
+    check("nginx", "1.22.1", Some("1.24.0"));
+    check("nginx", "1.24.0", None);
+    check("java", "1.8.0_392", Some("8.0.400"));
+    check("java", "1.8.0_402", None);
+    check("java", "17.0.9", Some("17.0.10"));
+    check("postgresql", "16.1", Some("16.2.0"));
+    check("postgresql", "16.2", None);
+
+    // Nobody can be asked: said, by name.
+    let unknown = ["curl", "zlib", "bash"].map(|name| package(Ecosystem::Generic, name, "1.0"));
+    let found = run(&database, &inventory(unknown.to_vec()));
+    let [problem] = found.problems.as_slice() else { panic!("{:?}", found.problems) };
+    assert_eq!(problem.kind, ProblemKind::NotCovered);
+    assert!(problem.detail.contains("bash, curl and zlib"), "{}", problem.detail);
+
+    // The distribution's nginx carries fixes under upstream's old version: its own data decide.
+    let owner = package(Ecosystem::Deb, "nginx", "1.22.1-9+deb12u1");
+    let mut program = package(Ecosystem::Generic, "nginx", "1.22.1");
+    program.owned_by = Some(owner.purl.clone());
+    let mut other = package(Ecosystem::Generic, "curl", "7.88.1");
+    other.owned_by = Some(owner.purl.clone());
+    let found = run(&database, &on("debian", "12", vec![owner, program, other]));
+    assert_eq!(found.findings, []);
+    assert!(found.problems.iter().all(|problem| problem.subject != "generic"), "{:?}", found.problems);
+
+    // Without the source that knows the product it is not covered either.
+    let (_folder, database) = built(&[("npm", &osv("GHSA-a", "", "npm", "a", r#"{"introduced":"0"}"#))]);
+    let found = run(&database, &inventory(vec![package(Ecosystem::Generic, "nginx", "1.22.1")]));
+    assert!(found.problems.iter().any(|problem| problem.detail.contains("nginx")), "{:?}", found.problems);
+}
