@@ -26,8 +26,8 @@ fn names(found: &Extraction) -> Vec<(&str, &str)> {
 
 /// File, what stands in it (seen in Debian's and upstream's builds), product and version.
 const SEEN: &[(&str, &[u8], &str, &str)] = &[
-    ("usr/bin/7zz", b"\07-Zip (z) 26.02 (x64) : Copyright", "7zip", "26.02"),
-    ("usr/lib/7za", b"\07-Zip (a) [64] 16.02 : Copyright", "7zip", "16.02"),
+    ("usr/bin/7zz", b"\x007-Zip (z) 26.02 (x64) : Copyright", "7zip", "26.02"),
+    ("usr/lib/7za", b"\x007-Zip (a) [64] 16.02 : Copyright", "7zip", "16.02"),
     ("bin/bash", b"\0@(#)Bash version 5.2.15(1) release GNU\0", "bash", "5.2.15"),
     ("usr/sbin/named", b"\x009.18.49-1~deb12u3-Debian\0", "bind", "9.18.49"),
     ("bin/bun", b"\0Bun v1.4.5 (Linux x64)\0", "bun", "1.4.5"),
@@ -170,7 +170,7 @@ fn a_name_alone_is_nothing() {
         ("usr/sbin/nginx", &b"nginx version: nginx/\0"[..]),
         ("usr/sbin/other", b"nginx version: nginx/1.22.1\0"),
         ("usr/bin/python3.11", b"\x001.2.3\0"),
-        ("usr/bin/redis-server", b"\x001.0.0\0\x007.0.0\0127.0.0.1\0"),
+        ("usr/bin/redis-server", b"\x001.0.0\0\x007.0.0\x00127.0.0.1\0"),
         ("lib/libcrypto.so.3", b"\0OpenSSL by eay\0"),
     ] {
         assert_eq!(names(&read(path, &program(text, 100))), [], "{path}");

@@ -179,11 +179,7 @@ pub fn three_numbers(version: &str) -> Cow<'_, str> {
     });
     if let Some(update) = update.filter(|update| !update.is_empty()) {
         // Java before 9: `1.8.0_392`, or `8u392` for short.
-        let major = match parts.as_slice() {
-            ["1", major, ..] => major,
-            [major] => major,
-            _ => return Cow::Borrowed(version),
-        };
+        let (["1", major, ..] | [major]) = parts.as_slice() else { return Cow::Borrowed(version) };
         return Cow::Owned(format!("{major}.0.{update}"));
     }
     let before = ["-rc", "-beta", "-alpha", "rc", "beta", "alpha", "b", "a"].into_iter().find_map(|word| {
