@@ -962,6 +962,7 @@ mod tests {
             release: None,
             layers: Vec::new(),
             base: None,
+            files: None,
         }
     }
 

@@ -315,7 +315,7 @@ fn finding(summary: &Summary<'_>, index: usize) -> FindingView {
     FindingView {
         advisory: clean(&finding.advisory).into_owned(),
         link: advisory_link(&finding.advisory),
-        title: clean(&finding.title).into_owned(),
+        title: summary::told(finding).unwrap_or_else(|| clean(&finding.title).into_owned()),
         severity: summary::severity(finding),
         class,
         mark,

@@ -198,7 +198,7 @@ fn result(summary: &Summary<'_>, index: usize, finding: &Finding, rule: usize) -
         clean(&finding.advisory),
         summary::severity(finding),
         summary::subject(finding),
-        summary::fix(finding),
+        summary::told(finding).unwrap_or_else(|| summary::fix(finding)),
     );
     // The finding without its version: it stays the same when a package moves on and is still affected.
     let mut fingerprint = Sha256::new();
@@ -250,7 +250,11 @@ fn location(place: &Location) -> Value {
     let mut physical = Map::new();
     physical.insert("artifactLocation".into(), json!({"uri": uri(&place.path.to_string())}));
     // Services show a result only where it has a line.
-    physical.insert("region".into(), json!({"startLine": place.line.unwrap_or(1).max(1)}));
+    let mut region = json!({"startLine": place.line.unwrap_or(1).max(1)});
+    if let Some(column) = place.column {
+        region["startColumn"] = json!(column.max(1));
+    }
+    physical.insert("region".into(), region);
     let mut location = Map::new();
     location.insert("physicalLocation".into(), Value::Object(physical));
     if let Some(layer) = place.layer {

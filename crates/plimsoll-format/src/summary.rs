@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use plimsoll_model::{
     Base, BaseSource, Change, Coverage, Digest, Ecosystem, Effect, Finding, FindingKind, FixStatus, Level,
-    Location, Package, Party, Problem, ProblemKind, Report, Subject,
+    Location, Package, Party, Problem, ProblemKind, Report, Subject, TargetKind,
 };
 
 use crate::View;
@@ -466,6 +466,10 @@ fn target(report: &Report) -> Vec<String> {
 }
 
 fn contents(report: &Report) -> String {
+    if let Some(files) = report.target.files {
+        let files = count(usize::try_from(files).unwrap_or(usize::MAX), "file", "files");
+        return format!("{files}, {}", count(report.findings.len(), "finding", "findings"));
+    }
     let mut parts = Vec::new();
     if let Some(release) = &report.target.release {
         parts.push(clean(&release.label()).into_owned());
@@ -516,6 +520,7 @@ fn data(report: &Report, view: &View) -> String {
             };
             format!("no advisory database: only {incidents} checked; absence of findings says little")
         }
+        Coverage::None if report.target.kind == TargetKind::Files => String::new(),
         Coverage::None => "no advisories were asked: inventory only".to_owned(),
     }
 }
@@ -598,11 +603,12 @@ fn next(report: &Report, active: usize, view: &View) -> Vec<String> {
     let mut next = Vec::new();
     let target = if view.command.is_empty() { report.target.name.as_str() } else { view.command.as_str() };
     let target = shell_word(&clean(target));
+    let verb = if report.target.kind == TargetKind::Files { "check" } else { "scan" };
     if report.database.coverage == Coverage::IncidentPack {
         next.push("plimsoll db build --from DIR --out FILE".to_owned());
     }
     if !view.all && (!report.findings.is_empty() || report.problems.len() > SHOWN_PROBLEMS) {
-        next.push(format!("plimsoll scan {target} --all"));
+        next.push(format!("plimsoll {verb} {target} --all"));
     }
     // The first that counts: a finding that somebody has answered needs no explaining.
     if let Some(finding) =
@@ -611,9 +617,9 @@ fn next(report: &Report, active: usize, view: &View) -> Vec<String> {
         next.push(format!("plimsoll explain {}", shell_word(&clean(&finding.advisory))));
     }
     if !report.findings.is_empty() {
-        next.push(format!("plimsoll scan {target} --format html > report.html"));
+        next.push(format!("plimsoll {verb} {target} --format html > report.html"));
     }
-    if next.is_empty() {
+    if next.is_empty() && report.target.kind != TargetKind::Files {
         next.push(format!("plimsoll sbom {target}"));
     }
     next
@@ -681,6 +687,25 @@ pub fn fix(finding: &Finding) -> String {
         (None, FixStatus::FixDeferred) => "fix postponed".to_owned(),
         (None, FixStatus::EndOfLife) => "end of life".to_owned(),
         (None, FixStatus::Affected | FixStatus::Unknown) => "no fix yet".to_owned(),
+    }
+}
+
+/// What a rule saw, in its own words; `None` of what no rule of ours found.
+pub fn told(finding: &Finding) -> Option<String> {
+    let of_rule = finding.kind == FindingKind::Misconfiguration;
+    let evidence = finding.evidence.first().filter(|evidence| of_rule && !evidence.range.is_empty())?;
+    Some(clean(&evidence.range).into_owned())
+}
+
+/// What changes, in a word: the package, the base image; of an edit that a rule asks for, the rule.
+pub fn what_changes(change: &Change) -> String {
+    let edit = change.from.is_empty() && change.to.is_none() && change.location.is_some();
+    let rule = change.removes.first().and_then(|id| id.split_once('@')).map(|(rule, _)| rule);
+    match rule.filter(|rule| edit && !rule.contains(':') && !rule.contains("CVE")) {
+        Some(rule) if change.removes.iter().all(|id| id.split('@').next() == Some(rule)) => {
+            clean(rule).into_owned()
+        }
+        _ => clean(&change.subject).into_owned(),
     }
 }
 

@@ -134,10 +134,13 @@ impl Page {
         let target = target.join("  ");
         self.flow("", "   ", &[target, summary.contents.clone()], 0);
         let mut data = vec![summary.data.clone()];
+        data.retain(|part| !part.is_empty());
         if !summary.base.is_empty() {
             data.push(summary.base.clone());
         }
-        self.flow("", "   ", &data, 0);
+        if !data.is_empty() {
+            self.flow("", "   ", &data, 0);
+        }
         self.blank();
     }
 
@@ -244,7 +247,7 @@ impl Page {
             .iter()
             .map(|change| {
                 [
-                    clean(&change.subject).into_owned(),
+                    summary::what_changes(change),
                     change.location.as_ref().map(summary::place).unwrap_or_default(),
                     clean(&change.from).into_owned(),
                     clean(change.to.as_deref().unwrap_or("-")).into_owned(),
@@ -255,6 +258,10 @@ impl Page {
             .collect();
         // Narrow terminals have the place and the severity on a line of their own.
         let shown: &[usize] = if wide { &[0, 1, 2, 3, 4, 5] } else { &[0, 2, 3, 4] };
+        // Edits lead from no version to another.
+        let edits = changes.iter().all(|change| change.from.is_empty() && change.to.is_none());
+        let shown: Vec<usize> =
+            shown.iter().copied().filter(|column| !edits || !matches!(column, 2 | 3)).collect();
         let title = if wide { "application: change" } else { "application" };
         let heads = ["", "where", "from", "to", "removes", "worst"];
         let natural = |column: usize| {
@@ -283,7 +290,7 @@ impl Page {
         }
         let layout = |cells: [&str; 6]| {
             let mut line = String::new();
-            for column in shown {
+            for column in &shown {
                 let width = widths[*column];
                 let cell = match column {
                     0 | 1 => shorten_path(cells[*column], width),
@@ -430,7 +437,7 @@ impl Page {
         let severity = summary::severity(finding);
         let advisory = clean(&finding.advisory);
         let advisory = shorten(&advisory, 24);
-        let mut notes = vec![summary::fix(finding)];
+        let mut notes = vec![summary::told(finding).unwrap_or_else(|| summary::fix(finding))];
         if by != Some(By::Party) {
             notes.push(summary.row(index).word().to_owned());
         }

@@ -16,17 +16,20 @@ pub struct Location {
     /// Line of the file, counted from 1, where one was found.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub line: Option<u32>,
+    /// Column of the line in bytes, counted from 1, where one was found.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub column: Option<u32>,
 }
 
 impl Location {
     /// A place without layer or line; the layer is added when layers are merged.
     pub fn new(path: ImagePath) -> Self {
-        Location { path, layer: None, line: None }
+        Location { path, layer: None, line: None, column: None }
     }
 
     /// A place with a line, counted from 1.
     pub fn at_line(path: ImagePath, line: u32) -> Self {
-        Location { path, layer: None, line: Some(line) }
+        Location { path, layer: None, line: Some(line), column: None }
     }
 }
 

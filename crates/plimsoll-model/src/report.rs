@@ -14,6 +14,8 @@ pub enum TargetKind {
     Image,
     /// An SBOM document.
     Sbom,
+    /// Files that say how something is built or deployed.
+    Files,
 }
 
 /// One layer of an image.
@@ -103,6 +105,28 @@ pub struct Target {
     /// Where the base image ends. Absent outside images.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub base: Option<Base>,
+    /// How many files were read, where files are the target.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub files: Option<u64>,
+}
+
+impl Target {
+    /// A target of which only kind and name are known.
+    pub fn named(kind: TargetKind, name: &str) -> Self {
+        Target {
+            kind,
+            name: name.to_owned(),
+            reference: None,
+            digest: None,
+            image_id: None,
+            platform: None,
+            created: None,
+            release: None,
+            layers: Vec::new(),
+            base: None,
+            files: None,
+        }
+    }
 }
 
 /// One source of advisories in a database.

@@ -9,6 +9,15 @@ use plimsoll_model::{FixStatus, Level};
 /// Entries that are listed for one record; the rest is counted.
 const PACKAGES: usize = 12;
 
+/// What a rule of ours looks for, why, and how to fix it, by its id or by the id that another tool gives it; `None` when it is
+/// no rule's.
+pub fn explain_rule(id: &str) -> Option<String> {
+    let own = plimsoll_posture::find(&id.to_ascii_lowercase());
+    let rules: Vec<_> = own.map_or_else(|| plimsoll_posture::known_as(id).collect(), |rule| vec![rule]);
+    let texts: Vec<String> = rules.into_iter().map(plimsoll_posture::text).collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
+}
+
 /// What is known of the advisory `id`, for people; `None` when nothing is. With the package URL of a finding, that
 /// package's entries come first.
 ///

@@ -7,6 +7,7 @@
 
 pub mod assemble;
 pub mod base;
+pub mod check;
 pub mod commands;
 mod error;
 pub mod exceptions;
@@ -18,7 +19,7 @@ mod visit;
 pub mod whose;
 
 pub use error::ScanError;
-pub use explain::explain;
+pub use explain::{explain, explain_rule};
 pub use plimsoll_advisory::Database;
 pub use plimsoll_oci::{Platform, PlatformError};
 pub use scan::{Options, scan};

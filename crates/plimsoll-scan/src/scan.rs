@@ -96,21 +96,6 @@ fn limits(options: &Options) -> Limits {
     Limits { workers: NonZeroUsize::new(options.threads).unwrap_or(NonZeroUsize::MIN), ..Limits::default() }
 }
 
-fn facts(kind: TargetKind, name: &str) -> TargetFacts {
-    TargetFacts {
-        kind,
-        name: name.to_owned(),
-        reference: None,
-        digest: None,
-        image_id: None,
-        platform: None,
-        created: None,
-        release: None,
-        layers: Vec::new(),
-        base: None,
-    }
-}
-
 fn directory(
     typed: &str,
     path: &Path,
@@ -122,7 +107,13 @@ fn directory(
     }
     let walk = plimsoll_fs::walk_directory(path, &Extractors, &limits(options), &Heard(progress));
     let inventory = assembled(walk, Vec::new());
-    Ok((TargetFacts { release: inventory.release.clone(), ..facts(TargetKind::Directory, typed) }, inventory))
+    Ok((
+        TargetFacts {
+            release: inventory.release.clone(),
+            ..TargetFacts::named(TargetKind::Directory, typed)
+        },
+        inventory,
+    ))
 }
 
 fn assembled(walk: Walk<Extraction>, more: Vec<Problem>) -> Inventory {
@@ -392,7 +383,7 @@ fn image_facts(
         release: inventory.release.clone(),
         layers,
         base: Some(base),
-        ..facts(TargetKind::Image, typed)
+        ..TargetFacts::named(TargetKind::Image, typed)
     };
     (target, inventory)
 }
@@ -482,7 +473,7 @@ fn report(
     problems.sort();
     problems.dedup();
     let stale = options.max_database_age_days.and_then(|limit| staleness(&database_info, limit, options.now));
-    let mut verdict = verdict::judge(options.line, &findings, &problems, &database_info, stale);
+    let mut verdict = verdict::judge(options.line, &findings, &problems, Some(&database_info), stale);
     if verdict.outcome == Outcome::Met && inventory.packages.is_empty() && !options.inventory_only {
         // An empty folder, a mistyped one, a program that nobody lists: all look the same, and none was seen to be clean.
         verdict.outcome = Outcome::Unknown;

@@ -75,6 +75,11 @@ enum Side {
 }
 
 impl Line {
+    /// Would a finding of this severity, which an edit removes, stand over the line?
+    pub fn reaches(self, level: Level) -> bool {
+        level >= self.severity
+    }
+
     fn side(self, finding: &Finding) -> Side {
         if finding.suppressed_by.is_some() {
             return Side::Under;
@@ -106,12 +111,12 @@ impl Line {
     }
 }
 
-/// Holds findings and problems against the line. `stale` says, when the data are older than the user allows, how old.
+/// Holds findings and problems against the line. Without `database`, no advisories were to be asked. `stale` says, when the data are older than the user allows, how old.
 pub fn judge(
     line: Line,
     findings: &[Finding],
     problems: &[Problem],
-    database: &DatabaseInfo,
+    database: Option<&DatabaseInfo>,
     stale: Option<String>,
 ) -> Verdict {
     let over: Vec<&Finding> = findings.iter().filter(|finding| line.side(finding) == Side::Over).collect();
@@ -121,19 +126,20 @@ pub fn judge(
         let those = if undecided == 1 { "1 finding has" } else { &format!("{undecided} findings have") };
         inputs_missing.push(format!("severity: {those} none in any source"));
     }
-    match database.coverage {
-        Coverage::Database => {}
-        Coverage::IncidentPack => {
+    let coverage = database.map(|database| database.coverage);
+    match coverage {
+        None | Some(Coverage::Database) => {}
+        Some(Coverage::IncidentPack) => {
             inputs_missing.push("an advisory database: only the incident pack was asked".to_owned());
         }
-        Coverage::None => inputs_missing.push("an advisory database".to_owned()),
+        Some(Coverage::None) => inputs_missing.push("an advisory database".to_owned()),
     }
     inputs_missing.extend(stale);
     // That there is no database is said once, above.
     let said = |problem: &Problem| {
         problem.kind == ProblemKind::NotCovered
             && problem.subject == "advisories"
-            && database.coverage == Coverage::IncidentPack
+            && coverage == Some(Coverage::IncidentPack)
     };
     let incomplete = problems.iter().filter(|problem| problem.effect == Effect::Incomplete && !said(problem));
     let unseen = incomplete.clone().count();
@@ -248,7 +254,7 @@ pub(crate) mod tests {
         coverage: Coverage,
         expected: Outcome,
     ) -> Verdict {
-        let verdict = judge(line.parse().unwrap(), findings, problems, &database(coverage), None);
+        let verdict = judge(line.parse().unwrap(), findings, problems, Some(&database(coverage)), None);
         assert_eq!(verdict.outcome, expected, "{verdict:?}");
         verdict
     }

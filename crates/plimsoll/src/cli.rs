@@ -32,12 +32,14 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// What is in an image or directory, what is wrong with it, whose move it is, and what to type next
     Scan(ScanArguments),
+    /// Dockerfiles before they are built: what is wrong, where, and what to change
+    Check(CheckArguments),
     /// The inventory only, as CycloneDX, SPDX or JSON
     Sbom(SbomArguments),
     /// Build and inspect the advisory database
     #[command(subcommand)]
     Db(DbCommand),
-    /// What is known about an advisory or a finding, offline
+    /// What is known about an advisory, a finding or a rule, offline
     Explain(ExplainArguments),
     /// Completion script for a shell, on standard output
     Completions {
@@ -141,6 +143,43 @@ pub(crate) struct ScanArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll check Dockerfile
+  plimsoll check . --fail-on medium --output sarif=plimsoll.sarif
+  plimsoll check - < Containerfile
+
+A comment accepts a finding of the next instruction:
+  # plimsoll ignore=latest-tag reason=\"why\" until=2026-12-31")]
+pub(crate) struct CheckArguments {
+    /// Files and folders; folders are searched for Dockerfile, *.Dockerfile and Containerfile. `-` is standard input
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<String>,
+
+    /// The line: a severity [default: high]
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<Line>,
+
+    /// Advisory database, for the support of base images [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Exceptions (TOML or YAML): id, reason, and optionally path, owner, expires
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ignore_file: Option<PathBuf>,
+
+    /// Form of the report on standard output: table, json, sarif, markdown or html
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
+    pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+
+    /// List every finding, not only what to change
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SbomArguments {
     #[command(flatten)]
     pub(crate) target: TargetArguments,
@@ -183,7 +222,7 @@ pub(crate) enum DbCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
-    /// Advisory id or alias (CVE-2021-44228), or a finding's id
+    /// Advisory id or alias (CVE-2021-44228), a finding's id, or a rule's (latest-tag, DL3007)
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 

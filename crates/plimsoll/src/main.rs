@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     let environment = environment::Environment::read(arguments.color);
     let result = match &arguments.command {
         cli::Command::Scan(arguments) => commands::scan::run(arguments, &environment),
+        cli::Command::Check(arguments) => commands::check::run(arguments, &environment),
         cli::Command::Sbom(arguments) => commands::sbom::run(arguments, &environment),
         cli::Command::Db(arguments) => commands::db::run(arguments, &environment),
         cli::Command::Explain(arguments) => commands::explain::run(arguments, &environment),

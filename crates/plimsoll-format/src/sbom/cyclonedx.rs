@@ -477,6 +477,7 @@ fn foreign_target(collector: &mut Collector, metadata: &Metadata) -> Target {
         release: None,
         layers: Vec::new(),
         base: None,
+        files: None,
     };
     if let Some(timestamp) = &metadata.timestamp
         && timestamp.parse::<jiff::Timestamp>().is_err()
@@ -588,6 +589,7 @@ fn take_component(collector: &mut Collector, component: Component, references: &
                     path: occurrence.location.as_str().into(),
                     layer: None,
                     line: occurrence.line,
+                    column: None,
                 });
             }
             package.locations.sort();

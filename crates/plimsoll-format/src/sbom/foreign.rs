@@ -161,6 +161,7 @@ impl Collector {
                 path: ImagePath::from(path.as_str()),
                 layer: layer(get(&trivy, "LayerDiffID")).or_else(|| layer(get(&trivy, "LayerDigest"))),
                 line: None,
+                column: None,
             });
         }
         for index in 0.. {
@@ -169,6 +170,7 @@ impl Collector {
                 path: ImagePath::from(path.as_str()),
                 layer: layer(get(&syft, &format!("location:{index}:layerID"))),
                 line: None,
+                column: None,
             });
         }
         package.locations.sort();

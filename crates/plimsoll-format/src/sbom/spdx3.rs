@@ -37,6 +37,7 @@ pub(super) fn read(text: &str) -> Result<SbomDocument, Error> {
         release: None,
         layers: Vec::new(),
         base: None,
+        files: None,
     };
     let mut known = false;
     for element in &graph {

@@ -33,7 +33,7 @@ pub(crate) fn digest() -> BoxedStrategy<Digest> {
 pub(crate) fn location() -> BoxedStrategy<Location> {
     let path = prop_oneof!["[a-z]{1,4}(/[a-z .@]{1,5}x){0,3}", "[a-zé日]{1,4}(!/[a-z]{1,4}\\.jar)?"];
     (path, option::of(number()), option::of(number()))
-        .prop_map(|(path, layer, line)| Location { path: path.as_str().into(), layer, line })
+        .prop_map(|(path, layer, line)| Location { path: path.as_str().into(), layer, line, column: None })
         .boxed()
 }
 
@@ -176,7 +176,7 @@ fn base() -> BoxedStrategy<Base> {
 }
 
 pub(crate) fn target() -> BoxedStrategy<Target> {
-    let kind = select(vec![TargetKind::Directory, TargetKind::Image, TargetKind::Sbom]);
+    let kind = select(vec![TargetKind::Directory, TargetKind::Image, TargetKind::Sbom, TargetKind::Files]);
     let optional = || option::of(text());
     (
         (kind, text(), optional(), option::of(digest()), option::of(digest())),
@@ -184,7 +184,19 @@ pub(crate) fn target() -> BoxedStrategy<Target> {
     )
         .prop_map(
             |((kind, name, reference, digest, image_id), (platform, created, release, layers, base))| {
-                Target { kind, name, reference, digest, image_id, platform, created, release, layers, base }
+                Target {
+                    kind,
+                    name,
+                    reference,
+                    digest,
+                    image_id,
+                    platform,
+                    created,
+                    release,
+                    layers,
+                    base,
+                    files: None,
+                }
             },
         )
         .boxed()
@@ -263,7 +275,7 @@ fn finding(number: usize) -> BoxedStrategy<Finding> {
                 aliases,
                 title,
                 subject: match place {
-                    Some(Ok(location)) => Subject::File(location),
+                    Some(Ok(location)) => Subject::File(Location { column: location.line, ..location }),
                     Some(Err(part)) => Subject::Configuration(ConfigurationSubject { part, layer: Some(1) }),
                     None => Subject::package(
                         package.ecosystem,

@@ -12,7 +12,7 @@ fn digest(seed: u8) -> Digest {
 }
 
 fn location(path: &str, layer: u32, line: Option<u32>) -> Location {
-    Location { path: path.into(), layer: Some(layer), line }
+    Location { path: path.into(), layer: Some(layer), line, column: None }
 }
 
 fn package(ecosystem: Ecosystem, name: &str, version: &str, location: Location) -> Package {
@@ -254,6 +254,7 @@ pub(crate) fn shop_web() -> Report {
         schema_version: plimsoll_model::report::SCHEMA_VERSION.into(),
         plimsoll: "0.1.0".into(),
         target: Target {
+            files: None,
             kind: TargetKind::Image,
             name: "shop-web".into(),
             reference: None,
@@ -358,6 +359,7 @@ pub(crate) fn empty() -> Report {
         release: None,
         layers: vec![],
         base: None,
+        files: None,
     };
     report.packages.clear();
     report.findings.clear();

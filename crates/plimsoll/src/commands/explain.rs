@@ -8,6 +8,11 @@ use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 pub(crate) fn run(arguments: &ExplainArguments, environment: &Environment) -> Answer {
+    // A finding of a rule is the rule's id at a place.
+    if let Some(text) = plimsoll_scan::explain_rule(arguments.id.split('@').next().unwrap_or_default()) {
+        print::data(&text)?;
+        return Ok(0);
+    }
     let database = super::db::open_if_there(arguments.db.as_deref(), environment)?;
     // A finding's id is an advisory's id at a package URL.
     let (id, package) = match arguments.id.split_once("@pkg:") {

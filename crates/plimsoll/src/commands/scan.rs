@@ -102,7 +102,7 @@ pub(super) fn write(
     Ok(())
 }
 
-fn read_exceptions(path: &Path) -> Result<Exceptions, Failure> {
+pub(super) fn read_exceptions(path: &Path) -> Result<Exceptions, Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the exceptions file `{name}`"))

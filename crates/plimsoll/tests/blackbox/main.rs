@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod check;
 mod database;
 mod hostile;
 mod options;

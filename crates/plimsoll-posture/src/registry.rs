@@ -1,0 +1,117 @@
+//! All rules; a new one is its file and one line here.
+
+use crate::dockerfile::rules as dockerfile;
+use crate::image::rules as image;
+use crate::rule::Rule;
+
+/// All rules, by area and id.
+pub static RULES: &[&Rule] = &[
+    &dockerfile::add_from_url::RULE,
+    &dockerfile::add_instead_of_copy::RULE,
+    &dockerfile::apk_cache_left::RULE,
+    &dockerfile::apk_packages_unpinned::RULE,
+    &dockerfile::apt_asks::RULE,
+    &dockerfile::apt_instead_of_apt_get::RULE,
+    &dockerfile::apt_lists_left::RULE,
+    &dockerfile::apt_packages_unpinned::RULE,
+    &dockerfile::apt_recommends_installed::RULE,
+    &dockerfile::archive_copied_then_unpacked::RULE,
+    &dockerfile::base_image_without_tag::RULE,
+    &dockerfile::base_out_of_support::RULE,
+    &dockerfile::base_without_digest::RULE,
+    &dockerfile::build_runs_unconfined::RULE,
+    &dockerfile::cd_instead_of_workdir::RULE,
+    &dockerfile::command_without_use::RULE,
+    &dockerfile::copy_from_own_stage::RULE,
+    &dockerfile::copy_from_unknown_stage::RULE,
+    &dockerfile::copy_many_to_file::RULE,
+    &dockerfile::copy_to_relative_path::RULE,
+    &dockerfile::credentials_in_command::RULE,
+    &dockerfile::curl_and_wget::RULE,
+    &dockerfile::default_shell_replaced::RULE,
+    &dockerfile::distribution_upgrade_in_build::RULE,
+    &dockerfile::download_piped_to_shell::RULE,
+    &dockerfile::download_without_checksum::RULE,
+    &dockerfile::duplicate_stage_name::RULE,
+    &dockerfile::env_refers_to_itself::RULE,
+    &dockerfile::gem_packages_unpinned::RULE,
+    &dockerfile::go_install_unpinned::RULE,
+    &dockerfile::healthcheck_missing::RULE,
+    &dockerfile::instruction_before_from::RULE,
+    &dockerfile::invalid_label_key::RULE,
+    &dockerfile::invalid_onbuild::RULE,
+    &dockerfile::invalid_port::RULE,
+    &dockerfile::last_user_is_root::RULE,
+    &dockerfile::latest_tag::RULE,
+    &dockerfile::maintainer_instruction::RULE,
+    &dockerfile::no_user::RULE,
+    &dockerfile::npm_install_instead_of_ci::RULE,
+    &dockerfile::npm_packages_unpinned::RULE,
+    &dockerfile::old_env_form::RULE,
+    &dockerfile::password_set_in_build::RULE,
+    &dockerfile::passwordless_sudo::RULE,
+    &dockerfile::pip_cache_left::RULE,
+    &dockerfile::pip_packages_unpinned::RULE,
+    &dockerfile::pip_without_hashes::RULE,
+    &dockerfile::pipe_without_pipefail::RULE,
+    &dockerfile::plain_http_download::RULE,
+    &dockerfile::platform_fixed::RULE,
+    &dockerfile::relative_workdir::RULE,
+    &dockerfile::rpm_asks::RULE,
+    &dockerfile::rpm_cache_left::RULE,
+    &dockerfile::rpm_packages_unpinned::RULE,
+    &dockerfile::secret_file_copied::RULE,
+    &dockerfile::secret_in_build_argument::RULE,
+    &dockerfile::secret_in_environment::RULE,
+    &dockerfile::secret_mount_written::RULE,
+    &dockerfile::sensitive_volume::RULE,
+    &dockerfile::setuid_mode::RULE,
+    &dockerfile::several_cmd::RULE,
+    &dockerfile::several_entrypoint::RULE,
+    &dockerfile::several_healthcheck::RULE,
+    &dockerfile::shell_form_entrypoint::RULE,
+    &dockerfile::ssh_port_exposed::RULE,
+    &dockerfile::sudo_in_build::RULE,
+    &dockerfile::tls_check_disabled::RULE,
+    &dockerfile::unsigned_packages_allowed::RULE,
+    &dockerfile::update_without_install::RULE,
+    &dockerfile::useradd_large_id::RULE,
+    &dockerfile::whole_context_copied::RULE,
+    &dockerfile::world_writable_mode::RULE,
+    &dockerfile::yarn_cache_left::RULE,
+    &image::account_without_password::RULE,
+    &image::capable_file::RULE,
+    &image::history_add_from_url::RULE,
+    &image::history_download_piped_to_shell::RULE,
+    &image::history_unsigned_packages::RULE,
+    &image::image_date_implausible::RULE,
+    &image::image_exposes_ssh::RULE,
+    &image::image_runs_as_root::RULE,
+    &image::image_sensitive_volume::RULE,
+    &image::image_tag_latest::RULE,
+    &image::image_without_healthcheck::RULE,
+    &image::image_without_origin::RULE,
+    &image::package_leftovers::RULE,
+    &image::privileged_port_exposed::RULE,
+    &image::second_root_account::RULE,
+    &image::setuid_file::RULE,
+    &image::setuid_files_of_distribution::RULE,
+    &image::ssh_keys_authorised::RULE,
+    &image::ssh_server_present::RULE,
+    &image::sudo_without_password::RULE,
+    &image::tools_present::RULE,
+    &image::world_writable_file::RULE,
+];
+
+/// The rule with this id.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    RULES.iter().copied().find(|rule| rule.id == id)
+}
+
+/// Rules that another tool calls by this id: `DL3007`, `DS-0001`. Case does not matter.
+pub fn known_as(id: &str) -> impl Iterator<Item = &'static Rule> {
+    RULES
+        .iter()
+        .copied()
+        .filter(move |rule| rule.references.iter().any(|(_, other)| other.eq_ignore_ascii_case(id)))
+}

@@ -1,0 +1,456 @@
+//! Checking files before anything is built or deployed: from what was typed to the report.
+//!
+//! Dockerfiles and Containerfiles today. What a path holds is decided in one place, [`Kind::of`]; a further kind is a variant there
+//! and an arm in [`one_file`].
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use plimsoll_advisory::{Database, Source as _};
+use plimsoll_model::report::SCHEMA_VERSION;
+use plimsoll_model::{
+    Coverage, DatabaseInfo, Effect, Evidence, Finding, FindingKind, FixStatus, ImagePath, Inventory,
+    Location, Outcome, Party, Problem, ProblemKind, Release, Remedy, Report, Risk, Severity, Subject,
+    Suppression, Target as TargetFacts, TargetKind,
+};
+use plimsoll_posture::dockerfile::{self, Base, Dockerfile, ImageName, ignore};
+use plimsoll_posture::{Breach, BuildContext, Judged, Rule, Support, Surroundings, check_dockerfile};
+
+use crate::ScanError;
+use crate::exceptions::Exceptions;
+use crate::verdict::{self, Line};
+use crate::whose::{self, Context};
+
+/// How to check.
+#[derive(Clone, Debug, Default)]
+pub struct CheckOptions {
+    /// Advisory database, for the support of base images.
+    pub database: Option<PathBuf>,
+    /// Exceptions.
+    pub exceptions: Exceptions,
+    /// The line that findings are held against.
+    pub line: Line,
+    /// Now: for the expiry of exceptions.
+    pub now: Timestamp,
+}
+
+/// What a file is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Dockerfile or Containerfile.
+    Dockerfile,
+    /// Nothing that is checked.
+    Other,
+}
+
+impl Kind {
+    /// By the name of the file: `Dockerfile`, `Dockerfile.web`, `web.Dockerfile`, and the same of Containerfile, in any case.
+    pub fn of(name: &str) -> Self {
+        let name = name.to_ascii_lowercase();
+        let is = ["dockerfile", "containerfile"].iter().any(|known| {
+            name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
+                || name.strip_suffix(known).is_some_and(|rest| rest.ends_with(['.', '-', '_']))
+        });
+        let ours = [".dockerignore", ".md", ".orig", ".rej", "~"].iter().any(|end| name.ends_with(end));
+        if is && !ours { Kind::Dockerfile } else { Kind::Other }
+    }
+}
+
+/// Names that a directory may hold before the rest is left out, aloud.
+const MAX_NAMES: usize = 500_000;
+/// Directories within each other that are entered.
+const MAX_DEPTH: usize = 64;
+/// Findings of one check that are told.
+const MAX_FINDINGS: usize = 100_000;
+
+/// Checks what `paths` name. `stdin` is read only for `-`.
+///
+/// # Errors
+/// When a path does not exist, or the database is damaged.
+pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> Result<Report, ScanError> {
+    let database = options.database.as_deref().map(Database::open).transpose()?;
+    let mut run = Run {
+        today: jiff::tz::Offset::UTC.to_datetime(options.now).date().to_string(),
+        line: options.line,
+        database: database.as_ref(),
+        support: BTreeMap::new(),
+        findings: Vec::new(),
+        problems: Vec::new(),
+        expired: Vec::new(),
+        files: 0,
+    };
+    for typed in paths {
+        if typed == "-" {
+            let mut content = Vec::new();
+            stdin
+                .take(dockerfile::parse::MAX_BYTES as u64 + 1)
+                .read_to_end(&mut content)
+                .map_err(|source| ScanError::Read { path: "standard input".to_owned(), source })?;
+            run.dockerfile("stdin", &content, None);
+            continue;
+        }
+        let path = Path::new(typed);
+        let metadata = std::fs::metadata(path);
+        match metadata {
+            Ok(metadata) if metadata.is_dir() => run.directory(path),
+            Ok(_) => run.one_file(path, true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(ScanError::NotFound { target: typed.clone(), near: None });
+            }
+            Err(source) => return Err(ScanError::Read { path: typed.clone(), source }),
+        }
+    }
+    run.report(paths, options)
+}
+
+struct Run<'a> {
+    today: String,
+    line: Line,
+    database: Option<&'a Database>,
+    /// Support of images that were asked for already.
+    support: BTreeMap<String, Option<Support>>,
+    findings: Vec<Finding>,
+    problems: Vec<Problem>,
+    expired: Vec<String>,
+    files: usize,
+}
+
+impl Run<'_> {
+    fn directory(&mut self, root: &Path) {
+        let mut names = 0;
+        let mut waiting = vec![(root.to_owned(), 0)];
+        let mut files = Vec::new();
+        while let Some((folder, depth)) = waiting.pop() {
+            let entries = match std::fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    self.problems.push(unreadable(&folder, &error));
+                    continue;
+                }
+            };
+            for entry in entries {
+                names += 1;
+                if names > MAX_NAMES {
+                    let detail = format!("it holds more than {MAX_NAMES} names, the rest was not looked at");
+                    self.problems.push(Problem::incomplete(
+                        ProblemKind::LimitExceeded,
+                        root.display(),
+                        detail,
+                    ));
+                    waiting.clear();
+                    break;
+                }
+                // Links are not followed: what they point at is found in its own place, or is not ours.
+                let Ok(entry) = entry else { continue };
+                let Ok(kind) = entry.file_type() else { continue };
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                if kind.is_dir() && !matches!(&*name, ".git" | "node_modules") {
+                    if depth < MAX_DEPTH {
+                        waiting.push((entry.path(), depth + 1));
+                    } else {
+                        let detail = format!("it lies more than {MAX_DEPTH} folders deep");
+                        self.problems.push(Problem::incomplete(
+                            ProblemKind::LimitExceeded,
+                            entry.path().display(),
+                            detail,
+                        ));
+                    }
+                } else if kind.is_file() && Kind::of(&name) != Kind::Other {
+                    files.push(entry.path());
+                }
+            }
+        }
+        files.sort();
+        for file in files {
+            self.one_file(&file, false);
+        }
+    }
+
+    /// A file that was found, or was named.
+    fn one_file(&mut self, path: &Path, named: bool) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let lower = name.to_ascii_lowercase();
+        if named && [".yaml", ".yml", ".json", ".tpl"].iter().any(|end| lower.ends_with(end)) {
+            let detail = "manifests are not checked yet, only Dockerfiles";
+            self.problems.push(Problem::incomplete(ProblemKind::Unsupported, path.display(), detail));
+            return;
+        }
+        let mut content = Vec::new();
+        let limit = dockerfile::parse::MAX_BYTES as u64 + 1;
+        let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut content));
+        if let Err(error) = read {
+            self.problems.push(unreadable(path, &error));
+            return;
+        }
+        let shown = path.display().to_string();
+        self.dockerfile(shown.strip_prefix("./").unwrap_or(&shown), &content, Some(context_of(path)));
+    }
+
+    fn dockerfile(&mut self, path: &str, content: &[u8], context: Option<BuildContext>) {
+        self.files += 1;
+        let file = dockerfile::read(content);
+        let around = Surroundings { context, support: self.support_of(&file) };
+        let judged = check_dockerfile(&file, &around);
+        let problems = problems_of(path, &file, &judged, self.line);
+        self.problems.extend(problems);
+        let ignores = ignore::read(&file.parsed, &self.today);
+        for fault in &ignores.faults {
+            let place = format!("{path}:{}", fault.line);
+            self.problems.push(Problem::incomplete(ProblemKind::Corrupt, place, fault.detail.clone()));
+        }
+        for ignore in &ignores.expired {
+            let until = ignore.until.as_deref().unwrap_or_default();
+            self.expired.push(format!("the acceptance in {path}:{} ended on {until}", ignore.line));
+        }
+        let left = MAX_FINDINGS.saturating_sub(self.findings.len());
+        if judged.breaches.len() > left {
+            let detail = format!("more than {MAX_FINDINGS} findings, the rest is left out");
+            self.problems.push(Problem::incomplete(ProblemKind::LimitExceeded, path, detail));
+        }
+        let findings = judged.breaches.iter().take(left).map(|breach| finding(path, &file, breach, &ignores));
+        self.findings.extend(findings);
+    }
+
+    /// Support of the base images of a file, when there is a database.
+    fn support_of(&mut self, file: &Dockerfile) -> Option<BTreeMap<String, Support>> {
+        let database = self.database?;
+        let mut support = BTreeMap::new();
+        for stage in file.stages.iter().filter(|stage| stage.base == Base::Image) {
+            let Some(image) = stage.image.value.known() else { continue };
+            let known = self
+                .support
+                .entry(image.to_owned())
+                .or_insert_with(|| release_of(image).and_then(|release| asked(database, release)));
+            if let Some(known) = known {
+                support.insert(image.to_owned(), known.clone());
+            }
+        }
+        Some(support)
+    }
+
+    fn report(mut self, paths: &[String], options: &CheckOptions) -> Result<Report, ScanError> {
+        let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
+        let applied = options.exceptions.apply(&mut self.findings, &[], today);
+        self.problems.extend(applied.problems);
+        let name = match paths {
+            [one] if one == "-" => "standard input".to_owned(),
+            [one] => one.clone(),
+            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+            [] => String::new(),
+        };
+        let mut target = TargetFacts::named(TargetKind::Files, &name);
+        target.files = Some(self.files as u64);
+        let context = Context { kind: target.kind, base: None, layers: &[], release: None, newest: None };
+        self.findings.sort_by(|one, other| {
+            let key = |finding: &Finding| {
+                let place = match &finding.subject {
+                    Subject::File(location) => Some(location.clone()),
+                    _ => None,
+                };
+                (
+                    finding.suppressed_by.is_some(),
+                    std::cmp::Reverse(finding.severity.level),
+                    place,
+                    finding.id.clone(),
+                )
+            };
+            key(one).cmp(&key(other))
+        });
+        whose::assign(&mut self.findings, &[], context);
+        let changes = whose::changes(&self.findings, &[], context);
+        self.problems.sort();
+        self.problems.dedup();
+        let mut verdict = verdict::judge(options.line, &self.findings, &self.problems, None, None);
+        if verdict.outcome == Outcome::Met && self.files == 0 {
+            verdict.outcome = Outcome::Unknown;
+            verdict.reasons = vec!["nothing was found that could be checked".to_owned()];
+            verdict.inputs_missing.push("a Dockerfile or Containerfile".to_owned());
+        }
+        verdict.reasons.extend(self.expired);
+        verdict.reasons.extend(applied.expired);
+        let database = match self.database {
+            Some(database) => database.info().clone(),
+            None => DatabaseInfo {
+                coverage: Coverage::None,
+                date: String::new(),
+                digest: None,
+                sources: Vec::new(),
+            },
+        };
+        Ok(Report {
+            schema_version: SCHEMA_VERSION.to_owned(),
+            plimsoll: env!("CARGO_PKG_VERSION").to_owned(),
+            target,
+            database,
+            verdict,
+            packages: Vec::new(),
+            findings: self.findings,
+            changes,
+            problems: self.problems,
+        })
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+    Problem::incomplete(ProblemKind::Unreadable, path.display(), format!("it cannot be read: {error}"))
+}
+
+/// The folder of a Dockerfile, taken for its build context. BuildKit reads `NAME.dockerignore` before `.dockerignore`.
+pub(crate) fn context_of(path: &Path) -> BuildContext {
+    /// Larger ones ignore by machine.
+    const LIMIT: u64 = 1 << 20;
+    let own = path.file_name().map(|name| {
+        let mut name = name.to_owned();
+        name.push(".dockerignore");
+        path.with_file_name(name)
+    });
+    let candidates =
+        [own, Some(path.with_file_name(".dockerignore")), Some(path.with_file_name(".containerignore"))];
+    let ignore_file = candidates.into_iter().flatten().find_map(|path| {
+        let mut text = String::new();
+        std::fs::File::open(path).ok()?.take(LIMIT).read_to_string(&mut text).ok()?;
+        Some(text)
+    });
+    BuildContext { ignore_file }
+}
+
+/// What could not be read or decided of one file.
+pub(crate) fn problems_of(path: &str, file: &Dockerfile, judged: &Judged, line: Line) -> Vec<Problem> {
+    let faults = file.parsed.faults.iter().map(|fault| {
+        Problem::incomplete(ProblemKind::Corrupt, format!("{path}:{}", fault.line), fault.detail.clone())
+    });
+    let undecided = judged.undecided.iter().map(|undecided| {
+        let place = undecided.line.map_or(path.to_owned(), |line| format!("{path}:{line}"));
+        let detail = format!("`{}` could not be decided without {}", undecided.rule, undecided.missing);
+        // What would stay below the line, were it not met, keeps no verdict from being met.
+        let level = plimsoll_posture::find(undecided.rule).map(|rule| rule.severity).unwrap_or_default();
+        let effect = if line.reaches(level) { Effect::Incomplete } else { Effect::Note };
+        Problem { effect, ..Problem::note(ProblemKind::NotCovered, place, detail) }
+    });
+    faults.chain(undecided).collect()
+}
+
+/// The release that an image of a distribution is, by name and tag.
+fn release_of(image: &str) -> Option<Release> {
+    /// Official images that are not called as their `os-release` is.
+    const NAMES: &[(&str, &str)] = &[
+        ("rockylinux", "rocky"),
+        ("amazonlinux", "amzn"),
+        ("oraclelinux", "ol"),
+        ("opensuse/leap", "opensuse-leap"),
+    ];
+    let name = ImageName::parse(image);
+    let bare = name.name.trim_start_matches("docker.io/").trim_start_matches("library/");
+    let id = NAMES.iter().find(|(image, _)| *image == bare).map_or(bare, |(_, id)| *id);
+    let tag = name.tag?;
+    let version: String =
+        tag.chars().take_while(|character| character.is_ascii_digit() || *character == '.').collect();
+    if version.is_empty() || id.contains('/') {
+        return None;
+    }
+    let release = Release { id: id.to_owned(), version, ..Release::default() };
+    release.distribution().is_some().then_some(release)
+}
+
+fn asked(database: &Database, release: Release) -> Option<Support> {
+    let inventory = Inventory { release: Some(release), ..Inventory::default() };
+    let known = plimsoll_advisory::support::judge(database, &inventory).ok()?;
+    let ended = known.findings.iter().find(|finding| finding.kind == FindingKind::EndOfLife);
+    Some(ended.map_or(Support::Runs, |finding| Support::Ended(finding.title.clone())))
+}
+
+/// What one breach of a rule is as a finding, before its party is known.
+pub(crate) fn of_rule(
+    rule: &Rule,
+    breach: &Breach,
+    subject: Subject,
+    id: String,
+    looked_at: String,
+) -> Finding {
+    Finding {
+        id,
+        kind: FindingKind::Misconfiguration,
+        advisory: rule.id.to_owned(),
+        aliases: rule
+            .references
+            .iter()
+            .filter(|(name, _)| matches!(*name, "hadolint" | "trivy" | "checkov"))
+            .map(|(_, id)| (*id).to_owned())
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect(),
+        title: rule.title.to_owned(),
+        subject,
+        severity: Severity { level: rule.severity, source: "plimsoll".to_owned(), ..Severity::default() },
+        risk: Risk { fixable: true, ..Risk::default() },
+        status: FixStatus::Affected,
+        fixed_version: None,
+        party: Party::Application(None),
+        remedy: Remedy { action: breach.action.clone(), ..Remedy::default() },
+        evidence: vec![Evidence {
+            source: "plimsoll/posture".to_owned(),
+            record: rule.id.to_owned(),
+            date: String::new(),
+            range: breach.detail.clone(),
+            compared: looked_at,
+            rule: "rule".to_owned(),
+        }],
+        suppressed_by: None,
+    }
+}
+
+fn finding(path: &str, file: &Dockerfile, breach: &Breach, ignores: &ignore::Ignores) -> Finding {
+    let place = breach.place.unwrap_or_default();
+    let mut location = Location::at_line(ImagePath::from(path), place.line.max(1));
+    location.column = Some(place.column.max(1));
+    let rule = plimsoll_posture::find(breach.rule).expect("a breach names the rule that found it");
+    let id = format!("{}@{path}:{}:{}", rule.id, place.line, place.column);
+    let mut finding =
+        of_rule(rule, breach, Subject::File(location.clone()), id, format!("{path}:{}", place.line));
+    finding.remedy.location = Some(location);
+    // Instructions follow each other: the last one that starts at or before the place holds it.
+    let index =
+        file.steps.partition_point(|step| step.instruction.place().line <= place.line).saturating_sub(1);
+    finding.suppressed_by = ignores.of(rule.id, index).map(|ignore| Suppression {
+        by: "exception".to_owned(),
+        source: format!("{path}:{}", ignore.line),
+        reason: ignore.reason.clone(),
+        expires: ignore.until.clone(),
+    });
+    finding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_dockerfiles() {
+        for (name, is) in [
+            ("Dockerfile", true),
+            ("dockerfile.dev", true),
+            ("web.Dockerfile", true),
+            ("Containerfile", true),
+            ("Dockerfile.dockerignore", false),
+            ("Dockerfile.md", false),
+            ("mydockerfile", false),
+            ("docker-compose.yml", false),
+        ] {
+            assert_eq!(Kind::of(name) == Kind::Dockerfile, is, "{name}");
+        }
+    }
+
+    #[test]
+    fn releases_of_images() {
+        let of = |image: &str| release_of(image).map(|release| (release.id, release.version));
+        assert_eq!(of("debian:8-slim"), Some(("debian".into(), "8".into())));
+        assert_eq!(of("docker.io/library/alpine:3.12.1"), Some(("alpine".into(), "3.12.1".into())));
+        assert_eq!(of("rockylinux:8"), Some(("rocky".into(), "8".into())));
+        for image in ["debian", "debian:buster", "example.org/debian:8", "python:3.12"] {
+            assert_eq!(of(image), None, "{image}");
+        }
+    }
+}

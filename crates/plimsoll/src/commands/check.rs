@@ -1,0 +1,53 @@
+//! `plimsoll check`.
+
+use anyhow::anyhow;
+use plimsoll_format::{Format, View};
+use plimsoll_model::Level;
+use plimsoll_scan::ScanError;
+use plimsoll_scan::check::{CheckOptions, check};
+use plimsoll_scan::exceptions::Exceptions;
+use plimsoll_scan::verdict::Line;
+
+use super::{Answer, scan};
+use crate::cli::CheckArguments;
+use crate::environment::Environment;
+use crate::print::{Failure, UNDECIDED, USAGE};
+
+/// Everything that a rule finds can be put right by an edit, so `fixable` says nothing here.
+const LINE: Line = Line { severity: Level::High, fixable: false, kev: false };
+
+pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answer {
+    let formats = arguments.output.outputs.iter().map(|(format, _)| *format).chain([arguments.format]);
+    for format in formats {
+        if matches!(format, Format::CycloneDx | Format::Spdx) {
+            let error = anyhow!("`{format}` lists packages, and `check` reads none");
+            return Err(
+                Failure::new(USAGE, error).hint("use table, json, sarif, markdown or html".to_owned())
+            );
+        }
+    }
+    let exceptions = match &arguments.ignore_file {
+        Some(path) => scan::read_exceptions(path)?,
+        None => Exceptions::default(),
+    };
+    let database = match (&arguments.db, &environment.database) {
+        (Some(path), _) => Some(path.clone()),
+        (None, Some(path)) if path.exists() => Some(path.clone()),
+        _ => None,
+    };
+    let options =
+        CheckOptions { database, exceptions, line: arguments.fail_on.unwrap_or(LINE), now: environment.now };
+    let report = check(&arguments.paths, &options, &mut std::io::stdin().lock()).map_err(|error| {
+        let code = if error.is_usage() { USAGE } else { UNDECIDED };
+        let hint = match &error {
+            ScanError::NotFound { .. } => {
+                Some("give a Dockerfile, a folder, or - for standard input".to_owned())
+            }
+            _ => ScanError::hint(&error),
+        };
+        Failure::new(code, error).hint(hint)
+    })?;
+    let view = View { all: arguments.all, ..scan::view(&arguments.paths.join(" "), environment) };
+    scan::write(&report, arguments.format, &arguments.output, &view)?;
+    Ok(report.verdict.outcome.exit_code())
+}
