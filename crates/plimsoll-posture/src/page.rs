@@ -37,8 +37,12 @@ pub fn page(rule: &Rule) -> String {
 
 /// The answer of `plimsoll explain`.
 pub fn text(rule: &Rule) -> String {
-    let indented =
-        |example: &str| example.trim_end().lines().map(|line| format!("      {line}\n")).collect::<String>();
+    let indented = |example: &str| {
+        example.trim_end().lines().fold(String::new(), |mut text, line| {
+            let _ = writeln!(text, "      {line}");
+            text
+        })
+    };
     let mut text = format!(
         "{}  {}  ({})\n{}\n\n  what\n{}\n  why\n{}\n  fix\n{}\n  not met\n{}\n  met\n{}",
         rule.id,

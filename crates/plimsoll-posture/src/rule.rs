@@ -1,6 +1,7 @@
 //! A rule, what it answers, and the run of all rules over one thing.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use plimsoll_model::Level;
 
@@ -262,7 +263,7 @@ fn run(area: Area, has: impl Fn(Input) -> bool, apply: impl Fn(&Rule, &mut Repor
         if more > 0
             && let Some(last) = judged.breaches.last_mut()
         {
-            last.detail.push_str(&format!(", and {more} more such places"));
+            let _ = write!(last.detail, ", and {more} more such places");
         }
     }
     let key = |breach: &Breach| (breach.place, breach.rule, breach.detail.clone());

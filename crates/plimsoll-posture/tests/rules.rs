@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use plimsoll_posture::image::ImageFacts;
@@ -100,14 +101,10 @@ fn pages_are_the_rules_own_text() {
         "# Rules\n\nWhat `plimsoll check` and `plimsoll scan` look for beside known vulnerabilities. `plimsoll explain RULE` prints the same.\n",
     );
     for area in [Area::Dockerfile, Area::Image] {
-        index.push_str(&format!("\n## {}\n\n| rule | severity | |\n|---|---|---|\n", area.word()));
+        let _ = write!(index, "\n## {}\n\n| rule | severity | |\n|---|---|---|\n", area.word());
         for rule in RULES.iter().filter(|rule| rule.area() == area) {
-            index.push_str(&format!(
-                "| [{0}]({0}.md) | {1} | {2} |\n",
-                rule.id,
-                rule.severity.word(),
-                rule.title
-            ));
+            let _ =
+                writeln!(index, "| [{0}]({0}.md) | {1} | {2} |", rule.id, rule.severity.word(), rule.title);
         }
     }
     let mut pages: BTreeMap<String, String> =

@@ -130,10 +130,7 @@ fn variable(text: &str, variables: &Variables, escape: char, depth: u8, expanded
         return taken;
     };
     let word = &operator[kind.len_utf8()..];
-    let is_set = |value: &Option<String>| match value {
-        Some(value) => Some(!colon || !value.is_empty()),
-        None => None,
-    };
+    let is_set = |value: &Option<String>| value.as_ref().map(|value| !colon || !value.is_empty());
     match kind {
         '-' => match known.map(|value| (is_set(value), value)) {
             Some((Some(true), _)) => value(name, variables, expanded),

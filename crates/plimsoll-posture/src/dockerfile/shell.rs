@@ -242,7 +242,6 @@ pub fn commands(text: &str) -> Vec<Command> {
                     characters.next();
                 }
             }
-            '\n' | ';' => close_command(&mut frame, Joint::Next, stack.len(), &mut found),
             '&' if next == Some('&') => {
                 characters.next();
                 close_command(&mut frame, Joint::And, stack.len(), &mut found);
@@ -262,7 +261,6 @@ pub fn commands(text: &str) -> Vec<Command> {
                 characters.next();
                 frame.redirect = Some("&>".to_owned());
             }
-            '&' => close_command(&mut frame, Joint::Next, stack.len(), &mut found),
             '(' if !deep => {
                 // A subshell, or a function's parentheses: both begin a new list.
                 close_word(&mut frame);
@@ -273,7 +271,7 @@ pub fn commands(text: &str) -> Vec<Command> {
                     start_substitution(&mut stack, &mut frame, at, ')', &mut quoted);
                 }
             }
-            ')' => close_command(&mut frame, Joint::Next, stack.len(), &mut found),
+            '\n' | ';' | '&' | ')' => close_command(&mut frame, Joint::Next, stack.len(), &mut found),
             '<' | '>' => {
                 if next == Some('(') && !deep {
                     characters.next();

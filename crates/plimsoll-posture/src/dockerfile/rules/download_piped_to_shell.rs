@@ -66,5 +66,5 @@ fn runs_input(command: &Command) -> bool {
     let script = command.operands(&[]).next();
     let inline = arguments.iter().any(|word| matches!(word.text.as_str(), "-c" | "-e" | "-m"));
     let from_input = arguments.iter().any(|word| matches!(word.text.as_str(), "-s" | "-"));
-    from_input || !inline && (script.is_none() || script.is_some_and(|word| word.text == "/dev/stdin"))
+    from_input || !inline && script.is_none_or(|word| word.text == "/dev/stdin")
 }

@@ -23,7 +23,8 @@ fn check(scene: &Scene<'_>, report: &mut Reporter<'_>) {
         match step.instruction.keyword {
             Keyword::From => {
                 if let Base::Stage(below) = scene.file.stages[stage].base {
-                    set[stage] = set[below].clone();
+                    let inherited = set[below].clone();
+                    set[stage].extend(inherited);
                 }
             }
             Keyword::Arg => set[stage].extend(step.pairs.iter().map(|pair| pair.key.clone())),

@@ -37,9 +37,7 @@ fn check(scene: &Scene<'_>, report: &mut Reporter<'_>) {
         if targets.is_empty() {
             continue;
         }
-        let reads = |call: &Call| {
-            call.command.arguments().iter().any(|word| targets.iter().any(|target| word.text == *target))
-        };
+        let reads = |call: &Call| call.command.arguments().iter().any(|word| targets.contains(&word.text));
         let written = calls.iter().find(|call| {
             let command = &call.command;
             let to_file = command.redirects.iter().any(|redirect| {

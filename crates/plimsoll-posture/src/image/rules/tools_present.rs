@@ -17,7 +17,7 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(facts: &ImageFacts, report: &mut Reporter<'_>) {
-    let mut kinds: std::collections::BTreeMap<&str, Vec<String>> = Default::default();
+    let mut kinds: std::collections::BTreeMap<&str, Vec<String>> = std::collections::BTreeMap::default();
     let mut first = None;
     for file in facts.files.iter().flat_map(|files| &files.marked) {
         let Some(kind) =

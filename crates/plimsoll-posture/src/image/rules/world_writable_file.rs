@@ -19,7 +19,7 @@ pub(crate) static RULE: Rule = Rule {
 fn check(facts: &ImageFacts, report: &mut Reporter<'_>) {
     // Thousands come from one chmod -R: one finding for each layer and top folder.
     let mut groups: std::collections::BTreeMap<(Option<u32>, String), Vec<&plimsoll_model::ImagePath>> =
-        Default::default();
+        std::collections::BTreeMap::default();
     for file in facts.files.iter().flat_map(|files| &files.marked).filter(|file| file.mode & 0o002 != 0) {
         let text = file.path.to_string();
         let folder = text.split('/').take(2).collect::<Vec<_>>().join("/");
