@@ -7,10 +7,12 @@ use anyhow::{Context, bail};
 
 /// Every Debian package that a test, a test image or a benchmark needs, with what for. The one list: add here.
 const PACKAGES: &[(&str, &str)] = &[
+    ("docker-registry", "tests: a real registry"),
     ("golang-github-dgrijalva-jwt-go-dev", "images: a Go module with an advisory, in the binary"),
     ("golang-go", "images: binaries with Go build information"),
     ("golang-golang-x-net-dev", "images: a Go module with advisories, in the binary"),
     ("mmdebstrap", "images: the Debian root file system"),
+    ("openssl", "tests: certificates, signed tokens"),
     ("rpm", "tests: version order of rpm, as an oracle"),
     ("skopeo", "images: forms as other tools write them, zstd layers"),
     ("umoci", "images: layers without closing zero blocks"),

@@ -137,6 +137,15 @@ impl Request {
         self
     }
 
+    /// Fields of a form as content (WHATWG URL, `application/x-www-form-urlencoded`).
+    #[must_use]
+    pub fn form(self, pairs: &[(&str, &str)]) -> Self {
+        let mut encoder = self.url.empty_query();
+        encoder.query_pairs_mut().extend_pairs(pairs);
+        let text = encoder.query().unwrap_or_default().as_bytes().to_vec();
+        self.header("content-type", "application/x-www-form-urlencoded").body(text)
+    }
+
     /// May it be tried again although it is not idempotent by its method, or must it not although it is?
     #[must_use]
     pub fn repeatable(mut self, repeatable: bool) -> Self {

@@ -78,6 +78,13 @@ impl Url {
         Url(Arc::new(url))
     }
 
+    /// To write pairs into.
+    pub(crate) fn empty_query(&self) -> reqwest::Url {
+        let mut url = reqwest::Url::clone(&self.0);
+        url.set_query(None);
+        url
+    }
+
     /// All of it, secrets included: to send or store, not to show.
     pub fn with_secrets(&self) -> &str {
         self.0.as_str()

@@ -94,6 +94,45 @@ pub enum Error {
         /// The file.
         place: String,
     },
+    /// A name that breaks the grammar.
+    #[error("`{text}` is not the name of an image: {detail}")]
+    Reference {
+        /// What was given.
+        text: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The registry does not know it.
+    #[error("`{name}` does not have {thing}, or does not show it to everybody")]
+    NoImage {
+        /// Repository.
+        name: String,
+        /// What was asked for.
+        thing: String,
+    },
+    /// The registry does not let us.
+    #[error("the registry refuses to show `{name}` ({status}); {tried}")]
+    Unauthorized {
+        /// Repository.
+        name: String,
+        /// Registry, as `docker login` takes it.
+        registry: String,
+        /// HTTP status.
+        status: u16,
+        /// Which credentials were tried, without secrets.
+        tried: String,
+    },
+    /// The network, the server or its certificate.
+    #[error("cannot read {thing} of `{place}`")]
+    Network {
+        /// Repository.
+        place: String,
+        /// What was to be read.
+        thing: String,
+        /// The cause.
+        #[source]
+        source: Box<plimsoll_http::Error>,
+    },
     /// No image for the platform that was asked for.
     #[error("`{place}` has no image for {wanted}; it has {}", platforms(.available))]
     NoPlatform {
@@ -127,7 +166,44 @@ pub enum Error {
 impl Error {
     /// Is it for the user to ask differently (exit code 2), rather than for the image to be whole (exit code 3)?
     pub fn is_usage(&self) -> bool {
-        matches!(self, Error::NoPlatform { .. } | Error::NoReference { .. } | Error::Several { .. })
+        matches!(
+            self,
+            Error::NoPlatform { .. }
+                | Error::NoReference { .. }
+                | Error::Several { .. }
+                | Error::Reference { .. }
+        )
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        use plimsoll_http::Error as Http;
+        match self {
+            Error::NoImage { .. } => {
+                Some("check the spelling of name and tag; private images need `docker login`".into())
+            }
+            Error::Unauthorized { registry, .. } => Some(format!(
+                "run `docker login {registry}`, or name the file with your credentials in REGISTRY_AUTH_FILE"
+            )),
+            Error::Network { source, .. } => match &**source {
+                Http::UnknownIssuer { host } => Some(format!(
+                    "name the certificate of its authority with --ca-file FILE, or give up the check with --insecure {host}"
+                )),
+                Http::Certificate { host, .. } => Some(format!("--insecure {host} gives up the check")),
+                Http::NotTls { host, port } => {
+                    Some(format!("--insecure {host}:{port} allows to read it without TLS"))
+                }
+                Http::Resolve { .. } => Some(
+                    "is the name right? Behind a proxy set HTTPS_PROXY; without network scan an archive"
+                        .into(),
+                ),
+                Http::Status { status: 429, .. } => {
+                    Some("log in for a higher limit, or use a mirror with --registry-mirror".into())
+                }
+                _ => None,
+            },
+            _ => None,
+        }
     }
 }
 

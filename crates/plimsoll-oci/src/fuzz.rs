@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use crate::{Error, Form, Platform, Selection, stream};
+use crate::{Error, Form, Platform, Reference, Selection, stream};
 
 /// Reads arbitrary bytes as an archive of images, in either form, open or compressed.
 ///
@@ -33,4 +33,19 @@ pub fn fuzz_archive(data: &[u8]) {
         let shown = |result: Result<String, Error>| result.unwrap_or_else(|error| error.to_string());
         assert_eq!(shown(read()), shown(read()));
     }
+}
+
+/// Reads arbitrary bytes as what registries and files of credentials say: names, challenges, links, documents.
+///
+/// # Panics
+/// When a law is broken: a name that is printed is read as another.
+pub fn fuzz_registry(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(reference) = Reference::parse(&text) {
+        let again = Reference::parse(&reference.to_string()).expect("what is printed is a name");
+        assert_eq!(again, reference);
+    }
+    crate::challenge::fuzz(&text);
+    crate::registry::fuzz(&text);
+    crate::credentials::fuzz(data);
 }

@@ -11,6 +11,7 @@ use crate::document::{
     Configuration, Descriptor, Document, Layout, is_image_configuration, is_index, is_manifest, is_schema_1,
 };
 use crate::error::plain;
+use crate::registry::Kind;
 use crate::store::Store;
 use crate::{Error, Image, ImageSummary, Platform, Selection};
 
@@ -65,7 +66,7 @@ pub(crate) fn image(store: &Store, selection: &Selection) -> Result<Image, Error
     let chosen = choose(&store.place, &candidates, selection)?;
     let leaf = &found.leaves[chosen];
     let digest = &leaf.descriptor.digest;
-    let manifest = read(store, digest, &leaf.descriptor.media_type, "the manifest")?;
+    let manifest = read(store, digest, &leaf.descriptor.media_type, Kind::Manifest)?;
     let config = config_of(store, &manifest, digest)?.clone();
     let configuration = configuration(store, &config)?;
     let mut annotations = BTreeMap::new();
@@ -79,7 +80,7 @@ pub(crate) fn image(store: &Store, selection: &Selection) -> Result<Image, Error
         .into_iter()
         .map(|layer| Part {
             name: layer.digest.to_string(),
-            stored: store.blob(&layer.digest),
+            stored: store.layer(&layer),
             digest: Some(layer.digest),
             media_type: layer.media_type,
             size: Some(layer.size),
@@ -183,7 +184,7 @@ fn find(store: &Store) -> Result<Found, Error> {
                 }
                 // An index that is not stored leads nowhere; what else there is can still be read.
                 if read_indexes.insert((root, entry.digest.clone())) && store.has_blob(&entry.digest) {
-                    let index = read(store, &entry.digest, &entry.media_type, "the index")?;
+                    let index = read(store, &entry.digest, &entry.media_type, Kind::Index)?;
                     let mut above = job.above.clone();
                     above.extend([Arc::new(entry.annotations), Arc::new(index.annotations)]);
                     jobs.push_back(Job {
@@ -224,10 +225,13 @@ fn look(store: &Store, entry: &Descriptor) -> Result<Look, Error> {
     if !entry.media_type.is_empty() && !is_manifest(&entry.media_type) {
         return Ok(None);
     }
+    if store.is_remote() && described.is_some() {
+        return Ok(Some((described, true, None)));
+    }
     if !store.has_blob(&entry.digest) {
         return Ok(Some((described, false, None)));
     }
-    let manifest = read(store, &entry.digest, &entry.media_type, "the manifest")?;
+    let manifest = read(store, &entry.digest, &entry.media_type, Kind::Manifest)?;
     let Some(config) = manifest.config.as_ref().filter(|config| is_image_configuration(&config.media_type))
     else {
         return Ok(None);
@@ -247,9 +251,9 @@ fn look(store: &Store, entry: &Descriptor) -> Result<Look, Error> {
 }
 
 /// A manifest or index, checked against its digest and its own form.
-fn read(store: &Store, digest: &Digest, media_type: &str, what: &str) -> Result<Document, Error> {
-    let thing = format!("{what} `{digest}`");
-    let document = store.parse(&store.verified(digest, what)?, &thing)?;
+fn read(store: &Store, digest: &Digest, media_type: &str, kind: Kind) -> Result<Document, Error> {
+    let thing = format!("{} `{digest}`", kind.name());
+    let document = store.parse(&store.verified(digest, kind)?, &thing)?;
     check_form(store, &document, media_type, &thing)?;
     Ok(document)
 }
@@ -296,6 +300,6 @@ fn config_of<'a>(store: &Store, manifest: &'a Document, digest: &Digest) -> Resu
 }
 
 fn configuration(store: &Store, descriptor: &Descriptor) -> Result<Configuration, Error> {
-    let bytes = store.verified(&descriptor.digest, "the configuration")?;
+    let bytes = store.verified(&descriptor.digest, Kind::Configuration)?;
     store.parse(&bytes, &format!("the configuration `{}`", descriptor.digest))
 }

@@ -1,4 +1,4 @@
-//! Container images as they are stored and passed around: OCI layouts and archives.
+//! Container images as they are stored and passed around: registries, OCI layouts and archives.
 //!
 //! Turns a place into images whose layers can be opened, without unpacking anything to disk. Hides indexes, manifests,
 //! configurations, media types and their history; checks every document against its digest. Layers are handed out as
@@ -7,13 +7,15 @@
 //! Everything here is hostile input. Limits are documented where they stand; a document over its limit is an error, a
 //! layer that cannot be had is a problem of the image, so that the others are still read.
 //!
-//! Registries and container daemons will be further kinds of [`Location`].
+//! Paths are [`Location`]s; registries are reached through [`Registries`], which gives the same [`Source`].
 
 #![forbid(unsafe_code)]
 
 mod assemble;
+mod challenge;
 mod choose;
 mod content;
+mod credentials;
 mod document;
 mod error;
 pub mod fuzz;
@@ -22,6 +24,8 @@ mod layout;
 mod location;
 mod members;
 mod platform;
+mod reference;
+mod registry;
 mod saved;
 mod store;
 mod stream;
@@ -32,4 +36,6 @@ pub use error::Error;
 pub use image::{Blob, Form, History, Image, ImageSummary, Selection, Source};
 pub use location::{Detected, Location, detect, list, open, split_reference};
 pub use platform::{Platform, PlatformError};
+pub use reference::{Reference, RepositoryName};
+pub use registry::{Manifest, Mirror, Referrer, Registries, RegistrySettings, Repository};
 pub use stream::{BlobHeader, stream};

@@ -13,7 +13,9 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::Error;
 use crate::content::{Look, look};
-use crate::members::{Broken, FileTape, Kind, Members};
+use crate::document::Descriptor;
+use crate::members::{Broken, FileTape, Kind as MemberKind, Members};
+use crate::registry::{Kind, Remote, RemoteBlob};
 
 /// Largest JSON document in bytes. Registries refuse manifests over 4 MiB; configurations with long histories are larger.
 pub(crate) const LARGEST_DOCUMENT: u64 = 8 * 1024 * 1024;
@@ -47,6 +49,8 @@ pub(crate) enum Content {
     Passed(u32),
     /// In a stream: neither a blob nor a document small enough to keep.
     NotKept,
+    /// A layer of a registry.
+    Remote(RemoteBlob),
     /// Not there.
     Absent,
 }
@@ -65,6 +69,7 @@ impl Stored {
                 Ok(Box::new(Part { file: Arc::clone(file), position: *offset, left: self.size }))
             }
             Content::Kept(bytes) => Ok(Box::new(io::Cursor::new(Arc::clone(bytes)))),
+            Content::Remote(blob) => blob.open(),
             Content::Passed(_) => {
                 Err(io::Error::new(io::ErrorKind::Unsupported, "a stream is read once, while it passes"))
             }
@@ -127,6 +132,7 @@ pub(crate) struct Store {
 enum Form {
     Directory(PathBuf),
     Archive(Index),
+    Registry(Remote),
 }
 
 /// What an archive holds.
@@ -183,6 +189,16 @@ impl Store {
         }
     }
 
+    /// An image of a registry.
+    pub(crate) fn remote(place: String, remote: Remote) -> Self {
+        Store { place, form: Form::Registry(remote), problems: Vec::new(), read: Arc::default() }
+    }
+
+    /// Is each document a question over the network? Then only what is chosen is read.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self.form, Form::Registry(_))
+    }
+
     /// The same store with nothing read yet.
     pub(crate) fn fresh(&self) -> Self {
         Store { read: Arc::default(), ..self.clone() }
@@ -210,12 +226,12 @@ impl Store {
                 Ok(None) => break,
                 Ok(Some(member)) => {
                     let slot = match member.kind {
-                        Kind::File => {
+                        MemberKind::File => {
                             let content = Content::Part { file: Arc::clone(&file), offset: member.offset };
                             Slot::Stored(Stored { size: member.size, content })
                         }
-                        Kind::Link(target) => Slot::Link(target),
-                        Kind::Other => continue,
+                        MemberKind::Link(target) => Slot::Link(target),
+                        MemberKind::Other => continue,
                     };
                     index.add(&place, member.path, slot)?;
                 }
@@ -240,6 +256,10 @@ impl Store {
 
     /// Is there something of this digest?
     pub(crate) fn has_blob(&self, digest: &Digest) -> bool {
+        // A registry that lacks what its index names says so when it is asked.
+        if self.is_remote() {
+            return true;
+        }
         !matches!(self.blob(digest).content, Content::Absent)
     }
 
@@ -248,9 +268,25 @@ impl Store {
         self.find(&blob_path(digest))
     }
 
+    /// The layer that a manifest describes.
+    pub(crate) fn layer(&self, layer: &Descriptor) -> Stored {
+        match &self.form {
+            // Layers that must not be passed on are with their publisher, not with the registry.
+            Form::Registry(_) if !layer.urls.is_empty() => Stored::absent(layer.size),
+            Form::Registry(remote) => {
+                Stored { size: layer.size, content: Content::Remote(remote.layer(&layer.digest, layer.size)) }
+            }
+            _ => self.blob(&layer.digest),
+        }
+    }
+
     /// The content of this name.
     pub(crate) fn find(&self, path: &ImagePath) -> Stored {
         match &self.form {
+            Form::Registry(remote) => match remote.file(path.as_bytes()) {
+                Some(bytes) => Stored { size: bytes.len() as u64, content: Content::Kept(bytes) },
+                None => Stored::absent(0),
+            },
             Form::Archive(index) => index.find(path).cloned().unwrap_or_else(|| Stored::absent(0)),
             Form::Directory(root) => {
                 let Ok(name) = str::from_utf8(path.as_bytes()) else { return Stored::absent(0) };
@@ -312,8 +348,13 @@ impl Store {
         if bytes.len() as u64 > LARGEST_DOCUMENT {
             return Err(limit());
         }
-        // A small index can name one large document ten thousand times.
-        let read = self.read.fetch_add(bytes.len() as u64, Ordering::Relaxed) + bytes.len() as u64;
+        self.count(bytes.len() as u64)?;
+        Ok(bytes)
+    }
+
+    /// A small index can name one large document ten thousand times.
+    fn count(&self, bytes: u64) -> Result<(), Error> {
+        let read = self.read.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if read > MOST_DOCUMENT_BYTES {
             return Err(Error::Limit {
                 place: self.place.clone(),
@@ -321,12 +362,17 @@ impl Store {
                 limit: format!("{MOST_DOCUMENT_BYTES} bytes"),
             });
         }
-        Ok(bytes)
+        Ok(())
     }
 
     /// The document of this digest, checked against it.
-    pub(crate) fn verified(&self, digest: &Digest, what: &str) -> Result<Vec<u8>, Error> {
-        let thing = format!("{what} `{digest}`");
+    pub(crate) fn verified(&self, digest: &Digest, kind: Kind) -> Result<Vec<u8>, Error> {
+        if let Form::Registry(remote) = &self.form {
+            let bytes = remote.verified(digest, kind)?;
+            self.count(bytes.len() as u64)?;
+            return Ok(bytes.to_vec());
+        }
+        let thing = format!("{} `{digest}`", kind.name());
         let bytes = self.document(&self.blob(digest), &thing)?;
         self.verify(digest, &bytes, &thing)?;
         Ok(bytes)

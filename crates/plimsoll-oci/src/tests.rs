@@ -760,6 +760,12 @@ proptest! {
     }
 
     #[test]
+    fn registries_say_anything(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in "(<|>|; rel=next|Bearer realm=|[a-z0-9:@./\\[\\]\"{}=-]){0,30}") {
+        crate::fuzz::fuzz_registry(&bytes);
+        crate::fuzz::fuzz_registry(text.as_bytes());
+    }
+
+    #[test]
     fn never_panics_on_damage(sample in 0_usize..2, position: usize, byte: u8, cut: usize) {
         read_anything(&damaged_text(sample, position, byte));
         let mut bytes = samples()[sample].clone();

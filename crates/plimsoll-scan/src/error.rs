@@ -80,17 +80,9 @@ impl ScanError {
     pub fn hint(&self) -> Option<String> {
         match self {
             ScanError::NotFound { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
-            ScanError::NotFound { near: None, target } if looks_like_an_image(target) => Some(format!(
-                "images are read from archives and layouts: docker save {target} | plimsoll scan -"
-            )),
+            ScanError::Image(error) => error.hint(),
             ScanError::NotBuilt { hint, .. } | ScanError::NoTarget { hint, .. } => Some(hint.clone()),
             _ => None,
         }
     }
-}
-
-/// `debian:12` may be meant as an image; `dir:web` and the like say themselves what they are.
-fn looks_like_an_image(target: &str) -> bool {
-    const PREFIXES: [&str; 6] = ["dir:", "rootfs:", "sbom:", "oci:", "oci-archive:", "docker-archive:"];
-    !target.is_empty() && !target.contains('/') && !PREFIXES.iter().any(|prefix| target.starts_with(prefix))
 }

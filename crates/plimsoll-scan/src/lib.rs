@@ -21,7 +21,7 @@ pub mod whose;
 pub use error::ScanError;
 pub use explain::{explain, explain_rule};
 pub use plimsoll_advisory::Database;
-pub use plimsoll_oci::{Platform, PlatformError};
+pub use plimsoll_oci::{Mirror, Platform, PlatformError, Reference, Registries, RegistrySettings};
 pub use scan::{Options, scan};
 pub use target::{ImageForm, Target};
 

@@ -16,7 +16,7 @@ use plimsoll_model::{
     Change, Coverage, DatabaseInfo, Digest, Ecosystem, Finding, Inventory, Layer, Outcome, Package, Problem,
     ProblemKind, Report, Target as TargetFacts, TargetKind,
 };
-use plimsoll_oci::{Detected, Form, Image, Location, Platform, Selection};
+use plimsoll_oci::{Detected, Form, Image, Location, Platform, Registries, Selection};
 
 use crate::assemble;
 use crate::base::{self, BaseFlag, Clues, Step};
@@ -48,6 +48,8 @@ pub struct Options {
     pub now: Timestamp,
     /// Threads that read layers.
     pub threads: usize,
+    /// The registries; without them nothing is read over the network.
+    pub registries: Option<Registries>,
     /// Take the inventory only: no advisories, no verdict.
     pub inventory_only: bool,
 }
@@ -64,6 +66,7 @@ impl Default for Options {
             line: Line::default(),
             now: Timestamp::UNIX_EPOCH,
             threads: 1,
+            registries: None,
             inventory_only: false,
         }
     }
@@ -85,6 +88,12 @@ pub fn scan(
         Target::Directory(path) => directory(typed, &path, options, progress)?,
         Target::Images { form, path, reference } => {
             image_file(typed, &path, form, reference, options, progress)?
+        }
+        Target::Registry(reference) => {
+            let Some(registries) = &options.registries else {
+                return Err(ScanError::NotFound { target: typed.to_owned(), near: None });
+            };
+            image(typed, &registries.source(&reference)?, None, options, progress)?
         }
         Target::Stdin => image_stream(typed, stdin, None, None, options, progress)?,
         Target::Sbom(path) => sbom(typed, &path)?,
@@ -169,6 +178,17 @@ fn image_file(
         }
         other => other?,
     };
+    image(typed, &source, reference, options, progress)
+}
+
+/// An image whose layers can be read by position.
+fn image(
+    typed: &str,
+    source: &plimsoll_oci::Source,
+    reference: Option<String>,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<(TargetFacts, Inventory), ScanError> {
     let image = source.image(&selection(reference, options))?;
     let layers: Vec<LayerBlob<'_>> = image.layers.iter().map(|blob| LayerBlob { blob }).collect();
     progress.expect(image.layers.iter().map(|blob| blob.size).sum());

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use plimsoll_oci::Detected;
+use plimsoll_oci::{Detected, Reference};
 
 use crate::ScanError;
 
@@ -22,6 +22,8 @@ pub enum Target {
         /// Tag, name or digest of the image that is meant.
         reference: Option<String>,
     },
+    /// An image in a registry.
+    Registry(Reference),
     /// An image archive on standard input.
     Stdin,
     /// An SBOM document.
@@ -44,7 +46,6 @@ const LATER: &[(&str, &str)] = &[
     ("docker:", "docker save NAME | plimsoll scan -"),
     ("podman:", "podman save --format oci-archive NAME | plimsoll scan -"),
     ("containerd:", "ctr images export - NAME | plimsoll scan -"),
-    ("registry:", "skopeo copy docker://NAME oci:DIR && plimsoll scan oci:DIR"),
 ];
 
 impl Target {
@@ -52,6 +53,9 @@ impl Target {
     pub fn parse(text: &str) -> Result<Self, ScanError> {
         if text == "-" {
             return Ok(Target::Stdin);
+        }
+        if let Some(name) = ["registry:", "docker://"].iter().find_map(|prefix| text.strip_prefix(prefix)) {
+            return Ok(Target::Registry(Reference::parse(name)?));
         }
         if let Some((prefix, hint)) = LATER.iter().find(|(prefix, _)| text.starts_with(prefix)) {
             let name = &text[prefix.len()..];
@@ -94,10 +98,20 @@ fn images(rest: &str, form: ImageForm, typed: &str) -> Result<Target, ScanError>
     Ok(Target::Images { form, path, reference })
 }
 
+/// What a text without prefix means, in this order: something that exists, a part of something that exists, a neighbour
+/// whose name was mistyped, an image in a registry.
 fn guess(text: &str) -> Result<Target, ScanError> {
     let path = Path::new(text);
     if !path.exists() {
-        return images(text, ImageForm::Guess, text);
+        let in_a_place = plimsoll_oci::split_reference(text).1.is_some();
+        let bare = !text.contains(['/', ':', '@']);
+        let near = if bare { near(path) } else { None };
+        return match Reference::parse(text) {
+            Ok(reference) if !in_a_place && near.is_none() && !looks_like_a_path(text) => {
+                Ok(Target::Registry(reference))
+            }
+            _ => images(text, ImageForm::Guess, text),
+        };
     }
     if path.is_file() && is_text(path) {
         return Ok(Target::Sbom(path.to_owned()));
@@ -112,6 +126,13 @@ fn guess(text: &str) -> Result<Target, ScanError> {
             Target::Images { form: ImageForm::Guess, path: path.to_owned(), reference: None }
         }
     })
+}
+
+/// Names that somebody types for a file, although a registry could have an image called so.
+fn looks_like_a_path(text: &str) -> bool {
+    const ENDINGS: [&str; 9] =
+        [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".json", ".xml", ".spdx", ".cdx"];
+    text.starts_with(['.', '/', '~']) || ENDINGS.iter().any(|ending| text.ends_with(ending))
 }
 
 /// Archives begin with binary magic or a file name padded with zeros; SBOM documents are text.
@@ -192,6 +213,27 @@ mod tests {
             Some("web:1"),
         );
         check(format!("{root}/a:b.tar:web:1"), ImageForm::Guess, "a:b.tar", Some("web:1"));
+    }
+
+    #[test]
+    fn what_does_not_exist_is_an_image_of_a_registry() {
+        for (text, expected) in [
+            ("plimsoll-test-absent:12", Some("docker.io/library/plimsoll-test-absent:12")),
+            ("registry:debian", Some("docker.io/library/debian:latest")),
+            ("docker://ghcr.io/a/b", Some("ghcr.io/a/b:latest")),
+            ("localhost:5000/a:1", Some("localhost:5000/a:1")),
+            ("./absent", None),
+            ("/absent/a:1", None),
+            ("absent.tar", None),
+            ("absent/bom.json", None),
+            ("registry:A b", None),
+            ("No Image", None),
+        ] {
+            match Target::parse(text) {
+                Ok(Target::Registry(reference)) => assert_eq!(Some(reference.to_string().as_str()), expected),
+                other => assert!(expected.is_none() && other.is_err(), "{text}: {other:?}"),
+            }
+        }
     }
 
     #[test]

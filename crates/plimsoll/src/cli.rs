@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use plimsoll_format::{By, Format};
+use plimsoll_scan::Mirror;
 use plimsoll_scan::base::BaseFlag;
 use plimsoll_scan::verdict::Line;
 
@@ -68,9 +69,11 @@ const TARGET_HELP: &str = "What to look at. Guessed when it has no prefix:
   docker-archive:FILE  what `docker save` writes
   oci:PATH             an OCI image layout, as a directory or tar
   oci-archive:FILE     an OCI image layout in a tar
+  registry:NAME        an image in a registry, as in registry:ghcr.io/owner/name:tag
   sbom:FILE            a CycloneDX or SPDX document
   -                    an image archive on standard input
-FILE:NAME:TAG, PATH:TAG or PATH@DIGEST picks one of several images.";
+FILE:NAME:TAG, PATH:TAG or PATH@DIGEST picks one of several images.
+What is no file is an image in a registry: debian:12 is docker.io/library/debian:12.";
 
 #[derive(Debug, Args)]
 pub(crate) struct TargetArguments {
@@ -84,6 +87,27 @@ pub(crate) struct TargetArguments {
     /// Threads that read layers
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+}
+
+const REGISTRIES: &str = "Registries";
+
+/// How registries are reached.
+#[derive(Debug, Args)]
+pub(crate) struct RegistryArguments {
+    /// Certificate of a private authority, PEM or DER; may be given several times
+    #[arg(long = "ca-file", help_heading = REGISTRIES, value_name = "FILE")]
+    pub(crate) ca_files: Vec<PathBuf>,
+
+    /// Host that may be read without TLS or with any certificate; may be given several times
+    #[arg(long, help_heading = REGISTRIES, value_name = "HOST[:PORT]")]
+    pub(crate) insecure: Vec<String>,
+
+    /// Mirror that is asked first, as in docker.io=mirror.example:5000; may be given several times
+    #[arg(long = "registry-mirror", help_heading = REGISTRIES, value_name = "REGISTRY=HOST[/PREFIX]")]
+    pub(crate) mirrors: Vec<Mirror>,
 }
 
 #[derive(Debug, Args)]
@@ -95,6 +119,7 @@ pub(crate) struct OutputArguments {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  plimsoll scan debian:12
   plimsoll scan dir:/
   docker save shop-web | plimsoll scan -
   plimsoll scan oci:build/image --base debian:12 --fail-on high,fixable --output sarif=plimsoll.sarif")]

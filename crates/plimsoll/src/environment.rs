@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::cli::Color;
+use crate::network::Network;
 
 /// Width when the output goes to no terminal.
 const PIPE_WIDTH: usize = 100;
@@ -22,6 +23,8 @@ pub(crate) struct Environment {
     pub(crate) progress: bool,
     /// Where the advisory database is when no flag says so.
     pub(crate) database: Option<PathBuf>,
+    /// Proxies, authorities, files of credentials.
+    pub(crate) network: Network,
 }
 
 impl Environment {
@@ -60,6 +63,7 @@ impl Environment {
             width: width.clamp(40, 400),
             progress: stderr_terminal,
             database,
+            network: Network::read(variable),
         }
     }
 }

@@ -19,8 +19,11 @@ pub(crate) fn run(arguments: &SbomArguments, environment: &Environment) -> Answe
             return Err(Failure::new(USAGE, error).hint("use cyclonedx, spdx or json".to_owned()));
         }
     }
-    let options =
-        Options { inventory_only: true, now: environment.now, ..scan::target_options(&arguments.target)? };
+    let options = Options {
+        inventory_only: true,
+        now: environment.now,
+        ..scan::target_options(&arguments.target, environment)?
+    };
     let report = scan::scan(&arguments.target.target, &options, environment)?;
     let view = scan::view(&arguments.target.target, environment);
     scan::write(&report, arguments.format, &arguments.output, &view)?;

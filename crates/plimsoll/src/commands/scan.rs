@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use plimsoll_format::{Format, View};
 use plimsoll_model::Report;
 use plimsoll_scan::exceptions::Exceptions;
-use plimsoll_scan::verdict::Line;
 use plimsoll_scan::{Options, Platform, ScanError};
 
 use super::Answer;
@@ -41,7 +40,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         exceptions,
         line: arguments.fail_on.unwrap_or_default(),
         now: environment.now,
-        ..target_options(&arguments.target)?
+        ..target_options(&arguments.target, environment)?
     };
     let report = scan(&arguments.target.target, &options, environment)?;
     let view = View { all: arguments.all, by: arguments.by, ..view(&arguments.target.target, environment) };
@@ -50,7 +49,10 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
 }
 
 /// The options that say how to read the target.
-pub(super) fn target_options(arguments: &TargetArguments) -> Result<Options, Failure> {
+pub(super) fn target_options(
+    arguments: &TargetArguments,
+    environment: &Environment,
+) -> Result<Options, Failure> {
     let platform = match &arguments.platform {
         None => None,
         Some(text) => Some(text.parse::<Platform>().map_err(|error| Failure::new(USAGE, error))?),
@@ -59,7 +61,8 @@ pub(super) fn target_options(arguments: &TargetArguments) -> Result<Options, Fai
         .threads
         .map(usize::from)
         .or_else(|| std::thread::available_parallelism().ok().map(usize::from));
-    Ok(Options { platform, threads: threads.unwrap_or(1), line: Line::default(), ..Options::default() })
+    let registries = Some(environment.network.registries(&arguments.registry));
+    Ok(Options { platform, threads: threads.unwrap_or(1), registries, ..Options::default() })
 }
 
 pub(super) fn scan(target: &str, options: &Options, environment: &Environment) -> Result<Report, Failure> {

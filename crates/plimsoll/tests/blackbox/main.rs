@@ -14,6 +14,7 @@ mod hostile;
 mod options;
 mod outcomes;
 mod output;
+mod registry;
 mod sbom;
 mod targets;
 mod vex;

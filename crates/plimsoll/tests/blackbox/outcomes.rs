@@ -92,7 +92,8 @@ fn usage() {
         (vec!["scan", "spoh"], vec!["`spoh` does not exist", "did you mean `./shop`?"]),
         (vec!["scan", "dir:spoh"], vec!["does not exist", "did you mean"]),
         (vec!["scan", "oci:nowhere/at/all"], vec!["does not exist"]),
-        (vec!["scan", "debian:12"], vec!["does not exist", "docker save debian:12 | plimsoll scan -"]),
+        (vec!["scan", "registry:Debian"], vec!["is not the name of an image", "lower case"]),
+        (vec!["scan", "shop", "--registry-mirror", "https://mirror"], vec!["REGISTRY=HOST[:PORT][/PREFIX]"]),
         (vec!["scan", "docker:debian:12"], vec!["docker save debian:12 | plimsoll scan -"]),
         (
             vec!["scan", "shop", "--ignore-file", "absent.toml"],

@@ -25,7 +25,7 @@ fn colour_only_when_wanted() {
     // Machines get no colour, whatever was typed.
     let json = place.scan(&shop, &["--color", "always", "--format", "json"]).stdout;
     assert!(!json.contains('\x1b'));
-    let error = place.run(&["--color", "always", "scan", "absent"]).exits(2).stderr;
+    let error = place.run(&["--color", "always", "scan", "./absent"]).exits(2).stderr;
     assert!(error.contains("\x1b["), "{error}");
     assert!(strip(&error).starts_with("error:"), "{error}");
 }

@@ -1,0 +1,129 @@
+//! What the surroundings say of the network: proxies, authorities, credentials, clock and chance.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use plimsoll_http::{Clock, Proxies, Roots, Settings};
+use plimsoll_scan::{Registries, RegistrySettings};
+
+use crate::cli::RegistryArguments;
+
+/// What variables say.
+#[derive(Debug, Default)]
+pub(crate) struct Network {
+    proxies: Proxies,
+    roots: Roots,
+    /// Files of credentials for registries, the first that knows one wins.
+    credentials: Vec<PathBuf>,
+}
+
+impl Network {
+    /// Reads the variables that curl, OpenSSL, Docker and Podman read.
+    pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+        // Lower case first: a web server sets HTTP_PROXY from a header of its client (CVE-2016-5385).
+        let proxy = |name: &str| variable(name).or_else(|| variable(&name.to_uppercase()));
+        let home = variable("HOME").map(PathBuf::from);
+        let below = |folder: Option<PathBuf>, path: &str| folder.map(|folder| folder.join(path));
+        let docker = variable("DOCKER_CONFIG").map(PathBuf::from).or_else(|| below(home.clone(), ".docker"));
+        let user = variable("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| below(home.clone(), ".config"));
+        let credentials = [
+            variable("REGISTRY_AUTH_FILE").map(PathBuf::from),
+            below(docker, "config.json"),
+            below(variable("XDG_RUNTIME_DIR").map(PathBuf::from), "containers/auth.json"),
+            below(user, "containers/auth.json"),
+        ];
+        Network {
+            proxies: Proxies {
+                http: proxy("http_proxy"),
+                https: proxy("https_proxy"),
+                all: proxy("all_proxy"),
+                except: proxy("no_proxy"),
+            },
+            roots: Roots {
+                file: variable("SSL_CERT_FILE").map(PathBuf::from),
+                folder: variable("SSL_CERT_DIR").map(PathBuf::from),
+                extra: Vec::new(),
+            },
+            credentials: credentials.into_iter().flatten().collect(),
+        }
+    }
+
+    /// How this program goes to the network, with further authorities.
+    pub(crate) fn http(&self, ca_files: &[PathBuf]) -> Settings {
+        let user_agent = concat!("plimsoll/", env!("CARGO_PKG_VERSION"));
+        let mut settings = Settings::new(user_agent, seed(), Arc::new(SystemClock));
+        settings.proxies = self.proxies.clone();
+        settings.roots = Roots { extra: ca_files.to_vec(), ..self.roots.clone() };
+        settings
+    }
+
+    /// The registries, as flags and surroundings say.
+    pub(crate) fn registries(&self, arguments: &RegistryArguments) -> Registries {
+        Registries::new(RegistrySettings {
+            http: self.http(&arguments.ca_files),
+            credentials: self.credentials.clone(),
+            insecure: arguments.insecure.clone(),
+            mirrors: arguments.mirrors.clone(),
+        })
+    }
+}
+
+/// The machine's clock.
+#[derive(Debug)]
+struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
+/// Chance for waits only: programs that were started together must not come back together.
+fn seed() -> u64 {
+    let since = SystemClock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::from(since.subsec_nanos()) ^ (u64::from(std::process::id()) << 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_credentials_in_order() {
+        let files = |set: &[(&str, &str)]| {
+            let variable =
+                |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            Network::read(variable).credentials
+        };
+        assert_eq!(files(&[]), Vec::<PathBuf>::new());
+        let home = ["/h/.docker/config.json", "/h/.config/containers/auth.json"].map(PathBuf::from);
+        assert_eq!(files(&[("HOME", "/h")]), home);
+        let all = files(&[
+            ("HOME", "/h"),
+            ("REGISTRY_AUTH_FILE", "/a.json"),
+            ("DOCKER_CONFIG", "/d"),
+            ("XDG_RUNTIME_DIR", "/run/user/1"),
+            ("XDG_CONFIG_HOME", "/c"),
+        ]);
+        let expected =
+            ["/a.json", "/d/config.json", "/run/user/1/containers/auth.json", "/c/containers/auth.json"];
+        assert_eq!(all, expected.map(PathBuf::from));
+    }
+
+    #[test]
+    fn lower_case_proxies_win() {
+        let both = |name: &str| match name {
+            "http_proxy" => Some("lower".to_owned()),
+            "HTTP_PROXY" | "HTTPS_PROXY" => Some("upper".to_owned()),
+            _ => None,
+        };
+        let proxies = Network::read(both).proxies;
+        assert_eq!((proxies.http.as_deref(), proxies.https.as_deref()), (Some("lower"), Some("upper")));
+    }
+}
