@@ -13,6 +13,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("golang-golang-x-net-dev", "images: a Go module with advisories, in the binary"),
     ("mmdebstrap", "images: the Debian root file system"),
     ("openssl", "tests: certificates, signed tokens"),
+    ("pacman-package-manager", "tests: version order of pacman, as an oracle"),
     ("rpm", "tests: version order of rpm, as an oracle"),
     ("skopeo", "images: forms as other tools write them, zstd layers"),
     ("umoci", "images: layers without closing zero blocks"),

@@ -102,6 +102,46 @@ ecosystems! {
     Swift { purl_type: "swift", osv: &["SwiftURL"], scheme: Scheme::Semver, normalise: lower, upgrade: "swift package update" }
     /// Packages of the Bitnami catalogue: `-N` behind the version is a build revision.
     Bitnami { purl_type: "bitnami", osv: &["Bitnami"], scheme: Scheme::Bitnami, normalise: lower, upgrade: "" }
+    /// Packages of pacman (Arch Linux and its kin).
+    Alpm { purl_type: "alpm", osv: &[], scheme: Scheme::Alpm, normalise: same, upgrade: "pacman -Syu" }
+    /// Packages of Portage, named `category/package`.
+    Ebuild { purl_type: "ebuild", osv: &[], scheme: Scheme::Portage, normalise: same, upgrade: "emerge --oneshot NAME" }
+    /// Packages of opkg (OpenWrt, Yocto). Their order is Debian's (opkg `pkg_compare_versions`).
+    Opkg { purl_type: "opkg", osv: &[], scheme: Scheme::Dpkg, normalise: same, upgrade: "opkg upgrade NAME" }
+    /// Snaps.
+    Snap { purl_type: "snap", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "snap refresh NAME" }
+    /// Flatpak applications and runtimes.
+    Flatpak { purl_type: "flatpak", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "flatpak update NAME" }
+    /// Homebrew formulae.
+    Brew { purl_type: "brew", osv: &[], scheme: Scheme::Generic, normalise: lower, upgrade: "brew upgrade NAME" }
+    /// Outputs in a Nix store.
+    Nix { purl_type: "nix", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "" }
+    /// Conda packages, of any language.
+    Conda { purl_type: "conda", osv: &[], scheme: Scheme::Conda, normalise: lower, upgrade: "conda install 'NAME>=VERSION'" }
+    /// CocoaPods, ordered as gems are (`Pod::Version`).
+    CocoaPods { purl_type: "cocoapods", osv: &[], scheme: Scheme::RubyGems, normalise: same, upgrade: "pod update NAME" }
+    /// Applications that are part of Erlang/OTP itself.
+    Otp { purl_type: "otp", osv: &[], scheme: Scheme::Generic, normalise: lower, upgrade: "" }
+    /// Ports of vcpkg.
+    Vcpkg { purl_type: "vcpkg", osv: &[], scheme: Scheme::Generic, normalise: lower, upgrade: "vcpkg upgrade NAME" }
+    /// Lua rocks.
+    LuaRocks { purl_type: "luarocks", osv: &[], scheme: Scheme::Generic, normalise: lower, upgrade: "luarocks install NAME" }
+    /// Perl distributions, named as on CPAN (`libwww-perl`).
+    Cpan { purl_type: "cpan", osv: &[], scheme: Scheme::Perl, normalise: same, upgrade: "" }
+    /// PEAR packages; those of another channel than pear.php.net are named `channel/package`.
+    Pear { purl_type: "pear", osv: &[], scheme: Scheme::Packagist, normalise: lower, upgrade: "pear upgrade NAME" }
+    /// PHP extensions of PECL.
+    Pecl { purl_type: "pecl", osv: &[], scheme: Scheme::Packagist, normalise: lower, upgrade: "pecl upgrade NAME" }
+    /// WordPress plugins, named by their folder.
+    WordPressPlugin { purl_type: "wordpress-plugin", osv: &[], scheme: Scheme::Packagist, normalise: lower, upgrade: "wp plugin update NAME" }
+    /// WordPress themes, named by their folder.
+    WordPressTheme { purl_type: "wordpress-theme", osv: &[], scheme: Scheme::Packagist, normalise: lower, upgrade: "wp theme update NAME" }
+    /// Packages of the registry jsr.io, named `@scope/name`.
+    Jsr { purl_type: "jsr", osv: &[], scheme: Scheme::Semver, normalise: same, upgrade: "deno add jsr:NAME@VERSION" }
+    /// GitHub Actions, named `owner/repository`.
+    GitHubActions { purl_type: "github", osv: &["GitHub Actions"], scheme: Scheme::Semver, normalise: lower, upgrade: "" }
+    /// Terraform and OpenTofu providers, named `host/namespace/type`.
+    Terraform { purl_type: "terraform", osv: &[], scheme: Scheme::Semver, normalise: lower, upgrade: "" }
     /// Anything else that has a name and a version.
     Generic { purl_type: "generic", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "" }
 }
@@ -127,9 +167,17 @@ impl Ecosystem {
         (self.row().normalise)(name)
     }
 
-    /// Is it a distribution's package manager (dpkg, apk, rpm)?
+    /// Is it a distribution's package manager (dpkg, apk, rpm, pacman, Portage, opkg)?
     pub fn is_distribution(self) -> bool {
-        matches!(self, Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm)
+        matches!(
+            self,
+            Ecosystem::Deb
+                | Ecosystem::Apk
+                | Ecosystem::Rpm
+                | Ecosystem::Alpm
+                | Ecosystem::Ebuild
+                | Ecosystem::Opkg
+        )
     }
 
     /// The ecosystem with this purl type.

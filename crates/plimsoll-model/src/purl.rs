@@ -426,7 +426,10 @@ pub fn of_package(package: &Package, release: Option<&Release>) -> String {
         && let Some(release) = release
     {
         let key = release.distribution().map_or(release.id.as_str(), |distribution| distribution.key);
-        key.clone_into(&mut parts.namespace);
+        // Portage's namespace is the category.
+        if !has_path(package.ecosystem) {
+            key.clone_into(&mut parts.namespace);
+        }
         let distro =
             if release.version.is_empty() { key.to_owned() } else { format!("{key}-{}", release.version) };
         qualify("distro", &distro);
@@ -446,8 +449,10 @@ pub fn of_package(package: &Package, release: Option<&Release>) -> String {
             rest.clone_into(&mut parts.version);
         }
     }
-    if let Some(uuid) = package.properties.get("uuid") {
-        qualify("uuid", uuid);
+    for key in QUALIFIERS.iter().filter(|(own, _)| *own == package.ecosystem).flat_map(|(_, keys)| *keys) {
+        if let Some(value) = package.properties.get(*key) {
+            qualify(key, value);
+        }
     }
     let name = package.name.as_str();
     let (namespace, name) = match package.ecosystem {
@@ -467,6 +472,16 @@ pub fn of_package(package: &Package, release: Option<&Release>) -> String {
     Purl::normalise(parts).to_string()
 }
 
+/// Properties that make two packages of one name and version different ones, and stand in the package URL as qualifiers.
+static QUALIFIERS: &[(Ecosystem, &[&str])] = &[
+    (Ecosystem::Julia, &["uuid"]),
+    (Ecosystem::Conan, &["channel", "user"]),
+    (Ecosystem::Conda, &["build", "channel", "subdir"]),
+    (Ecosystem::GitHubActions, &["ref"]),
+    (Ecosystem::Nix, &["output"]),
+    (Ecosystem::Vcpkg, &["port_version", "triplet"]),
+];
+
 /// Do names of this ecosystem have parts with `/` between, the last of which is the name in a package URL?
 fn has_path(ecosystem: Ecosystem) -> bool {
     matches!(
@@ -476,6 +491,13 @@ fn has_path(ecosystem: Ecosystem) -> bool {
             | Ecosystem::Packagist
             | Ecosystem::Hex
             | Ecosystem::Swift
+            | Ecosystem::Ebuild
+            | Ecosystem::Brew
+            | Ecosystem::Jsr
+            | Ecosystem::LuaRocks
+            | Ecosystem::Pear
+            | Ecosystem::GitHubActions
+            | Ecosystem::Terraform
             | Ecosystem::Generic
     )
 }
@@ -516,6 +538,7 @@ pub fn to_package(purl: &Purl) -> Option<Described> {
         .is_distribution()
         .then(|| match purl.qualifier("distro") {
             Some(distro) => Some(release_of_distro(distro)),
+            None if has_path(ecosystem) => None,
             None => purl.namespace().map(|namespace| release(namespace, "")),
         })
         .flatten();
@@ -623,6 +646,16 @@ mod tests {
             Some(&on("devuan", "5")),
             "pkg:deb/devuan/a@1?distro=devuan-5",
         );
+        check(
+            &with(package(Ecosystem::Alpm, "pacman", "6.0.1-1"), "x86_64"),
+            Some(&on("arch", "")),
+            "pkg:alpm/arch/pacman@6.0.1-1?arch=x86_64&distro=arch",
+        );
+        check(
+            &package(Ecosystem::Ebuild, "dev-lang/perl", "5.36.0-r2"),
+            Some(&on("gentoo", "2.15")),
+            "pkg:ebuild/dev-lang/perl@5.36.0-r2?distro=gentoo-2.15",
+        );
     }
 
     #[test]
@@ -654,6 +687,22 @@ mod tests {
             (Ecosystem::Swift, "github.com/vapor/vapor", "4.0.0", "pkg:swift/github.com/vapor/vapor@4.0.0"),
             (Ecosystem::Bitnami, "redis", "7.2.0-1", "pkg:bitnami/redis@7.2.0-1"),
             (Ecosystem::Conan, "openssl", "3.0.3", "pkg:conan/openssl@3.0.3"),
+            (Ecosystem::CocoaPods, "AFNetworking", "4.0.1", "pkg:cocoapods/AFNetworking@4.0.1"),
+            (Ecosystem::Conda, "absl-py", "0.4.1", "pkg:conda/absl-py@0.4.1"),
+            (Ecosystem::Cpan, "libwww-perl", "6.76", "pkg:cpan/libwww-perl@6.76"),
+            (Ecosystem::GitHubActions, "actions/checkout", "v4.1.1", "pkg:github/actions/checkout@v4.1.1"),
+            (Ecosystem::Jsr, "@std/path", "1.0.8", "pkg:jsr/%40std/path@1.0.8"),
+            (Ecosystem::LuaRocks, "luasocket", "3.1.0-1", "pkg:luarocks/luasocket@3.1.0-1"),
+            (Ecosystem::Otp, "asn1", "5.4.1", "pkg:otp/asn1@5.4.1"),
+            (Ecosystem::Pear, "pear.example.org/Mail", "1.4.1", "pkg:pear/pear.example.org/Mail@1.4.1"),
+            (Ecosystem::Vcpkg, "bzip2", "1.0.8", "pkg:vcpkg/bzip2@1.0.8"),
+            (Ecosystem::WordPressPlugin, "akismet", "5.3", "pkg:wordpress-plugin/akismet@5.3"),
+            (
+                Ecosystem::Terraform,
+                "registry.terraform.io/hashicorp/aws",
+                "5.31.0",
+                "pkg:terraform/registry.terraform.io/hashicorp/aws@5.31.0",
+            ),
             (Ecosystem::Generic, "busybox", "1.36.1", "pkg:generic/busybox@1.36.1"),
         ] {
             check(&package(ecosystem, name, version), None, expected);

@@ -47,6 +47,10 @@ fn pieces(scheme: Scheme) -> &'static [&'static str] {
         Scheme::Packagist => &[".", "-", "a", "b", "-dev", "RC", "pl", "-stable", ".x-dev", "_", "foo", "-p"],
         Scheme::Hackage => &["."],
         Scheme::Cran => &[".", "-"],
+        Scheme::Alpm => &[".", "-", "_", "a", "rc", ".a", ":", "..", "+"],
+        Scheme::Portage => &[".", ".0", "a", "_alpha", "_beta", "_pre", "_rc", "_p", "-r"],
+        Scheme::Conda => &[".", ".0", "a", "_", "rc", ".post", "post", ".dev", "dev", "+", "!", "-"],
+        Scheme::Perl => &[".", ".0", "_", "-TRIAL", ".00"],
         Scheme::Generic => &[".", "-", "_", "~", "+", "a", "w", "rc", "-beta", "x", "dev", ".0"],
     }
 }

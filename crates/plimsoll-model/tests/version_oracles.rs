@@ -118,6 +118,82 @@ fn rpm_says_the_same() {
     eprintln!("rpm agrees on {agreed} pairs");
 }
 
+#[test]
+fn vercmp_says_the_same() {
+    if Command::new("vercmp").args(["1", "2"]).output().is_err() {
+        eprintln!("NOT CHECKED: vercmp is not installed (Debian: pacman-package-manager)");
+        return;
+    }
+    let words = ["1", "0", "09", "10", "a", "rc", ".", "..", "_", "+", ".r12", ".a"];
+    let mut dice = Dice(0x5EED_0011);
+    let mut read = 0;
+    for _ in 0..1_500 {
+        let mut make = || {
+            let epoch = dice.pick(&["", "", "0:", "1:"]);
+            format!("{epoch}{}{}-{}", dice.below(4), dice.glue(&words, 5), dice.pick(&["1", "2", "1.1"]))
+        };
+        let (left, right) = (make(), make());
+        // What ends in a separator has no order that is transitive: refused.
+        let Ok(order) = compare(Scheme::Alpm, &left, &right) else { continue };
+        read += 1;
+        let output = Command::new("vercmp").args([&left, &right]).output().expect("vercmp runs");
+        let said = String::from_utf8(output.stdout).expect("a number");
+        assert_eq!(sign(order), said.trim(), "{left} {right}");
+    }
+    assert!(read > 400, "only {read} pairs were versions");
+    eprintln!("vercmp agrees on {read} pairs");
+}
+
+#[test]
+fn perl_says_the_same() {
+    if Command::new("perl").args(["-Mversion", "-e", "1"]).output().is_err() {
+        eprintln!("NOT CHECKED: perl is not installed");
+        return;
+    }
+    let words = ["1", "0", "09", "10", ".", "002", "003", "_1", "25"];
+    let mut dice = Dice(0x5EED_0012);
+    let mut pairs = Vec::new();
+    while pairs.len() < 2_000 {
+        let mut make = || format!("{}{}{}", dice.pick(&["", "", "v"]), dice.below(4), dice.glue(&words, 5));
+        let (left, right) = (make(), make());
+        // Perl itself counts to 2,147,483,647 and stops there.
+        let small = |text: &str| text.split('.').all(|part| part.replace('_', "").len() < 9);
+        if small(&left) && small(&right) && compare(Scheme::Perl, &left, &right).is_ok() {
+            pairs.push((left, right));
+        }
+    }
+    let script = "use version; while (<STDIN>) { my ($l, $r) = split; \
+        print eval { version->parse($l) <=> version->parse($r) } // 'x', \"\\n\" }";
+    let mut perl = Command::new("perl")
+        .args(["-e", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("perl runs");
+    let mut input = String::new();
+    for (left, right) in &pairs {
+        writeln!(input, "{left} {right}").expect("strings grow");
+    }
+    perl.stdin.take().expect("it is piped").write_all(input.as_bytes()).expect("perl reads");
+    let output = perl.wait_with_output().expect("perl ends");
+    let said = String::from_utf8(output.stdout).expect("numbers");
+    let said: Vec<&str> = said.lines().collect();
+    assert_eq!(said.len(), pairs.len());
+    let mut agreed = 0;
+    for ((left, right), said) in pairs.iter().zip(said) {
+        if said != "x" {
+            assert_eq!(
+                sign(compare(Scheme::Perl, left, right).expect("it was read")),
+                said,
+                "{left} {right}"
+            );
+            agreed += 1;
+        }
+    }
+    assert!(agreed > 1_000, "only {agreed} pairs were versions to perl");
+    eprintln!("perl agrees on {agreed} pairs");
+}
+
 /// Compares pairs of lines with the `packaging` library; prints `x` where one of them is no version.
 const PACKAGING: &str = "
 import sys

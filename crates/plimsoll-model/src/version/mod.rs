@@ -9,8 +9,10 @@
 //! write instead of a version (OSV's `introduced: "0"`, Debian's `<unfixed>`) is not a version and is no concern of this
 //! module.
 
+mod alpm;
 mod apk;
 mod bitnami;
+mod conda;
 mod cran;
 mod dpkg;
 mod generic;
@@ -20,6 +22,8 @@ mod nuget;
 mod number;
 mod packagist;
 mod pep440;
+mod perl;
+mod portage;
 mod rpm;
 mod rubygems;
 mod semver;
@@ -112,6 +116,14 @@ schemes! {
     Cran => cran,
     /// Bitnami: SemVer with a numeric `-N` revision behind.
     Bitnami => bitnami,
+    /// pacman's vercmp(8): `[epoch:]version[-release]`.
+    Alpm => alpm,
+    /// Package Manager Specification 8, section 3.3.
+    Portage => portage,
+    /// conda's VersionOrder.
+    Conda => conda,
+    /// Perl's version.pm: decimal (`1.002003`) and dotted (`v1.2.3`).
+    Perl => perl,
     /// Numbers and words, dot by dot; what is left when nobody says how.
     Generic => generic,
 }
@@ -179,8 +191,8 @@ impl Version {
 
     /// Is it marked as coming before the release it leads to (`2.0.0-rc.1`, `1.0a1`, `1.0-SNAPSHOT`, `1.2_beta3`)?
     ///
-    /// Always `false` for [`Scheme::Dpkg`] and [`Scheme::Rpm`], whose `~` also marks backports, and for the purely
-    /// numeric [`Scheme::Hackage`] and [`Scheme::Cran`].
+    /// Always `false` for [`Scheme::Dpkg`] and [`Scheme::Rpm`], whose `~` also marks backports, for [`Scheme::Alpm`], which
+    /// has no mark for it, and for the purely numeric [`Scheme::Hackage`] and [`Scheme::Cran`].
     pub fn is_prerelease(&self) -> bool {
         self.key.is_prerelease()
     }
@@ -188,7 +200,7 @@ impl Version {
     /// Is `other` in the same branch of development, so that going there is the smaller step?
     ///
     /// For the schemes of languages and for [`Scheme::Generic`]: the leading number is equal (`4.17.1` and `4.18.0`), for
-    /// [`Scheme::Pep440`] the epoch too. For [`Scheme::Dpkg`], [`Scheme::Rpm`] and [`Scheme::Apk`] always: there the distribution's release
+    /// [`Scheme::Pep440`] and [`Scheme::Conda`] the epoch too. For [`Scheme::Dpkg`], [`Scheme::Rpm`], [`Scheme::Apk`], [`Scheme::Alpm`] and [`Scheme::Portage`] always: there the distribution's release
     /// is the branch, and whoever compares two versions has chosen it already. Never across schemes.
     pub fn same_branch(&self, other: &Version) -> bool {
         self.scheme() == other.scheme() && self.key.branch() == other.key.branch() && self.same_epoch(other)
@@ -197,6 +209,7 @@ impl Version {
     fn same_epoch(&self, other: &Version) -> bool {
         match (&self.key, &other.key) {
             (Key::Pep440(left), Key::Pep440(right)) => left.epoch() == right.epoch(),
+            (Key::Conda(left), Key::Conda(right)) => left.epoch() == right.epoch(),
             _ => true,
         }
     }
@@ -308,7 +321,9 @@ mod tests {
         let long = format!("1.{}", "9".repeat(10_000));
         let longer = format!("1.1{}", "0".repeat(10_000));
         for scheme in Scheme::ALL {
-            assert_eq!(compare(*scheme, &long, &longer), Ok(Ordering::Less), "{scheme:?}");
+            // Perl's `1.9` is a fraction, greater than `1.10`.
+            let (less, greater) = if *scheme == Scheme::Perl { (&longer, &long) } else { (&long, &longer) };
+            assert_eq!(compare(*scheme, less, greater), Ok(Ordering::Less), "{scheme:?}");
             assert_eq!(
                 compare(*scheme, "1.18446744073709551616", "1.18446744073709551615"),
                 Ok(Ordering::Greater)
@@ -339,6 +354,10 @@ mod tests {
             (Scheme::Dpkg, "1:2.3-4", "3.0", true),
             (Scheme::Rpm, "1:2.3-4", "3.0", true),
             (Scheme::Apk, "1.2-r0", "3.0", true),
+            (Scheme::Alpm, "1:1.2-1", "3.0-1", true),
+            (Scheme::Portage, "1.2-r1", "3.0", true),
+            (Scheme::Conda, "1!1.2", "1.2", false),
+            (Scheme::Perl, "1.002", "v1.3.0", true),
         ] {
             assert_eq!(same_branch(scheme, left, right), Ok(expected), "{scheme:?}: {left} {right}");
         }
