@@ -501,3 +501,23 @@ fn known_exploited_flaws_come_first_and_say_so() {
     let first_unlisted = found.findings.iter().position(|finding| finding.risk.kev.is_none()).unwrap();
     assert!(found.findings[first_unlisted..].iter().all(|finding| finding.risk.kev.is_none()));
 }
+
+/// The names that lockfiles use are those of the feeds.
+#[test]
+fn every_ecosystem_meets_its_feed() {
+    let Some(all) = all() else { return };
+    let database = all.open();
+    for (ecosystem, name, version, expected) in [
+        (Ecosystem::Pub, "agent_dart", "1.0.0-dev.28", "CVE-2024-48915"),
+        (Ecosystem::Swift, "github.com/sparkle-project/Sparkle", "2.6.0", "CVE-2025-0509"),
+        (Ecosystem::Swift, "github.com/apple/swift-nio-http2", "1.27.0", "CVE-2023-44487"),
+        (Ecosystem::Hex, "mtproto_proxy", "0.7.2", "CVE-2023-45312"),
+        (Ecosystem::Hackage, "aeson", "2.0.0.0", "CVE-2022-3433"),
+        (Ecosystem::Cran, "commonmark", "1.7", "CVE-2022-39209"),
+        (Ecosystem::Julia, "HTTP", "1.10.16", "CVE-2025-52479"),
+        (Ecosystem::Conan, "jasper", "2.0.24", "CVE-2021-26927"),
+    ] {
+        let found = ids(&database, ecosystem, name, version);
+        assert!(found.iter().any(|id| id == expected), "{name} {version}: {found:?}");
+    }
+}

@@ -6,31 +6,48 @@
 //! its address (`vcs_url`, `download_url`). A direct package is one that the same file says the project asks for.
 
 pub mod bun_lock;
+pub mod cabal_freeze;
 pub mod cargo_lock;
 pub mod composer_installed;
 pub mod composer_lock;
+pub mod conan_info;
+pub mod conan_lock;
+pub mod conda_meta;
 pub mod dotnet_deps;
 pub mod gemfile_lock;
 pub mod gemspec;
+pub mod ghc_package;
 pub mod go_mod;
 pub mod gradle_lockfile;
+pub mod julia_manifest;
+pub mod mix_lock;
 pub mod node_modules;
 pub mod nuget_lock;
+pub mod otp_app;
 pub mod package_lock;
 pub mod packages_config;
 pub mod pdm_lock;
 pub mod pipfile_lock;
 pub mod pnpm_lock;
+pub mod podfile_lock;
 pub mod poetry_lock;
 pub mod pom;
+pub mod pubspec_lock;
 pub mod pylock;
 pub mod python_installed;
+pub mod r_description;
+pub mod rebar_lock;
+pub mod renv_lock;
 pub mod requirements;
+pub mod stack_lock;
+pub mod swift_resolved;
 pub mod uv_lock;
 pub mod yarn_lock;
 
-use plimsoll_model::{ImagePath, Problem, ProblemKind};
+use plimsoll_model::{Ecosystem, ImagePath, Location, Package, Presence, Problem, ProblemKind};
 
+mod erlang;
+mod hackage;
 mod npm;
 mod python;
 mod tree;
@@ -53,6 +70,21 @@ fn short(text: &str) -> &str {
 fn too_many(path: &ImagePath, line: u32) -> Problem {
     let detail = format!("more than {MOST_PACKAGES} packages; from line {line} nothing is read");
     Problem::incomplete(ProblemKind::LimitExceeded, path, detail)
+}
+
+/// A package that a lockfile names on that line.
+fn declared(ecosystem: Ecosystem, path: &ImagePath, line: u32, name: &str, version: &str) -> Package {
+    let mut package = Package::new(ecosystem, name, version, Location::at_line(path.clone(), line));
+    package.presence = Presence::Declared;
+    package
+}
+
+/// Can it be the name of a package? Neither empty nor endless, without spaces and control characters.
+fn is_plain(name: &str) -> bool {
+    const LONGEST: usize = 512;
+    !name.is_empty()
+        && name.len() <= LONGEST
+        && !name.chars().any(|character| character.is_whitespace() || character.is_control())
 }
 
 /// Problems of one file: the first few, and how many more there are. A hostile file must fill neither the report nor
@@ -109,6 +141,15 @@ fn bounded(path: &ImagePath, problems: Vec<Problem>) -> Vec<Problem> {
 fn describe(package: &plimsoll_model::Package) -> String {
     let line = package.locations[0].line.unwrap_or(0);
     format!("{}@{} {line} {:?} {:?}", package.name, package.version, package.relation, package.scope)
+}
+
+/// What one file must give: packages as [`describe`] shows them, and how many problems.
+#[cfg(test)]
+#[track_caller]
+fn expect(found: &crate::Extraction, packages: &[&str], problems: usize) {
+    let shown: Vec<String> = found.packages.iter().map(describe).collect();
+    assert_eq!(shown, packages);
+    assert_eq!(found.problems.len(), problems, "{:?}", found.problems);
 }
 
 /// The body of a fuzz target: all readers of languages over the same bytes.
