@@ -45,8 +45,8 @@ pub fn parse(path: &ImagePath, bytes: &[u8]) -> Extraction {
             break;
         }
         match entry(path, number, line) {
-            Some(Some(package)) => packages.push(package),
-            Some(None) => {}
+            Some(package) => packages.push(package),
+            None if is_local(line) => {}
             None => problems.line(number, "no entry of a mix.lock"),
         }
     }
@@ -56,8 +56,12 @@ pub fn parse(path: &ImagePath, bytes: &[u8]) -> Extraction {
     Extraction { packages, problems: problems.finish(), ..Extraction::default() }
 }
 
-/// `Some(None)` for a folder of the project.
-fn entry(path: &ImagePath, number: u32, line: &str) -> Option<Option<plimsoll_model::Package>> {
+/// A folder of the project.
+fn is_local(line: &str) -> bool {
+    line.split_once("\":").is_some_and(|(_, value)| value.trim_start().starts_with("{:path,"))
+}
+
+fn entry(path: &ImagePath, number: u32, line: &str) -> Option<plimsoll_model::Package> {
     let (app, value) = line.strip_prefix('"')?.split_once("\":")?;
     let value = value.trim_start().strip_prefix('{')?;
     let (kind, rest) = value.split_once(',')?;
@@ -80,7 +84,7 @@ fn entry(path: &ImagePath, number: u32, line: &str) -> Option<Option<plimsoll_mo
                     package.properties.insert("repository".into(), (*repository).to_owned());
                 }
             }
-            Some(Some(package))
+            Some(package)
         }
         ":git" => {
             let mut texts = quoted(rest);
@@ -90,9 +94,8 @@ fn entry(path: &ImagePath, number: u32, line: &str) -> Option<Option<plimsoll_mo
             }
             let mut package = declared(Ecosystem::Hex, path, number, app, "");
             package.properties.insert(VCS_URL.into(), format!("{address}#{commit}"));
-            Some(Some(package))
+            Some(package)
         }
-        ":path" => Some(None),
         _ => None,
     }
 }
