@@ -5,7 +5,10 @@
 use std::path::Path;
 use std::time::Instant;
 
-use plimsoll_advisory::{BuildOptions, Database, MatchOptions, build, matches, verify};
+use plimsoll_advisory::{
+    BuildOptions, Database, MatchOptions, apply, build, matches, read_head, verify, write_content,
+    write_delta,
+};
 use plimsoll_model::{Ecosystem, ImagePath, Inventory, Location, Package, Release, SourcePackage};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,6 +33,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 report.size,
                 report.digest.short()
             );
+        }
+        ["content", path, out] => {
+            let mut file = std::io::BufWriter::new(std::fs::File::create(out)?);
+            write_content(&Database::open(Path::new(path))?, &mut file, Path::new(out))?;
+            std::io::Write::flush(&mut file)?;
+        }
+        ["delta", old, new, out] => {
+            let (old, new) = (Database::open(Path::new(old))?, Database::open(Path::new(new))?);
+            let mut file = std::io::BufWriter::new(std::fs::File::create(out)?);
+            println!("{:?}", write_delta(&old, &new, &mut file, Path::new(out))?);
+            std::io::Write::flush(&mut file)?;
+        }
+        ["apply", stream, old, out] => {
+            let old = if *old == "-" { None } else { Some(Database::open(Path::new(old))?) };
+            let open = || Ok::<_, std::io::Error>(std::io::BufReader::new(std::fs::File::open(stream)?));
+            let promised = plimsoll_model::Digest::parse(&read_head(&mut open()?)?.to)?;
+            apply(&mut open()?, old.as_ref(), Path::new(out), &promised, &[])?;
         }
         ["verify", path] => println!("{} sources", verify(Path::new(path))?.sources.len()),
         ["match", path, release, version, packages] => {
@@ -70,7 +90,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 matched
             );
         }
-        _ => println!("usage: database build FROM OUT | verify FILE"),
+        _ => println!(
+            "usage: database build FROM OUT | verify FILE | content FILE OUT | delta OLD NEW OUT | apply STREAM OLD|- OUT"
+        ),
     }
     println!("{} ms", start.elapsed().as_millis());
     Ok(())

@@ -1,24 +1,28 @@
 //! Building the database: all feeds below a folder into one file.
 //!
-//! Parts are read by a few threads; everything is then sorted and written in key order, so the same input gives the same
-//! bytes whatever the threads did. The file is written under a temporary name beside its place and renamed, so readers
-//! see the old one or the new one and nothing between.
+//! Parts are read by a few threads. What they give is sorted ([`Spill`]) and written in key order, so the same input
+//! gives the same bytes whatever the threads did, and memory stays bounded however large the feeds are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use plimsoll_model::{Digest, Epss, Kev};
-use rusqlite::{Connection, params};
 
 use crate::error::Error;
 use crate::feed::{CveFacts, Cycle, FEEDS, Feed, HubStatement, Part, Sink, Unsupported};
 use crate::record::{Affected, Record};
-use crate::store::{
-    APPLICATION_ID, ContentHasher, Cve, FORMAT, LeftOut, SourceInfo, StoredRecord, TABLES, pack,
-};
+use crate::spill::{Key, KeyReader, Merged, Spill};
+use crate::store::{BY_SCORE, Cve, LeftOut, Numbers, SourceInfo, stable_number};
+use crate::writer::{Value, Writer, folder_of};
+
+/// Memory that all threads together use for sorting before they go to disk, in bytes.
+const MEMORY: usize = 96 << 20;
+/// Threads beyond this number would share too little memory.
+const THREADS: usize = 8;
 
 /// How many addresses of a record are kept.
 const REFERENCES: usize = 3;
@@ -57,64 +61,114 @@ pub struct BuildReport {
     pub size: u64,
 }
 
-/// One entry, packed as JSON, and where it belongs.
-struct Row {
-    target: u32,
-    name: Box<str>,
-    /// Index of the record among the part's.
-    record: u32,
-    body: Box<str>,
-}
-
 /// Broken or not, and why -> how many, and the first.
 type LeftOutCounts = BTreeMap<(bool, &'static str), (u64, String)>;
 
-/// What came out of one part.
+/// What one thread has read, to be sorted.
+struct Spills {
+    /// (target, name, source, id) -> entry.
+    rows: Spill,
+    /// (wanted number, source, id, part, place) -> record and its keys.
+    records: Spill,
+    /// (any id, source, id) -> nothing.
+    aliases: Spill,
+    /// (CVE, part, place) -> what is said about it.
+    cves: Spill,
+    /// (CVE, part, place) -> its probability.
+    epss: Spill,
+    /// (product, document, statement) -> nothing.
+    statements: Spill,
+    /// Keys of all targets.
+    targets: HashSet<String>,
+}
+
+impl Spills {
+    fn new(folder: &Path, memory: usize) -> Self {
+        let spill = |share: usize| Spill::new(folder, memory / 16 * share);
+        Spills {
+            rows: spill(6),
+            records: spill(5),
+            aliases: spill(2),
+            cves: spill(1),
+            epss: spill(1),
+            statements: spill(1),
+            targets: HashSet::new(),
+        }
+    }
+}
+
+/// What came out of one part, apart from what is sorted.
 #[derive(Default)]
 struct Collected {
-    records: Vec<Record>,
-    rows: Vec<Row>,
-    targets: Vec<String>,
-    target_numbers: HashMap<String, u32>,
     left_out: LeftOutCounts,
     dated: String,
     newest: String,
     commit: String,
     taken: u64,
-    cves: BTreeMap<String, Cve>,
     cycles: Vec<Cycle>,
     unsupported: Vec<Unsupported>,
-    statements: Vec<HubStatement>,
-    source: String,
-    /// The last day that a record may claim; empty when there is none.
-    latest: String,
 }
 
-impl Collected {
+/// Takes in one part.
+struct Reading<'spills> {
+    collected: Collected,
+    spills: &'spills mut Spills,
+    source: String,
+    part: u32,
+    /// Place of the next thing in the part.
+    place: u32,
+    /// The last day that a record may claim; empty when there is none.
+    latest: String,
+    /// The temporary files could not be written.
+    failed: Option<io::Error>,
+}
+
+impl Reading<'_> {
     fn leave_out(&mut self, broken: bool, reason: &'static str, example: &str) {
-        let slot =
-            self.left_out.entry((broken, reason)).or_insert_with(|| (0, example.chars().take(200).collect()));
+        let slot = self
+            .collected
+            .left_out
+            .entry((broken, reason))
+            .or_insert_with(|| (0, example.chars().take(200).collect()));
         slot.0 += 1;
     }
 
-    fn target(&mut self, key: String) -> u32 {
-        if let Some(number) = self.target_numbers.get(&key) {
-            return *number;
+    /// The next place, and is there still something to be done?
+    fn next(&mut self) -> Option<u32> {
+        if self.failed.is_some() {
+            return None;
         }
-        let number = u32::try_from(self.targets.len()).unwrap_or(u32::MAX);
-        self.targets.push(key.clone());
-        self.target_numbers.insert(key, number);
-        number
+        self.place = self.place.checked_add(1)?;
+        self.collected.taken += 1;
+        Some(self.place)
     }
 
-    fn cve_slot(&mut self, cve: &str) -> Option<&mut Cve> {
+    fn keep(&mut self, result: io::Result<()>) {
+        if let Err(error) = result {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    /// The key of something said about a CVE.
+    fn cve_key(&mut self, cve: &str) -> Option<Key> {
         let cve = cve.trim();
         if cve.is_empty() || cve.len() > 200 {
             self.leave_out(true, "an id is empty or longer than 200 bytes", cve);
             return None;
         }
-        self.taken += 1;
-        Some(self.cves.entry(cve.to_owned()).or_default())
+        let place = self.next()?;
+        Some(Key::new().text(cve).number(self.part).number(place))
+    }
+
+    fn say(&mut self, cve: &str, said: &Cve) {
+        let Some(key) = self.cve_key(cve) else { return };
+        match serde_json::to_vec(said) {
+            Ok(json) => {
+                let result = self.spills.cves.push(key.bytes(), &json);
+                self.keep(result);
+            }
+            Err(_) => self.leave_out(true, "an entry cannot be stored", cve),
+        }
     }
 }
 
@@ -123,17 +177,22 @@ fn trim_ids(ids: &mut Vec<String>) {
     ids.truncate(IDS);
 }
 
-impl Sink for Collected {
+/// What is stored of a record: the record as JSON, and the target and name of each of its entries.
+fn stored_record(record: &Record, keys: &BTreeSet<(String, String)>) -> Result<Vec<u8>, serde_json::Error> {
+    let json = serde_json::to_vec(record)?;
+    let mut value = u32::try_from(json.len()).unwrap_or(u32::MAX).to_be_bytes().to_vec();
+    value.extend_from_slice(&json);
+    serde_json::to_writer(&mut value, keys)?;
+    Ok(value)
+}
+
+impl Sink for Reading<'_> {
     fn record(&mut self, mut record: Record) {
         if record.id.is_empty() || record.id.len() > 200 {
             self.leave_out(true, "the record has no id, or one of over 200 bytes", &record.id);
             return;
         }
-        let Ok(index) = u32::try_from(self.records.len()) else {
-            self.leave_out(true, "there are more records than we can number", &record.id);
-            return;
-        };
-        self.taken += 1;
+        let Some(place) = self.next() else { return };
         trim_ids(&mut record.aliases);
         trim_ids(&mut record.upstream);
         trim_ids(&mut record.related);
@@ -141,25 +200,56 @@ impl Sink for Collected {
         // Anything but a date would win the comparison of texts and pose as the newest.
         let day = record.modified.get(..10).filter(|day| is_day(day)).unwrap_or_default();
         let is_possible = !day.is_empty() && (self.latest.is_empty() || day <= self.latest.as_str());
-        if is_possible && record.modified > self.newest {
-            self.newest.clone_from(&record.modified);
+        if is_possible && record.modified > self.collected.newest {
+            self.collected.newest.clone_from(&record.modified);
         }
+        let mut keys = BTreeSet::new();
         for entry in std::mem::take(&mut record.affected) {
             if record.withdrawn.is_some() {
                 break;
             }
             let Affected { target, name, .. } = &entry;
-            let normal = target.normalise(name).into_owned().into_boxed_str();
-            let key = target.key();
-            match serde_json::to_string(&entry) {
+            let normal = target.normalise(name).into_owned();
+            let target = target.key();
+            match serde_json::to_vec(&entry) {
                 Ok(body) => {
-                    let target = self.target(key);
-                    self.rows.push(Row { target, name: normal, record: index, body: body.into_boxed_str() });
+                    let key = Key::new()
+                        .number(stable_number(&[&target]))
+                        .text(&target)
+                        .text(&normal)
+                        .text(&self.source)
+                        .text(&record.id);
+                    let result = self.spills.rows.push(key.bytes(), &body);
+                    self.keep(result);
+                    if !self.spills.targets.contains(&target) {
+                        self.spills.targets.insert(target.clone());
+                    }
+                    keys.insert((target, normal));
                 }
                 Err(_) => self.leave_out(true, "an entry cannot be stored", &record.id),
             }
         }
-        self.records.push(record);
+        let ids = std::iter::once(&record.id).chain(&record.aliases).chain(&record.upstream);
+        for id in ids {
+            let key = Key::new().text(id).text(&self.source).text(&record.id);
+            let result = self.spills.aliases.push(key.bytes(), b"");
+            if let Err(error) = result {
+                self.failed.get_or_insert(error);
+            }
+        }
+        match stored_record(&record, &keys) {
+            Ok(value) => {
+                let key = Key::new()
+                    .number(stable_number(&[&self.source, &record.id]))
+                    .text(&self.source)
+                    .text(&record.id)
+                    .number(self.part)
+                    .number(place);
+                let result = self.spills.records.push(key.bytes(), &value);
+                self.keep(result);
+            }
+            Err(_) => self.leave_out(true, "the record cannot be stored", &record.id),
+        }
     }
 
     fn rejected(&mut self, reason: &'static str, example: &str) {
@@ -171,90 +261,109 @@ impl Sink for Collected {
     }
 
     fn dated(&mut self, date: &str) {
-        if date > self.dated.as_str() {
-            date.clone_into(&mut self.dated);
+        if date > self.collected.dated.as_str() {
+            date.clone_into(&mut self.collected.dated);
         }
     }
 
     fn commit(&mut self, commit: &str) {
-        commit.clone_into(&mut self.commit);
+        commit.clone_into(&mut self.collected.commit);
     }
 
     fn kev(&mut self, cve: &str, kev: Kev) {
-        if let Some(slot) = self.cve_slot(cve) {
-            slot.kev = Some(kev);
-        }
+        self.say(cve, &Cve { kev: Some(kev), ..Cve::default() });
     }
 
     fn epss(&mut self, cve: &str, epss: Epss) {
-        if let Some(slot) = self.cve_slot(cve) {
-            slot.epss = Some(epss);
-        }
+        let Some(key) = self.cve_key(cve) else { return };
+        let value = Key::new().number(epss.probability).number(epss.percentile).text(&epss.date);
+        let result = self.spills.epss.push(key.bytes(), value.bytes());
+        self.keep(result);
     }
 
     fn cve(&mut self, cve: &str, facts: CveFacts) {
-        let source = self.source.clone();
-        if let Some(slot) = self.cve_slot(cve) {
-            slot.facts.push((source, facts));
-        }
+        let facts = vec![(self.source.clone(), facts)];
+        self.say(cve, &Cve { facts, ..Cve::default() });
     }
 
     fn cycle(&mut self, cycle: Cycle) {
-        self.taken += 1;
-        self.cycles.push(cycle);
+        self.collected.taken += 1;
+        self.collected.cycles.push(cycle);
     }
 
     fn unsupported(&mut self, unsupported: Unsupported) {
-        self.taken += 1;
-        self.unsupported.push(unsupported);
+        self.collected.taken += 1;
+        self.collected.unsupported.push(unsupported);
     }
 
     fn statement(&mut self, statement: HubStatement) {
-        self.taken += 1;
-        self.statements.push(statement);
+        if self.next().is_none() {
+            return;
+        }
+        match serde_json::to_vec(&statement) {
+            Ok(json) => {
+                let key = Key::new().text(bare_purl(&statement.product)).text(&statement.document);
+                let result = self.spills.statements.push(key.bytes(), &json);
+                self.keep(result);
+            }
+            Err(_) => self.leave_out(true, "an entry cannot be stored", &statement.document),
+        }
     }
 }
 
-fn read_part(feed: &Feed, part: &Part, latest: &str) -> Result<Collected, Error> {
-    let mut collected =
-        Collected { source: part.source.clone(), latest: latest.to_owned(), ..Collected::default() };
-    (feed.read)(part, &mut collected)?;
-    Ok(collected)
-}
-
-/// Reads all parts with `threads` threads; the result stands in the order of the parts.
+/// Reads all parts; what was collected stands in the order of the parts, what is sorted by thread.
 fn read_all(
     parts: &[(&'static Feed, Part)],
     manifest: &HashMap<PathBuf, (String, String)>,
+    folder: &Path,
     options: &BuildOptions,
-) -> Result<Vec<Collected>, Error> {
+) -> Result<(Vec<Collected>, Vec<Spills>), Error> {
     // The largest first: the last thread to finish then has little left to do.
     let mut order: Vec<usize> = (0..parts.len()).collect();
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     order.sort_by_key(|index| std::cmp::Reverse(size(&parts[*index].1.path)));
+    let threads = options.threads.clamp(1, THREADS);
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<Result<Collected, Error>>>> =
         Mutex::new(parts.iter().map(|_| None).collect());
     let work = || {
+        let mut spills = Spills::new(folder, MEMORY / threads);
         while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             let (feed, part) = &parts[*index];
             // A commit cannot hold what was changed after it; records with a slipped year exist.
             let day = manifest.get(&part.path).map_or("", |(_, day)| day.as_str());
             let today = options.today.as_deref().unwrap_or_default();
             let latest = [day, today].into_iter().filter(|day| is_day(day)).min().unwrap_or_default();
-            let result = read_part(feed, part, latest);
+            let mut reading = Reading {
+                collected: Collected::default(),
+                spills: &mut spills,
+                source: part.source.clone(),
+                part: u32::try_from(*index).unwrap_or(u32::MAX),
+                place: 0,
+                latest: latest.to_owned(),
+                failed: None,
+            };
+            let result = (feed.read)(part, &mut reading);
+            let result = match reading.failed {
+                Some(source) => Err(Error::Write { path: folder.to_owned(), source }),
+                None => result.map(|()| reading.collected),
+            };
             let mut results = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             results[*index] = Some(result);
         }
+        spills
     };
-    std::thread::scope(|scope| {
-        for _ in 1..options.threads.clamp(1, 64) {
-            scope.spawn(work);
+    let spills = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        let mut spills = vec![own];
+        for other in others {
+            spills.push(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
-        work();
+        spills
     });
     let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    results.into_iter().flatten().collect()
+    Ok((results.into_iter().flatten().collect::<Result<_, _>>()?, spills))
 }
 
 /// Commits and dates by path, from a `MANIFEST.tsv` beside the feeds: columns file, records, bytes, source; the source
@@ -339,24 +448,6 @@ fn join(first: &mut Record, second: Record) {
     }
 }
 
-/// Everything, numbered and in order.
-struct Content {
-    sources: Vec<SourceInfo>,
-    targets: Vec<String>,
-    /// (target, name, record, body), sorted.
-    rows: Vec<Row>,
-    /// Source and record, in order of number; number = index + 1.
-    records: Vec<(u32, StoredRecord)>,
-    cves: BTreeMap<String, Cve>,
-    cycles: BTreeMap<(String, String), Cycle>,
-    unsupported: BTreeMap<(String, String), Unsupported>,
-    statements: BTreeMap<String, Vec<HubStatement>>,
-}
-
-fn number(index: usize) -> u32 {
-    u32::try_from(index + 1).unwrap_or(u32::MAX)
-}
-
 /// A package URL without version, qualifiers and subpath.
 pub(crate) fn bare_purl(purl: &str) -> &str {
     let end = purl.find(['?', '#']).unwrap_or(purl.len());
@@ -368,147 +459,58 @@ pub(crate) fn bare_purl(purl: &str) -> &str {
     }
 }
 
-fn assemble(
+/// The sources with what is known of them, sorted by name.
+fn source_infos(
     parts: &[(&'static Feed, Part)],
-    collected: Vec<Collected>,
+    collected: &mut [Collected],
     manifest: &HashMap<PathBuf, (String, String)>,
-) -> Content {
-    let mut names: Vec<&str> = parts.iter().map(|(_, part)| part.source.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let mut sources: Vec<SourceInfo> =
-        names.iter().map(|name| SourceInfo { name: (*name).to_owned(), ..SourceInfo::default() }).collect();
-    let mut targets: Vec<String> = collected.iter().flat_map(|part| part.targets.iter().cloned()).collect();
-    targets.sort_unstable();
-    targets.dedup();
-
-    let mut content = Content {
-        sources: Vec::new(),
-        targets: Vec::new(),
-        rows: Vec::new(),
-        records: Vec::new(),
-        cves: BTreeMap::new(),
-        cycles: BTreeMap::new(),
-        unsupported: BTreeMap::new(),
-        statements: BTreeMap::new(),
-    };
-    // (source, id) -> where the record came from, in order.
-    let mut keyed: Vec<(u32, usize, u32)> = Vec::new();
-    let mut all: Vec<Vec<Record>> = Vec::with_capacity(collected.len());
-    let mut all_rows: Vec<(Vec<Row>, Vec<u32>)> = Vec::with_capacity(collected.len());
-    let mut left_out: Vec<LeftOutCounts> = vec![BTreeMap::new(); sources.len()];
-    for (index, ((_, part), collected)) in parts.iter().zip(collected).enumerate() {
-        let source = names.binary_search(&part.source.as_str()).unwrap_or_default();
-        let info = &mut sources[source];
+) -> Vec<SourceInfo> {
+    let mut sources: BTreeMap<&str, (SourceInfo, LeftOutCounts)> = BTreeMap::new();
+    for ((_, part), collected) in parts.iter().zip(collected) {
+        let (info, left_out) = sources.entry(&part.source).or_default();
+        info.name.clone_from(&part.source);
         let (commit, day) = manifest.get(&part.path).cloned().unwrap_or_default();
-        let date = [collected.dated, collected.newest, day]
+        let date = [&collected.dated, &collected.newest, &day]
             .into_iter()
             .find(|date| !date.is_empty())
+            .cloned()
             .unwrap_or_default();
         if date > info.date {
             info.date = date;
         }
-        let commit = if collected.commit.is_empty() { commit } else { collected.commit };
+        let commit = if collected.commit.is_empty() { commit } else { std::mem::take(&mut collected.commit) };
         if !commit.is_empty() && !info.commit.split(", ").any(|known| known == commit) {
             info.commit = if info.commit.is_empty() { commit } else { format!("{}, {commit}", info.commit) };
         }
         part.licence.clone_into(&mut info.licence);
         info.records += collected.taken;
-        for (key, (count, example)) in collected.left_out {
-            let slot = left_out[source].entry(key).or_insert_with(|| (0, example));
+        for (key, (count, example)) in std::mem::take(&mut collected.left_out) {
+            let slot = left_out.entry(key).or_insert_with(|| (0, example));
             slot.0 += count;
         }
-        for (id, cve) in collected.cves {
-            let slot = content.cves.entry(id).or_default();
-            slot.kev = slot.kev.take().or(cve.kev);
-            // Two runs of the model may be loaded: the newer one counts.
-            slot.epss = match (slot.epss.take(), cve.epss) {
-                (Some(known), Some(new)) => Some(if new.date > known.date { new } else { known }),
-                (known, new) => known.or(new),
-            };
-            slot.facts.extend(cve.facts);
-        }
-        for cycle in collected.cycles {
-            content.cycles.entry((cycle.product.clone(), cycle.cycle.clone())).or_insert(cycle);
-        }
-        for entry in collected.unsupported {
-            content.unsupported.entry((entry.stream.clone(), entry.package.clone())).or_insert(entry);
-        }
-        for statement in collected.statements {
-            content.statements.entry(bare_purl(&statement.product).to_owned()).or_default().push(statement);
-        }
-        let mapped: Vec<u32> = collected
-            .targets
-            .iter()
-            .map(|key| number(targets.binary_search(key).unwrap_or_default()))
-            .collect();
-        let count = u32::try_from(collected.records.len()).unwrap_or(u32::MAX);
-        keyed.extend((0..count).map(|record| (number(source), index, record)));
-        all.push(collected.records);
-        all_rows.push((collected.rows, mapped));
     }
-    for (info, left_out) in sources.iter_mut().zip(left_out) {
-        info.left_out = left_out
-            .into_iter()
-            .map(|((broken, reason), (count, example))| LeftOut {
-                broken,
-                reason: reason.to_owned(),
-                count,
-                example,
-            })
-            .collect();
-    }
-    // Stable: among records of one source and id, the order of the parts stays.
-    keyed.sort_by(|left, right| {
-        let id = |key: &(u32, usize, u32)| all[key.1][key.2 as usize].id.as_str();
-        (left.0, id(left)).cmp(&(right.0, id(right)))
-    });
-    let mut numbers: Vec<Vec<u32>> = all.iter().map(|records| vec![0; records.len()]).collect();
-    for (source, part, index) in keyed {
-        let record = std::mem::take(&mut all[part][index as usize]);
-        match content.records.last_mut() {
-            Some((known, stored)) if *known == source && stored.record.id == record.id => {
-                join(&mut stored.record, record);
-            }
-            _ => content.records.push((source, StoredRecord { record, keys: Vec::new() })),
-        }
-        numbers[part][index as usize] = u32::try_from(content.records.len()).unwrap_or(u32::MAX);
-    }
-    for (part, (rows, mapped)) in all_rows.into_iter().enumerate() {
-        for mut row in rows {
-            row.target = mapped.get(row.target as usize).copied().unwrap_or_default();
-            row.record = numbers[part][row.record as usize];
-            content.rows.push(row);
-        }
-    }
-    let rank = |row: &Row| (row.target, row.record);
-    content.rows.sort_by(|left, right| {
-        (left.target, &left.name, left.record, &left.body).cmp(&(
-            right.target,
-            &right.name,
-            right.record,
-            &right.body,
-        ))
-    });
-    content.rows.dedup_by(|left, right| {
-        rank(left) == rank(right) && left.name == right.name && left.body == right.body
-    });
-    for row in &content.rows {
-        let keys = &mut content.records[row.record as usize - 1].1.keys;
-        if keys.last().is_none_or(|(target, name)| *target != row.target || **name != *row.name) {
-            keys.push((row.target, row.name.to_string()));
-        }
-    }
-    for statements in content.statements.values_mut() {
-        statements.sort();
-        statements.dedup();
-    }
-    for cve in content.cves.values_mut() {
-        cve.facts.sort_by(|left, right| left.0.cmp(&right.0));
-    }
-    content.sources = sources;
-    content.targets = targets;
-    content
+    let left = |((broken, reason), (count, example)): ((bool, &str), (u64, String))| LeftOut {
+        broken,
+        reason: reason.to_owned(),
+        count,
+        example,
+    };
+    sources
+        .into_values()
+        .map(|(info, left_out)| SourceInfo { left_out: left_out.into_iter().map(left).collect(), ..info })
+        .collect()
+}
+
+/// Numbers for names, and the names in the order of their numbers.
+fn numbered<'name>(names: impl Iterator<Item = &'name str>) -> Result<Vec<(u32, &'name str)>, io::Error> {
+    let mut wanted: Vec<(u32, &str)> = names.map(|name| (stable_number(&[name]), name)).collect();
+    wanted.sort_unstable();
+    let mut numbers = Numbers::default();
+    wanted.into_iter().map(|(wanted, name)| Ok((numbers.next(wanted).ok_or_else(too_many)?, name))).collect()
+}
+
+fn too_many() -> io::Error {
+    io::Error::other("there are more records than can be numbered")
 }
 
 /// Builds the database `out` from all feeds found below `from`.
@@ -525,230 +527,394 @@ pub fn build(from: &Path, out: &Path, options: &BuildOptions) -> Result<BuildRep
         return Err(Error::NoFeed { path: from.to_owned() });
     }
     let manifest = manifest(from);
-    let collected = read_all(&parts, &manifest, options)?;
-    let content = assemble(&parts, collected, &manifest);
-    write(content, out)
-}
-
-fn write(content: Content, out: &Path) -> Result<BuildReport, Error> {
-    let failed = |source: std::io::Error| Error::Write { path: out.to_owned(), source };
-    let folder = match out.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+    // Created first: a folder that cannot be written to is told before an hour of reading.
+    let mut writer = Writer::create(out)?;
+    let (mut collected, spills) = read_all(&parts, &manifest, folder_of(out), options)?;
+    let sources = source_infos(&parts, &mut collected, &manifest);
+    let mut counts = Counts::default();
+    write(&mut writer, &sources, collected, spills, &mut counts).map_err(|error| match error {
+        Writing::Advisory(error) => error,
+        Writing::Io(source) => Error::Write { path: out.to_owned(), source },
+        Writing::Json(detail) => Error::Build { path: out.to_owned(), detail },
+    })?;
+    let written = writer.finish(&[])?;
+    let report = BuildReport {
+        sources,
+        digest: written.digest.clone(),
+        records: counts.records,
+        packages: counts.packages,
+        entries: counts.entries,
+        size: written.size,
     };
-    let temporary = tempfile::Builder::new()
-        .prefix(".plimsoll-db-")
-        .suffix(".part")
-        .tempfile_in(folder)
-        .map_err(failed)?;
-    let mut report = BuildReport {
-        sources: content.sources.clone(),
-        digest: ContentHasher::new().finish(),
-        records: content.records.len() as u64,
-        packages: 0,
-        entries: content.rows.len() as u64,
-        size: 0,
-    };
-    fill(content, temporary.path(), &mut report)
-        .map_err(|detail| Error::Build { path: out.to_owned(), detail })?;
-    temporary.as_file().sync_all().map_err(failed)?;
-    report.size = temporary.as_file().metadata().map_err(failed)?.len();
-    // A database is no secret; a temporary file is only for its owner.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        temporary.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
-    }
-    temporary.persist(out).map_err(|error| failed(error.error))?;
-    // The rename itself must survive a power cut; not every file system lets a folder be synchronised.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
+    written.install()?;
     Ok(report)
 }
 
-fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, String> {
-    serde_json::to_vec(value).map(|json| pack(&json)).map_err(|error| error.to_string())
+#[derive(Default)]
+struct Counts {
+    records: u64,
+    packages: u64,
+    entries: u64,
 }
 
-fn fill(content: Content, path: &Path, report: &mut BuildReport) -> Result<(), String> {
-    let mut connection = Connection::open(path).map_err(|error| error.to_string())?;
-    let result = fill_tables(&mut connection, content, report);
-    result.map_err(|error| match error {
-        Fill::Sqlite(error) => error.to_string(),
-        Fill::Json(detail) => detail,
-    })?;
-    connection.close().map_err(|(_, error)| error.to_string())
-}
-
-enum Fill {
-    Sqlite(rusqlite::Error),
+enum Writing {
+    Advisory(Error),
+    Io(io::Error),
     Json(String),
 }
 
-impl From<rusqlite::Error> for Fill {
-    fn from(error: rusqlite::Error) -> Self {
-        Fill::Sqlite(error)
+impl From<Error> for Writing {
+    fn from(error: Error) -> Self {
+        Writing::Advisory(error)
     }
 }
 
-impl From<String> for Fill {
-    fn from(detail: String) -> Self {
-        Fill::Json(detail)
+impl From<io::Error> for Writing {
+    fn from(error: io::Error) -> Self {
+        Writing::Io(error)
     }
 }
 
-fn fill_tables(connection: &mut Connection, content: Content, report: &mut BuildReport) -> Result<(), Fill> {
-    // Written once under a temporary name: no journal is needed, and none may be left behind.
-    connection.execute_batch(
-        "PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -65536;",
-    )?;
-    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-    connection.pragma_update(None, "user_version", FORMAT)?;
-    let transaction = connection.transaction()?;
-    transaction
-        .execute_batch("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")?;
-    for (_, sql) in TABLES {
-        transaction.execute_batch(sql)?;
+impl From<serde_json::Error> for Writing {
+    fn from(error: serde_json::Error) -> Self {
+        Writing::Json(error.to_string())
     }
-    let mut hasher = ContentHasher::new();
+}
 
-    hasher.table("source");
-    let mut insert = transaction.prepare("INSERT INTO source VALUES (?1, ?2, ?3)")?;
-    for (index, source) in content.sources.iter().enumerate() {
-        let body = json(source)?;
-        insert.execute(params![number(index), source.name, body])?;
-        hasher.integer(i64::from(number(index)));
-        hasher.bytes(source.name.as_bytes());
-        hasher.bytes(&body);
-    }
-    drop(insert);
+/// Records whose wanted number was taken: few, so they are kept by name.
+type Displaced = HashMap<(String, String), u32>;
 
-    let mut counts = vec![(0_i64, 0_i64); content.targets.len() + 1];
-    for key in content.rows.chunk_by(|left, right| left.target == right.target && left.name == right.name) {
-        let count = &mut counts[key[0].target as usize];
-        count.0 += 1;
-        count.1 += i64::try_from(key.len()).unwrap_or(i64::MAX);
-        report.packages += 1;
+fn record_number(displaced: &Displaced, source: String, id: String) -> u32 {
+    let wanted = stable_number(&[&source, &id]);
+    if displaced.is_empty() {
+        return wanted;
     }
-    hasher.table("target");
-    let mut insert = transaction.prepare("INSERT INTO target VALUES (?1, ?2, ?3, ?4)")?;
-    for (index, key) in content.targets.iter().enumerate() {
-        let (packages, entries) = counts[index + 1];
-        insert.execute(params![number(index), key, packages, entries])?;
-        hasher.integer(i64::from(number(index)));
-        hasher.bytes(key.as_bytes());
-        hasher.integer(packages);
-        hasher.integer(entries);
-    }
-    drop(insert);
+    displaced.get(&(source, id)).copied().unwrap_or(wanted)
+}
 
-    hasher.table("entry");
-    let mut insert = transaction.prepare("INSERT INTO entry VALUES (?1, ?2, ?3)")?;
-    let mut text = String::new();
-    for key in content.rows.chunk_by(|left, right| left.target == right.target && left.name == right.name) {
+/// One record while its copies are joined.
+struct Joining {
+    wanted: u32,
+    source: String,
+    id: String,
+    /// As it was stored, while there is one copy.
+    json: Vec<u8>,
+    joined: Option<Record>,
+    keys: BTreeSet<(String, String)>,
+}
+
+impl Joining {
+    fn add(&mut self, json: &[u8], keys: BTreeSet<(String, String)>) -> Result<(), serde_json::Error> {
+        let mut first = match self.joined.take() {
+            Some(record) => record,
+            None => serde_json::from_slice(&self.json)?,
+        };
+        join(&mut first, serde_json::from_slice(json)?);
+        self.joined = Some(first);
+        self.keys.extend(keys);
+        Ok(())
+    }
+}
+
+/// Calls `each` with every record, its copies joined, in the order of the wanted numbers.
+fn each_record(records: Merged, mut each: impl FnMut(Joining) -> Result<(), Writing>) -> Result<(), Writing> {
+    let mut joining: Option<Joining> = None;
+    records.each(|key, value| {
+        let mut key = KeyReader(key);
+        let (wanted, source, id) = (key.number(), key.text(), key.text());
+        let (head, rest) = value.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
+        let (json, keys) = rest.split_at_checked(u32::from_be_bytes(*head) as usize).unwrap_or((rest, b"[]"));
+        let keys = serde_json::from_slice(keys)?;
+        match &mut joining {
+            Some(known) if known.source == source && known.id == id => known.add(json, keys)?,
+            _ => {
+                let next = Joining { wanted, source, id, json: json.to_vec(), joined: None, keys };
+                if let Some(done) = joining.replace(next) {
+                    each(done)?;
+                }
+            }
+        }
+        Ok::<_, Writing>(())
+    })?;
+    joining.map_or(Ok(()), each)
+}
+
+fn write(
+    writer: &mut Writer,
+    sources: &[SourceInfo],
+    collected: Vec<Collected>,
+    spills: Vec<Spills>,
+    counts: &mut Counts,
+) -> Result<(), Writing> {
+    let mut targets = BTreeSet::new();
+    let (mut rows, mut records, mut aliases) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut cves, mut epss, mut statements) = (Vec::new(), Vec::new(), Vec::new());
+    for spills in spills {
+        targets.extend(spills.targets);
+        rows.push(spills.rows);
+        records.push(spills.records);
+        aliases.push(spills.aliases);
+        cves.push(spills.cves);
+        epss.push(spills.epss);
+        statements.push(spills.statements);
+    }
+
+    writer.table("source")?;
+    let infos: HashMap<&str, &SourceInfo> = sources.iter().map(|info| (info.name.as_str(), info)).collect();
+    let mut source_numbers: HashMap<&str, u32> = HashMap::new();
+    for (number, name) in numbered(infos.keys().copied())? {
+        source_numbers.insert(name, number);
+        let body = serde_json::to_vec(infos[name])?;
+        writer.row(&[Value::Integer(number.into()), Value::Text(name), Value::Body(&body)])?;
+    }
+
+    writer.table("target")?;
+    let mut target_numbers: HashMap<&str, u32> = HashMap::new();
+    for (number, key) in numbered(targets.iter().map(String::as_str))? {
+        target_numbers.insert(key, number);
+        writer.row(&[Value::Integer(number.into()), Value::Text(key)])?;
+    }
+
+    // Entries name records by number, and stand before them: the numbers first. Sorted once more, they come from disk
+    // as they went there.
+    let mut displaced = Displaced::new();
+    let mut sorted = Spill::new(writer.folder(), MEMORY / 4);
+    let mut numbers = Numbers::default();
+    each_record(Merged::new(records)?, |record| {
+        let number = numbers.next(record.wanted).ok_or_else(too_many)?;
+        let mut body = b"{\"r\":".to_vec();
+        match &record.joined {
+            Some(joined) => serde_json::to_writer(&mut body, joined)?,
+            None => body.extend_from_slice(&record.json),
+        }
+        let keys: BTreeSet<(u32, &str)> = record
+            .keys
+            .iter()
+            .filter_map(|(target, name)| Some((*target_numbers.get(target.as_str())?, name.as_str())))
+            .collect();
+        if !keys.is_empty() {
+            body.extend_from_slice(b",\"k\":");
+            serde_json::to_writer(&mut body, &keys)?;
+        }
+        body.push(b'}');
+        let source = source_numbers.get(record.source.as_str()).copied().unwrap_or_default();
+        sorted.push(Key::new().number(number).number(source).bytes(), &body)?;
+        counts.records += 1;
+        if number != record.wanted {
+            displaced.insert((record.source, record.id), number);
+        }
+        Ok(())
+    })?;
+
+    writer.table("entry")?;
+    write_entries(writer, Merged::new(rows)?, &target_numbers, &displaced, counts)?;
+
+    writer.table("record")?;
+    Merged::new([sorted])?.each(|key, body| {
+        let mut key = KeyReader(key);
+        let (number, source) = (key.number(), key.number());
+        writer.row(&[Value::Integer(number.into()), Value::Integer(source.into()), Value::Body(body)])?;
+        Ok::<_, Writing>(())
+    })?;
+
+    writer.table("alias")?;
+    // All records of one id stand together, but in the order of their names: sorted by number before they are written.
+    let mut of_one_id: (String, BTreeSet<u32>) = Default::default();
+    let mut write_aliases = |of_one_id: (String, BTreeSet<u32>)| {
+        for number in of_one_id.1 {
+            writer.row(&[Value::Text(&of_one_id.0), Value::Integer(number.into())])?;
+        }
+        Ok::<_, Writing>(())
+    };
+    Merged::new(aliases)?.each(|key, _| {
+        let mut key = KeyReader(key);
+        let (id, source, record) = (key.text(), key.text(), key.text());
+        if id != of_one_id.0 {
+            write_aliases(std::mem::replace(&mut of_one_id, (id, BTreeSet::new())))?;
+        }
+        of_one_id.1.insert(record_number(&displaced, source, record));
+        Ok::<_, Writing>(())
+    })?;
+    write_aliases(of_one_id)?;
+
+    writer.table("cve")?;
+    write_cves(writer, Merged::new(cves)?)?;
+    write_epss(writer, Merged::new(epss)?)?;
+
+    let mut cycles: BTreeMap<(String, String), Cycle> = BTreeMap::new();
+    let mut unsupported: BTreeMap<(String, String), Unsupported> = BTreeMap::new();
+    for collected in collected {
+        for cycle in collected.cycles {
+            cycles.entry((cycle.product.clone(), cycle.cycle.clone())).or_insert(cycle);
+        }
+        for entry in collected.unsupported {
+            unsupported.entry((entry.stream.clone(), entry.package.clone())).or_insert(entry);
+        }
+    }
+    writer.table("cycle")?;
+    for ((product, name), cycle) in &cycles {
+        let body = serde_json::to_vec(cycle)?;
+        writer.row(&[Value::Text(product), Value::Text(name), Value::Body(&body)])?;
+    }
+    writer.table("unsupported")?;
+    for ((stream, package), entry) in &unsupported {
+        let body = serde_json::to_vec(entry)?;
+        writer.row(&[Value::Text(stream), Value::Text(package), Value::Body(&body)])?;
+    }
+
+    writer.table("statement")?;
+    let (mut last, mut number) = ((String::new(), Vec::new()), 0);
+    Merged::new(statements)?.each(|key, body| {
+        let product = KeyReader(key).text();
+        if number > 0 && last.0 == product {
+            if last.1 == body {
+                return Ok(());
+            }
+            number += 1;
+        } else {
+            number = 1;
+        }
+        writer.row(&[Value::Text(&product), Value::Integer(number), Value::Body(body)])?;
+        last = (product, body.to_vec());
+        Ok::<_, Writing>(())
+    })
+}
+
+/// The entries of each package in one row: `[[record,entry],...]`, in the order of sources and ids.
+fn write_entries(
+    writer: &mut Writer,
+    rows: Merged,
+    target_numbers: &HashMap<&str, u32>,
+    displaced: &Displaced,
+    counts: &mut Counts,
+) -> Result<(), Writing> {
+    let mut current: Option<(u32, String)> = None;
+    let mut text: Vec<u8> = Vec::new();
+    let mut last: (Vec<u8>, Vec<u8>) = Default::default();
+    let mut done = |writer: &mut Writer, current: &Option<(u32, String)>, text: &mut Vec<u8>| {
+        if let Some((target, name)) = current {
+            text.push(b']');
+            writer.row(&[Value::Integer((*target).into()), Value::Text(name), Value::Body(text)])?;
+            counts.packages += 1;
+        }
         text.clear();
-        text.push('[');
-        for (index, row) in key.iter().enumerate() {
-            use std::fmt::Write;
-            let comma = if index == 0 { "" } else { "," };
-            let _ = write!(text, "{comma}[{},{}]", row.record, row.body);
+        Ok::<_, Writing>(())
+    };
+    let mut entries = 0;
+    rows.each(|key, body| {
+        // Two copies of a record may say the same.
+        if last.0 == key && last.1 == body {
+            return Ok(());
         }
-        text.push(']');
-        let body = pack(text.as_bytes());
-        insert.execute(params![key[0].target, &*key[0].name, body])?;
-        hasher.integer(i64::from(key[0].target));
-        hasher.bytes(key[0].name.as_bytes());
-        hasher.bytes(&body);
-    }
-    drop(insert);
-    drop(content.rows);
-
-    hasher.table("record");
-    let mut aliases: Vec<(String, u32)> = Vec::new();
-    let mut insert = transaction.prepare("INSERT INTO record VALUES (?1, ?2, ?3)")?;
-    for (index, (source, stored)) in content.records.iter().enumerate() {
-        let body = json(stored)?;
-        insert.execute(params![number(index), source, body])?;
-        hasher.integer(i64::from(number(index)));
-        hasher.integer(i64::from(*source));
-        hasher.bytes(&body);
-        let record = &stored.record;
-        let ids = std::iter::once(&record.id).chain(&record.aliases).chain(&record.upstream);
-        aliases.extend(ids.map(|id| (id.clone(), number(index))));
-    }
-    drop(insert);
-    drop(content.records);
-
-    hasher.table("alias");
-    aliases.sort_unstable();
-    aliases.dedup();
-    let mut insert = transaction.prepare("INSERT INTO alias VALUES (?1, ?2)")?;
-    for (id, record) in &aliases {
-        insert.execute(params![id, record])?;
-        hasher.bytes(id.as_bytes());
-        hasher.integer(i64::from(*record));
-    }
-    drop(insert);
-
-    hasher.table("cve");
-    let mut insert = transaction.prepare("INSERT INTO cve VALUES (?1, ?2)")?;
-    for (id, cve) in &content.cves {
-        let body = json(cve)?;
-        insert.execute(params![id, body])?;
-        hasher.bytes(id.as_bytes());
-        hasher.bytes(&body);
-    }
-    drop(insert);
-
-    hasher.table("cycle");
-    let mut insert = transaction.prepare("INSERT INTO cycle VALUES (?1, ?2, ?3)")?;
-    for ((product, name), cycle) in &content.cycles {
-        let body = json(cycle)?;
-        insert.execute(params![product, name, body])?;
-        hasher.bytes(product.as_bytes());
-        hasher.bytes(name.as_bytes());
-        hasher.bytes(&body);
-    }
-    drop(insert);
-
-    hasher.table("unsupported");
-    let mut insert = transaction.prepare("INSERT INTO unsupported VALUES (?1, ?2, ?3)")?;
-    for ((stream, package), entry) in &content.unsupported {
-        let body = json(entry)?;
-        insert.execute(params![stream, package, body])?;
-        hasher.bytes(stream.as_bytes());
-        hasher.bytes(package.as_bytes());
-        hasher.bytes(&body);
-    }
-    drop(insert);
-
-    hasher.table("statement");
-    let mut insert = transaction.prepare("INSERT INTO statement VALUES (?1, ?2, ?3)")?;
-    for (product, statements) in &content.statements {
-        for (index, statement) in statements.iter().enumerate() {
-            let body = json(statement)?;
-            insert.execute(params![product, number(index), body])?;
-            hasher.bytes(product.as_bytes());
-            hasher.integer(i64::from(number(index)));
-            hasher.bytes(&body);
+        last.0.clear();
+        last.0.extend_from_slice(key);
+        last.1.clear();
+        last.1.extend_from_slice(body);
+        let mut key = KeyReader(key);
+        key.number();
+        let (target, name, source, id) = (key.text(), key.text(), key.text(), key.text());
+        let target = target_numbers.get(target.as_str()).copied().unwrap_or_default();
+        if current.as_ref().is_none_or(|(known, known_name)| *known != target || *known_name != name) {
+            done(writer, &current, &mut text)?;
+            current = Some((target, name));
         }
-    }
-    drop(insert);
+        text.push(if text.is_empty() { b'[' } else { b',' });
+        text.push(b'[');
+        serde_json::to_writer(&mut text, &record_number(displaced, source, id))?;
+        text.push(b',');
+        text.extend_from_slice(body);
+        text.push(b']');
+        entries += 1;
+        Ok::<_, Writing>(())
+    })?;
+    done(writer, &current, &mut text)?;
+    counts.entries = entries;
+    Ok(())
+}
 
-    report.digest = hasher.finish();
-    let mut insert = transaction.prepare("INSERT INTO meta VALUES (?1, ?2)")?;
-    for (key, value) in [
-        (
-            "about",
-            "Plimsoll advisory database: `plimsoll db status` and `plimsoll explain ID` read it".to_owned(),
-        ),
-        ("digest", report.digest.to_string()),
-        ("format", FORMAT.to_string()),
-    ] {
-        insert.execute(params![key, value])?;
+/// Everything that is said about each CVE, in one row. Where two feeds contradict each other the first one counts.
+fn write_cves(writer: &mut Writer, cves: Merged) -> Result<(), Writing> {
+    let mut current: Option<(String, Cve, u32)> = None;
+    let mut done = |current: Option<(String, Cve, u32)>| {
+        if let Some((id, mut cve, _)) = current {
+            cve.facts.sort_by(|left, right| left.0.cmp(&right.0));
+            writer.row(&[Value::Text(&id), Value::Body(&serde_json::to_vec(&cve)?)])?;
+        }
+        Ok::<_, Writing>(())
+    };
+    cves.each(|key, json| {
+        let mut key = KeyReader(key);
+        let (id, part) = (key.text(), key.number());
+        let said: Cve = serde_json::from_slice(json)?;
+        if current.as_ref().is_none_or(|(known, ..)| *known != id) {
+            done(current.replace((id, Cve::default(), part)))?;
+        }
+        if let Some((_, cve, kev_part)) = &mut current {
+            if let Some(kev) = said.kev
+                && (cve.kev.is_none() || *kev_part == part)
+            {
+                cve.kev = Some(kev);
+                *kev_part = part;
+            }
+            cve.facts.extend(said.facts);
+        }
+        Ok::<_, Writing>(())
+    })?;
+    done(current)
+}
+
+/// EPSS. Runs are numbered from the newest; the percentiles of the newest stand by score.
+fn write_epss(writer: &mut Writer, epss: Merged) -> Result<(), Writing> {
+    struct Score {
+        id: String,
+        probability: u32,
+        percentile: u32,
+        date: String,
+        part: u32,
     }
-    drop(insert);
-    transaction.commit()?;
+    let mut scores: Vec<Score> = Vec::new();
+    epss.each(|key, value| {
+        let (mut key, mut value) = (KeyReader(key), KeyReader(value));
+        let (id, part) = (key.text(), key.number());
+        let next =
+            Score { id, probability: value.number(), percentile: value.number(), date: value.text(), part };
+        match scores.last_mut() {
+            // Two runs of the model may be loaded: the newer one counts.
+            Some(known) if known.id == next.id => {
+                if next.date > known.date || next.part == known.part {
+                    *known = next;
+                }
+            }
+            _ => scores.push(next),
+        }
+        Ok::<_, Writing>(())
+    })?;
+    let dates: BTreeSet<&str> = scores.iter().map(|score| score.date.as_str()).collect();
+    let runs: HashMap<&str, i64> = dates.iter().rev().copied().zip(0..).collect();
+    writer.table("epss_run")?;
+    for (date, number) in dates.iter().rev().zip(0..) {
+        writer.row(&[Value::Integer(number), Value::Text(date)])?;
+    }
+    writer.table("epss_percentile")?;
+    let newest = dates.last().copied().unwrap_or_default();
+    let mut percentiles: BTreeMap<u32, u32> = BTreeMap::new();
+    for score in scores.iter().filter(|score| score.date == newest) {
+        percentiles.entry(score.probability).or_insert(score.percentile);
+    }
+    for (score, percentile) in &percentiles {
+        writer.row(&[Value::Integer((*score).into()), Value::Integer((*percentile).into())])?;
+    }
+    writer.table("epss")?;
+    for score in &scores {
+        let by_score = percentiles.get(&score.probability) == Some(&score.percentile);
+        let percentile = if by_score { BY_SCORE } else { score.percentile.into() };
+        let run = runs.get(score.date.as_str()).copied().unwrap_or_default();
+        writer.row(&[
+            Value::Text(&score.id),
+            Value::Integer(score.probability.into()),
+            Value::Integer(percentile),
+            Value::Integer(run),
+        ])?;
+    }
     Ok(())
 }

@@ -1,25 +1,30 @@
 //! Advisory feeds become one database file; a database and an inventory become findings.
 //!
 //! [`build()`] reads the feeds ([`feed`]) in their upstream layouts into the normal form ([`record`]) and writes one
-//! file; [`Database`] reads it.
+//! file; [`Database`] reads it. [`write_content`], [`write_delta`] and [`apply`] carry its content elsewhere.
 #![forbid(unsafe_code)]
 
 mod build;
 mod error;
 mod explain;
 pub mod feed;
+pub mod fuzz;
 pub mod incidents;
 mod matching;
 pub mod range;
 pub mod record;
 mod remedy;
 pub mod severity;
+mod spill;
 mod store;
 pub mod support;
+mod transfer;
 pub mod vex;
+mod writer;
 
 pub use build::{BuildOptions, BuildReport, build};
 pub use error::Error;
 pub use explain::{AdvisoryDetail, PackageDetail, RecordDetail, kind_word, package_detail};
 pub use matching::{MatchOptions, Matches, matches};
 pub use store::{Cve, Database, LeftOut, Source, SourceInfo, Sourced, verify};
+pub use transfer::{ApplyError, NoDelta, StreamHead, apply, read_head, write_content, write_delta};

@@ -4,13 +4,14 @@
 //! all entries of that package in one packed row; records are only read for entries that matter.
 //!
 //! ```text
-//! meta(key, value)                       format, content digest: the file describes itself
+//! meta(key, value)                       format, content digest, who published it: the file describes itself
 //! source(id, name, body)                 feeds: date, commit, counts, licence
-//! target(id, key, packages, entries)     `os:debian:12`, `eco:pypi`
+//! target(id, key)                        `os:debian:12`, `eco:pypi`
 //! entry(target, name, body)              packed list of [record, entry]
 //! record(id, source, body)               packed record without its entries, and the keys of these
 //! alias(id, record)                      every id of every record, for `explain`
-//! cve(id, body)                          KEV, EPSS, severities of other sources
+//! cve(id, body)                          KEV, severities of other sources
+//! epss(id, score, percentile, run)       EPSS, with what all CVEs of a run share in two tables of its own
 //! cycle(product, cycle, body)            release cycles
 //! unsupported(stream, package, body)     packages without full support
 //! statement(product, number, body)       statements of VEX hubs
@@ -30,42 +31,145 @@ use sha2::{Digest as _, Sha256};
 use crate::error::Error;
 use crate::feed::{CveFacts, Cycle, HubStatement, Unsupported};
 use crate::record::{Affected, Record, Target};
+use crate::writer::Value;
 
 /// `Plim`: marks the file as ours (SQLite file format, offset 68).
 pub(crate) const APPLICATION_ID: i32 = 0x506c_696d;
 /// The form of tables and rows. Raised with every change that an older program would misread.
-pub(crate) const FORMAT: i32 = 1;
+pub(crate) const FORMAT: i32 = 2;
 
-/// Tables with their columns in the order in which content is written and digested.
-pub(crate) static TABLES: &[(&str, &str)] = &[
-    ("source", "CREATE TABLE source (id INTEGER PRIMARY KEY, name TEXT NOT NULL, body BLOB NOT NULL)"),
-    (
-        "target",
-        "CREATE TABLE target (id INTEGER PRIMARY KEY, key TEXT NOT NULL, packages INTEGER NOT NULL, entries INTEGER NOT NULL)",
-    ),
-    (
-        "entry",
-        "CREATE TABLE entry (target INTEGER NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (target, name)) WITHOUT ROWID",
-    ),
-    ("record", "CREATE TABLE record (id INTEGER PRIMARY KEY, source INTEGER NOT NULL, body BLOB NOT NULL)"),
-    (
-        "alias",
-        "CREATE TABLE alias (id TEXT NOT NULL, record INTEGER NOT NULL, PRIMARY KEY (id, record)) WITHOUT ROWID",
-    ),
-    ("cve", "CREATE TABLE cve (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID"),
-    (
-        "cycle",
-        "CREATE TABLE cycle (product TEXT NOT NULL, cycle TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (product, cycle)) WITHOUT ROWID",
-    ),
-    (
-        "unsupported",
-        "CREATE TABLE unsupported (stream TEXT NOT NULL, package TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (stream, package)) WITHOUT ROWID",
-    ),
-    (
-        "statement",
-        "CREATE TABLE statement (product TEXT NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (product, number)) WITHOUT ROWID",
-    ),
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    Integer,
+    Text,
+    /// JSON, packed ([`pack`]). Content is digested and compared unpacked.
+    Body,
+}
+
+/// One table.
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) sql: &'static str,
+    pub(crate) columns: &'static [Column],
+    /// So many columns at the beginning are the key.
+    pub(crate) keys: usize,
+}
+
+/// Tables in the order in which content is written and digested.
+///
+/// Numbers of sources, targets and records come from their names ([`stable_number`]), not from their places: a new
+/// record leaves all other rows as they were, and the difference between two databases is as small as what happened
+/// between them. For the same reason what changes for every CVE every day - the day of the EPSS run, and the percentile,
+/// which follows from the score - stands once and not in each row.
+pub(crate) static TABLES: &[Table] = &[
+    Table {
+        name: "source",
+        sql: "CREATE TABLE source (id INTEGER PRIMARY KEY, name TEXT NOT NULL, body BLOB NOT NULL)",
+        columns: &[Column::Integer, Column::Text, Column::Body],
+        keys: 1,
+    },
+    Table {
+        name: "target",
+        sql: "CREATE TABLE target (id INTEGER PRIMARY KEY, key TEXT NOT NULL)",
+        columns: &[Column::Integer, Column::Text],
+        keys: 1,
+    },
+    Table {
+        name: "entry",
+        sql: "CREATE TABLE entry (target INTEGER NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (target, name)) WITHOUT ROWID",
+        columns: &[Column::Integer, Column::Text, Column::Body],
+        keys: 2,
+    },
+    Table {
+        name: "record",
+        sql: "CREATE TABLE record (id INTEGER PRIMARY KEY, source INTEGER NOT NULL, body BLOB NOT NULL)",
+        columns: &[Column::Integer, Column::Integer, Column::Body],
+        keys: 1,
+    },
+    Table {
+        name: "alias",
+        sql: "CREATE TABLE alias (id TEXT NOT NULL, record INTEGER NOT NULL, PRIMARY KEY (id, record)) WITHOUT ROWID",
+        columns: &[Column::Text, Column::Integer],
+        keys: 2,
+    },
+    Table {
+        name: "cve",
+        sql: "CREATE TABLE cve (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+        columns: &[Column::Text, Column::Body],
+        keys: 1,
+    },
+    Table {
+        name: "epss_run",
+        sql: "CREATE TABLE epss_run (number INTEGER PRIMARY KEY, date TEXT NOT NULL)",
+        columns: &[Column::Integer, Column::Text],
+        keys: 1,
+    },
+    Table {
+        name: "epss_percentile",
+        sql: "CREATE TABLE epss_percentile (score INTEGER PRIMARY KEY, percentile INTEGER NOT NULL)",
+        columns: &[Column::Integer, Column::Integer],
+        keys: 1,
+    },
+    Table {
+        name: "epss",
+        sql: "CREATE TABLE epss (id TEXT PRIMARY KEY, score INTEGER NOT NULL, percentile INTEGER NOT NULL, run INTEGER NOT NULL) WITHOUT ROWID",
+        columns: &[Column::Text, Column::Integer, Column::Integer, Column::Integer],
+        keys: 1,
+    },
+    Table {
+        name: "cycle",
+        sql: "CREATE TABLE cycle (product TEXT NOT NULL, cycle TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (product, cycle)) WITHOUT ROWID",
+        columns: &[Column::Text, Column::Text, Column::Body],
+        keys: 2,
+    },
+    Table {
+        name: "unsupported",
+        sql: "CREATE TABLE unsupported (stream TEXT NOT NULL, package TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (stream, package)) WITHOUT ROWID",
+        columns: &[Column::Text, Column::Text, Column::Body],
+        keys: 2,
+    },
+    Table {
+        name: "statement",
+        sql: "CREATE TABLE statement (product TEXT NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (product, number)) WITHOUT ROWID",
+        columns: &[Column::Text, Column::Integer, Column::Body],
+        keys: 2,
+    },
 ];
+
+/// In the `percentile` column of `epss`: the one that all CVEs with this score have.
+pub(crate) const BY_SCORE: i64 = -1;
+
+/// The number that a name would like to have: 31 bits of its SHA-256. (The upper half of `u32` is the incident pack's.)
+/// Things are numbered in the order of this number and then of their names, each with its own number or, where that is
+/// taken, with the one after the last: see [`Numbers`].
+pub(crate) fn stable_number(parts: &[&str]) -> u32 {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let digest = hasher.finalize();
+    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]) & (u32::MAX >> 1)
+}
+
+/// Gives out numbers in ascending order.
+#[derive(Default)]
+pub(crate) struct Numbers {
+    last: u32,
+}
+
+impl Numbers {
+    /// The number of the next thing, which would like to have `wanted`. `None` when numbers have run out.
+    pub(crate) fn next(&mut self, wanted: u32) -> Option<u32> {
+        let number = wanted.max(self.last.checked_add(1)?);
+        if number > u32::MAX >> 1 {
+            return None;
+        }
+        self.last = number;
+        Some(number)
+    }
+}
 
 /// What is known of one feed, as stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,7 +208,7 @@ pub struct Cve {
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub kev: Option<Kev>,
     /// Likely to be exploited.
-    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     pub epss: Option<Epss>,
     /// What sources say of the flaw, with the source's name.
     #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
@@ -180,26 +284,30 @@ pub(crate) fn pack(json: &[u8]) -> Vec<u8> {
 }
 
 /// Unpacks rows, one after another, in the same memory: a fresh inflate state for each would cost more than the row.
-struct Unpacker {
+pub(crate) struct Unpacker {
     inflate: flate2::Decompress,
     json: Vec<u8>,
 }
 
 impl Unpacker {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Unpacker { inflate: flate2::Decompress::new(false), json: Vec::new() }
     }
 
-    fn row<T: for<'de> Deserialize<'de>>(&mut self, body: &[u8]) -> Result<T, String> {
-        let json = match body.split_first() {
-            Some((0, json)) => json,
+    /// The JSON text of a row.
+    pub(crate) fn text<'row>(&'row mut self, body: &'row [u8]) -> Result<&'row [u8], String> {
+        match body.split_first() {
+            Some((0, json)) => Ok(json),
             Some((1, packed)) => {
                 self.unpack(packed)?;
-                &self.json
+                Ok(&self.json)
             }
-            _ => return Err("a row has no known form".into()),
-        };
-        serde_json::from_slice(json).map_err(|error| error.to_string())
+            _ => Err("a row has no known form".into()),
+        }
+    }
+
+    fn row<T: for<'de> Deserialize<'de>>(&mut self, body: &[u8]) -> Result<T, String> {
+        serde_json::from_slice(self.text(body)?).map_err(|error| error.to_string())
     }
 
     fn unpack(&mut self, packed: &[u8]) -> Result<(), String> {
@@ -234,6 +342,9 @@ pub struct Database {
     targets: HashMap<String, u32>,
     target_keys: HashMap<u32, String>,
     sources: Vec<SourceInfo>,
+    /// Number of a source -> its place in `sources`.
+    source_numbers: HashMap<u32, usize>,
+    epss_runs: HashMap<i64, String>,
     digest: Option<Digest>,
     unpacker: RefCell<Unpacker>,
 }
@@ -291,16 +402,28 @@ impl Database {
                 targets.insert(key, id);
             }
         }
-        let mut sources = Vec::new();
+        let mut sources: Vec<SourceInfo> = Vec::new();
+        let mut source_numbers = HashMap::new();
         let mut unpacker = Unpacker::new();
         {
-            let mut statement = connection.prepare("SELECT body FROM source ORDER BY id").map_err(damaged)?;
+            let mut statement =
+                connection.prepare("SELECT id, body FROM source ORDER BY name").map_err(damaged)?;
             let mut rows = statement.query([]).map_err(damaged)?;
             while let Some(row) = rows.next().map_err(damaged)? {
-                let body: Vec<u8> = row.get(0).map_err(damaged)?;
+                let (number, body): (u32, Vec<u8>) =
+                    (row.get(0).map_err(damaged)?, row.get(1).map_err(damaged)?);
                 let source =
                     unpacker.row(&body).map_err(|detail| Error::Damaged { path: path.to_owned(), detail })?;
+                source_numbers.insert(number, sources.len());
                 sources.push(source);
+            }
+        }
+        let mut epss_runs = HashMap::new();
+        {
+            let mut statement = connection.prepare("SELECT number, date FROM epss_run").map_err(damaged)?;
+            let mut rows = statement.query([]).map_err(damaged)?;
+            while let Some(row) = rows.next().map_err(damaged)? {
+                epss_runs.insert(row.get(0).map_err(damaged)?, row.get(1).map_err(damaged)?);
             }
         }
         Ok(Database {
@@ -309,6 +432,8 @@ impl Database {
             targets,
             target_keys,
             sources,
+            source_numbers,
+            epss_runs,
             digest: Digest::parse(&digest).ok(),
             unpacker: RefCell::new(unpacker),
         })
@@ -317,6 +442,16 @@ impl Database {
     /// All sources, sorted by name, with what was left out of them.
     pub fn sources(&self) -> &[SourceInfo] {
         &self.sources
+    }
+
+    /// The digest of the content, as it was stored when the file was written.
+    pub fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The targets that the database has entries for: `os:debian:12`, `eco:pypi`. Sorted.
@@ -360,6 +495,26 @@ impl Database {
             result.push(self.unpacker.borrow_mut().row(body).map_err(|detail| self.damaged(detail))?);
         }
         Ok(result)
+    }
+
+    fn epss(&self, id: &str) -> Result<Option<Epss>, Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT score, percentile, run, (SELECT percentile FROM epss_percentile WHERE epss_percentile.score = epss.score) FROM epss WHERE id = ?1",
+            )
+            .map_err(|error| self.damaged(error))?;
+        let found: Option<(u32, i64, i64, Option<i64>)> = statement
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .optional()
+            .map_err(|error| self.damaged(error))?;
+        let Some((probability, own, run, shared)) = found else { return Ok(None) };
+        let percentile = if own == BY_SCORE { shared } else { Some(own) };
+        let percentile = percentile
+            .and_then(|percentile| u32::try_from(percentile).ok())
+            .ok_or_else(|| self.damaged("a score has no percentile"))?;
+        let date = self.epss_runs.get(&run).ok_or_else(|| self.damaged("a score has no run"))?.clone();
+        Ok(Some(Epss { probability, percentile, date }))
     }
 
     /// All release cycles of a product, in the feed's word (`debian`), in no order of time.
@@ -434,9 +589,10 @@ impl Database {
             })
             .map_err(|error| self.damaged(error))?;
         let stored = stored.map_err(|detail| self.damaged(detail))?;
-        let source = source
-            .checked_sub(1)
-            .and_then(|index| self.sources.get(index as usize))
+        let source = self
+            .source_numbers
+            .get(&source)
+            .and_then(|place| self.sources.get(*place))
             .ok_or_else(|| self.damaged("a record names a source that is not there"))?;
         let sourced =
             Sourced { source: source.name.clone(), source_date: source.date.clone(), record: stored.record };
@@ -449,25 +605,18 @@ impl Database {
     /// When they differ or the file cannot be read.
     pub fn verify(&self) -> Result<(), Error> {
         let mut hasher = ContentHasher::new();
-        for (table, _) in TABLES {
-            hasher.table(table);
-            let mut statement = self
-                .connection
-                .prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2"))
-                .map_err(|error| self.damaged(error))?;
-            let columns = statement.column_count();
-            let mut rows = statement.query([]).map_err(|error| self.damaged(error))?;
-            while let Some(row) = rows.next().map_err(|error| self.damaged(error))? {
-                for column in 0..columns {
-                    match row.get_ref(column).map_err(|error| self.damaged(error))? {
-                        rusqlite::types::ValueRef::Integer(number) => hasher.integer(number),
-                        rusqlite::types::ValueRef::Text(bytes) | rusqlite::types::ValueRef::Blob(bytes) => {
-                            hasher.bytes(bytes);
-                        }
-                        _ => return Err(self.damaged("a row has a value of a foreign kind")),
+        for table in TABLES {
+            hasher.table(table.name);
+            self.each_row(table, |values, _| {
+                for value in values {
+                    match value {
+                        Value::Integer(number) => hasher.integer(*number),
+                        Value::Text(text) => hasher.bytes(text.as_bytes()),
+                        Value::Body(body) => hasher.bytes(body),
                     }
                 }
-            }
+                Ok(())
+            })?;
         }
         let found = hasher.finish();
         match &self.digest {
@@ -477,6 +626,60 @@ impl Database {
             }
             None => Err(self.damaged("it has no digest of its content")),
         }
+    }
+}
+
+impl Database {
+    /// Hands out the rows of one table in the order of their keys, bodies unpacked; beside them the body as it is stored.
+    pub(crate) fn each_row(
+        &self,
+        table: &Table,
+        mut each: impl FnMut(&[Value<'_>], Option<&[u8]>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let order = if table.keys == 2 { "1, 2" } else { "1" };
+        let mut statement = self
+            .connection
+            .prepare(&format!("SELECT * FROM {} ORDER BY {order}", table.name))
+            .map_err(|error| self.damaged(error))?;
+        if statement.column_count() != table.columns.len() {
+            return Err(self.damaged(format!("the table `{}` has other columns", table.name)));
+        }
+        let mut rows = statement.query([]).map_err(|error| self.damaged(error))?;
+        let mut unpacker = Unpacker::new();
+        while let Some(row) = rows.next().map_err(|error| self.damaged(error))? {
+            let mut values = Vec::with_capacity(table.columns.len());
+            let mut stored = None;
+            let mut body = None;
+            for (index, column) in table.columns.iter().enumerate() {
+                use rusqlite::types::ValueRef;
+                let value = row.get_ref(index).map_err(|error| self.damaged(error))?;
+                values.push(match (column, value) {
+                    (Column::Integer, ValueRef::Integer(number)) => Value::Integer(number),
+                    (Column::Text, ValueRef::Text(bytes)) => {
+                        Value::Text(std::str::from_utf8(bytes).map_err(|error| self.damaged(error))?)
+                    }
+                    (Column::Body, ValueRef::Blob(bytes)) => {
+                        stored = Some(bytes);
+                        body = Some(index);
+                        Value::Body(&[])
+                    }
+                    _ => return Err(self.damaged("a row has a value of a foreign kind")),
+                });
+            }
+            if let (Some(stored), Some(index)) = (stored, body) {
+                values[index] = Value::Body(unpacker.text(stored).map_err(|detail| self.damaged(detail))?);
+            }
+            each(&values, stored)?;
+        }
+        Ok(())
+    }
+
+    /// What was kept beside the content under this key; `None` when there is nothing.
+    pub fn meta(&self, key: &str) -> Result<Option<String>, Error> {
+        self.connection
+            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+            .optional()
+            .map_err(|error| self.damaged(error))
     }
 }
 
@@ -532,7 +735,12 @@ impl Source for Database {
     }
 
     fn cve(&self, id: &str) -> Result<Option<Cve>, Error> {
-        self.body("SELECT body FROM cve WHERE id = ?1", [id])
+        let cve: Option<Cve> = self.body("SELECT body FROM cve WHERE id = ?1", [id])?;
+        let epss = self.epss(id)?;
+        if epss.is_none() {
+            return Ok(cve);
+        }
+        Ok(Some(Cve { epss, ..cve.unwrap_or_default() }))
     }
 }
 
@@ -579,7 +787,8 @@ fn check_header(path: &Path) -> Result<u64, Error> {
     Ok(length)
 }
 
-/// The digest of a database's content: every value of every row with its length, in the order of the keys.
+/// The digest of a database's content: every value of every row with its length, in the order of the keys, bodies
+/// unpacked: how a row was packed is no content.
 pub(crate) struct ContentHasher(Sha256);
 
 impl ContentHasher {

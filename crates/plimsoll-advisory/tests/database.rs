@@ -116,8 +116,8 @@ fn files_that_are_no_database_of_ours_are_named() {
     foreign[68..72].fill(0);
     check("foreign.db", &foreign, "is not a plimsoll advisory database");
     let mut newer = good.clone();
-    newer[63] = 2;
-    check("newer.db", &newer, "database format 2, this program reads 1; update the program");
+    newer[63] = 99;
+    check("newer.db", &newer, "database format 99, this program reads 2; update the program");
     check("cut.db", &good[..good.len() - 4096], "is damaged");
     check("long.db", &[good.clone(), vec![0; 512]].concat(), "is damaged");
     for offset in (100..good.len()).step_by(97) {

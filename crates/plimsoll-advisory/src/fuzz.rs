@@ -1,0 +1,16 @@
+//! What fuzz targets run.
+
+use crate::transfer;
+
+/// Reads arbitrary bytes as a stream of database content: its head, the frames behind it, and rows as they stand in a
+/// frame.
+///
+/// # Panics
+/// When a row that was read is not written as it was read.
+pub fn fuzz_content(data: &[u8]) {
+    let mut rest = data;
+    if transfer::read_head(&mut rest).is_ok() {
+        let _ = transfer::count_rows(&mut rest);
+    }
+    transfer::rows_round_trip(data);
+}
