@@ -7,6 +7,7 @@
 
 pub mod assemble;
 pub mod base;
+mod cache;
 pub mod check;
 pub mod commands;
 mod error;
@@ -18,6 +19,7 @@ pub mod verdict;
 mod visit;
 pub mod whose;
 
+pub use cache::{Cache, CacheStatus};
 pub use error::ScanError;
 pub use explain::{explain, explain_rule};
 pub use plimsoll_advisory::Database;

@@ -10,7 +10,7 @@ use plimsoll_advisory::incidents::{Incidents, Together};
 use plimsoll_advisory::record::Target as Asked;
 use plimsoll_advisory::{Database, MatchOptions, Source, vex};
 use plimsoll_extract::Extraction;
-use plimsoll_fs::{LayerResult, LayerSource, Limits, Walk};
+use plimsoll_fs::{Check, LayerResult, LayerSource, Limits, Walk};
 use plimsoll_model::report::SCHEMA_VERSION;
 use plimsoll_model::{
     Change, Coverage, DatabaseInfo, Digest, Ecosystem, Finding, Inventory, Layer, Outcome, Package, Problem,
@@ -20,6 +20,7 @@ use plimsoll_oci::{Detected, Form, Image, Location, Platform, Registries, Select
 
 use crate::assemble;
 use crate::base::{self, BaseFlag, Clues, Step};
+use crate::cache::Cache;
 use crate::exceptions::Exceptions;
 use crate::target::{ImageForm, Target};
 use crate::verdict::{self, Line};
@@ -50,6 +51,8 @@ pub struct Options {
     pub threads: usize,
     /// The registries; without them nothing is read over the network.
     pub registries: Option<Registries>,
+    /// Where inventories of images in registries are kept.
+    pub cache: Option<Cache>,
     /// Take the inventory only: no advisories, no verdict.
     pub inventory_only: bool,
 }
@@ -67,6 +70,7 @@ impl Default for Options {
             now: Timestamp::UNIX_EPOCH,
             threads: 1,
             registries: None,
+            cache: None,
             inventory_only: false,
         }
     }
@@ -93,7 +97,9 @@ pub fn scan(
             let Some(registries) = &options.registries else {
                 return Err(ScanError::NotFound { target: typed.to_owned(), near: None });
             };
-            image(typed, &registries.source(&reference)?, None, options, progress)?
+            let source = registries.source(&reference)?;
+            let image = source.image(&selection(None, options))?;
+            image_of_registry(typed, &image, options, progress)
         }
         Target::Stdin => image_stream(typed, stdin, None, None, options, progress)?,
         Target::Sbom(path) => sbom(typed, &path)?,
@@ -190,19 +196,76 @@ fn image(
     progress: &dyn Progress,
 ) -> Result<(TargetFacts, Inventory), ScanError> {
     let image = source.image(&selection(reference, options))?;
+    let (target, mut inventory, _) = read_image(typed, &image, options, progress);
+    add_problems(&mut inventory, &image);
+    Ok((target, inventory))
+}
+
+/// An image of a registry: its layers are downloaded only if nobody did before.
+fn image_of_registry(
+    typed: &str,
+    image: &Image,
+    options: &Options,
+    progress: &dyn Progress,
+) -> (TargetFacts, Inventory) {
+    let (target, _) = image_facts(typed, image, Inventory::default(), options);
+    let base_layers = target.base.as_ref().map_or(0, |base| base.layers);
+    let diff_ids: Vec<Option<Digest>> = image.layers.iter().map(|blob| blob.diff_id.clone()).collect();
+    // A layer that cannot be had stays a problem, whatever others made of it.
+    let all_there = image.layers.iter().all(|blob| blob.unavailable.is_none());
+    let known = options.cache.as_ref().filter(|_| all_there);
+    let known = known.and_then(|cache| Some((cache, cache.key(&diff_ids, base_layers)?)));
+    if let Some(mut inventory) = known.as_ref().and_then(|(cache, key)| cache.get(key)) {
+        let target = TargetFacts { release: inventory.release.clone(), ..target };
+        add_problems(&mut inventory, image);
+        return (target, inventory);
+    }
+    let (target, mut inventory, verified) = read_image(typed, image, options, progress);
+    if let Some((cache, key)) = known.filter(|_| verified) {
+        cache.put(&key, &inventory);
+    }
+    add_problems(&mut inventory, image);
+    (target, inventory)
+}
+
+/// What the documents of an image have wrong, beside what its layers have.
+fn add_problems(inventory: &mut Inventory, image: &Image) {
+    inventory.problems.extend(image.problems.iter().cloned());
+    inventory.problems.sort();
+    inventory.problems.dedup();
+}
+
+/// Reads all layers. Also says whether each was read to its end and is the one that the image names, so that reading
+/// again would give the same.
+fn read_image(
+    typed: &str,
+    image: &Image,
+    options: &Options,
+    progress: &dyn Progress,
+) -> (TargetFacts, Inventory, bool) {
     let layers: Vec<LayerBlob<'_>> = image.layers.iter().map(|blob| LayerBlob { blob }).collect();
     progress.expect(image.layers.iter().map(|blob| blob.size).sum());
     let sources: Vec<&dyn LayerSource> = layers.iter().map(|layer| layer as &dyn LayerSource).collect();
     let walk = plimsoll_fs::walk_layers(&sources, &Extractors, &limits(options), &Heard(progress));
-    let (target, mut inventory) =
-        image_facts(typed, &image, assembled(walk, image.problems.clone()), options);
+    let mut verified = is_verified(&walk);
+    let (target, mut inventory) = image_facts(typed, image, assembled(walk, Vec::new()), options);
     if rewritten_above_base(&target, &inventory) {
         let base = target.base.as_ref().map_or(0, |base| base.layers as usize);
         let walk =
             plimsoll_fs::walk_layers(&sources[..base], &PackageDatabases, &limits(options), &Heard(progress));
+        verified &= is_verified(&walk);
         attribute_to_base(&mut inventory, &assembled(walk, Vec::new()));
     }
-    Ok((target, inventory))
+    (target, inventory, verified)
+}
+
+fn is_verified(walk: &Walk<Extraction>) -> bool {
+    walk.layers.iter().all(|layer| layer.diff_id == Check::Verified && layer.digest == Check::Verified)
+        // A second reading of a layer may fail although the first did not, and memory may run short.
+        && !walk
+            .problems
+            .iter()
+            .any(|problem| matches!(problem.kind, ProblemKind::Unreadable | ProblemKind::LimitExceeded))
 }
 
 /// Was the one database file of apk or rpm written again above the base image? Then its layer says nothing of the

@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// Build and inspect the advisory database
     #[command(subcommand)]
     Db(DbCommand),
+    /// What is kept of images from registries, so that known layers are not downloaded again
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// What is known about an advisory, a finding or a rule, offline
     Explain(ExplainArguments),
     /// Completion script for a shell, on standard output
@@ -108,6 +111,29 @@ pub(crate) struct RegistryArguments {
     /// Mirror that is asked first, as in docker.io=mirror.example:5000; may be given several times
     #[arg(long = "registry-mirror", help_heading = REGISTRIES, value_name = "REGISTRY=HOST[/PREFIX]")]
     pub(crate) mirrors: Vec<Mirror>,
+
+    /// Download and read all layers again, and keep nothing
+    #[arg(long, help_heading = REGISTRIES)]
+    pub(crate) no_cache: bool,
+
+    #[command(flatten)]
+    pub(crate) cache: CacheArguments,
+}
+
+/// Where inventories of known layers are kept.
+#[derive(Debug, Args)]
+pub(crate) struct CacheArguments {
+    /// Folder that keeps what known layers held [default: the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// How much is kept, and where
+    Status(CacheArguments),
+    /// Remove everything that is kept
+    Clear(CacheArguments),
 }
 
 #[derive(Debug, Args)]

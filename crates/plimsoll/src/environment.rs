@@ -23,6 +23,8 @@ pub(crate) struct Environment {
     pub(crate) progress: bool,
     /// Where the advisory database is when no flag says so.
     pub(crate) database: Option<PathBuf>,
+    /// Where inventories of known layers are kept when no flag says so.
+    pub(crate) cache: Option<PathBuf>,
     /// Proxies, authorities, files of credentials.
     pub(crate) network: Network,
 }
@@ -52,6 +54,10 @@ impl Environment {
                 .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".local/share")))?;
             Some(data.join("plimsoll/advisories.db"))
         });
+        let cache = variable("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cache")))
+            .map(|folder| folder.join("plimsoll/inventories"));
         let now = variable("SOURCE_DATE_EPOCH")
             .and_then(|seconds| Timestamp::from_second(seconds.parse().ok()?).ok())
             .unwrap_or_else(Timestamp::now);
@@ -63,6 +69,7 @@ impl Environment {
             width: width.clamp(40, 400),
             progress: stderr_terminal,
             database,
+            cache,
             network: Network::read(variable),
         }
     }

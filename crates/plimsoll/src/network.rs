@@ -74,9 +74,8 @@ impl Network {
 struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
     fn now(&self) -> SystemTime {
-        SystemTime::now()
+        now()
     }
 
     fn sleep(&self, duration: Duration) {
@@ -84,9 +83,15 @@ impl Clock for SystemClock {
     }
 }
 
+/// Now.
+#[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+pub(crate) fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 /// Chance for waits only: programs that were started together must not come back together.
 fn seed() -> u64 {
-    let since = SystemClock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::from(since.subsec_nanos()) ^ (u64::from(std::process::id()) << 32)
 }
 

@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod db;
 pub(crate) mod explain;

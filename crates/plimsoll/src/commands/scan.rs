@@ -62,7 +62,12 @@ pub(super) fn target_options(
         .map(usize::from)
         .or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     let registries = Some(environment.network.registries(&arguments.registry));
-    Ok(Options { platform, threads: threads.unwrap_or(1), registries, ..Options::default() })
+    let cache = if arguments.registry.no_cache {
+        None
+    } else {
+        super::cache::cache(&arguments.registry.cache, environment)
+    };
+    Ok(Options { platform, threads: threads.unwrap_or(1), registries, cache, ..Options::default() })
 }
 
 pub(super) fn scan(target: &str, options: &Options, environment: &Environment) -> Result<Report, Failure> {

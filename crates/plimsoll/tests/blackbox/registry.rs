@@ -574,3 +574,72 @@ fn a_layer_elsewhere_gets_no_credentials() {
     let asked = ELSEWHERE.get().unwrap().1.lock().unwrap().join("\n").to_lowercase();
     assert!(asked.contains("/blobs/sha256:") && !asked.contains("authorization"), "{asked}");
 }
+
+#[test]
+fn known_layers_are_not_downloaded_again() {
+    static BLOBS: Mutex<u32> = Mutex::new(0);
+    let Some(shared) = shared() else { return };
+    let registry = shared.start(&json!({}));
+    let port = faulty(registry.port, |_, answer| {
+        *BLOBS.lock().unwrap() += 1;
+        answer
+    });
+    let place = Place::new();
+    let name = format!("127.0.0.1:{port}/team/shop:1.0");
+    let taken = |arguments: &[&str]| {
+        let before = *BLOBS.lock().unwrap();
+        let run = place.scan(&name, &[&["--format", "json"], arguments].concat());
+        (run.stdout, *BLOBS.lock().unwrap() - before)
+    };
+    let (first, blobs) = taken(&[]);
+    assert_eq!(blobs, 6, "the configuration and five layers");
+    assert!(!first.is_empty());
+    assert_eq!(taken(&[]), (first.clone(), 1), "the configuration; the same report to the byte");
+    assert_eq!(taken(&["--no-cache"]), (first.clone(), 6));
+    let elsewhere = place.text("elsewhere");
+    assert_eq!(taken(&["--cache-dir", &elsewhere]), (first.clone(), 6));
+    assert_eq!(taken(&["--cache-dir", &elsewhere]), (first.clone(), 1));
+    // Another end of the base image may change whose a package is.
+    assert_eq!(taken(&["--base", "layers:2"]).1, 6);
+    let status = place.run(&["cache", "status", "--cache-dir", &elsewhere]).exits(0).stdout;
+    assert!(status.contains(": 1 inventories, "), "{status}");
+    // What is damaged is read again.
+    let file = std::fs::read_dir(&elsewhere).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    assert_eq!(taken(&["--cache-dir", &elsewhere]), (first.clone(), 6));
+    assert!(
+        place.run(&["cache", "clear", "--cache-dir", &elsewhere]).exits(0).stdout.contains("removed 1 inv")
+    );
+    assert_eq!(taken(&["--cache-dir", &elsewhere]), (first.clone(), 6));
+    // A folder that cannot be written to.
+    let file = place.put("file", "");
+    assert_eq!(taken(&["--cache-dir", &file]), (first, 6));
+    place.run(&["cache", "status", "--cache-dir", &file]).exits(3).says(&["cannot read the cache"]);
+}
+
+#[test]
+fn what_came_damaged_is_not_kept() {
+    static NUMBER: Mutex<u32> = Mutex::new(0);
+    let Some(shared) = shared() else { return };
+    let registry = shared.start(&json!({}));
+    // In the first scan one layer is refused and another damaged.
+    let port = faulty(registry.port, |number, mut answer| {
+        *NUMBER.lock().unwrap() = number;
+        match number {
+            2 => Answer::refusal("403 Forbidden"),
+            3 => {
+                answer.body[4] ^= 1;
+                answer
+            }
+            _ => answer,
+        }
+    });
+    let place = Place::new();
+    let name = format!("127.0.0.1:{port}/team/shop:1.0");
+    assert_ne!(content(&place.json(&name, &[])), expected());
+    assert_eq!(*NUMBER.lock().unwrap(), 6);
+    assert_eq!(content(&place.json(&name, &[])), expected());
+    assert_eq!(*NUMBER.lock().unwrap(), 12);
+}

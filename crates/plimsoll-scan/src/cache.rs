@@ -1,0 +1,386 @@
+//! What images of registries held, so that a second scan of the same layers downloads none of them.
+//!
+//! One file for each stack of layers: the inventory, under a name made of the diff ids in their order, the place where
+//! the base image ends, the versions of all extractors and of the program. Advisories are never kept: findings are derived
+//! anew each time. Only what was read whole and verified is kept, and only when it reads back as it was.
+//!
+//! Many processes may use a folder at once and be killed at any moment: files are written beside their place and
+//! renamed, carry their own SHA-256, and a damaged one is a miss. The oldest ones go when the folder grows over its limit.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use plimsoll_extract::registry::EXTRACTORS;
+use plimsoll_model::{Digest, Inventory};
+use sha2::{Digest as _, Sha256};
+
+/// First line of each file. Raised when the form of the content changes.
+const MARK: &[u8] = b"plimsoll inventory 1\n";
+/// End of the names of our files: others in the folder are not touched.
+const ENDING: &str = ".inventory";
+/// Beginning of the names of files in the making.
+const UNFINISHED: &str = ".unfinished-";
+/// A file in the making that is older was left by a killed process.
+const ABANDONED: Duration = Duration::from_hours(1);
+/// Largest inventory in bytes that is kept or read.
+const LARGEST: u64 = 64 * 1024 * 1024;
+/// Share of the limit that is left after old files went, in percent, so that not every scan has to clean up.
+const KEEP: u64 = 80;
+/// Bytes of a digest.
+const DIGEST: usize = 32;
+
+/// Where and how much is kept.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    /// The folder; made when something is to be kept.
+    pub folder: PathBuf,
+    /// Most bytes of all files together.
+    pub limit: u64,
+    /// What tells this program from another that would read the same layers differently: its version.
+    pub program: String,
+    /// The clock, for what was used last.
+    pub now: fn() -> SystemTime,
+}
+
+/// What a cache holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheStatus {
+    /// Images.
+    pub entries: u64,
+    /// Bytes of all files.
+    pub bytes: u64,
+}
+
+/// The name of a stack of layers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Key(String);
+
+struct Entry {
+    path: PathBuf,
+    bytes: u64,
+    used: SystemTime,
+}
+
+impl Cache {
+    /// What is kept there now.
+    ///
+    /// # Errors
+    /// When the folder is there and cannot be read.
+    pub fn status(&self) -> std::io::Result<CacheStatus> {
+        let entries = self.entries()?;
+        Ok(CacheStatus {
+            entries: entries.len() as u64,
+            bytes: entries.iter().map(|entry| entry.bytes).sum(),
+        })
+    }
+
+    /// Removes everything that was kept, and says what that was.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn clear(&self) -> std::io::Result<CacheStatus> {
+        let mut removed = CacheStatus::default();
+        for entry in self.entries()? {
+            match std::fs::remove_file(&entry.path) {
+                Ok(()) => {
+                    removed.entries += 1;
+                    removed.bytes += entry.bytes;
+                }
+                // Another process was faster.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(removed)
+    }
+
+    /// The name of these layers, the lowest first; `None` where one has no diff id.
+    pub(crate) fn key(&self, diff_ids: &[Option<Digest>], base_layers: u32) -> Option<Key> {
+        let mut hash = Sha256::new();
+        // Every part ends with a byte that no part holds.
+        let mut add = |part: &str| {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        };
+        add(&self.program);
+        for extractor in EXTRACTORS {
+            add(extractor.name);
+            add(&extractor.version.to_string());
+        }
+        add(&base_layers.to_string());
+        for diff_id in diff_ids {
+            add(&diff_id.as_ref()?.to_string());
+        }
+        if diff_ids.is_empty() {
+            return None;
+        }
+        Some(Key(hash.finalize().iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })))
+    }
+
+    fn path(&self, key: &Key) -> PathBuf {
+        self.folder.join(format!("{}{ENDING}", key.0))
+    }
+
+    /// The inventory of a stack of layers. Whatever is wrong with a file, it is as if it were not there.
+    pub(crate) fn get(&self, key: &Key) -> Option<Inventory> {
+        let path = self.path(key);
+        let file = std::fs::File::open(&path).ok()?;
+        let mut bytes = Vec::new();
+        (&file).take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
+        let inventory = decode(key, &bytes)?;
+        // A folder that may not be written only loses the order in which files go.
+        let _ = std::fs::File::options()
+            .append(true)
+            .open(&path)
+            .and_then(|file| file.set_modified((self.now)()));
+        Some(inventory)
+    }
+
+    /// Keeps an inventory. A cache that cannot be written costs the next scan its time, nothing else.
+    pub(crate) fn put(&self, key: &Key, inventory: &Inventory) {
+        let Some(bytes) = encode(key, inventory) else { return };
+        if bytes.len() as u64 > self.limit || self.write(&self.path(key), &bytes).is_err() {
+            return;
+        }
+        let _ = self.shrink();
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+        std::fs::create_dir_all(&self.folder)?;
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.folder)?;
+        file.write_all(bytes)?;
+        file.as_file().set_modified((self.now)())?;
+        file.persist(path)?;
+        Ok(())
+    }
+
+    /// Removes what was not used for longest until the rest fits, and what killed processes left.
+    fn shrink(&self) -> std::io::Result<()> {
+        let mut entries = self.entries()?;
+        let mut total: u64 = entries.iter().map(|entry| entry.bytes).sum();
+        let now = (self.now)();
+        entries.sort_by_key(|entry| entry.used);
+        let over = total > self.limit;
+        for entry in &entries {
+            let name = entry.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let abandoned = name.starts_with(UNFINISHED)
+                && now.duration_since(entry.used).is_ok_and(|age| age > ABANDONED);
+            if abandoned || (over && total > self.limit / 100 * KEEP && !name.starts_with(UNFINISHED)) {
+                let _ = std::fs::remove_file(&entry.path);
+                total = total.saturating_sub(entry.bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Our files. Those that go meanwhile are left out.
+    fn entries(&self) -> std::io::Result<Vec<Entry>> {
+        let folder = match std::fs::read_dir(&self.folder) {
+            Ok(folder) => folder,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let is_ours = |name: &str| name.ends_with(ENDING) || name.starts_with(UNFINISHED);
+        Ok(folder
+            .flatten()
+            .filter(|entry| entry.file_name().to_str().is_some_and(is_ours))
+            .filter_map(|entry| {
+                let metadata = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+                Some(Entry { path: entry.path(), bytes: metadata.len(), used: metadata.modified().ok()? })
+            })
+            .collect())
+    }
+}
+
+/// The content of a file: mark, SHA-256 of what follows and of the name, JSON.
+fn encode(key: &Key, inventory: &Inventory) -> Option<Vec<u8>> {
+    let content = serde_json::to_vec(inventory).ok()?;
+    if content.len() as u64 > LARGEST - (MARK.len() + DIGEST) as u64 {
+        return None;
+    }
+    let mut bytes = MARK.to_vec();
+    bytes.extend_from_slice(&checksum(key, &content));
+    bytes.extend_from_slice(&content);
+    // A path that is no text does not survive JSON: better read such an image again than show another name.
+    (decode(key, &bytes)? == *inventory).then_some(bytes)
+}
+
+fn decode(key: &Key, bytes: &[u8]) -> Option<Inventory> {
+    let rest = bytes.strip_prefix(MARK)?;
+    let (expected, content) = rest.split_at_checked(DIGEST)?;
+    if checksum(key, content).as_slice() != expected {
+        return None;
+    }
+    serde_json::from_slice(content).ok()
+}
+
+fn checksum(key: &Key, content: &[u8]) -> [u8; DIGEST] {
+    Sha256::new().chain_update(&key.0).chain_update(content).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_model::{Algorithm, Ecosystem, ImagePath, Location, Package, Problem};
+
+    use super::*;
+
+    fn cache(folder: &Path, limit: u64) -> Cache {
+        Cache {
+            folder: folder.join("inventories"),
+            limit,
+            program: "test 1".into(),
+            now: || SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_007),
+        }
+    }
+
+    fn diff_id(byte: u8) -> Option<Digest> {
+        Digest::from_bytes(Algorithm::Sha256, &[byte; 32])
+    }
+
+    fn inventory(text: &str) -> Inventory {
+        let problems = vec![Problem::corrupt(&ImagePath::from("a/b"), text)];
+        Inventory { problems, ..Inventory::default() }
+    }
+
+    #[test]
+    fn what_was_put_is_there_for_the_same_layers_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 1_000_000);
+        let layers = [diff_id(1), diff_id(2)];
+        let key = cache.key(&layers, 1).unwrap();
+        assert_eq!(cache.get(&key), None);
+        assert_eq!(cache.status().unwrap(), CacheStatus::default());
+        cache.put(&key, &inventory("x"));
+        assert_eq!(cache.get(&key), Some(inventory("x")));
+        assert_eq!(cache.status().unwrap().entries, 1);
+        for other in [
+            cache.key(&[diff_id(2), diff_id(1)], 1),
+            cache.key(&layers[..1], 1),
+            cache.key(&layers, 0),
+            Cache { program: "test 2".into(), ..cache.clone() }.key(&layers, 1),
+        ] {
+            assert_ne!(other.as_ref(), Some(&key));
+            assert_eq!(cache.get(&other.unwrap()), None);
+        }
+        assert_eq!(cache.key(&[diff_id(1), None], 0), None);
+        assert_eq!(cache.key(&[], 0), None);
+        assert_eq!(cache.clear().unwrap().entries, 1);
+        assert_eq!(cache.get(&key), None);
+    }
+
+    #[test]
+    fn whatever_is_damaged_is_a_miss() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 1_000_000);
+        let key = cache.key(&[diff_id(1)], 0).unwrap();
+        cache.put(&key, &inventory("x"));
+        let whole = std::fs::read(cache.path(&key)).unwrap();
+        for position in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[position] ^= 1;
+            assert_eq!(decode(&key, &damaged), None, "byte {position}");
+            assert_eq!(decode(&key, &whole[..position]), None, "cut at {position}");
+        }
+        // The right file under another name.
+        let other = cache.key(&[diff_id(2)], 0).unwrap();
+        std::fs::copy(cache.path(&key), cache.path(&other)).unwrap();
+        assert_eq!(cache.get(&other), None);
+        std::fs::write(cache.path(&key), b"").unwrap();
+        assert_eq!(cache.get(&key), None);
+        cache.put(&key, &inventory("x"));
+        assert_eq!(cache.get(&key), Some(inventory("x")), "and is written again");
+    }
+
+    #[test]
+    fn what_does_not_read_back_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 1_000_000);
+        let key = cache.key(&[diff_id(1)], 0).unwrap();
+        let location = Location::new(ImagePath::new(b"caf\xe9/package.json"));
+        let package = Package::new(Ecosystem::Npm, "a", "1", location);
+        cache.put(&key, &Inventory { packages: vec![package], ..Inventory::default() });
+        assert_eq!(cache.get(&key), None);
+    }
+
+    #[test]
+    fn the_oldest_go_first_and_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cache = cache(folder.path(), 1_000_000);
+        let keys: Vec<Key> = (0..10).map(|byte| cache.key(&[diff_id(byte)], 0).unwrap()).collect();
+        let at = |seconds: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + seconds);
+        for (second, key) in (0..).zip(&keys[..9]) {
+            cache.put(key, &inventory("x"));
+            std::fs::File::options()
+                .append(true)
+                .open(cache.path(key))
+                .unwrap()
+                .set_modified(at(second))
+                .unwrap();
+        }
+        let size = std::fs::metadata(cache.path(&keys[0])).unwrap().len();
+        // Something of somebody else, and what a killed process left long ago.
+        std::fs::write(cache.folder.join("notes.txt"), vec![0; 5000]).unwrap();
+        let left = cache.folder.join(format!("{UNFINISHED}1"));
+        std::fs::write(&left, b"x").unwrap();
+        std::fs::File::options()
+            .append(true)
+            .open(&left)
+            .unwrap()
+            .set_modified(SystemTime::UNIX_EPOCH)
+            .unwrap();
+        // Used: now younger than all others.
+        assert!(cache.get(&keys[0]).is_some());
+        cache.limit = size * 9 + size / 2;
+        cache.put(&keys[9], &inventory("x"));
+        let there: Vec<bool> = keys.iter().map(|key| cache.path(key).exists()).collect();
+        assert_eq!(there, [true, false, false, false, true, true, true, true, true, true]);
+        assert!(cache.folder.join("notes.txt").exists() && !left.exists());
+        assert!(cache.status().unwrap().bytes <= cache.limit);
+        // Larger than all that is allowed.
+        cache.limit = 10;
+        cache.clear().unwrap();
+        cache.put(&keys[0], &inventory("x"));
+        assert_eq!(cache.status().unwrap().entries, 0);
+    }
+
+    #[test]
+    fn many_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 20_000);
+        std::thread::scope(|scope| {
+            for thread in 0..8_u8 {
+                let cache = &cache;
+                scope.spawn(move || {
+                    for round in 0..40_u8 {
+                        let key = cache.key(&[diff_id(round % 7)], 0).unwrap();
+                        let text = format!("{}", round % 7);
+                        match cache.get(&key) {
+                            Some(found) => assert_eq!(found, inventory(&text)),
+                            None => cache.put(&key, &inventory(&text)),
+                        }
+                        if thread == 0 && round % 10 == 9 {
+                            cache.clear().unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        assert!(cache.status().unwrap().bytes <= cache.limit);
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_costs_nothing_but_time() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("inventories"), b"a file").unwrap();
+        let cache = cache(folder.path(), 1_000_000);
+        let key = cache.key(&[diff_id(1)], 0).unwrap();
+        cache.put(&key, &inventory("x"));
+        assert_eq!(cache.get(&key), None);
+        assert!(cache.status().is_err());
+    }
+}

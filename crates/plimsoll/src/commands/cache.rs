@@ -1,0 +1,68 @@
+//! `plimsoll cache`: what is kept of images from registries.
+
+use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
+
+use anyhow::{Context as _, anyhow};
+use plimsoll_scan::Cache;
+
+use super::Answer;
+use crate::cli::{CacheArguments, CacheCommand};
+use crate::environment::Environment;
+use crate::network;
+use crate::print::{self, Failure, UNDECIDED, USAGE};
+
+/// Most bytes that are kept. An inventory of a large image has about one megabyte.
+const LIMIT: u64 = 512 * 1024 * 1024;
+
+pub(crate) fn run(command: &CacheCommand, environment: &Environment) -> Answer {
+    let (CacheCommand::Status(arguments) | CacheCommand::Clear(arguments)) = command;
+    let cache = cache(arguments, environment).ok_or_else(|| {
+        Failure::new(USAGE, anyhow!("there is no place for a cache: neither XDG_CACHE_HOME nor HOME is set"))
+            .hint("name a folder with --cache-dir".to_owned())
+    })?;
+    let folder = cache.folder.display();
+    let text = match command {
+        CacheCommand::Status(_) => {
+            let status = cache
+                .status()
+                .with_context(|| format!("cannot read the cache `{folder}`"))
+                .map_err(|error| Failure::new(UNDECIDED, error))?;
+            format!(
+                "{folder}: {} inventories, {:.1} MB of at most {:.0} MB\n",
+                status.entries,
+                megabytes(status.bytes),
+                megabytes(cache.limit)
+            )
+        }
+        CacheCommand::Clear(_) => {
+            let removed = cache
+                .clear()
+                .with_context(|| format!("cannot clear the cache `{folder}`"))
+                .map_err(|error| Failure::new(UNDECIDED, error))?;
+            format!("{folder}: removed {} inventories, {:.1} MB\n", removed.entries, megabytes(removed.bytes))
+        }
+    };
+    print::data(&text)?;
+    Ok(0)
+}
+
+/// The cache that flags or surroundings name.
+pub(super) fn cache(arguments: &CacheArguments, environment: &Environment) -> Option<Cache> {
+    let folder: PathBuf = arguments.cache_dir.clone().or_else(|| environment.cache.clone())?;
+    Some(Cache { folder, limit: LIMIT, program: program(), now: network::now })
+}
+
+/// This program: its version, and which build of it.
+fn program() -> String {
+    let build = std::env::current_exe().and_then(std::fs::metadata).ok().map(|metadata| {
+        let written = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        format!(" {} {}", metadata.len(), written.map_or(0, |since| since.as_nanos()))
+    });
+    format!("{}{}", env!("CARGO_PKG_VERSION"), build.unwrap_or_default())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown to people")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
