@@ -9,6 +9,7 @@ pub mod binary;
 pub mod lang;
 pub mod os;
 pub mod registry;
+pub mod secret;
 
 use std::io;
 
