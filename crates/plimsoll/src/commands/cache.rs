@@ -13,7 +13,7 @@ use crate::network;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 /// Most bytes that are kept. An inventory of a large image has about one megabyte.
-const LIMIT: u64 = 512 * 1024 * 1024;
+const LIMIT: u64 = 500_000_000;
 
 pub(crate) fn run(command: &CacheCommand, environment: &Environment) -> Answer {
     let (CacheCommand::Status(arguments) | CacheCommand::Clear(arguments)) = command;

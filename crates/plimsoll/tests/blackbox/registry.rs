@@ -267,7 +267,10 @@ fn token_server(shared: &'static Shared) -> (u16, Arc<Mutex<Vec<String>>>) {
             let Some(head) = head(&stream) else { continue };
             log.lock().unwrap().push(head.clone());
             let basic = STANDARD.encode(format!("sailor:{PASSWORD}"));
-            let answer = if head.contains(&format!("Basic {basic}")) {
+            let identity = head.starts_with("POST")
+                && head.contains("grant_type=refresh_token")
+                && head.contains("refresh_token=moored");
+            let answer = if head.contains(&format!("Basic {basic}")) || identity {
                 let body = json!({ "token": token(shared, &head) }).to_string();
                 format!(
                     "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
@@ -284,7 +287,8 @@ fn token_server(shared: &'static Shared) -> (u16, Arc<Mutex<Vec<String>>>) {
 
 /// A JSON web token for the repository that was asked for (distribution, "Token Authentication Implementation").
 fn token(shared: &Shared, head: &str) -> String {
-    let scope = head.split(['?', '&', ' ']).find_map(|pair| pair.strip_prefix("scope=")).unwrap_or_default();
+    let scope =
+        head.split(['?', '&', ' ', '\n']).find_map(|pair| pair.strip_prefix("scope=")).unwrap_or_default();
     let scope = scope.replace("%3A", ":").replace("%2F", "/");
     let parts: Vec<&str> = scope.split(':').collect();
     let [kind, name, actions] = parts[..] else { panic!("{scope}") };
@@ -327,7 +331,13 @@ fn tokens() {
     place.scan(&name, &[]).exits(3).says(&["server of tokens refused with 401", "no file of credentials"]);
     log_in(&place, &host, PASSWORD);
     assert_eq!(content(&place.json(&name, &[])), expected());
+    // A token that stands for the user, as `docker login` of some registries keeps.
+    let identity =
+        json!({ "auths": { &host: { "auth": STANDARD.encode("sailor:"), "identitytoken": "moored" } } });
+    place.put(".docker/config.json", identity.to_string());
+    assert_eq!(content(&place.json(&name, &["--no-cache"])), expected());
     let asked = asked.lock().unwrap().join("\n");
+    assert!(asked.contains("POST /token") && asked.contains("client_id=plimsoll"), "{asked}");
     assert!(asked.contains("scope=repository%3Ateam%2Fshop%3Apull") && !asked.contains("push"), "{asked}");
     // A registry that is reached by TLS must not send us to open servers with our password.
     let auth = json!({ "token": {
@@ -359,7 +369,7 @@ fn mirrors_are_asked_first() {
     );
 }
 
-/// The head of a request; `None` for what is none, such as a TLS greeting.
+/// The head of a request, and its content; `None` for what is none, such as a TLS greeting.
 fn head(stream: &TcpStream) -> Option<String> {
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let mut reader = BufReader::new(stream);
@@ -368,7 +378,16 @@ fn head(stream: &TcpStream) -> Option<String> {
         let mut line = String::new();
         match reader.read_line(&mut line) {
             Ok(0) | Err(_) => return None,
-            Ok(_) if line == "\r\n" => return Some(text),
+            Ok(_) if line == "\r\n" => {
+                let length = text
+                    .to_lowercase()
+                    .split("content-length: ")
+                    .nth(1)
+                    .map_or(0, |rest| rest.lines().next().unwrap().trim().parse().unwrap());
+                let mut body = vec![0; length];
+                reader.read_exact(&mut body).ok()?;
+                return Some(text + &String::from_utf8(body).unwrap());
+            }
             Ok(_) => text.push_str(&line),
         }
     }
