@@ -1,8 +1,8 @@
 //! What fuzz targets run.
 
-use crate::transfer;
+use crate::{bundle, transfer};
 
-/// Reads arbitrary bytes as a stream of database content: its head, the frames behind it, and rows as they stand in a
+/// Reads arbitrary bytes as the front of a bundle and as a stream of database content: its head, the frames behind it, and rows as they stand in a
 /// frame.
 ///
 /// # Panics
@@ -13,4 +13,5 @@ pub fn fuzz_content(data: &[u8]) {
         let _ = transfer::count_rows(&mut rest);
     }
     transfer::rows_round_trip(data);
+    bundle::read_arbitrary(data);
 }

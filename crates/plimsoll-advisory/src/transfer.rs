@@ -202,7 +202,7 @@ pub fn read_head(input: &mut dyn Read) -> io::Result<StreamHead> {
     serde_json::from_slice(&json).map_err(|_| broken("its head cannot be read"))
 }
 
-fn digest_of(database: &Database) -> Result<&Digest, Error> {
+pub(crate) fn digest_of(database: &Database) -> Result<&Digest, Error> {
     database.digest().ok_or_else(|| Error::Damaged {
         path: database.path().to_owned(),
         detail: "it has no digest of its content".to_owned(),

@@ -53,7 +53,7 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 }
 
 /// Removes what killed processes left in `folder`. Files that a living process holds are locked and stay.
-fn remove_abandoned(folder: &Path) {
+pub(crate) fn remove_abandoned(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -69,7 +69,7 @@ fn remove_abandoned(folder: &Path) {
 }
 
 /// A file in `folder`, locked until the process ends, however it ends: nobody takes it for abandoned before.
-fn temporary_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+pub(crate) fn temporary_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     loop {
         let file = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(folder)?;
         // Where the file system knows no locks, nothing can be locked for removing either.

@@ -263,12 +263,85 @@ pub(crate) enum DbCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Check that the database is whole: its content against its own digest
+    /// Check that the database is whole: its content against its own digest, and its signature if a key is given
     Verify {
         /// The database [default: PLIMSOLL_DB, else the user's data folder]
         #[arg(long, value_name = "FILE")]
         db: Option<PathBuf>,
+        #[command(flatten)]
+        keys: KeyArguments,
     },
+    /// Write the database as one compressed file for the way to another machine
+    Export {
+        /// Where to write it
+        #[arg(value_name = "FILE")]
+        out: PathBuf,
+        /// The database [default: PLIMSOLL_DB, else the user's data folder]
+        #[arg(long, value_name = "FILE")]
+        db: Option<PathBuf>,
+        /// Sign it with this private key (see `plimsoll db keygen`)
+        #[arg(long, value_name = "KEY")]
+        sign: Option<PathBuf>,
+    },
+    /// Write what leads from one database to a newer one
+    Delta {
+        /// The database that the others have
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The database that they shall get
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// Where to write it; in a folder it gets the name under which `plimsoll db pull` looks for it
+        #[arg(long, value_name = "FILE|DIR")]
+        out: PathBuf,
+        /// Sign it with this private key (see `plimsoll db keygen`)
+        #[arg(long, value_name = "KEY")]
+        sign: Option<PathBuf>,
+    },
+    /// Check a file of `db export` or `db delta` and install it as the database
+    Import {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        into: InstallArguments,
+    },
+    /// Get the database from a static host or folder: a delta where there is one, else the whole
+    Pull {
+        /// https://HOST/FOLDER/, https://HOST/FILE, a folder, or a file
+        #[arg(value_name = "SOURCE")]
+        source: String,
+        #[command(flatten)]
+        into: InstallArguments,
+        /// Certificate authorities to trust beside the usual ones, PEM
+        #[arg(long = "ca-file", value_name = "FILE")]
+        ca_files: Vec<PathBuf>,
+    },
+    /// Make a key pair to sign databases with
+    Keygen {
+        /// Where to write the private key; the public one goes beside it as FILE.pub
+        #[arg(value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArguments {
+    /// Public key, PEM, that must have signed it; any of several [default: the file in PLIMSOLL_DB_KEY]
+    #[arg(long = "db-key", value_name = "FILE")]
+    pub(crate) keys: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InstallArguments {
+    /// The database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) keys: KeyArguments,
+    /// Take it even when it is older than what is there
+    #[arg(long)]
+    pub(crate) allow_older: bool,
 }
 
 #[derive(Debug, Args)]

@@ -25,6 +25,8 @@ pub(crate) struct Environment {
     pub(crate) database: Option<PathBuf>,
     /// Where inventories of known layers are kept when no flag says so.
     pub(crate) cache: Option<PathBuf>,
+    /// Public keys of which one must have signed a database that is installed, when no flag says so.
+    pub(crate) database_key: Option<PathBuf>,
     /// Proxies, authorities, files of credentials.
     pub(crate) network: Network,
 }
@@ -70,6 +72,7 @@ impl Environment {
             progress: stderr_terminal,
             database,
             cache,
+            database_key: variable("PLIMSOLL_DB_KEY").map(PathBuf::from),
             network: Network::read(variable),
         }
     }

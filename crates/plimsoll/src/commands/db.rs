@@ -1,14 +1,16 @@
 //! `plimsoll db`.
 
+mod transfer;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use plimsoll_advisory::{BuildOptions, BuildReport, SourceInfo};
+use plimsoll_advisory::{BuildOptions, BuildReport, SourceInfo, Trust};
 use plimsoll_scan::Database;
 
 use super::Answer;
-use crate::cli::DbCommand;
+use crate::cli::{DbCommand, KeyArguments};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
@@ -16,7 +18,14 @@ pub(crate) fn run(command: &DbCommand, environment: &Environment) -> Answer {
     match command {
         DbCommand::Build { from, out } => build(from, &place(out.as_deref(), environment)?, environment),
         DbCommand::Status { db, json } => status(&place(db.as_deref(), environment)?, *json),
-        DbCommand::Verify { db } => verify(&place(db.as_deref(), environment)?),
+        DbCommand::Verify { db, keys } => verify(&place(db.as_deref(), environment)?, keys, environment),
+        DbCommand::Export { out, db, sign } => {
+            transfer::export(&place(db.as_deref(), environment)?, out, sign.as_deref())
+        }
+        DbCommand::Delta { old, new, out, sign } => transfer::delta(old, new, out, sign.as_deref()),
+        DbCommand::Import { file, into } => transfer::import(file, into, environment),
+        DbCommand::Pull { source, into, ca_files } => transfer::pull(source, into, ca_files, environment),
+        DbCommand::Keygen { out } => transfer::keygen(out),
     }
 }
 
@@ -53,11 +62,7 @@ fn build(from: &Path, out: &Path, environment: &Environment) -> Answer {
         return Err(Failure::new(USAGE, anyhow!("`{}` is not a folder", from.display()))
             .hint("it holds one folder for each feed: osv/, alpine/, debian/, kev/, ...".to_owned()));
     }
-    if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            Failure::new(USAGE, anyhow!("cannot make the folder `{}`: {error}", folder.display()))
-        })?;
-    }
+    make_folder_of(out)?;
     let options = BuildOptions {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         today: Some(environment.today().to_string()),
@@ -74,6 +79,16 @@ fn build(from: &Path, out: &Path, environment: &Environment) -> Answer {
     );
     print::data(&text)?;
     Ok(0)
+}
+
+/// Makes the folder in which a file shall stand.
+fn make_folder_of(file: &Path) -> Result<(), Failure> {
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::new(USAGE, anyhow!("cannot make the folder `{}`: {error}", folder.display()))
+        })?;
+    }
+    Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown to people")]
@@ -119,9 +134,27 @@ fn sources(sources: &[SourceInfo]) -> String {
     plimsoll_format::clean_lines(&text)
 }
 
-fn verify(path: &Path) -> Answer {
+fn verify(path: &Path, keys: &KeyArguments, environment: &Environment) -> Answer {
+    let keys = transfer::keys(keys, environment)?;
     let info = plimsoll_advisory::verify(path).map_err(|error| Failure::new(UNDECIDED, error))?;
+    let signer = if keys.is_empty() {
+        String::new()
+    } else {
+        let trust =
+            plimsoll_advisory::signer(&open(path)?, &keys).map_err(|error| Failure::new(UNDECIDED, error))?;
+        let Some(Trust::Signed(key)) = trust else {
+            return Err(Failure::new(
+                UNDECIDED,
+                anyhow!("`{}` did not come with a signature of the key that was given", path.display()),
+            )
+            .hint(
+                "a database that was built here has none: install it with `plimsoll db import` or `db pull`"
+                    .to_owned(),
+            ));
+        };
+        format!(", signed by {key}")
+    };
     let digest = info.digest.map_or_else(String::new, |digest| digest.to_string());
-    print::data(&format!("{} is whole: {digest}\n", path.display()))?;
+    print::data(&format!("{} is whole: {digest}{signer}\n", path.display()))?;
     Ok(0)
 }

@@ -17,6 +17,7 @@ mod output;
 mod registry;
 mod sbom;
 mod targets;
+mod transfer;
 mod vex;
 
 use std::io::Write as _;
