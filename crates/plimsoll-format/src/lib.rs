@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod diff;
 mod html;
 mod json;
 mod markdown;
@@ -149,6 +150,16 @@ pub enum Error {
     /// The report does not turn into JSON.
     #[error("cannot write the report as JSON")]
     Json(#[from] serde_json::Error),
+    /// A format that does not fit what is shown.
+    #[error("`{format}` cannot show {of}: use {known}")]
+    NotForThis {
+        /// The format.
+        format: &'static str,
+        /// What was to be shown.
+        of: &'static str,
+        /// Formats that can.
+        known: &'static str,
+    },
     /// The page's template fails.
     #[error("cannot write the report as a page")]
     Template(#[from] askama::Error),

@@ -5,6 +5,14 @@ use std::io;
 /// Why a target could not be scanned at all.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
+    /// A saved report of another form, or damaged.
+    #[error("`{path}` is no report that this version can read: {detail}")]
+    SavedReport {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        detail: String,
+    },
     /// There is nothing at the place that was named.
     #[error("`{target}` does not exist")]
     NotFound {
@@ -72,7 +80,10 @@ impl ScanError {
             | ScanError::NotBuilt { .. }
             | ScanError::Vex { .. } => true,
             ScanError::Image(error) => error.is_usage(),
-            ScanError::Database(_) | ScanError::Sbom { .. } | ScanError::Read { .. } => false,
+            ScanError::Database(_)
+            | ScanError::Sbom { .. }
+            | ScanError::SavedReport { .. }
+            | ScanError::Read { .. } => false,
         }
     }
 

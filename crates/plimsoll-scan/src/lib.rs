@@ -10,6 +10,7 @@ pub mod base;
 mod cache;
 pub mod check;
 pub mod commands;
+pub mod diff;
 mod error;
 pub mod exceptions;
 mod explain;

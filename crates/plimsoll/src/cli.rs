@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Scan(ScanArguments),
     /// Dockerfiles before they are built: what is wrong, where, and what to change
     Check(CheckArguments),
+    /// Two images, folders, SBOMs or saved reports: what came, what went, what the second one brings
+    Diff(DiffArguments),
     /// The inventory only, as CycloneDX, SPDX or JSON
     Sbom(SbomArguments),
     /// Build and inspect the advisory database
@@ -83,6 +85,13 @@ pub(crate) struct TargetArguments {
     #[arg(value_name = "TARGET", help = "What to look at (see --help)", long_help = TARGET_HELP)]
     pub(crate) target: String,
 
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+}
+
+/// How targets are read.
+#[derive(Debug, Args)]
+pub(crate) struct ReadingArguments {
     /// Platform to take from a multi-platform image, as in linux/arm64
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub(crate) platform: Option<String>,
@@ -226,6 +235,43 @@ pub(crate) struct CheckArguments {
     pub(crate) output: OutputArguments,
 
     /// List every finding, not only what to change
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll diff oci:shop-web:1.4 oci:shop-web:1.5
+  plimsoll scan shop-web:1.4 --format json > main.json; plimsoll diff main.json oci:build/image --fail-on high")]
+pub(crate) struct DiffArguments {
+    /// What it is held against: a target as of `scan`, or a report that `--format json` wrote
+    #[arg(value_name = "BEFORE")]
+    pub(crate) before: String,
+
+    /// What is looked at: a target or a saved report
+    #[arg(value_name = "AFTER")]
+    pub(crate) after: String,
+
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+
+    /// Advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Exceptions (TOML or YAML): id, reason, and optionally package, path, owner, expires
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ignore_file: Option<PathBuf>,
+
+    /// The line for what the second one brings: a severity, then `fixable` and `kev` [default: critical,fixable,kev]
+    #[arg(long, value_name = "SEVERITY[,fixable][,kev]")]
+    pub(crate) fail_on: Option<Line>,
+
+    /// Form of the answer: table, json or markdown
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
+    pub(crate) format: Format,
+
+    /// List everything
     #[arg(long)]
     pub(crate) all: bool,
 }

@@ -30,11 +30,7 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         Some(path) => scan::read_exceptions(path)?,
         None => Exceptions::default(),
     };
-    let database = match (&arguments.db, &environment.database) {
-        (Some(path), _) => Some(path.clone()),
-        (None, Some(path)) if path.exists() => Some(path.clone()),
-        _ => None,
-    };
+    let database = scan::database(arguments.db.as_ref(), environment);
     let options =
         CheckOptions { database, exceptions, line: arguments.fail_on.unwrap_or(LINE), now: environment.now };
     let report = check(&arguments.paths, &options, &mut std::io::stdin().lock()).map_err(|error| {

@@ -3,6 +3,7 @@
 pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod db;
+pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod meta;
 pub(crate) mod sbom;

@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &SbomArguments, environment: &Environment) -> Answe
     let options = Options {
         inventory_only: true,
         now: environment.now,
-        ..scan::target_options(&arguments.target, environment)?
+        ..scan::reading_options(&arguments.target.reading, environment)?
     };
     let report = scan::scan(&arguments.target.target, &options, environment)?;
     let view = scan::view(&arguments.target.target, environment);

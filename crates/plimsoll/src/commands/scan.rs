@@ -1,6 +1,6 @@
 //! `plimsoll scan`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use plimsoll_format::{Format, View};
@@ -9,7 +9,7 @@ use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::{Options, Platform, ScanError};
 
 use super::Answer;
-use crate::cli::{OutputArguments, ScanArguments, TargetArguments};
+use crate::cli::{OutputArguments, ReadingArguments, ScanArguments};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 use crate::progress;
@@ -26,12 +26,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
             .map_err(|error| Failure::new(USAGE, error))?;
         vex.push((path.display().to_string(), bytes));
     }
-    let database = match (&arguments.db, &environment.database) {
-        // A database that was asked for must be there; the default one may be absent.
-        (Some(path), _) => Some(path.clone()),
-        (None, Some(path)) if path.exists() => Some(path.clone()),
-        _ => None,
-    };
+    let database = database(arguments.db.as_ref(), environment);
     let options = Options {
         base: arguments.base.clone(),
         database,
@@ -40,7 +35,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         exceptions,
         line: arguments.fail_on.unwrap_or_default(),
         now: environment.now,
-        ..target_options(&arguments.target, environment)?
+        ..reading_options(&arguments.target.reading, environment)?
     };
     let report = scan(&arguments.target.target, &options, environment)?;
     let view = View { all: arguments.all, by: arguments.by, ..view(&arguments.target.target, environment) };
@@ -48,9 +43,14 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
     Ok(report.verdict.outcome.exit_code())
 }
 
-/// The options that say how to read the target.
-pub(super) fn target_options(
-    arguments: &TargetArguments,
+/// The database to ask: one that was asked for must be there, the default one may be absent.
+pub(super) fn database(flag: Option<&PathBuf>, environment: &Environment) -> Option<PathBuf> {
+    flag.or_else(|| environment.database.as_ref().filter(|path| path.exists())).cloned()
+}
+
+/// The options that say how to read a target.
+pub(super) fn reading_options(
+    arguments: &ReadingArguments,
     environment: &Environment,
 ) -> Result<Options, Failure> {
     let platform = match &arguments.platform {

@@ -145,7 +145,7 @@ fn completions_and_manual() {
         run.stdout
     );
     place.run(&["man", "db", "build"]).exits(0).quiet();
-    place.run(&["man", "scna"]).exits(2).says(&["there is no command `scna`", "scan, check, sbom"]);
+    place.run(&["man", "scna"]).exits(2).says(&["there is no command `scna`", "scan, check, diff, sbom"]);
 }
 
 #[test]

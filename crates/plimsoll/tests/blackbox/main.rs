@@ -10,6 +10,7 @@ mod common;
 
 mod check;
 mod database;
+mod diff;
 mod hostile;
 mod options;
 mod outcomes;
