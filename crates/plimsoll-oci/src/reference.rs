@@ -113,7 +113,10 @@ impl Reference {
             (None, Some(_)) => None,
             (None, None) => Some("latest".to_owned()),
         };
-        let name = RepositoryName { registry: registry.to_ascii_lowercase(), path };
+        // Hosts have no case; but a host that only its upper case tells from a folder of Docker Hub keeps it.
+        let lower = registry.to_ascii_lowercase();
+        let registry = if is_registry(&lower) { lower } else { registry.to_owned() };
+        let name = RepositoryName { registry, path };
         Ok(Reference { name, tag, digest })
     }
 
@@ -237,6 +240,7 @@ mod tests {
             ("[::1]:5000/a:2", Some("[::1]:5000/a:2")),
             ("[2001:db8::1]/a", Some("[2001:db8::1]/a:latest")),
             ("GHCR.io/a/b", Some("ghcr.io/a/b:latest")),
+            ("Intranet/a", Some("Intranet/a:latest")),
             ("a.b/c-d_e__f.g---h:T_1.x-y", Some("a.b/c-d_e__f.g---h:T_1.x-y")),
             ("debian@sha256:HEX", Some("docker.io/library/debian@sha256:HEX")),
             ("debian:12@sha256:HEX", Some("docker.io/library/debian:12@sha256:HEX")),
