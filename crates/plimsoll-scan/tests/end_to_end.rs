@@ -5,7 +5,7 @@
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use plimsoll_model::{Coverage, Effect, Outcome, Report};
+use plimsoll_model::{Coverage, Effect, Outcome, Report, Subject};
 use plimsoll_scan::{Options, Progress, ScanError, scan};
 
 #[path = "../../plimsoll/tests/common/mod.rs"]
@@ -181,4 +181,73 @@ fn apk_packages_of_the_base_stay_the_base_images() {
     let layers: Vec<_> =
         report.packages.iter().map(|package| (package.name.as_str(), package.locations[0].layer)).collect();
     assert_eq!(layers, [("curl", Some(2)), ("musl", Some(1))]);
+}
+
+/// A finding for each ecosystem beyond the eight of the first lists: from its own file to the advisory that OSV has.
+mod ecosystems {
+    use std::path::Path;
+
+    use super::*;
+
+    const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../plimsoll-extract/fixtures/lang");
+
+    /// Scans a folder with that fixture alone at `path`, against one record whose range ends at `fixed`.
+    fn check(fixture: &str, path: &str, osv: &str, name: &str, fixed: &str, expected: &[&str]) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("root").join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::copy(Path::new(FIXTURES).join(fixture), &file).unwrap();
+        let record = feeds::osv("TEST-2099-1", &["CVE-2099-1"], "", osv, name, &[("0", fixed)]);
+        feeds::put(&folder.path().join("feeds"), osv, &record);
+        let database = folder.path().join("test.db");
+        let build = plimsoll_advisory::BuildOptions { threads: 1, today: Some("2026-11-23".into()) };
+        plimsoll_advisory::build(&folder.path().join("feeds"), &database, &build).unwrap();
+        let options = Options {
+            database: Some(database),
+            now: "2026-11-23T12:00:00Z".parse().unwrap(),
+            threads: 1,
+            ..Options::default()
+        };
+        let report = run(&format!("dir:{}", folder.path().join("root").display()), &options).unwrap();
+        let found: Vec<String> = report
+            .findings
+            .iter()
+            .filter_map(|finding| match &finding.subject {
+                Subject::Package(package) => {
+                    Some(format!("{}@{}", package.source.name, package.source.version))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(found, expected, "{:?}", report.problems);
+    }
+
+    macro_rules! cases {
+        ($($test:ident: $fixture:literal, $path:literal, $osv:literal, $name:literal, $fixed:literal, $expected:literal;)*) => {
+            $(#[test]
+            fn $test() {
+                check($fixture, $path, $osv, $name, $fixed, &[$expected]);
+                // The version that is there has the fix.
+                let (_, version) = $expected.rsplit_once('@').unwrap();
+                check($fixture, $path, $osv, $name, version, &[]);
+            })*
+        };
+    }
+
+    cases! {
+        dart: "pubspec_lock/pubspec.lock", "pubspec.lock", "Pub", "agent_dart", "1.0.0-dev.29", "agent_dart@1.0.0-dev.28";
+        swift: "swift_resolved/v1.resolved", "Package.resolved", "SwiftURL", "github.com/apple/swift-nio-http2", "1.28.0", "github.com/apple/swift-nio-http2@1.27.0";
+        elixir: "mix_lock/mix.lock", "mix.lock", "Hex", "mtproto_proxy", "0.7.3", "mtproto_proxy@0.7.2";
+        erlang: "rebar_lock/rebar.lock", "rebar.lock", "Hex", "mtproto_proxy", "0.7.3", "mtproto_proxy@0.7.2";
+        haskell: "cabal_freeze/cabal.project.freeze", "cabal.project.freeze", "Hackage", "aeson", "2.0.1.0", "aeson@2.0.0.0";
+        ghc: "ghc_package/ghc-9.6.5.conf", "usr/lib/ghc/package.conf.d/ghc-9.6.5.conf", "GHC", "ghc", "9.6.6", "ghc@9.6.5";
+        r: "renv_lock/renv.lock", "renv.lock", "CRAN", "commonmark", "1.8", "commonmark@1.7";
+        julia: "julia_manifest/Manifest.toml", "Manifest.toml", "Julia", "HTTP", "1.10.17", "HTTP@1.10.16";
+        conan: "conan_lock/v1.lock", "conan.lock", "ConanCenter", "openexr", "2.4.1", "openexr@2.4.0";
+        ocaml: "opam_switch/switch-state", "root/.opam/default/.opam-switch/switch-state", "opam", "ocaml", "4.03.0", "ocaml@4.02.3";
+        bitnami: "bitnami_spdx/redis.spdx", "opt/bitnami/redis/.spdx-redis.spdx", "Bitnami", "redis", "7.2.1", "redis@7.2.0-1";
+        wordpress: "wordpress/version.php", "srv/wp-includes/version.php", "Bitnami", "wordpress", "6.5.3", "wordpress@6.5.2";
+        deno: "deno_lock/deno.lock", "deno.lock", "npm", "chalk", "5.3.1", "chalk@5.3.0";
+        github_actions: "github_workflow/ci.yml", ".github/workflows/ci.yml", "GitHub Actions", "tj-actions/changed-files", "46.0.1", "tj-actions/changed-files@45.0.7";
+    }
 }

@@ -5,6 +5,7 @@
 //! What comes from a repository or a plain web server is listed with the version that is stated, or with none, and with
 //! its address (`vcs_url`, `download_url`). A direct package is one that the same file says the project asks for.
 
+pub mod bitnami_spdx;
 pub mod bun_lock;
 pub mod cabal_freeze;
 pub mod cargo_lock;
@@ -13,16 +14,21 @@ pub mod composer_lock;
 pub mod conan_info;
 pub mod conan_lock;
 pub mod conda_meta;
+pub mod cpanfile_snapshot;
+pub mod deno_lock;
 pub mod dotnet_deps;
 pub mod gemfile_lock;
 pub mod gemspec;
 pub mod ghc_package;
+pub mod github_workflow;
 pub mod go_mod;
 pub mod gradle_lockfile;
 pub mod julia_manifest;
+pub mod luarocks;
 pub mod mix_lock;
 pub mod node_modules;
 pub mod nuget_lock;
+pub mod opam_switch;
 pub mod otp_app;
 pub mod package_lock;
 pub mod packages_config;
@@ -41,7 +47,9 @@ pub mod renv_lock;
 pub mod requirements;
 pub mod stack_lock;
 pub mod swift_resolved;
+pub mod terraform_lock;
 pub mod uv_lock;
+pub mod wordpress;
 pub mod yarn_lock;
 
 use plimsoll_model::{Ecosystem, ImagePath, Location, Package, Presence, Problem, ProblemKind};
@@ -157,13 +165,19 @@ fn expect(found: &crate::Extraction, packages: &[&str], problems: usize) {
 /// # Panics
 /// When a reader breaks what it promises: a name for every package, a place in the file, few problems.
 pub fn fuzz(bytes: &[u8]) {
-    let path = ImagePath::from("node_modules/a/file");
     let lines = u32::try_from(bytes.len()).unwrap_or(u32::MAX).saturating_add(1);
     for extractor in crate::registry::EXTRACTORS {
         let crate::Reader::Whole { parse, .. } = extractor.read else { continue };
         if !extractor.name.starts_with("lang/") {
             continue;
         }
+        // Some look at where they are.
+        let path = ImagePath::from(match extractor.name {
+            "lang/conan_info" => "data/a/1/_/_/package/0/conaninfo.txt",
+            "lang/luarocks" => "rocks-5.4/a/1-1/a-1-1.rockspec",
+            "lang/wordpress_extension" => "wp-content/plugins/a/b.php",
+            _ => "node_modules/a/file",
+        });
         let extraction = parse(&path, bytes);
         for package in &extraction.packages {
             assert!(!package.name.is_empty(), "{}: a package without name", extractor.name);

@@ -14,6 +14,7 @@ const BODIES: &[(&str, Body)] = &[
     ("dpkg_copyright", dpkg_copyright::fuzz),
     ("dpkg_files", dpkg_files::fuzz),
     ("dpkg_status", dpkg_status::fuzz),
+    ("pacman_local", pacman_local::fuzz),
     ("release", release::fuzz),
     ("rpm_bdb", rpm_bdb::fuzz),
     ("rpm_header", rpm_header::fuzz),
@@ -32,6 +33,7 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
         "dpkg_status" => {
             vec![b"Package: a\nStatus: install ok installed\nSource: b (1)\nVersion: 1+b1\nDescription: x\n y\n\n".into()]
         }
+        "pacman_local" => vec![b"%NAME%\na\n\n%VERSION%\n1-1\n\n%FILES%\nusr/\nusr/a\n".into()],
         "release" => vec![
             b"ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME='bookworm'\nDISTRIB_ID=Debian\nDISTRIB_RELEASE=12\n".into(),
             b"3.18.4\nhttps://x/alpine/v3.18/main\n@t https://x/alpine/edge/main\n".into(),

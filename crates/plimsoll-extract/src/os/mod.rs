@@ -13,6 +13,7 @@ pub mod dpkg_status;
 pub mod lsb_release;
 pub mod named_release;
 pub mod os_release;
+pub mod pacman_local;
 pub mod release;
 pub mod rpm;
 pub mod rpm_bdb;
