@@ -1,23 +1,35 @@
 //! One module per document format, reading and writing. Pure: values in, text out.
 //!
-//! A report goes out as text for people ([`table`](Format::Table), Markdown, HTML) or as a document for machines (JSON,
-//! SARIF, CycloneDX, SPDX); [`sbom`] reads the inventories back. What the formats for people show is computed once, in
+//! A report goes out as text for people ([`table`](Format::Table), Markdown, HTML) or as a
+//! document for machines (JSON, SARIF, CycloneDX, SPDX, CSV, JUnit, what GitHub and GitLab take, VEX, attestations);
+//! [`sbom`] reads the inventories back. What the formats for people show is computed once, in
 //! [`summary`], so that a count is the same everywhere. Nothing here reads a file, a clock, or the environment.
 //!
 //! A new output format is its file, one variant of [`Format`] with its line in [`FORMATS`], and a snapshot.
 
 #![forbid(unsafe_code)]
 
+mod csaf;
+mod csv;
 pub mod diff;
+mod github;
+mod gitlab;
 mod html;
 mod json;
+mod junit;
 mod markdown;
+mod openvex;
+mod predicate;
 mod sarif;
 pub mod sbom;
+mod stamp;
+mod stated;
 pub mod summary;
 mod table;
 mod text;
+mod xml;
 
+pub use github::Build;
 pub use text::{clean, clean_lines};
 
 use std::fmt;
@@ -42,23 +54,102 @@ pub enum Format {
     Markdown,
     /// One self-contained page.
     Html,
+    /// One line for each finding.
+    Csv,
+    /// JUnit's test report.
+    JUnit,
+    /// GitHub's dependency snapshot.
+    GitHub,
+    /// GitLab's container scanning report.
+    GitLabContainer,
+    /// GitLab's dependency scanning report.
+    GitLabDependency,
+    /// OpenVEX 0.2.0, to fill in.
+    OpenVex,
+    /// The VEX profile of CSAF 2.0, to fill in.
+    CsafVex,
+    /// Cosign's predicate of a vulnerability scan.
+    VulnPredicate,
+    /// An in-toto statement around CycloneDX.
+    SbomPredicate,
+    /// An in-toto statement around SPDX 2.3.
+    SbomPredicateSpdx,
 }
 
-/// All formats with the names that users type, in the order in which help shows them.
-pub static FORMATS: &[(Format, &str)] = &[
-    (Format::Table, "table"),
-    (Format::Json, "json"),
-    (Format::Sarif, "sarif"),
-    (Format::CycloneDx, "cyclonedx"),
-    (Format::Spdx, "spdx"),
-    (Format::Markdown, "markdown"),
-    (Format::Html, "html"),
+/// What is known of a format: one row of [`FORMATS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The format.
+    pub format: Format,
+    /// The name that users type.
+    pub name: &'static str,
+    /// A few words for help; empty for a further version of the row above, which help passes over.
+    pub about: &'static str,
+    /// Makes sense without findings: `plimsoll sbom` writes it.
+    pub inventory: bool,
+    /// Has a place for findings that are about files and configuration: `plimsoll check` writes it.
+    pub files: bool,
+}
+
+const fn row(format: Format, name: &'static str, about: &'static str, inventory: bool, files: bool) -> Row {
+    Row { format, name, about, inventory, files }
+}
+
+/// All formats, in the order in which help shows them. The first row of a format has its own name.
+pub static FORMATS: &[Row] = &[
+    row(Format::Table, "table", "text for a terminal", false, true),
+    row(Format::Json, "json", "the whole report (docs/schema/report-1.0.json)", true, true),
+    row(Format::Sarif, "sarif", "SARIF 2.1.0, for code scanning", false, true),
+    row(Format::CycloneDx, "cyclonedx", "CycloneDX 1.6 as JSON, with vulnerabilities", true, false),
+    row(Format::Spdx, "spdx", "SPDX 2.3 as JSON", true, false),
+    row(Format::Markdown, "markdown", "for pull requests and job summaries", false, true),
+    row(Format::Html, "html", "one self-contained page", false, true),
+    row(Format::Csv, "csv", "one line for each finding", false, true),
+    row(Format::JUnit, "junit", "JUnit XML: what counts fails", false, true),
+    row(Format::GitHub, "github", "GitHub dependency snapshot", true, false),
+    row(Format::GitLabContainer, "gitlab-container", "GitLab container scanning report 15", false, false),
+    row(Format::GitLabDependency, "gitlab-dependency", "GitLab dependency scanning report 15", false, false),
+    row(Format::OpenVex, "openvex", "OpenVEX 0.2.0 to fill in; what is known is stated", false, false),
+    row(Format::CsafVex, "csaf-vex", "CSAF 2.0 VEX to fill in; what is known is stated", false, false),
+    row(Format::VulnPredicate, "vuln-predicate", "predicate for `cosign attest --type vuln`", false, false),
+    row(
+        Format::SbomPredicate,
+        "sbom-predicate",
+        "in-toto statement around CycloneDX; @spdx for SPDX 2.3",
+        true,
+        false,
+    ),
+    row(Format::SbomPredicateSpdx, "sbom-predicate@spdx", "", true, false),
 ];
+
+/// The formats with a few words each, one a line, for help.
+pub fn help() -> String {
+    let shown = || FORMATS.iter().filter(|row| !row.about.is_empty());
+    let width = shown().map(|row| row.name.len()).max().unwrap_or_default();
+    let lines: Vec<String> = shown().map(|row| format!("  {:width$}  {}\n", row.name, row.about)).collect();
+    lines.concat()
+}
+
+/// The names of the formats that are wanted, with commas between.
+pub fn names(wanted: impl Fn(&Row) -> bool) -> String {
+    let rows = FORMATS.iter().filter(|row| wanted(row));
+    rows.map(|row| row.name).collect::<Vec<_>>().join(", ")
+}
 
 impl Format {
     /// The name that users type.
     pub fn name(self) -> &'static str {
-        FORMATS.iter().find(|(format, _)| *format == self).map_or("", |(_, name)| name)
+        FORMATS.iter().find(|row| row.format == self).map_or("", |row| row.name)
+    }
+
+    /// Does it make sense without findings?
+    pub fn is_inventory(self) -> bool {
+        FORMATS.iter().any(|row| row.format == self && row.inventory)
+    }
+
+    /// Has it a place for findings that are about files and configuration?
+    pub fn is_about_files(self) -> bool {
+        FORMATS.iter().any(|row| row.format == self && row.files)
     }
 }
 
@@ -72,7 +163,7 @@ impl FromStr for Format {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        let found = FORMATS.iter().find(|(_, known)| *known == name).map(|(format, _)| *format);
+        let found = FORMATS.iter().find(|row| row.name == name).map(|row| row.format);
         found.ok_or_else(|| Error::UnknownFormat(text::clean(name).into_owned()))
     }
 }
@@ -104,7 +195,8 @@ impl FromStr for By {
     }
 }
 
-/// How a report is shown. Documents for machines ignore it, so that their bytes depend on the report alone.
+/// How a report is shown. Documents for machines ignore what is for people, so that their bytes depend on the report
+/// alone; what the last field says is part of one of them.
 #[derive(Clone, Debug)]
 pub struct View {
     /// Width of the terminal in columns; lines are at most 100 wide and at least 40.
@@ -121,6 +213,8 @@ pub struct View {
     pub now: Option<jiff::Timestamp>,
     /// The target as typed, for what to type next.
     pub command: String,
+    /// The build that the run is part of, for [`Format::GitHub`].
+    pub build: Option<Build>,
 }
 
 impl Default for View {
@@ -133,6 +227,7 @@ impl Default for View {
             by: None,
             now: None,
             command: String::new(),
+            build: None,
         }
     }
 }
@@ -142,7 +237,7 @@ impl Default for View {
 #[non_exhaustive]
 pub enum Error {
     /// Not the name of a format.
-    #[error("`{0}` is not an output format: expected table, json, sarif, cyclonedx, spdx, markdown or html")]
+    #[error("`{0}` is not an output format: expected one of {list}", list = names(|_| true))]
     UnknownFormat(String),
     /// Not the name of a grouping.
     #[error("`{0}` is not a way to group findings: expected cve, package, layer or party")]
@@ -162,7 +257,10 @@ pub enum Error {
     },
     /// The page's template fails.
     #[error("cannot write the report as a page")]
-    Template(#[from] askama::Error),
+    Page(#[from] askama::Error),
+    /// A statement is about something with a digest.
+    #[error("`{0}` has no digest, and an attestation is about a digest: scan an image")]
+    NoSubject(String),
 }
 
 /// Writes a report. The same report and view give the same bytes; the text ends with a line feed.
@@ -175,6 +273,15 @@ pub fn write(report: &Report, format: Format, view: &View) -> Result<String, Err
         Format::Spdx => sbom::spdx::write(report),
         Format::Markdown => Ok(markdown::write(report, view)),
         Format::Html => html::write(report, view),
+        Format::Csv => Ok(csv::write(report)),
+        Format::JUnit => Ok(junit::write(report)),
+        Format::GitHub => github::write(report, view),
+        Format::GitLabContainer => gitlab::write(report, gitlab::Kind::Container),
+        Format::GitLabDependency => gitlab::write(report, gitlab::Kind::Dependency),
+        Format::OpenVex => openvex::write(report),
+        Format::CsafVex => csaf::write(report),
+        Format::VulnPredicate => predicate::vulnerabilities(report),
+        Format::SbomPredicate | Format::SbomPredicateSpdx => predicate::sbom(report, format),
     }
 }
 
@@ -184,10 +291,12 @@ mod tests {
 
     #[test]
     fn every_format_has_its_name() {
-        for (format, name) in FORMATS {
-            assert_eq!(name.parse::<Format>().unwrap(), *format);
-            assert_eq!(format.to_string(), *name);
+        for row in FORMATS {
+            assert_eq!(row.name.parse::<Format>().unwrap(), row.format);
+            let first = FORMATS.iter().find(|one| one.format == row.format).unwrap();
+            assert_eq!(row.format.to_string(), first.name);
         }
+        assert!(help().lines().all(|line| line.len() <= 100), "{}", help());
         assert!("pdf".parse::<Format>().is_err());
         assert!("severity".parse::<By>().is_err());
     }

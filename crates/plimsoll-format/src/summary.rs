@@ -222,6 +222,15 @@ impl<'a> Summary<'a> {
         finding.subject.layer().or_else(|| finding.subject.packages().iter().find_map(of_package))
     }
 
+    /// Where to look for a finding: where its remedy is, the file itself, the first place of its first package.
+    pub fn place(&self, finding: &'a Finding) -> Option<&'a Location> {
+        let own = match &finding.subject {
+            Subject::File(location) => Some(location),
+            _ => finding.subject.packages().iter().find_map(|purl| self.package(purl)?.locations.first()),
+        };
+        finding.remedy.location.as_ref().or(own)
+    }
+
     /// The row that a finding is counted in.
     pub fn row(&self, index: usize) -> Row {
         match self.classes[index] {

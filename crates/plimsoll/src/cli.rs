@@ -186,8 +186,9 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "SEVERITY[,fixable][,kev]")]
     pub(crate) fail_on: Option<Line>,
 
-    /// Form of the report on standard output
+    /// Form of the report on standard output (--help lists all)
     #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
+    #[arg(long_help = formats("Form of the report on standard output:"))]
     pub(crate) format: Format,
 
     #[command(flatten)]
@@ -281,7 +282,7 @@ pub(crate) struct SbomArguments {
     #[command(flatten)]
     pub(crate) target: TargetArguments,
 
-    /// Form of the inventory on standard output: cyclonedx, spdx or json
+    /// Form of the inventory on standard output: cyclonedx, spdx, json, github or sbom-predicate
     #[arg(long, short = 'f', value_name = "FORMAT", default_value = "cyclonedx", value_parser = format)]
     pub(crate) format: Format,
 
@@ -401,11 +402,13 @@ pub(crate) struct ExplainArguments {
     pub(crate) db: Option<PathBuf>,
 }
 
+/// The formats with a few words each.
+fn formats(title: &str) -> String {
+    format!("{title}\n{}", plimsoll_format::help().trim_end())
+}
+
 fn format(text: &str) -> Result<Format, String> {
-    text.parse().map_err(|_| {
-        let names: Vec<&str> = plimsoll_format::FORMATS.iter().map(|(_, name)| *name).collect();
-        format!("expected one of {}", names.join(", "))
-    })
+    text.parse().map_err(|_| format!("expected one of {}", plimsoll_format::names(|_| true)))
 }
 
 fn by(text: &str) -> Result<By, String> {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use plimsoll_format::Build;
+
 use crate::cli::Color;
 use crate::network::Network;
 
@@ -29,6 +31,8 @@ pub(crate) struct Environment {
     pub(crate) database_key: Option<PathBuf>,
     /// Proxies, authorities, files of credentials.
     pub(crate) network: Network,
+    /// The build on GitHub that this run is part of.
+    pub(crate) build: Option<Build>,
 }
 
 impl Environment {
@@ -73,6 +77,7 @@ impl Environment {
             database,
             cache,
             database_key: variable("PLIMSOLL_DB_KEY").map(PathBuf::from),
+            build: build(variable),
             network: Network::read(variable),
         }
     }
@@ -83,6 +88,19 @@ impl Environment {
     pub(crate) fn today(&self) -> jiff::civil::Date {
         jiff::tz::Offset::UTC.to_datetime(self.now).date()
     }
+}
+
+/// What GitHub's runners say of the build; `None` elsewhere.
+fn build(variable: impl Fn(&str) -> Option<String>) -> Option<Build> {
+    let id = variable("GITHUB_RUN_ID")?;
+    let page = variable("GITHUB_SERVER_URL").zip(variable("GITHUB_REPOSITORY"));
+    Some(Build {
+        sha: variable("GITHUB_SHA")?,
+        reference: variable("GITHUB_REF")?,
+        correlator: format!("{} {}", variable("GITHUB_WORKFLOW")?, variable("GITHUB_JOB")?),
+        url: page.map(|(server, repository)| format!("{server}/{repository}/actions/runs/{id}")),
+        id,
+    })
 }
 
 fn terminal_width() -> Option<usize> {

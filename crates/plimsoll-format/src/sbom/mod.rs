@@ -133,7 +133,7 @@ fn read_json(text: &str) -> Result<SbomDocument, Error> {
 }
 
 /// A UUID made of content (RFC 9562, version 8), so that the same document always has the same one.
-fn uuid(content: &str) -> String {
+pub(crate) fn uuid(content: &str) -> String {
     let mut bytes: [u8; 16] =
         Sha256::digest(content.as_bytes())[..16].try_into().expect("SHA-256 has 32 bytes");
     bytes[6] = bytes[6] & 0x0f | 0x80;

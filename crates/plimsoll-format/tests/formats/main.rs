@@ -4,6 +4,7 @@
 
 mod arbitrary;
 mod human;
+mod machine;
 mod official_schemas;
 mod sample;
 mod sbom;

@@ -1,7 +1,7 @@
 //! `plimsoll check`.
 
 use anyhow::anyhow;
-use plimsoll_format::{Format, View};
+use plimsoll_format::View;
 use plimsoll_model::Level;
 use plimsoll_scan::ScanError;
 use plimsoll_scan::check::{CheckOptions, check};
@@ -19,11 +19,10 @@ const LINE: Line = Line { severity: Level::High, fixable: false, kev: false };
 pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answer {
     let formats = arguments.output.outputs.iter().map(|(format, _)| *format).chain([arguments.format]);
     for format in formats {
-        if matches!(format, Format::CycloneDx | Format::Spdx) {
-            let error = anyhow!("`{format}` lists packages, and `check` reads none");
-            return Err(
-                Failure::new(USAGE, error).hint("use table, json, sarif, markdown or html".to_owned())
-            );
+        if !format.is_about_files() {
+            let error = anyhow!("`{format}` is about packages, and `check` reads none");
+            let names = plimsoll_format::names(|row| row.files);
+            return Err(Failure::new(USAGE, error).hint(format!("use one of {names}")));
         }
     }
     let exceptions = match &arguments.ignore_file {
@@ -31,6 +30,7 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         None => Exceptions::default(),
     };
     let database = scan::database(arguments.db.as_ref(), environment);
+    let view = View { all: arguments.all, ..scan::view(&arguments.paths.join(" "), environment) };
     let options =
         CheckOptions { database, exceptions, line: arguments.fail_on.unwrap_or(LINE), now: environment.now };
     let report = check(&arguments.paths, &options, &mut std::io::stdin().lock()).map_err(|error| {
@@ -43,7 +43,6 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         };
         Failure::new(code, error).hint(hint)
     })?;
-    let view = View { all: arguments.all, ..scan::view(&arguments.paths.join(" "), environment) };
     scan::write(&report, arguments.format, &arguments.output, &view)?;
     Ok(report.verdict.outcome.exit_code())
 }

@@ -1,7 +1,6 @@
 //! `plimsoll sbom`.
 
 use anyhow::anyhow;
-use plimsoll_format::Format;
 use plimsoll_model::Effect;
 use plimsoll_scan::Options;
 
@@ -14,9 +13,10 @@ pub(crate) fn run(arguments: &SbomArguments, environment: &Environment) -> Answe
     let formats =
         [arguments.format].into_iter().chain(arguments.output.outputs.iter().map(|(format, _)| *format));
     for format in formats {
-        if !matches!(format, Format::CycloneDx | Format::Spdx | Format::Json) {
+        if !format.is_inventory() {
             let error = anyhow!("`{}` is no form of inventory", format.name());
-            return Err(Failure::new(USAGE, error).hint("use cyclonedx, spdx or json".to_owned()));
+            return Err(Failure::new(USAGE, error)
+                .hint(format!("use one of {}", plimsoll_format::names(|row| row.inventory))));
         }
     }
     let options = Options {
@@ -24,8 +24,8 @@ pub(crate) fn run(arguments: &SbomArguments, environment: &Environment) -> Answe
         now: environment.now,
         ..scan::reading_options(&arguments.target.reading, environment)?
     };
-    let report = scan::scan(&arguments.target.target, &options, environment)?;
     let view = scan::view(&arguments.target.target, environment);
+    let report = scan::scan(&arguments.target.target, &options, environment)?;
     scan::write(&report, arguments.format, &arguments.output, &view)?;
     // An inventory of which a part could not be read is not the whole inventory: the caller must be able to tell.
     let unseen: Vec<_> =

@@ -90,7 +90,22 @@ pub(super) fn view(target: &str, environment: &Environment) -> View {
         by: None,
         now: Some(environment.now),
         command: target.to_owned(),
+        build: environment.build.clone(),
     }
+}
+
+/// Renders one report. A format that this target has not the facts for is a mistake of use.
+fn render(report: &Report, format: Format, view: &View) -> Result<String, Failure> {
+    plimsoll_format::write(report, format, view).map_err(|error| {
+        let code = match error {
+            plimsoll_format::Error::NoSubject(_) => USAGE,
+            _ => UNDECIDED,
+        };
+        Failure::new(
+            code,
+            anyhow::Error::new(error).context(format!("cannot write the report as `{format}`")),
+        )
+    })
 }
 
 /// The report on standard output, and the further ones in their files.
@@ -102,10 +117,10 @@ pub(super) fn write(
 ) -> Result<(), Failure> {
     let in_file = View { color: false, links: false, width: 100, ..view.clone() };
     for (format, path) in &outputs.outputs {
-        let text = plimsoll_format::write(report, *format, &in_file).context("cannot render the report")?;
+        let text = render(report, *format, &in_file)?;
         print::file(path, &text).map_err(|error| Failure::new(USAGE, error))?;
     }
-    let text = plimsoll_format::write(report, format, view).context("cannot render the report")?;
+    let text = render(report, format, view)?;
     print::data(&text)?;
     Ok(())
 }

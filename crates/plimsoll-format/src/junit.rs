@@ -1,0 +1,129 @@
+//! JUnit XML, as build servers read it (Jenkins' junit-10.xsd and its descendants): one suite for the verdict, one for
+//! each party. What counts fails, what does not is skipped, what could not be decided is an error.
+
+use plimsoll_model::{Outcome, Report};
+
+use crate::summary::{self, Class, Row, Summary};
+use crate::text::clean;
+use crate::xml::Document;
+use crate::{View, stamp};
+
+/// Writes the report as test results.
+pub(crate) fn write(report: &Report) -> String {
+    let summary = Summary::new(report, &View::default());
+    let time = stamp::of_run(report);
+    // The form has no zone.
+    let time = time.trim_end_matches('Z');
+    let mut rows: Vec<Row> = summary.rows.iter().map(|row| row.row).collect();
+    rows.sort();
+    rows.dedup();
+    let active = |index: &usize| summary.classes[*index].is_active();
+    let undecided = report.verdict.outcome == Outcome::Unknown;
+    let failed = usize::from(report.verdict.outcome == Outcome::NotMet);
+    let mut document = Document::new();
+    let number = |number: usize| number.to_string();
+    document.open(
+        "testsuites",
+        &[
+            ("name", stamp::name(&report.target)),
+            ("tests", &number(report.findings.len() + 1)),
+            ("failures", &number(summary.active + failed)),
+            ("errors", &number(usize::from(undecided))),
+            ("skipped", &number(report.findings.len() - summary.active)),
+            ("time", "0"),
+        ],
+    );
+    let suite = |document: &mut Document,
+                 name: &str,
+                 tests: usize,
+                 failures: usize,
+                 errors: usize,
+                 skipped: usize| {
+        document.open(
+            "testsuite",
+            &[
+                ("name", name),
+                ("tests", &number(tests)),
+                ("failures", &number(failures)),
+                ("errors", &number(errors)),
+                ("skipped", &number(skipped)),
+                ("timestamp", time),
+                ("time", "0"),
+            ],
+        );
+    };
+    suite(&mut document, "verdict", 1, failed, usize::from(undecided), 0);
+    verdict(&mut document, &summary);
+    document.close();
+    for row in rows {
+        let members: Vec<usize> =
+            (0..report.findings.len()).filter(|index| summary.row(*index) == row).collect();
+        let failures = members.iter().filter(|index| active(index)).count();
+        if members.is_empty() {
+            continue;
+        }
+        suite(&mut document, row.word(), members.len(), failures, 0, members.len() - failures);
+        for index in members {
+            case(&mut document, &summary, index, row);
+        }
+        document.close();
+    }
+    document.finish()
+}
+
+fn verdict(document: &mut Document, summary: &Summary<'_>) {
+    let verdict = &summary.report.verdict;
+    let mut reasons = verdict.reasons.clone();
+    reasons.extend(verdict.inputs_missing.iter().map(|input| format!("missing: {input}")));
+    reasons.extend(summary.unseen.iter().map(|thing| format!("could not see: {thing}")));
+    let message = reasons.join("; ");
+    let attributes = [("name", verdict.line.as_str()), ("classname", "plimsoll.verdict"), ("time", "0")];
+    let outcome = match verdict.outcome {
+        Outcome::Met => return document.element("testcase", &attributes, ""),
+        Outcome::NotMet => "failure",
+        Outcome::Unknown => "error",
+    };
+    document.open("testcase", &attributes);
+    document.element(outcome, &[("message", &message), ("type", verdict.outcome.word())], &message);
+    document.close();
+}
+
+fn case(document: &mut Document, summary: &Summary<'_>, index: usize, row: Row) {
+    let finding = &summary.report.findings[index];
+    let name = format!("{} in {}", clean(&finding.advisory), summary::subject(finding));
+    let place = summary.place(finding);
+    let path = place.map(|place| place.path.to_string()).unwrap_or_default();
+    let line = place.and_then(|place| place.line).map(|line| line.to_string());
+    let class = format!("plimsoll.{}", row.word().replace(' ', "-"));
+    let mut attributes = vec![("name", name.as_str()), ("classname", class.as_str()), ("time", "0")];
+    if !path.is_empty() {
+        attributes.push(("file", &path));
+    }
+    if let Some(line) = &line {
+        attributes.push(("line", line));
+    }
+    let severity = summary::severity(finding);
+    document.open("testcase", &attributes);
+    if summary.classes[index].is_active() {
+        let message = format!("{severity}, {}", summary::fix(finding));
+        let mut text = message.clone();
+        for part in [&finding.title, &finding.remedy.action] {
+            if !part.is_empty() {
+                text = format!("{text}; {}", clean(part));
+            }
+        }
+        document.element("failure", &[("message", &message), ("type", &severity)], &text);
+    } else {
+        let reason = match (&summary.classes[index], &finding.suppressed_by) {
+            (_, Some(suppression)) => {
+                format!("{} ({}): {}", suppression.by, suppression.source, suppression.reason)
+            }
+            (Class::NotRun, _) => "nothing of it runs in a container".to_owned(),
+            (Class::Development, _) => "only in development dependencies".to_owned(),
+            (Class::Notice, _) => "no vulnerability".to_owned(),
+            _ => "nobody has to act".to_owned(),
+        };
+        document.element("skipped", &[("message", &reason)], "");
+    }
+    document.close();
+}
