@@ -91,6 +91,12 @@ pub fn package_detail(entry: &Affected) -> PackageDetail {
             notes.push(format!("{word} {}", list.join(", ")));
         }
     }
+    for import in &qualifiers.imports {
+        notes.push(match import.symbols.as_slice() {
+            [] => format!("package {}", import.path),
+            symbols => format!("{}: {}", import.path, symbols.join(", ")),
+        });
+    }
     if qualifiers.tags {
         notes.push("bounds are release tags, not module versions".to_owned());
     }

@@ -14,6 +14,7 @@ pub mod fuzz;
 pub mod incidents;
 mod matching;
 pub mod range;
+mod reach;
 pub mod record;
 mod remedy;
 pub mod severity;

@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use plimsoll_model::functions::Reach;
 use plimsoll_model::product::{Product, three_numbers};
 use plimsoll_model::version::{Scheme, Version, compare};
 use plimsoll_model::{
@@ -60,9 +61,9 @@ struct SubjectKey {
 }
 
 /// An entry that speaks about a package of the inventory.
-struct Hit {
+pub(crate) struct Hit {
     record: u32,
-    entry: Affected,
+    pub(crate) entry: Affected,
     rule: &'static str,
     range: String,
     fixed: Option<String>,
@@ -167,11 +168,21 @@ fn order_of_work(finding: &Finding) -> impl Ord + use<'_> {
         finding.suppressed_by.is_some(),
         // Kernel headers by the thousand must not hide what runs.
         finding.risk.not_run,
+        finding.risk.reach == Some(Reach::NotLinked),
         finding.risk.kev.is_none(),
         !finding.risk.fixable,
         std::cmp::Reverse(finding.severity.level),
         &finding.id,
     )
+}
+
+/// The date of a record or, without one, of its feed.
+pub(crate) fn date(sourced: &Sourced) -> String {
+    [&sourced.record.modified, &sourced.record.published, &sourced.source_date]
+        .into_iter()
+        .find(|date| !date.is_empty())
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Package URL of one package, or what stands for it in an inventory without.
@@ -653,23 +664,22 @@ impl Matcher<'_> {
             .iter()
             .map(|(hit, sourced)| {
                 let record = &sourced.record;
-                let date = [&record.modified, &record.published, &sourced.source_date]
-                    .into_iter()
-                    .find(|date| !date.is_empty())
-                    .cloned()
-                    .unwrap_or_default();
                 let note =
                     if hit.entry.note.is_empty() { String::new() } else { format!(" ({})", hit.entry.note) };
                 Evidence {
                     source: sourced.source.clone(),
                     record: record.id.clone(),
-                    date,
+                    date: date(sourced),
                     range: format!("{}{note}", hit.range),
                     compared: hit.compared.clone(),
                     rule: hit.rule.to_owned(),
                 }
             })
             .collect();
+        if key.ecosystem == Ecosystem::Go {
+            let programs: Vec<&Package> = packages.iter().map(|index| &self.packages[*index]).collect();
+            risk.reach = crate::reach::weigh(&programs, &hits, &mut evidence);
+        }
         evidence.sort();
         evidence.dedup();
 

@@ -174,14 +174,20 @@ pub struct Qualifiers {
     /// pseudo-version without a base tag cannot be held against them.
     #[serde(rename = "h", default, skip_serializing_if = "std::ops::Not::not")]
     pub tags: bool,
-    /// How many symbols the record names as vulnerable: a hint, decides nothing.
-    #[serde(rename = "y", default, skip_serializing_if = "is_zero")]
-    pub symbols: u32,
+    /// The Go functions that have the flaw. They do not decide whether the entry applies, only how much it matters.
+    #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
+    pub imports: Vec<Import>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
+/// Functions of one Go package (Go vulndb, `ecosystem_specific.imports`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// Import path.
+    #[serde(rename = "p")]
+    pub path: String,
+    /// `Function` or `Type.Method`; empty when the whole package has the flaw.
+    #[serde(rename = "s", default, skip_serializing_if = "Vec::is_empty")]
+    pub symbols: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use common::{inventory, on, package, run};
 use plimsoll_advisory::{BuildOptions, Database, Error, Source, build, verify};
+use plimsoll_model::functions::{Fingerprint, Functions, Reach};
 use plimsoll_model::{
     Ecosystem, Finding, FindingKind, FixStatus, Inventory, Level, Package, Party, ProblemKind, Scope,
     SourcePackage,
@@ -536,4 +537,51 @@ fn products_without_a_package_manager() {
     let (_folder, database) = built(&[("npm", &osv("GHSA-a", "", "npm", "a", r#"{"introduced":"0"}"#))]);
     let found = run(&database, &inventory(vec![package(Ecosystem::Generic, "nginx", "1.22.1")]));
     assert!(found.problems.iter().any(|problem| problem.detail.contains("nginx")), "{:?}", found.problems);
+}
+
+#[test]
+fn functions_that_have_the_flaw() {
+    let go = |id: &str, imports: &str| {
+        osv(id, "", "Go", "example.com/html", r#"{"introduced":"0"},{"fixed":"1.4.0"}"#).replacen(
+            "\"affected\":[{",
+            &format!("\"affected\":[{{\"ecosystem_specific\":{{\"imports\":{imports}}},"),
+            1,
+        )
+    };
+    let parse = go("GO-2026-0001", r#"[{"path":"example.com/html","symbols":["Parse","Node.Render"]}]"#);
+    let whole = go("GO-2026-0002", r#"[{"path":"example.com/html/atom"}]"#);
+    let silent = go("GO-2026-0003", "[]");
+    let nameless = go("GO-2026-0004", r#"[{"symbols":["Parse"]}]"#);
+    let (_folder, database) = built(&[("Go", &parse), ("Go", &whole), ("Go", &silent), ("Go", &nameless)]);
+    let program = |names: &[&str]| {
+        let fingerprint = |name: &&str| Fingerprint::EMPTY.with(name.as_bytes()).value();
+        Functions::of_program(names.iter().map(fingerprint).collect())
+    };
+    let check = |functions: Functions, expected: [Option<Reach>; 4]| {
+        let mut module = package(Ecosystem::Go, "example.com/html", "v1.3.0");
+        module.functions = functions;
+        let found = run(&database, &inventory(vec![module])).findings;
+        assert_eq!(found.len(), 4, "none is dropped");
+        for (number, expected) in (1..).zip(expected) {
+            let finding = find(&found, &format!("GO-2026-000{number}"));
+            assert_eq!(finding.risk.reach, expected, "{}", finding.id);
+            let said = finding.evidence.iter().filter(|evidence| evidence.rule == "reach").count();
+            assert_eq!(said, usize::from(number < 3 && expected.is_some()), "{:?}", finding.evidence);
+        }
+        found
+    };
+    let (linked, not, open) = (Some(Reach::Linked), Some(Reach::NotLinked), Some(Reach::CannotTell));
+    let found = check(program(&["main.main", "example.com/html.Parse"]), [linked, not, open, open]);
+    let reach =
+        find(&found, "GO-2026-0001").evidence.iter().find(|evidence| evidence.rule == "reach").unwrap();
+    assert_eq!(reach.compared, "linked: example.com/html.Parse");
+    assert_eq!(reach.range, "functions with the flaw: example.com/html.Node.Render, example.com/html.Parse");
+    // What is not linked comes last.
+    assert_eq!(found.last().unwrap().advisory, "GO-2026-0002");
+    check(program(&["example.com/html.Escape", "example.com/html/atom"]), [not, linked, open, open]);
+    check(Functions::hidden(), [open; 4]);
+    check(Functions::default(), [None; 4]);
+    let mut two = program(&["main.main"]);
+    two.join(Functions::hidden());
+    check(two, [open; 4]);
 }

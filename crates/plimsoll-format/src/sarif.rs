@@ -228,6 +228,9 @@ fn result(summary: &Summary<'_>, index: usize, finding: &Finding, rule: usize) -
                 clean(&suppression.reason)
             )
         }),
+        Class::NotLinked => {
+            Some("the program was linked without the functions that have the flaw".to_owned())
+        }
         Class::NotRun => Some("nothing of it runs in a container".to_owned()),
         Class::Removed(_) | Class::Waiting | Class::Development | Class::Notice => None,
     };

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
+use plimsoll_model::functions::Reach;
 use plimsoll_model::{
     Base, BaseSource, Change, Coverage, Digest, Ecosystem, Effect, Finding, FindingKind, FixStatus, Level,
     Location, Package, Party, Problem, ProblemKind, Report, Subject, TargetKind,
@@ -23,6 +24,8 @@ pub enum Class {
     Waiting,
     /// Kernel headers or documentation: nothing of it runs in a container.
     NotRun,
+    /// The program was linked without the functions that have the flaw.
+    NotLinked,
     /// Only in development dependencies.
     Development,
     /// No vulnerability: unmaintained, unsound, notice.
@@ -57,6 +60,8 @@ pub enum Row {
     Nobody,
     /// Folded: [`Class::NotRun`].
     NotRun,
+    /// Folded: [`Class::NotLinked`].
+    NotLinked,
     /// Folded: [`Class::Development`].
     Development,
     /// Folded: [`Class::Notice`].
@@ -82,6 +87,7 @@ impl Row {
             Row::NotKnown => "not known",
             Row::Nobody => "nobody",
             Row::NotRun => "not run",
+            Row::NotLinked => "not linked",
             Row::Development => "development",
             Row::Notices => "notices",
         }
@@ -237,6 +243,7 @@ impl<'a> Summary<'a> {
             Class::Removed(change) => Row::of(&self.report.changes[change].party),
             Class::Waiting => Row::of(&self.report.findings[index].party),
             Class::NotRun => Row::NotRun,
+            Class::NotLinked => Row::NotLinked,
             Class::Development => Row::Development,
             Class::Notice => Row::Notices,
             Class::Nobody => Row::Nobody,
@@ -276,6 +283,8 @@ fn classify(report: &Report) -> (Vec<Class>, Vec<bool>) {
                 Class::Waiting
             } else if finding.risk.not_run {
                 Class::NotRun
+            } else if finding.risk.reach == Some(Reach::NotLinked) {
+                Class::NotLinked
             } else if finding.risk.development {
                 Class::Development
             } else if finding.kind == FindingKind::Informational {
@@ -313,6 +322,7 @@ fn rows(report: &Report, classes: &[Class], changes: &[&Change], view: &View) ->
             Class::Removed(change) => (Row::of(&report.changes[*change].party), false),
             Class::Waiting => (Row::of(&finding.party), true),
             Class::NotRun => (Row::NotRun, true),
+            Class::NotLinked => (Row::NotLinked, true),
             Class::Development => (Row::Development, true),
             Class::Notice => (Row::Notices, true),
             Class::Nobody => (Row::Nobody, true),
@@ -343,6 +353,10 @@ fn what(row: Row, changes: &[&Change], waiting: &[&Finding], view: &View) -> Str
     match row {
         Row::NotRun => {
             return "kernel headers or documentation: nothing of it runs in a container".to_owned();
+        }
+        Row::NotLinked => {
+            return "Go programs without the functions that have the flaw: the linker left them out"
+                .to_owned();
         }
         Row::Development => {
             return "only in development dependencies, says the lockfile".to_owned();

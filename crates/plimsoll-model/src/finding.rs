@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::functions::Reach;
 use crate::{Ecosystem, Location, SourcePackage};
 
 /// What kind of thing was found.
@@ -163,6 +164,9 @@ pub struct Risk {
     pub development: bool,
     /// Kernel headers or documentation: nothing of it runs in a container.
     pub not_run: bool,
+    /// Is code of the functions that the advisory names in the program? Absent where nobody looked: for Go programs only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reach: Option<Reach>,
 }
 
 /// What a source says about a fix.

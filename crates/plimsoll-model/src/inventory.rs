@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::functions::Functions;
 use crate::{Digest, Ecosystem, ImagePath, Problem, Release};
 
 /// One place where a package was seen.
@@ -125,6 +126,9 @@ pub struct Package {
     /// Facts that only one ecosystem has and that matching needs (`goos` -> `linux`), sorted by key.
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty", default)]
     pub properties: std::collections::BTreeMap<String, String>,
+    /// Functions of the programs that it was seen in. Needed to match, too large to be written into reports.
+    #[serde(skip)]
+    pub functions: Functions,
 }
 
 impl Package {
@@ -152,6 +156,7 @@ impl Package {
             locations: vec![location],
             owned_by: None,
             properties: std::collections::BTreeMap::new(),
+            functions: Functions::default(),
         }
     }
 

@@ -10,6 +10,7 @@ mod digest;
 pub mod distribution;
 pub mod ecosystem;
 pub mod finding;
+pub mod functions;
 pub mod fuzz;
 pub mod inventory;
 mod path;

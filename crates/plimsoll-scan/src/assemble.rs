@@ -155,6 +155,7 @@ fn join(package: &mut Package, other: Package) {
     package.locations.extend(other.locations);
     package.licenses.extend(other.licenses);
     package.digests.extend(other.digests);
+    package.functions.join(other.functions);
     package.source = package.source.take().or(other.source);
     package.architecture = package.architecture.take().or(other.architecture);
     package.module = package.module.take().or(other.module);

@@ -1,5 +1,6 @@
 //! The verdict: the findings and problems held against the user's line.
 
+use plimsoll_model::functions::Reach;
 use plimsoll_model::{
     Coverage, DatabaseInfo, Effect, Finding, FindingKind, Level, Outcome, Problem, ProblemKind, Verdict,
 };
@@ -100,7 +101,7 @@ impl Line {
         if self.kev && finding.risk.kev.is_some() {
             return Side::Over;
         }
-        if finding.risk.not_run {
+        if finding.risk.not_run || finding.risk.reach == Some(Reach::NotLinked) {
             return Side::Under;
         }
         match finding.severity.level {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use plimsoll_model::functions::Reach;
 use plimsoll_model::{
     Base, BaseSource, Change, Ecosystem, Finding, FindingKind, FixStatus, ImagePath, Layer, Level, Location,
     Package, Party, Release, Remedy, Subject, TargetKind,
@@ -306,6 +307,7 @@ pub fn changes(findings: &[Finding], packages: &[Package], context: Context<'_>)
         if acts
             && finding.suppressed_by.is_none()
             && !finding.risk.not_run
+            && finding.risk.reach != Some(Reach::NotLinked)
             && !matches!(finding.party, Party::Nobody(_))
         {
             groups.entry(Key::of(finding, &index)).or_default().push(finding);

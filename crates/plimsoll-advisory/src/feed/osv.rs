@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 use super::files::{self, Passed};
 use super::{Feed, Part, Sink};
 use crate::error::Error;
-use crate::record::{Affected, Event, Kind, NameKind, Qualifiers, Rating, RatingForm, Record, Target};
+use crate::record::{self, Affected, Event, Kind, NameKind, Qualifiers, Rating, RatingForm, Record, Target};
 
 /// The feed.
 pub static OSV: Feed = Feed { name: "osv", find, read };
@@ -291,6 +291,8 @@ struct EcosystemSpecific {
 #[serde(default)]
 struct Import {
     #[serde(deserialize_with = "null_as_default")]
+    path: String,
+    #[serde(deserialize_with = "null_as_default")]
     goos: Vec<String>,
     #[serde(deserialize_with = "null_as_default")]
     goarch: Vec<String>,
@@ -562,8 +564,16 @@ fn statement(
         if !imports.is_empty() && imports.iter().all(|import| !import.goarch.is_empty()) {
             qualifiers.goarch = collected(imports.iter().flat_map(|import| &import.goarch));
         }
-        let symbols = imports.iter().map(|import| import.symbols.len()).sum::<usize>();
-        qualifiers.symbols = u32::try_from(symbols).unwrap_or(u32::MAX);
+        // A part of them would make others look as if they were not meant.
+        if imports.iter().all(|import| !import.path.is_empty()) {
+            qualifiers.imports = imports
+                .iter()
+                .map(|import| record::Import {
+                    path: import.path.clone(),
+                    symbols: collected(import.symbols.iter()),
+                })
+                .collect();
+        }
     }
     if ranges.is_empty() && entry.versions.is_empty() {
         if entry.ranges.iter().any(|range| !range.events.is_empty()) {

@@ -1,4 +1,4 @@
-//! ELF, PE, Mach-O and WebAssembly files: the module list of the Go linker, the crate list of `cargo auditable`, and products that are
+//! ELF, PE, Mach-O and WebAssembly files: the module list and the functions of the Go linker, the crate list of `cargo auditable`, and products that are
 //! known by their bytes ([`super::products`]).
 //!
 //! A program is read once, front to back, in memory that does not grow with it: section headers of ELF stand at the end
@@ -21,13 +21,13 @@ use plimsoll_fs::Entry;
 use plimsoll_model::{ImagePath, Package, Problem, ProblemKind};
 
 use super::products::Searches;
-use super::{go, rust};
+use super::{go, go_functions, rust};
 use crate::{Extraction, Extractor, Reader};
 
 /// Module lists of Go programs, crate lists of auditable Rust programs, products known by their bytes.
 pub static EXECUTABLE: Extractor = Extractor {
     name: "binary/executable",
-    version: 2,
+    version: 3,
     declares: false,
     wants,
     read: Reader::Stream { parse },
@@ -244,6 +244,8 @@ struct Capture {
 enum CaptureKind {
     /// A Go module list. Its length is known where it stands behind its header, else its end is looked for.
     Modules { length: Option<usize>, text: Vec<u8> },
+    /// Names of the functions of a Go program.
+    Functions(go_functions::Names),
     /// A Rust crate list.
     Crates { inflater: Box<Decompress>, json: Vec<u8> },
 }
@@ -274,6 +276,8 @@ struct Scanner {
     damaged_go: bool,
     modules: Vec<(u64, Vec<u8>)>,
     crates: Vec<Vec<u8>>,
+    /// Fingerprints of functions, one list for each Go program.
+    functions: Vec<Vec<u64>>,
     open: Vec<Capture>,
     captures: usize,
     inflater: Option<Box<Decompress>>,
@@ -302,6 +306,7 @@ impl Scanner {
         if self.has_go_build_id {
             self.keep_for_pointers(base, buffer, stop);
         }
+        self.function_tables(base, buffer, stop);
         for at in memmem::find_iter(&buffer[..buffer.len().min(stop + GO_MAGIC.len() - 1)], GO_MAGIC) {
             if (base + at as u64).is_multiple_of(16) {
                 self.build_info(base + at as u64, &buffer[at..], base, buffer);
@@ -320,6 +325,26 @@ impl Scanner {
             // RFC 1950, section 2.2: deflate with a window of 32 KiB, no dictionary, header divisible by 31.
             if matches!(buffer.get(at + 1), Some(0x01 | 0x5e | 0x9c | 0xda)) {
                 self.crate_list(base + at as u64, &buffer[at..], base, buffer);
+            }
+        }
+    }
+
+    /// Tables of functions. The linker aligns them to far more than eight bytes, whole files inside of files included.
+    fn function_tables(&mut self, base: u64, buffer: &[u8], stop: usize) {
+        // Two bytes of the magic number and the two zeros behind it. Programs may have no build id, so every one is looked at.
+        const MASK: u64 = 0x0000_ffff_00ff_ff00;
+        const MAGIC: u64 = 0x0000_0000_00ff_ff00;
+        let (words, _) = buffer[..stop].as_chunks::<8>();
+        for (index, word) in words.iter().enumerate() {
+            if u64::from_le_bytes(*word) & MASK != MAGIC {
+                continue;
+            }
+            let at = index * 8;
+            let Some(span) = go_functions::header(&buffer[at..]) else { continue };
+            // One that finds no room shows nothing, and nothing is concluded from that.
+            if self.open.len() < MAX_OPEN && self.captures < MAX_CAPTURES {
+                let names = go_functions::Names::new(span.length);
+                self.capture(base + at as u64 + span.offset, CaptureKind::Functions(names), base, buffer);
             }
         }
     }
@@ -366,6 +391,7 @@ impl Scanner {
                     match capture.kind {
                         CaptureKind::Modules { text, .. } => self.modules.push((capture.start, text)),
                         CaptureKind::Crates { json, .. } => self.crates.push(json),
+                        CaptureKind::Functions(names) => self.functions.extend(names.finish()),
                     }
                 }
                 Progress::Failed(kind, detail) => {
@@ -488,6 +514,8 @@ impl Scanner {
                 CaptureKind::Modules { length: Some(_), .. } => "the Go module list is cut off",
                 CaptureKind::Modules { length: None, .. } => "the Go module list has no end",
                 CaptureKind::Crates { .. } => "the crate list of cargo-auditable is cut off",
+                // What stands behind it is missing too, and is told; without names there is no answer about functions.
+                CaptureKind::Functions(_) => continue,
             };
             self.problem(ProblemKind::Truncated, detail);
         }
@@ -495,6 +523,7 @@ impl Scanner {
         let versions: Vec<Option<String>> =
             self.programs.iter().map(|program| self.version(program)).collect();
         let mut modules = std::mem::take(&mut self.modules);
+        let functions = go_functions::of_file(self.programs.len(), &self.functions);
         for (program, version) in self.programs.iter().zip(&versions) {
             // Before 1.18 the list stands somewhere else; with one program in the file there is no doubt whose it is.
             let index = match program.modules_at {
@@ -512,10 +541,10 @@ impl Scanner {
                     "built with Go before 1.18 in a way that hides the toolchain version: its standard library is not listed",
                 ));
             }
-            go::packages(path, version.as_deref(), text.as_deref(), &mut found);
+            go::packages(path, version.as_deref(), text.as_deref(), &functions, &mut found);
         }
         for (_, text) in &modules {
-            go::packages(path, None, Some(text), &mut found);
+            go::packages(path, None, Some(text), &functions, &mut found);
         }
         for json in &self.crates {
             rust::packages(path, json, &mut found);
@@ -618,6 +647,13 @@ fn advance(kind: &mut CaptureKind, fresh: &[u8]) -> Progress {
             }
         }
         CaptureKind::Crates { inflater, json } => inflate(inflater, json, fresh),
+        CaptureKind::Functions(names) => {
+            if names.feed(fresh) {
+                Progress::Done
+            } else {
+                Progress::More
+            }
+        }
     }
 }
 
@@ -680,7 +716,8 @@ fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     None
 }
 
-fn word(bytes: &[u8], width: u8, big_endian: bool) -> Option<u64> {
+/// A number of 4 or 8 bytes.
+pub(super) fn word(bytes: &[u8], width: u8, big_endian: bool) -> Option<u64> {
     Some(match (width, big_endian) {
         (4, false) => u32::from_le_bytes(*bytes.first_chunk()?).into(),
         (4, true) => u32::from_be_bytes(*bytes.first_chunk()?).into(),

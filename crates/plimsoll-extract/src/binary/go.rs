@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_model::functions::Functions;
 use plimsoll_model::{Ecosystem, ImagePath, Location, Package, Problem, ProblemKind};
 
 use crate::Extraction;
@@ -55,18 +56,19 @@ pub(super) fn semantic_version(toolchain: &str) -> Option<String> {
     Some(release)
 }
 
-/// Adds what one program says: `toolchain` as written (`go1.21.3`), and its module list without marks.
+/// Adds what one program says: `toolchain` as written (`go1.21.3`), its module list without marks, and its functions.
 pub(super) fn packages(
     path: &ImagePath,
     toolchain: Option<&str>,
     modules: Option<&[u8]>,
+    functions: &Functions,
     found: &mut Extraction,
 ) {
     let text = String::from_utf8_lossy(modules.unwrap_or_default());
     let mut settings = BTreeMap::new();
     let mut list = Vec::new();
     let mut bad_lines = 0_usize;
-    let mut is_toolchain = false;
+    let mut built = "";
     for line in text.lines() {
         let (kind, rest) = line.split_once('\t').unwrap_or((line, ""));
         let mut fields = rest.split('\t');
@@ -90,8 +92,7 @@ pub(super) fn packages(
                 });
                 settings.extend(setting.map(|(key, value)| (key.to_owned(), value.to_owned())));
             }
-            // Programs of the toolchain itself are made of the standard library only.
-            "path" => is_toolchain = rest.starts_with("cmd/"),
+            "path" => built = rest,
             // Kinds of lines that later releases add.
             _ => {}
         }
@@ -103,6 +104,17 @@ pub(super) fn packages(
             format!("the Go module list has {bad_lines} broken lines"),
         ));
     }
+    // Programs of the toolchain itself are made of the standard library only.
+    let is_toolchain = built.starts_with("cmd/");
+    // Functions of the package that was built are called `main`, whatever its import path is: a name that is not found says
+    // nothing there.
+    let functions_of = |is_renamed: bool| {
+        let mut functions = functions.clone();
+        if is_renamed {
+            functions.join(Functions::hidden());
+        }
+        functions
+    };
     // Only these two decide about advisories; the revision is the main module's own.
     let platform: BTreeMap<_, _> = settings
         .iter()
@@ -117,6 +129,7 @@ pub(super) fn packages(
     if let Some(toolchain) = toolchain {
         let mut stdlib = package("stdlib", &semantic_version(toolchain).unwrap_or_default());
         stdlib.properties.insert("go-version".into(), toolchain.to_owned());
+        stdlib.functions = functions_of(is_toolchain);
         found.packages.push(stdlib);
     }
     if toolchain.is_some() && list.is_empty() && !is_toolchain {
@@ -127,7 +140,12 @@ pub(super) fn packages(
         ));
     }
     for module in list {
-        found.packages.push(module.package(&package, &settings));
+        let inside =
+            built.strip_prefix(module.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let mut package = module.package(&package, &settings);
+        // Names of a replacement are those of what it replaces.
+        package.functions = functions_of(module.is_main || inside || module.replacement.is_some());
+        found.packages.push(package);
     }
 }
 
@@ -196,7 +214,7 @@ mod tests {
 
     fn check(modules: &str, expected: &[(&str, &str)]) {
         let mut found = Extraction::default();
-        packages(&"app".into(), None, Some(modules.as_bytes()), &mut found);
+        packages(&"app".into(), None, Some(modules.as_bytes()), &Functions::default(), &mut found);
         let got: Vec<_> = found.packages.iter().map(|p| (p.name.as_str(), p.version.as_str())).collect();
         assert_eq!(got, expected, "{modules:?}");
         assert!(found.problems.is_empty(), "{:?}", found.problems);
@@ -218,7 +236,13 @@ mod tests {
     #[test]
     fn broken_lines_are_told() {
         let mut found = Extraction::default();
-        packages(&"app".into(), None, Some(b"dep\n=>\tx\ty\ndep\ta\tv1\n"), &mut found);
+        packages(
+            &"app".into(),
+            None,
+            Some(b"dep\n=>\tx\ty\ndep\ta\tv1\n"),
+            &Functions::default(),
+            &mut found,
+        );
         assert_eq!(found.packages.len(), 1);
         assert_eq!(found.problems.len(), 1);
     }
@@ -227,7 +251,7 @@ mod tests {
     fn platform_is_known_to_all_and_the_revision_to_the_main_module() {
         let mut found = Extraction::default();
         let modules = b"mod\ta\t(devel)\t\ndep\tb\tv1.0.0\t\nbuild\tGOOS=linux\nbuild\tGOARCH=arm64\nbuild\tvcs.revision=0a1b\n";
-        packages(&"app".into(), Some("go1.21.3"), Some(modules), &mut found);
+        packages(&"app".into(), Some("go1.21.3"), Some(modules), &Functions::default(), &mut found);
         for package in &found.packages {
             assert_eq!(package.properties["goos"], "linux");
             assert_eq!(package.properties["goarch"], "arm64");

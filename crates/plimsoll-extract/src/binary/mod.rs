@@ -2,6 +2,7 @@
 
 pub mod executable;
 mod go;
+mod go_functions;
 pub mod java_archive;
 pub mod product_files;
 pub mod products;

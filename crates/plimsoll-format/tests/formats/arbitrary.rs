@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_model::ecosystem::ECOSYSTEMS;
+use plimsoll_model::functions::Reach;
 use plimsoll_model::*;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -106,6 +107,7 @@ pub(crate) fn package() -> BoxedStrategy<Package> {
                 locations: locations.into_iter().collect(),
                 owned_by,
                 properties,
+                functions: functions::Functions::default(),
             }
         })
         .boxed()
@@ -242,9 +244,22 @@ fn finding(number: usize) -> BoxedStrategy<Finding> {
         percentile,
         date,
     });
-    let risk = (option::of(kev), option::of(epss), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(kev, epss, fixable, development, not_run)| Risk { kev, epss, fixable, development, not_run },
-    );
+    let risk = (
+        option::of(kev),
+        option::of(epss),
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+        option::of(select(vec![Reach::Linked, Reach::NotLinked, Reach::CannotTell])),
+    )
+        .prop_map(|(kev, epss, fixable, development, not_run, reach)| Risk {
+            kev,
+            epss,
+            fixable,
+            development,
+            not_run,
+            reach,
+        });
     let severity = (select(Level::ALL.to_vec()), option::of(0_u8..=100), option::of(text()), text())
         .prop_map(|(level, score_tenths, vector, source)| Severity { level, score_tenths, vector, source });
     let suppression = (text(), text(), text(), option::of(text()))

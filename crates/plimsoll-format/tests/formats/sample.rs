@@ -329,6 +329,8 @@ pub(crate) fn few() -> Report {
     development.risk.development = true;
     let mut headers = finding("CVE-2024-9999", &openssl, Level::Critical);
     headers.risk.not_run = true;
+    let mut left_out = finding("CVE-2024-8888", &openssl, Level::Critical);
+    left_out.risk.reach = Some(plimsoll_model::functions::Reach::NotLinked);
     let mut notice = finding("RUSTSEC-2024-0001", &eslint, Level::Unknown);
     notice.kind = FindingKind::Informational;
     notice.title = "eslint 7 is unmaintained".into();
@@ -339,7 +341,7 @@ pub(crate) fn few() -> Report {
     end.kind = FindingKind::EndOfLife;
     end.status = FixStatus::EndOfLife;
     end.party = Party::Unknown("the base image is not known".into());
-    report.findings.extend([development, headers, notice, malware, end]);
+    report.findings.extend([development, headers, left_out, notice, malware, end]);
     let names: Vec<String> = report.findings.iter().flat_map(|one| one.subject.packages().to_vec()).collect();
     report.packages.retain(|one| names.contains(&one.purl));
     report
