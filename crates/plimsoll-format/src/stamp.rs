@@ -89,7 +89,7 @@ mod tests {
             release: None,
             layers: Vec::new(),
             base: None,
-            files: Default::default(),
+            files: None,
         };
         assert_eq!(image_purl(&target).unwrap(), format!("pkg:oci/shop-web@{digest}"));
         target.reference = Some("ghcr.io:443/Shop/Web:1.2".into());
