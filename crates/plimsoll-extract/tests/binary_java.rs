@@ -375,3 +375,83 @@ proptest! {
         scan(&name, &bytes);
     }
 }
+
+/// A class with one text constant.
+fn class_of(text: &str) -> Vec<u8> {
+    let length = u16::try_from(text.len()).unwrap().to_be_bytes();
+    [&[0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 52, 0, 2, 1], &length[..], text.as_bytes(), &[0; 8]].concat()
+}
+
+fn check_classes(path: &str, files: &[(&str, &[u8])], expected: &[(&str, &str, Option<&str>)]) {
+    let found = scan(path, &jar(Deflated, files));
+    let got: Vec<_> = found
+        .packages
+        .iter()
+        .map(|package| (package.name.as_str(), package.version.as_str(), property(package, "confidence")))
+        .collect();
+    assert_eq!(got, expected, "{path}");
+    assert_eq!(found.problems, [], "{path}");
+}
+
+#[test]
+fn libraries_that_left_only_their_classes() {
+    const LOG4J: &str = "org.apache.logging.log4j:log4j-core";
+    const DATABIND: &str = "com.fasterxml.jackson.core:jackson-databind";
+    const LOOKUP: &str = "org/apache/logging/log4j/core/lookup/JndiLookup.class";
+    let manifest: &[u8] = b"Manifest-Version: 1.0\nImplementation-Version: 4.2\n";
+    let app = ("com/example/Main.class", &b"\xca\xfe\xba\xbe"[..]);
+    // Packed into an application: the version of the application is not the library's.
+    check_classes(
+        "opt/app-4.2.jar",
+        &[("META-INF/MANIFEST.MF", manifest), app, (LOOKUP, b"")],
+        &[("app", "4.2", None), (LOG4J, "", Some("low"))],
+    );
+    // Moved below another name; one says its version.
+    let databind = class_of("2.9.8");
+    let moved = ("hidden/com/fasterxml/jackson/databind/cfg/PackageVersion.class", &databind[..]);
+    check_classes("opt/app.jar", &[app, moved], &[("app", "", None), (DATABIND, "2.9.8", Some("medium"))]);
+    // Alone, and the file or the manifest knows the version.
+    check_classes("opt/log4j-core-2.14.1.jar", &[(LOOKUP, b"")], &[(LOG4J, "2.14.1", Some("medium"))]);
+    check_classes(
+        "opt/logging.jar",
+        &[("META-INF/MANIFEST.MF", b"Implementation-Version: 2.14.1\n"), (LOOKUP, b"")],
+        &[(LOG4J, "2.14.1", Some("medium"))],
+    );
+    // Named by its metadata already.
+    let (name, content) = pom("org.apache.logging.log4j", "log4j-core", "2.17.1");
+    check_classes("opt/x.jar", &[(&name, &content), app, (LOOKUP, b"")], &[(LOG4J, "2.17.1", None)]);
+    // A name that only ends alike is another class.
+    check_classes("opt/x.jar", &[("my-org/yaml/snakeyaml/Yaml.class", b"")], &[("x", "", None)]);
+    // Not a version, a damaged class, a file of properties: what is there is told all the same.
+    for content in [&class_of("unknown")[..], b"\xca\xfe\xba\xbe", b""] {
+        let files = [app, ("a/com/alibaba/fastjson/JSON.class", content)];
+        check_classes("opt/app.jar", &files, &[("app", "", None), ("com.alibaba:fastjson", "", Some("low"))]);
+    }
+    check_classes(
+        "opt/tomcat/lib/catalina.jar",
+        &[
+            (
+                "META-INF/MANIFEST.MF",
+                b"Implementation-Title: Apache Tomcat\nImplementation-Version: 9.0.65\n",
+            ),
+            ("org/apache/catalina/util/ServerInfo.class", b""),
+            ("org/apache/catalina/util/ServerInfo.properties", b"server.info=Apache Tomcat/9.0.65\n"),
+            ("org/apache/naming/Constants.class", b""),
+        ],
+        &[("org.apache.tomcat:tomcat-catalina", "9.0.65", Some("medium"))],
+    );
+}
+
+#[test]
+fn a_class_named_many_times_is_one_library() {
+    let names: Vec<String> =
+        (0..2000).map(|number| format!("v{number}/com/alibaba/fastjson/JSON.class")).collect();
+    let class = class_of("1.2.24");
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &class[..])).collect();
+    let found = scan("opt/app.jar", &jar(Stored, &files));
+    assert_eq!(names_of_shaded(&found), ["com.alibaba:fastjson@1.2.24"]);
+}
+
+fn names_of_shaded(found: &Extraction) -> Vec<String> {
+    names(found).into_iter().filter(|name| name.contains(':')).collect()
+}

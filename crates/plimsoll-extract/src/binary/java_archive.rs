@@ -1,8 +1,8 @@
 //! Java archives, in each other to any sensible depth: which Maven artifact is this, and which were packed into it?
 //!
 //! A file name is no identity. In this order: `META-INF/maven/**/pom.properties` (the one that fits the file name or the manifest is
-//! the archive's own, the others were shaded into it), the manifest together with the file name, the file name alone. The property
-//! `identity` says which it was. Where no source names the group with certainty, the package has its artifact as name, without group.
+//! the archive's own, the others were shaded into it), the manifest together with the file name, the file name alone; and the classes of
+//! well-known libraries, for what kept nothing else ([`super::java_classes`]). The property `identity` says which it was. Where no source names the group with certainty, the package has its artifact as name, without group.
 //! Each archive's SHA-1, by which Maven Central knows it, goes with its own package.
 //!
 //! Nesting is a list of open archives, not recursion. Depth, inflated bytes, bytes held at once and entries are bounded; what a
@@ -19,13 +19,13 @@ use plimsoll_fs::Entry;
 use plimsoll_model::{Algorithm, Digest, Ecosystem, ImagePath, Location, Package, Problem, ProblemKind};
 use sha1::{Digest as _, Sha1};
 
-use super::zip;
+use super::{java_classes, zip};
 use crate::{Extraction, Extractor, Reader};
 
 /// Maven artifacts in JAR, WAR, EAR and their relatives.
 pub static JAVA_ARCHIVE: Extractor = Extractor {
     name: "binary/java_archive",
-    version: 1,
+    version: 2,
     declares: false,
     wants,
     read: Reader::Whole { limit: 512 << 20, parse },
@@ -101,6 +101,7 @@ struct Open<'a> {
     manifest: Option<BTreeMap<String, String>>,
     directories: Vec<Vec<u8>>,
     has_classes: bool,
+    seen: java_classes::Seen,
 }
 
 /// What `pom.properties` names.
@@ -196,7 +197,8 @@ impl<'a> Open<'a> {
             found.problems.push(Problem::incomplete(kind, &path, detail));
         }
         let (poms, manifest, directories) = (Vec::new(), None, Vec::new());
-        Open { data, cursor, path, held, poms, manifest, directories, has_classes: false }
+        let seen = java_classes::Seen::default();
+        Open { data, cursor, path, held, poms, manifest, directories, has_classes: false, seen }
     }
 
     /// Looks at one entry.
@@ -213,6 +215,7 @@ impl<'a> Open<'a> {
             }
         };
         let name = entry.name;
+        self.seen.look(&entry, bytes);
         if name.ends_with(b".class") {
             self.has_classes = true;
             self.remember_directory(name);
@@ -348,17 +351,19 @@ impl<'a> Open<'a> {
                 package.properties.insert("shaded".into(), "true".into());
             }
         }
-        let own = match own {
-            Some(index) => Some(&mut packages[index]),
-            None => self.guess(stem, &manifest).map(|package| {
-                packages.push(package);
-                packages.last_mut().expect("one was pushed")
-            }),
-        };
+        let own = own.or_else(|| {
+            packages.push(self.guess(stem, &manifest)?);
+            Some(packages.len() - 1)
+        });
         if let Some(own) = own {
             let digest = Sha1::digest(self.data.bytes());
-            own.digests.extend(Digest::from_bytes(Algorithm::Sha1, &digest));
+            packages[own].digests.extend(Digest::from_bytes(Algorithm::Sha1, &digest));
         }
+        let is_only = |folder: &str| {
+            self.directories.len() < MAX_DIRECTORIES
+                && self.directories.iter().all(|directory| directory.starts_with(folder.as_bytes()))
+        };
+        std::mem::take(&mut self.seen).add(&self.path, own, &is_only, &mut packages);
         found.packages.append(&mut packages);
     }
 
@@ -685,7 +690,7 @@ fn manifest(content: &[u8]) -> BTreeMap<String, String> {
 
 /// `java.util.Properties.load`: comments, three separators, lines that go on behind a backslash, `\uXXXX`. Bytes are Latin-1 by the
 /// book and UTF-8 in practice.
-fn properties(content: &[u8]) -> BTreeMap<String, String> {
+pub(super) fn properties(content: &[u8]) -> BTreeMap<String, String> {
     let text = String::from_utf8_lossy(content);
     let mut values = BTreeMap::new();
     let mut lines = text.split(['\n', '\r']);

@@ -4,6 +4,7 @@ pub mod executable;
 mod go;
 mod go_functions;
 pub mod java_archive;
+mod java_classes;
 pub mod product_files;
 pub mod products;
 mod rust;
