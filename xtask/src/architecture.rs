@@ -19,6 +19,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("plimsoll-format", 1),
     ("plimsoll-posture", 1),
     ("plimsoll-extract", 2),
+    ("plimsoll-trust", 2),
     ("plimsoll-scan", 3),
     ("plimsoll", 5),
     // Outside the product: may use nothing of it, and be used by tests only.

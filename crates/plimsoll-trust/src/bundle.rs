@@ -1,0 +1,176 @@
+//! Sigstore bundles, checked by sigstore-verify; and what its interface leaves to the caller: signatures with a key that
+//! no log knows of.
+
+use sigstore_verify::crypto::{KeyAlgorithm, verify_signature, verify_signature_prehashed};
+use plimsoll_model::{Algorithm, Digest};
+use sigstore_verify::types::{Artifact, ArtifactDigest, Bundle, HashAlgorithm, SignatureContent, VerificationMaterialContent};
+use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult};
+
+use crate::identity::Certificate;
+use crate::verify::Log;
+use crate::{PublicKey, Root};
+
+/// What a bundle's signature is over.
+#[derive(Clone, Copy)]
+pub(crate) enum Signed<'a> {
+    /// These bytes.
+    Bytes(&'a [u8]),
+    /// Something with this digest.
+    Digest(&'a Digest),
+}
+
+impl<'a> Signed<'a> {
+    fn artifact(self) -> Result<Artifact<'a>, String> {
+        match self {
+            Signed::Bytes(bytes) => Ok(Artifact::Blob(bytes)),
+            Signed::Digest(digest) => {
+                let algorithm = algorithm(digest).ok_or("images with SHA-1 digests cannot be checked")?;
+                ArtifactDigest::new(algorithm, digest.bytes()).map(Artifact::Digest).map_err(chain)
+            }
+        }
+    }
+}
+
+fn algorithm(digest: &Digest) -> Option<HashAlgorithm> {
+    match digest.algorithm() {
+        Algorithm::Sha1 => None,
+        Algorithm::Sha256 => Some(HashAlgorithm::Sha2256),
+        Algorithm::Sha512 => Some(HashAlgorithm::Sha2512),
+    }
+}
+
+/// What verification has shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// The signing certificate, its chain verified.
+    pub(crate) certificate: Option<Certificate>,
+    /// Verified moments of signing, seconds since 1970.
+    pub(crate) times: Vec<i64>,
+    /// Whether a transparency log is proven to hold the signature, or has promised to.
+    pub(crate) logged: bool,
+}
+
+pub(crate) fn parse(bytes: &[u8]) -> Result<Bundle, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "a bundle is JSON, and this is not UTF-8".to_owned())?;
+    Bundle::from_json(text).map_err(|error| format!("not a sigstore bundle: {error}"))
+}
+
+/// Whether a key must be given, because no certificate is in the bundle.
+pub(crate) fn needs_key(bundle: &Bundle) -> bool {
+    matches!(bundle.verification_material.content, VerificationMaterialContent::PublicKey(_))
+}
+
+/// The in-toto statement inside, unverified.
+pub(crate) fn payload(bundle: &Bundle) -> Option<&[u8]> {
+    match &bundle.content {
+        SignatureContent::DsseEnvelope(envelope) => Some(envelope.payload.as_bytes()),
+        _ => None,
+    }
+}
+
+/// Verifies a bundle that carries its certificate, against one root.
+pub(crate) fn keyless(root: &Root, bundle: &Bundle, signed: Signed<'_>) -> Result<Shown, String> {
+    let mut policy = VerificationPolicy::any_identity();
+    // GitHub's instance for private repositories has neither log: there is nothing to look for. Roots that have one
+    // always ask for it.
+    if root.material.ctlogs.is_empty() {
+        policy = policy.skip_sct();
+    }
+    let logged = !root.material.tlogs.is_empty();
+    if !logged {
+        policy = policy.skip_tlog_unsafe();
+    }
+    let result = root.verifier.verify(signed.artifact()?, bundle, &policy).map_err(chain)?;
+    if !result.certificate_verified() {
+        return Err("the certificate was not verified".into());
+    }
+    Ok(Shown { certificate: result.certificate().map(Certificate::from), times: times(&result), logged })
+}
+
+/// Verifies a bundle with a key.
+pub(crate) fn with_key(
+    roots: &[Root],
+    key: &PublicKey,
+    bundle: &Bundle,
+    signed: Signed<'_>,
+    log: Log,
+) -> Result<Shown, String> {
+    if !needs_key(bundle) {
+        return Err("it was made with a certificate, not with a key".into());
+    }
+    let entries = &bundle.verification_material.tlog_entries;
+    if entries.is_empty() {
+        if log == Log::Required {
+            return Err("no entry of a transparency log is with it (require none, if it was made without)".into());
+        }
+        direct(key, bundle, signed)?;
+        return Ok(Shown::default());
+    }
+    let policy = PublicKeyVerificationPolicy::new(key.der.clone());
+    let mut reasons = Vec::new();
+    for root in roots {
+        match root.verifier.verify(signed.artifact()?, bundle, &policy) {
+            Ok(result) => return Ok(Shown { certificate: None, times: times(&result), logged: true }),
+            Err(error) => reasons.push((root.name(), chain(error))),
+        }
+    }
+    Err(joined(&reasons))
+}
+
+/// One line for all roots: the reason once, when it is the same everywhere.
+pub(crate) fn joined(reasons: &[(&str, String)]) -> String {
+    match reasons {
+        [] => "no trust root was given".into(),
+        [(_, first), rest @ ..] if rest.iter().all(|(_, reason)| reason == first) => first.clone(),
+        all => all.iter().map(|(root, reason)| format!("{root}: {reason}")).collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn times(result: &VerificationResult) -> Vec<i64> {
+    let mut times: Vec<i64> = result.verified_timestamps().iter().map(|time| time.as_second()).collect();
+    times.extend(result.integrated_time().map(|time| time.as_second()));
+    times.sort_unstable();
+    times.dedup();
+    times
+}
+
+/// The signature alone, without certificate, log or time.
+fn direct(key: &PublicKey, bundle: &Bundle, signed: Signed<'_>) -> Result<(), String> {
+    let key_algorithm = KeyAlgorithm::from_spki(&key.der).map_err(chain)?;
+    match &bundle.content {
+        SignatureContent::DsseEnvelope(envelope) => {
+            verify_signature(&key.der, &envelope.pae(), &envelope.signature.sig, key_algorithm.default_signing_scheme())
+                .map_err(chain)
+        }
+        SignatureContent::MessageSignature(message) => {
+            let stated = message.message_digest.as_ref();
+            let scheme = match stated {
+                Some(stated) => key_algorithm.resolve_signing_scheme(stated.algorithm).map_err(chain)?,
+                None => key_algorithm.default_signing_scheme(),
+            };
+            match signed {
+                Signed::Bytes(bytes) => verify_signature(&key.der, bytes, &message.signature, scheme).map_err(chain),
+                Signed::Digest(digest) if algorithm(digest).is_some() && scheme.hash_algorithm() == algorithm(digest) => {
+                    verify_signature_prehashed(&key.der, digest.bytes(), &message.signature, scheme).map_err(chain)
+                }
+                Signed::Digest(_) => Err("a signature of this kind cannot be checked against a digest".into()),
+            }
+        }
+        _ => Err("signatures of this kind are not known".into()),
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: impl std::error::Error) -> String {
+    let mut out = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !out.contains(&text) {
+            out.push_str(": ");
+            out.push_str(&text);
+        }
+        source = cause.source();
+    }
+    out
+}

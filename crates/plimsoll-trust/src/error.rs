@@ -1,0 +1,45 @@
+//! What can be wrong with what a user gave us. What is wrong with evidence is an [`crate::Outcome`], never an error.
+
+/// A fault in settings: keys, roots, patterns.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A key that cannot be read.
+    #[error("{name}: not a public key")]
+    Key {
+        /// Where it came from.
+        name: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A key of a kind that is not supported.
+    #[error("{name}: {detail}")]
+    KeyKind {
+        /// Where it came from.
+        name: String,
+        /// What it is.
+        detail: String,
+    },
+    /// A trust root that cannot be read.
+    #[error("{name}: not a trust root (`trusted_root.json`)")]
+    Root {
+        /// Where it came from.
+        name: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A pattern that is none.
+    #[error("`{pattern}` is no regular expression")]
+    Pattern {
+        /// As given.
+        pattern: String,
+        /// Why.
+        #[source]
+        source: Box<regex::Error>,
+    },
+    /// The registry did not answer, or not in a way that can be used.
+    #[error(transparent)]
+    Registry(#[from] plimsoll_oci::Error),
+}

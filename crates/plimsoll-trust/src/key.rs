@@ -1,0 +1,52 @@
+//! Public keys that a user trusts by themselves.
+
+use sigstore_verify::crypto::KeyAlgorithm;
+use sigstore_verify::types::{DerPublicKey, Sha256Hash};
+
+use crate::Error;
+
+/// A public key: ECDSA on P-256, P-384 or P-521, RSA, or Ed25519. Keys of key management services are given the same way,
+/// as the PEM that the service exports.
+#[derive(Clone, Debug)]
+pub struct PublicKey {
+    pub(crate) der: DerPublicKey,
+    fingerprint: Sha256Hash,
+}
+
+impl PublicKey {
+    /// Reads `-----BEGIN PUBLIC KEY-----` (SubjectPublicKeyInfo, RFC 7468 section 13).
+    ///
+    /// # Errors
+    /// Also for private keys, certificates and kinds of keys that signatures cannot be checked with; `name` is named.
+    pub fn from_pem(name: &str, text: &str) -> Result<Self, Error> {
+        if text.contains("PRIVATE KEY-----") {
+            return Err(Error::KeyKind {
+                name: name.to_owned(),
+                detail: "this is a private key; give the public one (`cosign public-key --key FILE`)".into(),
+            });
+        }
+        let der = DerPublicKey::from_pem(text)
+            .map_err(|source| Error::Key { name: name.to_owned(), source: Box::new(source) })?;
+        Self::from_spki(name, der)
+    }
+
+    pub(crate) fn from_spki(name: &str, der: DerPublicKey) -> Result<Self, Error> {
+        KeyAlgorithm::from_spki(&der)
+            .map_err(|source| Error::Key { name: name.to_owned(), source: Box::new(source) })?;
+        let fingerprint = sigstore_verify::crypto::sha256(der.as_bytes());
+        Ok(PublicKey { der, fingerprint })
+    }
+
+    /// SHA-256 of the key's SubjectPublicKeyInfo in hexadecimal digits, as `openssl pkey -pubin -outform DER | sha256sum` prints it.
+    pub fn fingerprint(&self) -> String {
+        self.fingerprint.to_hex()
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+}
+
+impl Eq for PublicKey {}

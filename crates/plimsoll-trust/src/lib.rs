@@ -1,0 +1,38 @@
+//! Where an image comes from: signatures and attestations, found wherever they are kept, and checked offline.
+//!
+//! Three steps, each usable alone:
+//!
+//! 1. [`discover`] asks a registry for everything that refers to a digest: the referrers API and its tag fallback, and
+//!    the tags `sha256-….sig`, `.att` and `.sbom`. The outcome is a list of [`Evidence`], whatever its layout.
+//! 2. [`Trust::check`] verifies one piece of evidence against the trust roots and says *who* made it, and for which of
+//!    the named [`Signer`]s that counts.
+//! 3. [`provenance`] reads what a verified attestation says of the build.
+//!
+//! Nothing here decides whether an image may run: that is a policy's, over these facts. A signature that is there and does
+//! not verify, one that nobody trusts and one that could not be read stay different answers.
+//!
+//! Hides sigstore-verify, the layouts of cosign's generations, and DSSE.
+
+#![forbid(unsafe_code)]
+
+mod bundle;
+mod cosign;
+mod discover;
+mod error;
+mod evidence;
+pub mod fuzz;
+mod identity;
+mod key;
+pub mod provenance;
+mod roots;
+mod statement;
+mod verify;
+
+pub use discover::{Discovery, discover};
+pub use error::Error;
+pub use evidence::{Evidence, Format, Layout, Place};
+pub use identity::{Certificate, Pattern};
+pub use key::PublicKey;
+pub use roots::{Root, Window};
+pub use statement::{Statement, Subject};
+pub use verify::{By, Checked, Log, Outcome, Signer, Target, Trust, What};
