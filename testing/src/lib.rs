@@ -46,3 +46,62 @@ pub fn unpack(archive: &Path) -> tempfile::TempDir {
     tar::Archive::new(decoder).unpack(folder.path()).expect("the archive unpacks");
     folder
 }
+
+/// A real registry server on loopback, with nothing in it, that ends with the value.
+pub struct Registry {
+    process: std::process::Child,
+    /// Where it listens: `127.0.0.1:PORT`.
+    pub host: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Registry {
+    /// Starts Debian's `docker-registry`; `None`, said loudly, when it is not installed.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[expect(clippy::print_stderr, reason = "a skip must be heard")]
+    pub fn start() -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|socket| socket.local_addr())
+            .expect("a port")
+            .port();
+        let host = format!("127.0.0.1:{port}");
+        let configuration = folder.path().join("registry.yml");
+        let text = format!(
+            "version: 0.1\nlog: {{ level: error, accesslog: {{ disabled: true }} }}\n\
+             storage: {{ filesystem: {{ rootdirectory: \"{}\" }} }}\nhttp: {{ addr: \"{host}\" }}\n",
+            folder.path().join("content").display()
+        );
+        std::fs::write(&configuration, text).expect("a file");
+        let process = std::process::Command::new("docker-registry")
+            .arg("serve")
+            .arg(&configuration)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn();
+        let process = match process {
+            Ok(process) => process,
+            Err(error) => {
+                eprintln!("NOT CHECKED: `docker-registry` does not start ({error}); run `cargo xtask deps`");
+                return None;
+            }
+        };
+        let registry = Registry { process, host, _folder: folder };
+        for _ in 0..200 {
+            if std::net::TcpStream::connect(&registry.host).is_ok() {
+                return Some(registry);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("the registry does not start");
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -27,6 +27,7 @@ mod stated;
 pub mod summary;
 mod table;
 mod text;
+pub mod verification;
 mod xml;
 
 pub use github::Build;

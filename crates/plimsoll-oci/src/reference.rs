@@ -136,7 +136,7 @@ impl Reference {
     }
 
     /// What a registry is asked for: the digest, or the tag.
-    pub(crate) fn selector(&self) -> String {
+    pub fn selector(&self) -> String {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => digest.to_string(),
             (None, Some(tag)) => tag.clone(),

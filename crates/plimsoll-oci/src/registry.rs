@@ -26,9 +26,9 @@ const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 /// Media type of an index.
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// Media type of a manifest.
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// Largest answer of a server of tokens in bytes; tokens that list many groups have some ten thousand.
 const LARGEST_TOKEN: u64 = 1024 * 1024;
 /// Largest layer in bytes whose manifest does not say its size.
@@ -109,6 +109,12 @@ impl Registries {
         Repository(Arc::new(Endpoint::new(self, name.clone(), name.registry(), name.path())))
     }
 
+    /// A repository that will be written to: registries hand out tokens for what is asked for.
+    pub fn repository_to_write(&self, name: &RepositoryName) -> Repository {
+        let endpoint = Endpoint::new(self, name.clone(), name.registry(), name.path());
+        Repository(Arc::new(Endpoint { actions: "pull,push", ..endpoint }))
+    }
+
     /// Opens the image or index that a name stands for: reads its first document, from the first of mirrors and registry
     /// that has it.
     pub fn source(&self, reference: &Reference) -> Result<Source, Error> {
@@ -163,7 +169,7 @@ impl Registries {
 
 /// A repository of one registry or mirror. Cheap to clone; the token is shared.
 #[derive(Clone, Debug)]
-pub struct Repository(Arc<Endpoint>);
+pub struct Repository(pub(crate) Arc<Endpoint>);
 
 /// A document that a registry keeps under a name or digest, checked.
 #[derive(Clone, Debug)]
@@ -241,9 +247,7 @@ impl Repository {
             Err(Error::NoImage { .. }) => {}
             answer => return answer,
         }
-        let tag = format!("{}-{}", digest.algorithm().name(), digest.hex());
-        // A tag has at most 128 characters: that of a SHA-512 digest is cut (spec, "Referrers Tag Schema").
-        match self.manifest(tag.get(..128).unwrap_or(&tag)) {
+        match self.manifest(&referrers_tag(digest)) {
             Err(Error::NoImage { .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
             Ok(manifest) => read(&manifest.bytes).map_err(|source| Error::Json {
@@ -260,6 +264,14 @@ impl Repository {
     }
 }
 
+/// The tag that stands for the list of referrers. A tag has at most 128 characters: that of a SHA-512 digest is cut (spec,
+/// "Referrers Tag Schema").
+pub(crate) fn referrers_tag(digest: &Digest) -> String {
+    let mut tag = format!("{}-{}", digest.algorithm().name(), digest.hex());
+    tag.truncate(128);
+    tag
+}
+
 /// One repository where it really is.
 pub(crate) struct Endpoint {
     registries: Registries,
@@ -267,6 +279,8 @@ pub(crate) struct Endpoint {
     name: RepositoryName,
     host: String,
     path: String,
+    /// What a token is asked for.
+    actions: &'static str,
     state: Mutex<Session>,
 }
 
@@ -298,11 +312,20 @@ impl Endpoint {
             name,
             host: host.to_owned(),
             path: path.to_owned(),
+            actions: "pull",
             state: Mutex::default(),
         }
     }
 
-    fn client(&self) -> &Client {
+    pub(crate) fn name(&self) -> &RepositoryName {
+        &self.name
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn client(&self) -> &Client {
         &self.registries.0.client
     }
 
@@ -331,7 +354,7 @@ impl Endpoint {
     }
 
     /// The beginning of all addresses. Asks the registry once how it wants to be asked.
-    fn base(&self) -> Result<Url, plimsoll_http::Error> {
+    pub(crate) fn base(&self) -> Result<Url, plimsoll_http::Error> {
         use plimsoll_http::Error as Http;
         let mut session = self.session();
         if let Some(base) = &session.base {
@@ -418,10 +441,10 @@ impl Endpoint {
                 detail: format!("for a token to `{realm}`, which is not secured by TLS"),
             });
         }
-        // Our own words rather than the registry's: it must not make us ask for more than reading this repository.
+        // Our own words rather than the registry's: it must not make us ask for more than we need of this repository.
         let scope = match self.path.as_str() {
             "" => scope.unwrap_or("registry:catalog:*").to_owned(),
-            path => format!("repository:{path}:pull"),
+            path => format!("repository:{path}:{}", self.actions),
         };
         let mut pairs = vec![("scope", scope.as_str())];
         pairs.extend(service.map(|service| ("service", service)));
@@ -489,6 +512,11 @@ impl Endpoint {
         if let Some(range) = range {
             request = request.range(range);
         }
+        self.send_as(base, &request)
+    }
+
+    /// Sends a request with what proves who we are; on a 401 once more, with a new token.
+    pub(crate) fn send_as(&self, base: &Url, request: &Request) -> Result<Response, plimsoll_http::Error> {
         let secret = self.session().secret.clone();
         let response = self.client().send(&request.clone().authorize(secret.clone()))?;
         if response.status() != 401 {
@@ -504,13 +532,13 @@ impl Endpoint {
             session.secret.clone()
         };
         match fresh {
-            Some(fresh) => self.client().send(&request.authorize(Some(fresh))),
+            Some(fresh) => self.client().send(&request.clone().authorize(Some(fresh))),
             None => Ok(response),
         }
     }
 
     /// What a refusal means.
-    fn refusal(&self, response: Response, thing: &str) -> Error {
+    pub(crate) fn refusal(&self, response: Response, thing: &str) -> Error {
         match response.status() {
             404 => Error::NoImage { name: self.name.to_string(), thing: thing.to_owned() },
             401 | 403 => Error::Unauthorized {
@@ -527,7 +555,7 @@ impl Endpoint {
         }
     }
 
-    fn network(&self, source: plimsoll_http::Error, thing: &str) -> Error {
+    pub(crate) fn network(&self, source: plimsoll_http::Error, thing: &str) -> Error {
         Error::Network {
             place: self.name.to_string(),
             thing: thing.to_owned(),

@@ -43,6 +43,9 @@ pub enum ScanError {
     /// The advisory database could not be used.
     #[error(transparent)]
     Database(#[from] plimsoll_advisory::Error),
+    /// A key, trust root or pattern that cannot be used.
+    #[error(transparent)]
+    Trust(#[from] plimsoll_trust::Error),
     /// The SBOM could not be read.
     #[error("cannot read the SBOM `{path}`")]
     Sbom {
@@ -75,11 +78,12 @@ impl ScanError {
     /// Was it asked for in a way that cannot work, rather than tried and failed?
     pub fn is_usage(&self) -> bool {
         match self {
+            ScanError::Image(error) => error.is_usage(),
             ScanError::NotFound { .. }
             | ScanError::NoTarget { .. }
             | ScanError::NotBuilt { .. }
-            | ScanError::Vex { .. } => true,
-            ScanError::Image(error) => error.is_usage(),
+            | ScanError::Vex { .. }
+            | ScanError::Trust(_) => true,
             ScanError::Database(_)
             | ScanError::Sbom { .. }
             | ScanError::SavedReport { .. }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assemble;
+pub mod attest;
 pub mod base;
 mod cache;
 pub mod check;
@@ -17,6 +18,7 @@ mod explain;
 mod scan;
 mod target;
 pub mod verdict;
+pub mod verify;
 mod visit;
 pub mod whose;
 
@@ -25,6 +27,7 @@ pub use error::ScanError;
 pub use explain::{explain, explain_rule};
 pub use plimsoll_advisory::Database;
 pub use plimsoll_oci::{Mirror, Platform, PlatformError, Reference, Registries, RegistrySettings};
+pub use plimsoll_trust as trust;
 pub use scan::{Options, scan};
 pub use target::{ImageForm, Target};
 

@@ -1,9 +1,11 @@
 //! Sigstore bundles, checked by sigstore-verify; and what its interface leaves to the caller: signatures with a key that
 //! no log knows of.
 
-use sigstore_verify::crypto::{KeyAlgorithm, verify_signature, verify_signature_prehashed};
 use plimsoll_model::{Algorithm, Digest};
-use sigstore_verify::types::{Artifact, ArtifactDigest, Bundle, HashAlgorithm, SignatureContent, VerificationMaterialContent};
+use sigstore_verify::crypto::{KeyAlgorithm, verify_signature, verify_signature_prehashed};
+use sigstore_verify::types::{
+    Artifact, ArtifactDigest, Bundle, HashAlgorithm, SignatureContent, VerificationMaterialContent,
+};
 use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult};
 
 use crate::identity::Certificate;
@@ -51,7 +53,8 @@ pub(crate) struct Shown {
 }
 
 pub(crate) fn parse(bytes: &[u8]) -> Result<Bundle, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "a bundle is JSON, and this is not UTF-8".to_owned())?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| "a bundle is JSON, and this is not UTF-8".to_owned())?;
     Bundle::from_json(text).map_err(|error| format!("not a sigstore bundle: {error}"))
 }
 
@@ -101,7 +104,9 @@ pub(crate) fn with_key(
     let entries = &bundle.verification_material.tlog_entries;
     if entries.is_empty() {
         if log == Log::Required {
-            return Err("no entry of a transparency log is with it (require none, if it was made without)".into());
+            return Err(
+                "no entry of a transparency log is with it (require none, if it was made without)".into()
+            );
         }
         direct(key, bundle, signed)?;
         return Ok(Shown::default());
@@ -128,7 +133,9 @@ pub(crate) fn joined(reasons: &[(&str, String)]) -> String {
 
 fn times(result: &VerificationResult) -> Vec<i64> {
     let mut times: Vec<i64> = result.verified_timestamps().iter().map(|time| time.as_second()).collect();
-    times.extend(result.integrated_time().map(|time| time.as_second()));
+    if let Some(time) = result.integrated_time() {
+        times.push(time.as_second());
+    }
     times.sort_unstable();
     times.dedup();
     times
@@ -138,10 +145,13 @@ fn times(result: &VerificationResult) -> Vec<i64> {
 fn direct(key: &PublicKey, bundle: &Bundle, signed: Signed<'_>) -> Result<(), String> {
     let key_algorithm = KeyAlgorithm::from_spki(&key.der).map_err(chain)?;
     match &bundle.content {
-        SignatureContent::DsseEnvelope(envelope) => {
-            verify_signature(&key.der, &envelope.pae(), &envelope.signature.sig, key_algorithm.default_signing_scheme())
-                .map_err(chain)
-        }
+        SignatureContent::DsseEnvelope(envelope) => verify_signature(
+            &key.der,
+            &envelope.pae(),
+            &envelope.signature.sig,
+            key_algorithm.default_signing_scheme(),
+        )
+        .map_err(chain),
         SignatureContent::MessageSignature(message) => {
             let stated = message.message_digest.as_ref();
             let scheme = match stated {
@@ -149,11 +159,18 @@ fn direct(key: &PublicKey, bundle: &Bundle, signed: Signed<'_>) -> Result<(), St
                 None => key_algorithm.default_signing_scheme(),
             };
             match signed {
-                Signed::Bytes(bytes) => verify_signature(&key.der, bytes, &message.signature, scheme).map_err(chain),
-                Signed::Digest(digest) if algorithm(digest).is_some() && scheme.hash_algorithm() == algorithm(digest) => {
-                    verify_signature_prehashed(&key.der, digest.bytes(), &message.signature, scheme).map_err(chain)
+                Signed::Bytes(bytes) => {
+                    verify_signature(&key.der, bytes, &message.signature, scheme).map_err(chain)
                 }
-                Signed::Digest(_) => Err("a signature of this kind cannot be checked against a digest".into()),
+                Signed::Digest(digest)
+                    if algorithm(digest).is_some() && scheme.hash_algorithm() == algorithm(digest) =>
+                {
+                    verify_signature_prehashed(&key.der, digest.bytes(), &message.signature, scheme)
+                        .map_err(chain)
+                }
+                Signed::Digest(_) => {
+                    Err("a signature of this kind cannot be checked against a digest".into())
+                }
             }
         }
         _ => Err("signatures of this kind are not known".into()),

@@ -40,8 +40,12 @@ struct Payload {
 }
 
 /// A simple signing layer as a bundle, in JSON.
-pub(crate) fn simple_signing(payload: &[u8], annotations: &BTreeMap<String, String>) -> Result<String, String> {
-    let signature = annotations.get(SIGNATURE).ok_or_else(|| format!("the annotation {SIGNATURE} is not there"))?;
+pub(crate) fn simple_signing(
+    payload: &[u8],
+    annotations: &BTreeMap<String, String>,
+) -> Result<String, String> {
+    let signature =
+        annotations.get(SIGNATURE).ok_or_else(|| format!("the annotation {SIGNATURE} is not there"))?;
     let signature = decoded(signature, "the signature")?;
     let digest: [u8; 32] = Sha256::digest(payload).into();
     let content = json!({
@@ -55,10 +59,13 @@ pub(crate) fn simple_signing(payload: &[u8], annotations: &BTreeMap<String, Stri
 pub(crate) fn envelopes(bytes: &[u8], annotations: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
     /// Most signatures of one envelope.
     const MOST_SIGNATURES: usize = 32;
-    let mut envelope: Value = serde_json::from_slice(bytes).map_err(|error| format!("not a DSSE envelope: {error}"))?;
+    let mut envelope: Value =
+        serde_json::from_slice(bytes).map_err(|error| format!("not a DSSE envelope: {error}"))?;
     let signatures = match envelope.get_mut("signatures").map(Value::take) {
         Some(Value::Array(signatures)) if signatures.len() <= MOST_SIGNATURES => signatures,
-        Some(Value::Array(_)) => return Err(format!("the envelope has more than {MOST_SIGNATURES} signatures")),
+        Some(Value::Array(_)) => {
+            return Err(format!("the envelope has more than {MOST_SIGNATURES} signatures"));
+        }
         _ => return Err("the envelope has no list of signatures".into()),
     };
     signatures
@@ -88,7 +95,8 @@ fn convert(kind: &str, content: Value, annotations: &BTreeMap<String, String>) -
     let mut material = if certificates.is_empty() {
         json!({ "publicKey": { "hint": "" } })
     } else {
-        let list: Vec<_> = certificates.iter().map(|der| json!({ "rawBytes": STANDARD.encode(der) })).collect();
+        let list: Vec<_> =
+            certificates.iter().map(|der| json!({ "rawBytes": STANDARD.encode(der) })).collect();
         json!({ "x509CertificateChain": { "certificates": list } })
     };
     let stored = annotations.get(REKOR).filter(|text| !text.is_empty() && *text != "null");
@@ -102,9 +110,10 @@ fn convert(kind: &str, content: Value, annotations: &BTreeMap<String, String>) -
             #[serde(rename = "SignedRFC3161Timestamp")]
             timestamp: String,
         }
-        let stored: Stored =
-            serde_json::from_str(text).map_err(|error| format!("the annotation {TIMESTAMP} is not readable: {error}"))?;
-        material["timestampVerificationData"] = json!({ "rfc3161Timestamps": [{ "signedTimestamp": stored.timestamp }] });
+        let stored: Stored = serde_json::from_str(text)
+            .map_err(|error| format!("the annotation {TIMESTAMP} is not readable: {error}"))?;
+        material["timestampVerificationData"] =
+            json!({ "rfc3161Timestamps": [{ "signedTimestamp": stored.timestamp }] });
     }
     // cosign 1 and 2 stored the log's promise, never a proof: that is what v0.1 is for. Without an entry the form must be
     // one that does not demand the promise.
@@ -118,8 +127,8 @@ fn convert(kind: &str, content: Value, annotations: &BTreeMap<String, String>) -
 }
 
 fn entry(text: &str) -> Result<Value, String> {
-    let stored: Stored =
-        serde_json::from_str(text).map_err(|error| format!("the annotation {REKOR} is not readable: {error}"))?;
+    let stored: Stored = serde_json::from_str(text)
+        .map_err(|error| format!("the annotation {REKOR} is not readable: {error}"))?;
     #[derive(Deserialize)]
     struct Body {
         kind: String,
@@ -127,7 +136,8 @@ fn entry(text: &str) -> Result<Value, String> {
         version: String,
     }
     let body = decoded(&stored.payload.body, "the log entry")?;
-    let body: Body = serde_json::from_slice(&body).map_err(|error| format!("the log entry is not readable: {error}"))?;
+    let body: Body =
+        serde_json::from_slice(&body).map_err(|error| format!("the log entry is not readable: {error}"))?;
     let log = hex(&stored.payload.log).ok_or("the log's id is not hexadecimal")?;
     Ok(json!({
         "logIndex": stored.payload.index.to_string(),
@@ -156,13 +166,18 @@ pub(crate) fn signed_digest(payload: &[u8]) -> Result<Digest, String> {
         #[serde(rename = "docker-manifest-digest", alias = "Docker-manifest-digest")]
         digest: String,
     }
-    let simple: Simple =
-        serde_json::from_slice(payload).map_err(|error| format!("not a payload of simple signing: {error}"))?;
+    let simple: Simple = serde_json::from_slice(payload)
+        .map_err(|error| format!("not a payload of simple signing: {error}"))?;
     if !matches!(
         simple.critical.kind.as_str(),
-        "cosign container image signature" | "atomic container signature" | "https://sigstore.dev/cosign/sign/v1"
+        "cosign container image signature"
+            | "atomic container signature"
+            | "https://sigstore.dev/cosign/sign/v1"
     ) {
-        return Err(format!("a payload of type `{}` is no signature of an image", crate::statement::shortened(&simple.critical.kind)));
+        return Err(format!(
+            "a payload of type `{}` is no signature of an image",
+            crate::statement::shortened(&simple.critical.kind)
+        ));
     }
     Digest::parse(&simple.critical.image.digest).map_err(|error| format!("the payload's digest: {error}"))
 }
@@ -173,7 +188,9 @@ fn decoded(text: &str, what: &str) -> Result<Vec<u8>, String> {
 
 fn hex(text: &str) -> Option<Vec<u8>> {
     (text.len().is_multiple_of(2) && text.is_ascii())
-        .then(|| (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect())
+        .then(|| {
+            (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
+        })
         .flatten()
 }
 
@@ -214,12 +231,18 @@ mod tests {
     #[test]
     fn what_is_not_there_or_not_readable_is_said() {
         let none = BTreeMap::new();
-        assert!(simple_signing(b"{}", &none).err().expect("no signature").contains(SIGNATURE));
+        assert!(simple_signing(b"{}", &none).expect_err("no signature").contains(SIGNATURE));
         let with = |name: &str, value: &str| {
             BTreeMap::from([(SIGNATURE.to_owned(), "AAAA".to_owned()), (name.to_owned(), value.to_owned())])
         };
-        for (name, value) in [(CERTIFICATE, "x"), (REKOR, "x"), (REKOR, "{}"), (TIMESTAMP, "x"),
-            (CERTIFICATE, "-----BEGIN CERTIFICATE-----\nAA"), (SIGNATURE, "?")] {
+        for (name, value) in [
+            (CERTIFICATE, "x"),
+            (REKOR, "x"),
+            (REKOR, "{}"),
+            (TIMESTAMP, "x"),
+            (CERTIFICATE, "-----BEGIN CERTIFICATE-----\nAA"),
+            (SIGNATURE, "?"),
+        ] {
             assert!(simple_signing(b"{}", &with(name, value)).is_err(), "{name}: {value}");
         }
         let plain = simple_signing(b"{}", &with("x", "y")).expect("a signature with a key");

@@ -52,12 +52,21 @@ pub fn discover(repository: &Repository, name: &str, digest: &Digest) -> Discove
     match repository.referrers(digest) {
         Ok(referrers) => {
             if referrers.len() > MOST_REFERRERS {
-                discovery.problems.push(format!("only the first {MOST_REFERRERS} of {} referrers were read", referrers.len()));
+                discovery.problems.push(format!(
+                    "only the first {MOST_REFERRERS} of {} referrers were read",
+                    referrers.len()
+                ));
             }
             for referrer in referrers.into_iter().take(MOST_REFERRERS) {
                 let wanted = wanted(&referrer.artifact_type);
                 if wanted {
-                    discovery.manifest(repository, name, digest, &referrer.digest.to_string(), Layout::Referrer);
+                    discovery.manifest(
+                        repository,
+                        name,
+                        digest,
+                        &referrer.digest.to_string(),
+                        Layout::Referrer,
+                    );
                 }
             }
         }
@@ -92,7 +101,14 @@ fn wanted(artifact_type: &str) -> bool {
 }
 
 impl Discovery {
-    fn manifest(&mut self, repository: &Repository, name: &str, subject: &Digest, selector: &str, layout: Layout) {
+    fn manifest(
+        &mut self,
+        repository: &Repository,
+        name: &str,
+        subject: &Digest,
+        selector: &str,
+        layout: Layout,
+    ) {
         let manifest = match repository.manifest(selector) {
             Ok(manifest) => manifest,
             Err(Error::NoImage { .. }) if layout != Layout::Referrer => return,
@@ -105,7 +121,9 @@ impl Discovery {
         // A list of referrers is not signed, and neither is a tag's name. What says of itself that it is about another
         // image is taken at its word and never counted for this one.
         if layout == Layout::Referrer && document.subject.is_none_or(|stated| stated.digest != *subject) {
-            return self.problems.push(format!("{selector}: listed as a referrer, but it does not refer to this image"));
+            return self
+                .problems
+                .push(format!("{selector}: listed as a referrer, but it does not refer to this image"));
         }
         for layer in document.layers {
             if self.evidence.len() >= MOST {
@@ -119,7 +137,11 @@ impl Discovery {
             };
             match bytes {
                 Ok(bytes) => self.evidence.push(Evidence {
-                    place: Place { repository: name.to_owned(), layout, manifest: Some(manifest.digest.clone()) },
+                    place: Place {
+                        repository: name.to_owned(),
+                        layout,
+                        manifest: Some(manifest.digest.clone()),
+                    },
                     subject: subject.clone(),
                     format,
                     bytes,

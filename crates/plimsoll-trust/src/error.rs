@@ -39,7 +39,4 @@ pub enum Error {
         #[source]
         source: Box<regex::Error>,
     },
-    /// The registry did not answer, or not in a way that can be used.
-    #[error(transparent)]
-    Registry(#[from] plimsoll_oci::Error),
 }

@@ -65,10 +65,14 @@ impl Format {
             "application/vnd.in-toto+json" => Format::Statement,
             "application/jose+json" => Format::NotationJws,
             "application/cose" => Format::NotationCose,
-            "text/spdx" | "text/spdx+json" | "application/spdx+json" | "text/spdx+xml" | "application/vnd.cyclonedx"
-            | "application/vnd.cyclonedx+json" | "application/vnd.cyclonedx+xml" | "application/vnd.syft+json" => {
-                Format::Sbom
-            }
+            "text/spdx"
+            | "text/spdx+json"
+            | "application/spdx+json"
+            | "text/spdx+xml"
+            | "application/vnd.cyclonedx"
+            | "application/vnd.cyclonedx+json"
+            | "application/vnd.cyclonedx+xml"
+            | "application/vnd.syft+json" => Format::Sbom,
             text if text.starts_with("application/vnd.dev.sigstore.bundle") => Format::Bundle,
             text => Format::Other(text.to_owned()),
         }

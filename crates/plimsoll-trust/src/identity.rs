@@ -75,7 +75,8 @@ impl std::fmt::Display for Pattern {
             Pattern::Glob(glob) => formatter.write_str(&glob.text),
             Pattern::Regex(regex) => {
                 let text = regex.as_str();
-                let inner = text.strip_prefix("\\A(?s:").and_then(|text| text.strip_suffix(")\\z")).unwrap_or(text);
+                let inner =
+                    text.strip_prefix("\\A(?s:").and_then(|text| text.strip_suffix(")\\z")).unwrap_or(text);
                 write!(formatter, "/{inner}/")
             }
         }
@@ -91,7 +92,9 @@ fn compile(expression: &str, shown: &str) -> Result<Box<Regex>, Error> {
     }
     // By itself first: `a)|(b` is none, but would become one between the anchors, and leave them.
     Regex::new(expression)
-        .and_then(|_| regex::RegexBuilder::new(&format!("\\A(?s:{expression})\\z")).size_limit(1 << 20).build())
+        .and_then(|_| {
+            regex::RegexBuilder::new(&format!("\\A(?s:{expression})\\z")).size_limit(1 << 20).build()
+        })
         .map(Box::new)
         .map_err(|source| Error::Pattern { pattern: shown.to_owned(), source: Box::new(source) })
 }
@@ -149,15 +152,21 @@ mod tests {
 
     #[test]
     fn patterns_fit_whole_values() {
-        let glob = Pattern::parse("https://github.com/acme/*/.github/workflows/release.yml@refs/tags/**").expect("a glob");
+        let glob = Pattern::parse("https://github.com/acme/*/.github/workflows/release.yml@refs/tags/**")
+            .expect("a glob");
         assert!(glob.matches("https://github.com/acme/shop/.github/workflows/release.yml@refs/tags/v1/rc"));
         assert!(!glob.matches("https://github.com/acme/shop/x/.github/workflows/release.yml@refs/tags/v1"));
-        assert!(!glob.matches("evil https://github.com/acme/shop/.github/workflows/release.yml@refs/tags/v1"));
+        assert!(
+            !glob.matches("evil https://github.com/acme/shop/.github/workflows/release.yml@refs/tags/v1")
+        );
         let regex = Pattern::regex("https://github[.]com/acme/.*").expect("a regular expression");
         assert!(regex.matches("https://github.com/acme/shop"));
         assert!(!regex.matches("https://evil.example/https://github.com/acme/shop"), "anchored");
         assert!(!regex.matches("https://githubXcom/acme/shop"));
-        assert!(!Pattern::regex("a|b").expect("alternatives").matches("xb"), "anchors hold for each alternative");
+        assert!(
+            !Pattern::regex("a|b").expect("alternatives").matches("xb"),
+            "anchors hold for each alternative"
+        );
         assert!(Pattern::parse("a.b").expect("exact").matches("a.b"));
         assert!(!Pattern::parse("a.b").expect("exact").matches("aXb"));
     }

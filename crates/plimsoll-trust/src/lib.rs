@@ -25,6 +25,7 @@ mod identity;
 mod key;
 pub mod provenance;
 mod roots;
+mod sign;
 mod statement;
 mod verify;
 
@@ -34,5 +35,6 @@ pub use evidence::{Evidence, Format, Layout, Place};
 pub use identity::{Certificate, Pattern};
 pub use key::PublicKey;
 pub use roots::{Root, Window};
+pub use sign::{SIGNED, SigningKey, attestation};
 pub use statement::{Statement, Subject};
 pub use verify::{By, Checked, Log, Outcome, Signer, Target, Trust, What};

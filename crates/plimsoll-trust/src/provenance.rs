@@ -138,7 +138,10 @@ fn v0_2(predicate: &Value) -> Provenance {
     let environment = &invocation["environment"];
     let mut source = source(config["uri"].as_str().unwrap_or_default(), &config["digest"]);
     // npm's own generator writes the reference beside the address.
-    source.reference = source.reference.or_else(|| text(&environment["GITHUB_REF"])).or_else(|| text(&environment["github_ref"]));
+    source.reference = source
+        .reference
+        .or_else(|| text(&environment["GITHUB_REF"]))
+        .or_else(|| text(&environment["github_ref"]));
     Provenance {
         builder: predicate["builder"]["id"].as_str().unwrap_or_default().to_owned(),
         build_type: predicate["buildType"].as_str().unwrap_or_default().to_owned(),
@@ -147,7 +150,8 @@ fn v0_2(predicate: &Value) -> Provenance {
         inputs: inputs(&environment["github_event_payload"]["inputs"]),
         trigger: text(&environment["github_event_name"]).or_else(|| text(&environment["GITHUB_EVENT_NAME"])),
         materials: materials(&predicate["materials"]),
-        invocation: text(&predicate["metadata"]["buildInvocationID"]).or_else(|| text(&predicate["metadata"]["buildInvocationId"])),
+        invocation: text(&predicate["metadata"]["buildInvocationID"])
+            .or_else(|| text(&predicate["metadata"]["buildInvocationId"])),
     }
 }
 
@@ -227,9 +231,17 @@ impl Build {
         }
         match &self.builder {
             Some(pattern) if fits_builder(pattern, &provenance.builder, certificate) => {}
-            Some(pattern) => add("builder", format!("built by {}, not by {pattern}", shown(&provenance.builder))),
+            Some(pattern) => {
+                add("builder", format!("built by {}, not by {pattern}", shown(&provenance.builder)));
+            }
             None if is_isolated(&provenance.builder) => {}
-            None => add("builder", format!("{} is no builder that works apart from the project; name it, if it is trusted", shown(&provenance.builder))),
+            None => add(
+                "builder",
+                format!(
+                    "{} is no builder that works apart from the project; name it, if it is trusted",
+                    shown(&provenance.builder)
+                ),
+            ),
         }
         if let Some(pattern) = &self.source {
             let bare = provenance.source.uri.strip_prefix("https://");
@@ -256,12 +268,24 @@ impl Build {
         if let Some(pattern) = &self.workflow
             && !provenance.workflow.as_deref().is_some_and(|path| pattern.matches(path))
         {
-            add("workflow", format!("built by {}, not by {pattern}", shown(provenance.workflow.as_deref().unwrap_or("no workflow"))));
+            add(
+                "workflow",
+                format!(
+                    "built by {}, not by {pattern}",
+                    shown(provenance.workflow.as_deref().unwrap_or("no workflow"))
+                ),
+            );
         }
         for (name, value) in &self.inputs {
             let given = provenance.inputs.get(name);
             if given != Some(value) {
-                add("input", format!("input {name} was {}, not {value}", given.map_or("not given".to_owned(), |given| shown(given))));
+                add(
+                    "input",
+                    format!(
+                        "input {name} was {}, not {value}",
+                        given.map_or("not given".to_owned(), |given| shown(given))
+                    ),
+                );
             }
         }
         unmet
@@ -286,7 +310,9 @@ fn fits_builder(pattern: &Pattern, builder: &str, certificate: Option<&Certifica
 }
 
 fn is_isolated(builder: &str) -> bool {
-    let Some((workflow, tag)) = builder.strip_prefix(ISOLATED).and_then(|rest| rest.split_once("@refs/tags/")) else {
+    let Some((workflow, tag)) =
+        builder.strip_prefix(ISOLATED).and_then(|rest| rest.split_once("@refs/tags/"))
+    else {
         return false;
     };
     ISOLATED_WORKFLOWS.contains(&workflow) && version(tag).is_some_and(|parts| parts.len() == 3)
@@ -297,17 +323,27 @@ fn contradictions(provenance: &Provenance, certificate: &Certificate) -> Vec<Str
     let mut out = Vec::new();
     let claim = |name: &str| certificate.claims.get(name).map(String::as_str);
     let subject = certificate.subject.as_deref().unwrap_or_default();
-    let is_github = certificate.issuer.as_deref().is_some_and(|issuer| issuer.starts_with("https://token.actions.githubusercontent.com"));
+    let is_github = certificate
+        .issuer
+        .as_deref()
+        .is_some_and(|issuer| issuer.starts_with("https://token.actions.githubusercontent.com"));
     if is_github {
         // The builder is the workflow in the certificate, or the machine that GitHub itself runs.
         let runner = matches!(provenance.builder.as_str(), GITHUB_HOSTED | GITHUB_RUNNER);
         let hosted = claim("runnerEnvironment").is_none_or(|kind| kind == "github-hosted");
-        if provenance.builder != subject && !(runner && hosted) && !names_workflow(&provenance.builder, subject) {
-            out.push(format!("it says builder {}, but it was signed by {}", shown(&provenance.builder), shown(subject)));
+        if provenance.builder != subject
+            && !(runner && hosted)
+            && !names_workflow(&provenance.builder, subject)
+        {
+            out.push(format!(
+                "it says builder {}, but it was signed by {}",
+                shown(&provenance.builder),
+                shown(subject)
+            ));
         }
-        let repository = claim("sourceRepositoryURI").map(str::to_owned).or_else(|| {
-            claim("githubWorkflowRepository").map(|name| format!("https://github.com/{name}"))
-        });
+        let repository = claim("sourceRepositoryURI")
+            .map(str::to_owned)
+            .or_else(|| claim("githubWorkflowRepository").map(|name| format!("https://github.com/{name}")));
         match repository {
             Some(repository) if repository == provenance.source.uri => {}
             Some(repository) => out.push(format!(
@@ -342,7 +378,10 @@ fn names_workflow(builder: &str, subject: &str) -> bool {
     match (split(ISOLATED, builder), split(ISOLATED, subject)) {
         (Some((name, tag)), Some((delegator, delegators))) => {
             tag == delegators
-                && matches!(delegator.as_str(), "delegator_generic_slsa3.yml" | "delegator_lowperms-generic_slsa3.yml")
+                && matches!(
+                    delegator.as_str(),
+                    "delegator_generic_slsa3.yml" | "delegator_lowperms-generic_slsa3.yml"
+                )
                 && ISOLATED_WORKFLOWS.contains(&name.as_str())
         }
         _ => false,
@@ -355,7 +394,11 @@ fn version(text: &str) -> Option<Vec<u64>> {
     let core = plain.split(['-', '+']).next().unwrap_or(plain);
     let parts: Option<Vec<u64>> = core
         .split('.')
-        .map(|part| (!part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse().ok()).flatten())
+        .map(|part| {
+            (!part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+                .then(|| part.parse().ok())
+                .flatten()
+        })
         .collect();
     parts.filter(|parts| parts.len() <= 3)
 }
@@ -398,10 +441,13 @@ mod tests {
 
     #[test]
     fn isolated_builders_count_at_a_release_only() {
-        let at = |reference: &str| is_isolated(&format!("{ISOLATED}generator_container_slsa3.yml@{reference}"));
+        let at =
+            |reference: &str| is_isolated(&format!("{ISOLATED}generator_container_slsa3.yml@{reference}"));
         assert!(at("refs/tags/v2.1.0"));
         assert!(!at("refs/heads/main") && !at("refs/tags/v2") && !at("refs/tags/latest"));
-        assert!(!is_isolated("https://github.com/evil/slsa-github-generator/.github/workflows/generator_container_slsa3.yml@refs/tags/v2.1.0"));
+        assert!(!is_isolated(
+            "https://github.com/evil/slsa-github-generator/.github/workflows/generator_container_slsa3.yml@refs/tags/v2.1.0"
+        ));
         assert!(!is_isolated(&format!("{ISOLATED}evil.yml@refs/tags/v2.1.0")));
     }
 }

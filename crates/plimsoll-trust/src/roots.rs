@@ -42,7 +42,8 @@ impl Root {
     /// A `trusted_root.json` (`application/vnd.dev.sigstore.trustedroot+json`), as `cosign trusted-root create` or a TUF
     /// repository gives it.
     pub fn from_json(name: &str, json: &str) -> Result<Self, Error> {
-        let fault = |source: Box<dyn std::error::Error + Send + Sync>| Error::Root { name: name.to_owned(), source };
+        let fault =
+            |source: Box<dyn std::error::Error + Send + Sync>| Error::Root { name: name.to_owned(), source };
         let material = TrustedRoot::from_json(json).map_err(|source| fault(Box::new(source)))?;
         let verifier = Verifier::new(&material).map_err(|source| fault(Box::new(source)))?;
         let window = window(&material);
@@ -62,7 +63,11 @@ impl Root {
 
 impl std::fmt::Debug for Root {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Root").field("name", &self.name).field("window", &self.window).finish_non_exhaustive()
+        formatter
+            .debug_struct("Root")
+            .field("name", &self.name)
+            .field("window", &self.window)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,7 +85,8 @@ fn window(material: &TrustedRoot) -> Window {
         window.since = window.since.max(since);
         let open = ranges.iter().any(|range| range.is_none_or(|range| range.end.is_none()));
         if !open {
-            let until = ranges.iter().filter_map(|range| range.and_then(|range| range.end)).map(|end| end.as_second()).max();
+            let ends = ranges.iter().filter_map(|range| Some(range.as_ref()?.end?.as_second()));
+            let until = ends.max();
             window.until = [window.until, until].into_iter().flatten().min();
         }
     }

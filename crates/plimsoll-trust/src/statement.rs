@@ -45,7 +45,10 @@ impl Statement {
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let statement: Statement =
             serde_json::from_slice(bytes).map_err(|error| format!("not an in-toto statement: {error}"))?;
-        if !matches!(statement.kind.as_str(), "https://in-toto.io/Statement/v1" | "https://in-toto.io/Statement/v0.1") {
+        if !matches!(
+            statement.kind.as_str(),
+            "https://in-toto.io/Statement/v1" | "https://in-toto.io/Statement/v0.1"
+        ) {
             return Err(format!("statements of type `{}` are not known", shortened(&statement.kind)));
         }
         if statement.subject.is_empty() {
@@ -57,9 +60,9 @@ impl Statement {
     /// Whether it is about the thing with this digest.
     pub fn is_about(&self, digest: &Digest) -> bool {
         let (algorithm, hex) = (digest.algorithm().name(), digest.hex());
-        self.subject
-            .iter()
-            .any(|subject| subject.digest.get(algorithm).is_some_and(|value| value.eq_ignore_ascii_case(&hex)))
+        self.subject.iter().any(|subject| {
+            subject.digest.get(algorithm).is_some_and(|value| value.eq_ignore_ascii_case(&hex))
+        })
     }
 }
 
@@ -85,13 +88,19 @@ mod tests {
         );
         let statement = Statement::parse(text.as_bytes()).expect("a statement");
         assert!(statement.is_about(&Digest::parse(&format!("sha256:{hex}")).expect("a digest")));
-        assert!(!statement.is_about(&Digest::parse(&format!("sha256:{}", "cd".repeat(32))).expect("a digest")));
+        assert!(
+            !statement.is_about(&Digest::parse(&format!("sha256:{}", "cd".repeat(32))).expect("a digest"))
+        );
     }
 
     #[test]
     fn other_documents_are_refused() {
-        for text in ["{}", "[]", r#"{"_type":"https://in-toto.io/Statement/v9","subject":[{}]}"#,
-            r#"{"_type":"https://in-toto.io/Statement/v1","subject":[]}"#] {
+        for text in [
+            "{}",
+            "[]",
+            r#"{"_type":"https://in-toto.io/Statement/v9","subject":[{}]}"#,
+            r#"{"_type":"https://in-toto.io/Statement/v1","subject":[]}"#,
+        ] {
             assert!(Statement::parse(text.as_bytes()).is_err(), "{text}");
         }
     }

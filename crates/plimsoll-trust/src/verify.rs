@@ -159,10 +159,13 @@ impl Trust {
                 Err(reason) => Checked::unreadable(reason),
             },
             Format::Sbom => Checked::of(Outcome::Unsigned, What::Unknown),
-            Format::NotationJws | Format::NotationCose => Checked::unreadable("signatures of Notation are not checked yet"),
-            Format::Other(media_type) => {
-                Checked::unreadable(format!("evidence of type `{}` is not known", crate::statement::shortened(media_type)))
+            Format::NotationJws | Format::NotationCose => {
+                Checked::unreadable("signatures of Notation are not checked yet")
             }
+            Format::Other(media_type) => Checked::unreadable(format!(
+                "evidence of type `{}` is not known",
+                crate::statement::shortened(media_type)
+            )),
         }
     }
 
@@ -181,7 +184,8 @@ impl Trust {
             match cosign::signed_digest(&evidence.bytes) {
                 Ok(digest) if digest == *target.digest => {}
                 Ok(digest) => {
-                    checked.outcome = Outcome::Invalid { reason: format!("it was made for {digest}, not for this image") };
+                    checked.outcome =
+                        Outcome::Invalid { reason: format!("it was made for {digest}, not for this image") };
                 }
                 Err(reason) => checked.outcome = Outcome::Invalid { reason },
             }
@@ -224,7 +228,9 @@ impl Trust {
                 };
                 if !statement.is_about(target.digest) {
                     return Checked::of(
-                        Outcome::Invalid { reason: "the statement is about something else than this image".into() },
+                        Outcome::Invalid {
+                            reason: "the statement is about something else than this image".into(),
+                        },
                         what,
                     );
                 }

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use plimsoll_model::{Algorithm, Digest};
-use plimsoll_trust::{By, Evidence, Format, Layout, Log, Outcome, Pattern, Place, PublicKey, Root, Signer, Target, Trust};
+use plimsoll_trust::{
+    By, Evidence, Format, Layout, Log, Outcome, Pattern, Place, PublicKey, Root, Signer, Target, Trust,
+};
 use sha2::{Digest as _, Sha256};
 
 fn text(path: &Path) -> Option<String> {
@@ -18,7 +20,8 @@ fn verifies(folder: &Path, fallback: &Path, root: &str) -> Result<(), String> {
     let root = text(&folder.join("trusted_root.json")).unwrap_or_else(|| root.to_owned());
     let root = Root::from_json("root", &root).map_err(|error| format!("root: {error}"))?;
     let exact = |name: &str, otherwise: &str| {
-        let value = text(&folder.join(name)).map_or_else(|| otherwise.to_owned(), |value| value.trim().to_owned());
+        let value =
+            text(&folder.join(name)).map_or_else(|| otherwise.to_owned(), |value| value.trim().to_owned());
         Pattern::Exact(value)
     };
     let by = match text(&folder.join("key.pub")) {
@@ -58,8 +61,12 @@ fn verifies(folder: &Path, fallback: &Path, root: &str) -> Result<(), String> {
 
 #[test]
 fn every_bundle_is_judged_as_its_suite_says() {
-    let Some(suite) = plimsoll_testing::shared("fixtures/supply-chain/sigstore-conformance/bundle-verify") else { return };
-    let root = plimsoll_testing::shared("fixtures/supply-chain/trusted-roots/trusted_root.json").expect("beside the suite");
+    let Some(suite) = plimsoll_testing::shared("fixtures/supply-chain/sigstore-conformance/bundle-verify")
+    else {
+        return;
+    };
+    let root = plimsoll_testing::shared("fixtures/supply-chain/trusted-roots/trusted_root.json")
+        .expect("beside the suite");
     let root = fs::read_to_string(root).expect("the root");
     let mut wrong = Vec::new();
     let mut count = 0;

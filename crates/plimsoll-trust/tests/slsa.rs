@@ -9,8 +9,8 @@ use base64::Engine as _;
 use plimsoll_model::{Algorithm, Digest};
 use plimsoll_trust::provenance::{Build, Provenance};
 use plimsoll_trust::{
-    By, Checked, Evidence, Format, Layout, Log, Outcome, Pattern, Place, PublicKey, Root, Signer, Statement, Target,
-    Trust, What,
+    By, Checked, Evidence, Format, Layout, Log, Outcome, Pattern, Place, PublicKey, Root, Signer, Statement,
+    Target, Trust, What,
 };
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -29,7 +29,8 @@ struct Suite {
 
 fn suite() -> Option<Suite> {
     let folder = plimsoll_testing::shared("fixtures/supply-chain/slsa-verifier")?;
-    let cases = serde_json::from_slice(&fs::read(folder.join("expectations.json")).expect("expectations")).expect("JSON");
+    let cases = serde_json::from_slice(&fs::read(folder.join("expectations.json")).expect("expectations"))
+        .expect("JSON");
     let trust = Trust {
         roots: vec![Root::builtin("sigstore").expect("known").expect("usable")],
         signers: vec![
@@ -61,7 +62,13 @@ fn suite() -> Option<Suite> {
 }
 
 impl Suite {
-    fn check(&self, format: Format, bytes: Vec<u8>, annotations: BTreeMap<String, String>, digest: &Digest) -> Checked {
+    fn check(
+        &self,
+        format: Format,
+        bytes: Vec<u8>,
+        annotations: BTreeMap<String, String>,
+        digest: &Digest,
+    ) -> Checked {
         let place = Place { repository: "suite".into(), layout: Layout::File, manifest: None };
         let evidence = Evidence { place, subject: digest.clone(), format, bytes, annotations };
         self.trust.check(&evidence, Target { digest, manifest: None })
@@ -113,20 +120,27 @@ fn fits(checked: &Checked, build: &Build) -> Result<Statement, String> {
 }
 
 fn sha256(path: &Path) -> Digest {
-    Digest::from_bytes(Algorithm::Sha256, &Sha256::digest(fs::read(path).expect("an artifact"))).expect("a digest")
+    Digest::from_bytes(Algorithm::Sha256, &Sha256::digest(fs::read(path).expect("an artifact")))
+        .expect("a digest")
 }
 
 #[test]
 fn images_of_the_generator() {
     let Some(suite) = suite() else { return };
     let folder = suite.folder.join("gha_generic_container/v2.1.0/container_workflow_dispatch");
-    let digest = Digest::parse(fs::read_to_string(folder.with_extension("digest")).expect("a digest").trim()).expect("a digest");
+    let digest = Digest::parse(fs::read_to_string(folder.with_extension("digest")).expect("a digest").trim())
+        .expect("a digest");
     let blob = |digest: &str| fs::read(folder.join("blobs").join(digest.replace(':', "/"))).expect("a blob");
-    let index: Value = serde_json::from_slice(&fs::read(folder.join("index.json")).expect("an index")).expect("JSON");
-    let manifest: Value = serde_json::from_slice(&blob(index["manifests"][1]["digest"].as_str().expect("a digest"))).expect("JSON");
+    let index: Value =
+        serde_json::from_slice(&fs::read(folder.join("index.json")).expect("an index")).expect("JSON");
+    let manifest: Value =
+        serde_json::from_slice(&blob(index["manifests"][1]["digest"].as_str().expect("a digest")))
+            .expect("JSON");
     let layer = &manifest["layers"][0];
-    let annotations: BTreeMap<String, String> = serde_json::from_value(layer["annotations"].clone()).expect("annotations");
-    let checked = suite.check(Format::Dsse, blob(layer["digest"].as_str().expect("a digest")), annotations, &digest);
+    let annotations: BTreeMap<String, String> =
+        serde_json::from_value(layer["annotations"].clone()).expect("annotations");
+    let checked =
+        suite.check(Format::Dsse, blob(layer["digest"].as_str().expect("a digest")), annotations, &digest);
     suite.run("Test_runVerifyGHAArtifactImage", 13, |case| Some(fits(&checked, &build(case)).map(drop)));
     // Old builders' cases name builds that are not given; what they say of this one holds all the same.
 }
@@ -135,7 +149,10 @@ fn images_of_the_generator() {
 fn binaries_of_the_container_based_builder() {
     let Some(suite) = suite() else { return };
     suite.run("Test_runVerifyGHAContainerBased", 9, |case| {
-        let path = suite.folder.join("gha_container-based/v2.1.0").join(value(case, "artifacts").expect("an artifact"));
+        let path = suite
+            .folder
+            .join("gha_container-based/v2.1.0")
+            .join(value(case, "artifacts").expect("an artifact"));
         let bundle = fs::read(format!("{}.intoto.build.slsa", path.display())).expect("a bundle");
         let checked = suite.check(Format::Bundle, bundle, BTreeMap::new(), &sha256(&path));
         Some(fits(&checked, &build(case)).map(drop))
@@ -148,14 +165,21 @@ fn attestations_of_github() {
     suite.run("Test_runVerifyGithubAttestation", 5, |case| {
         let name = case["artifact"].as_str().expect("an artifact");
         let digest = match suite.digests.get(&format!("bcr/{name}")) {
-            Some(_) => Digest::parse("sha256:1636f443b01c9ee310ee5834956d0dce374c3d3bf8d4cebc9f6b86f8304b4982").expect("a digest"),
+            Some(_) => {
+                Digest::parse("sha256:1636f443b01c9ee310ee5834956d0dce374c3d3bf8d4cebc9f6b86f8304b4982")
+                    .expect("a digest")
+            }
             None => sha256(&suite.folder.join("bcr").join(name)),
         };
         let bundle = fs::read(suite.folder.join(format!("bcr/{name}.intoto.jsonl"))).expect("a bundle");
         let mut build = build(case);
         build.builder = match case["builderID"].as_str() {
-            Some("bcrPublisherBuilderID") => Some("https://github.com/bazel-contrib/publish-to-bcr/.github/workflows/publish.yaml"),
-            Some("bcrReleaserBuilderID") => Some("https://github.com/bazel-contrib/.github/.github/workflows/release_ruleset.yaml"),
+            Some("bcrPublisherBuilderID") => {
+                Some("https://github.com/bazel-contrib/publish-to-bcr/.github/workflows/publish.yaml")
+            }
+            Some("bcrReleaserBuilderID") => {
+                Some("https://github.com/bazel-contrib/.github/.github/workflows/release_ruleset.yaml")
+            }
             _ => None,
         }
         .map(|text| Pattern::Exact(text.into()));
@@ -169,8 +193,10 @@ fn packages_of_npm() {
     suite.run("Test_runVerifyNpmPackage", 45, |case| {
         let name = case["artifact"].as_str().expect("an artifact");
         let digest = Digest::parse(&suite.digests[&format!("npm/gha/{name}")]).expect("a digest");
-        let document: Value =
-            serde_json::from_slice(&fs::read(suite.folder.join(format!("npm/gha/{name}.json"))).expect("attestations")).expect("JSON");
+        let document: Value = serde_json::from_slice(
+            &fs::read(suite.folder.join(format!("npm/gha/{name}.json"))).expect("attestations"),
+        )
+        .expect("JSON");
         let build = build(case);
         // Without a builder slsa-verifier refuses npm packages as a wrong call; our own default is the isolated builders.
         build.builder.as_ref()?;
@@ -181,7 +207,11 @@ fn packages_of_npm() {
                 fits(&checked, &build)
             } else {
                 match (&checked.outcome, &checked.what) {
-                    (Outcome::Trusted { signers }, What::Attestation(statement)) if signers == &["npm registry"] => Ok((**statement).clone()),
+                    (Outcome::Trusted { signers }, What::Attestation(statement))
+                        if signers == &["npm registry"] =>
+                    {
+                        Ok((**statement).clone())
+                    }
                     (outcome, _) => Err(format!("{outcome:?}")),
                 }
             }
@@ -198,7 +228,11 @@ fn packages_of_npm() {
                     })
                 })
             };
-            if wanted("pkgName", false) && wanted("pkgVersion", true) { Ok(()) } else { Err("another package".into()) }
+            if wanted("pkgName", false) && wanted("pkgVersion", true) {
+                Ok(())
+            } else {
+                Err("another package".into())
+            }
         }))
     });
 }

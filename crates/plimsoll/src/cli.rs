@@ -39,6 +39,10 @@ pub(crate) enum Command {
     Diff(DiffArguments),
     /// The inventory only, as CycloneDX, SPDX or JSON
     Sbom(SbomArguments),
+    /// Where an image comes from: its signatures and attestations, who made them, and whether that is who should have
+    Verify(VerifyArguments),
+    /// Sign a statement about an image and store it beside the image
+    Attest(AttestArguments),
     /// Build and inspect the advisory database
     #[command(subcommand)]
     Db(DbCommand),
@@ -288,6 +292,126 @@ pub(crate) struct SbomArguments {
 
     #[command(flatten)]
     pub(crate) output: OutputArguments,
+}
+
+const SIGNERS: &str = "Whose signature counts";
+const BUILD: &str = "Which build it must come from (SLSA provenance)";
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll verify ghcr.io/owner/shop:1.4 --key cosign.pub
+  plimsoll verify ghcr.io/owner/shop:1.4 --identity 'https://github.com/owner/shop/.github/workflows/*@refs/tags/*' \\
+      --issuer https://token.actions.githubusercontent.com
+  plimsoll verify ghcr.io/owner/shop:1.4 --identity '**' --issuer https://token.actions.githubusercontent.com \\
+      --source github.com/owner/shop --branch main
+
+In patterns `*` stands for anything but `/`, `**` for anything; /PATTERN/ is a regular expression. Both fit whole values.")]
+pub(crate) struct VerifyArguments {
+    /// The image in its registry
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+
+    /// Public key in PEM; may be given several times
+    #[arg(long = "key", help_heading = SIGNERS, value_name = "FILE")]
+    pub(crate) keys: Vec<PathBuf>,
+
+    /// With a key: accept signatures that no transparency log knows of
+    #[arg(long, help_heading = SIGNERS, requires = "keys")]
+    pub(crate) no_transparency_log: bool,
+
+    /// Holder of the signing certificate, as a pattern
+    #[arg(long, help_heading = SIGNERS, value_name = "PATTERN", requires = "issuer")]
+    pub(crate) identity: Option<String>,
+
+    /// Who vouched for the holder, as a pattern
+    #[arg(long, help_heading = SIGNERS, value_name = "PATTERN", requires = "identity")]
+    pub(crate) issuer: Option<String>,
+
+    /// Further claim of the certificate, as in sourceRepositoryURI=https://github.com/owner/shop
+    #[arg(long = "claim", help_heading = SIGNERS, value_name = "NAME=PATTERN", requires = "identity")]
+    pub(crate) claims: Vec<String>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times
+    /// [default: sigstore, github]
+    #[arg(long = "trust-root", help_heading = SIGNERS, value_name = "NAME|FILE")]
+    pub(crate) roots: Vec<String>,
+
+    /// Builder, as a pattern [default: the isolated workflows of the SLSA GitHub generator]
+    #[arg(long, help_heading = BUILD, value_name = "PATTERN")]
+    pub(crate) builder: Option<String>,
+
+    /// Source, as a pattern: github.com/owner/name
+    #[arg(long, help_heading = BUILD, value_name = "PATTERN")]
+    pub(crate) source: Option<String>,
+
+    /// Branch that it must be built from
+    #[arg(long, help_heading = BUILD, value_name = "NAME")]
+    pub(crate) branch: Option<String>,
+
+    /// Tag that it must be built from
+    #[arg(long, help_heading = BUILD, value_name = "NAME")]
+    pub(crate) tag: Option<String>,
+
+    /// Start of the version that it must be built from: v1 fits the tag v1.2.3
+    #[arg(long, help_heading = BUILD, value_name = "VERSION")]
+    pub(crate) version_tag: Option<String>,
+
+    /// Workflow within the source, as a pattern
+    #[arg(long, help_heading = BUILD, value_name = "PATTERN")]
+    pub(crate) workflow: Option<String>,
+
+    /// What the person who started the build must have typed in
+    #[arg(long = "input", help_heading = BUILD, value_name = "NAME=VALUE")]
+    pub(crate) inputs: Vec<String>,
+
+    /// Attestation that a trusted signer must have made, by the kind of its predicate; may be given several times
+    #[arg(long = "attestation", value_name = "PREDICATE-TYPE")]
+    pub(crate) attestations: Vec<String>,
+
+    /// Another repository that holds evidence; may be given several times
+    #[arg(long = "evidence-repository", value_name = "NAME")]
+    pub(crate) repositories: Vec<String>,
+
+    /// Evidence in a file: a sigstore bundle or a DSSE envelope; may be given several times
+    #[arg(long = "evidence", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+
+    /// Form of the answer: table or json
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
+    pub(crate) format: Format,
+
+    /// Show everything of every piece of evidence
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll attest ghcr.io/owner/shop:1.4 --key private.pem
+  plimsoll scan ghcr.io/owner/shop:1.4 --format vuln-predicate > scan.json
+  plimsoll attest ghcr.io/owner/shop:1.4 --key private.pem --type vuln --predicate scan.json")]
+pub(crate) struct AttestArguments {
+    /// The image in its registry
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+
+    /// Private key: ECDSA on P-256 in PEM (PKCS #8), not encrypted
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+
+    /// What is stated, as JSON; `-` is standard input. Not given: nothing but \"signed\"
+    #[arg(long, value_name = "FILE", requires = "kind")]
+    pub(crate) predicate: Option<PathBuf>,
+
+    /// Kind of what is stated: vuln, cyclonedx, spdx, openvex, slsaprovenance, slsaprovenance1, or an address
+    #[arg(long = "type", id = "kind", value_name = "TYPE", requires = "predicate")]
+    pub(crate) kind: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub(crate) mod attest;
 pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod db;
@@ -8,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod meta;
 pub(crate) mod sbom;
 pub(crate) mod scan;
+pub(crate) mod verify;
 
 use crate::print::Failure;
 

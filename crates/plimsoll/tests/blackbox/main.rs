@@ -19,6 +19,7 @@ mod registry;
 mod sbom;
 mod targets;
 mod transfer;
+mod verify;
 mod vex;
 
 use std::io::Write as _;

@@ -1,0 +1,263 @@
+//! The use case of `plimsoll verify`: where an image comes from, and whether that is where it should come from.
+
+use std::collections::BTreeMap;
+
+use plimsoll_model::verification::{BuildInfo, EvidenceInfo, EvidenceOutcome, RootInfo, Verification};
+use plimsoll_model::{Digest, Outcome as Answer, Verdict};
+use plimsoll_oci::{Reference, Registries};
+use plimsoll_trust::provenance::{Build, Provenance};
+use plimsoll_trust::{Checked, Discovery, Evidence, Outcome, Target, Trust, What, discover};
+
+use crate::ScanError;
+
+/// What is asked of an image.
+#[derive(Debug)]
+pub struct Wanted {
+    /// Whom to trust, and by which roots.
+    pub trust: Trust,
+    /// Other repositories that hold evidence, beside the image's own.
+    pub repositories: Vec<Reference>,
+    /// Evidence from files, by path.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// The build that it must come from.
+    pub build: Option<Build>,
+    /// Kind of predicate that a trusted attestation must have.
+    pub predicates: Vec<String>,
+    /// The question as it was asked, for the report.
+    pub line: String,
+}
+
+/// Finds and checks everything that is said of `image`.
+///
+/// # Errors
+/// When the image itself cannot be found. What cannot be read of the evidence is in the answer, and makes it *unknown*
+/// unless enough was seen.
+pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<Verification, ScanError> {
+    let reference = Reference::parse(image.strip_prefix("registry:").unwrap_or(image))?;
+    let repository = registries.repository(reference.name());
+    // Resolved once: from here on there is only the digest.
+    let manifest = repository.manifest(&reference.selector())?;
+    let mut found = discover(&repository, &reference.name().to_string(), &manifest.digest);
+    for other in &wanted.repositories {
+        let Discovery { evidence, problems } =
+            discover(&registries.repository(other.name()), &other.name().to_string(), &manifest.digest);
+        found.evidence.extend(evidence);
+        found.problems.extend(problems);
+    }
+    for (path, bytes) in &wanted.files {
+        found.evidence.push(from_file(path, bytes.clone(), &manifest.digest));
+    }
+    let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes) };
+    let mut tally = Tally::default();
+    let evidence = found
+        .evidence
+        .iter()
+        .map(|evidence| tally.take(evidence, wanted.trust.check(evidence, target), wanted))
+        .collect();
+    Ok(Verification {
+        schema_version: "1.0".into(),
+        plimsoll: env!("CARGO_PKG_VERSION").into(),
+        image: image.to_owned(),
+        digest: manifest.digest.clone(),
+        verdict: tally.verdict(wanted, &found.problems),
+        evidence,
+        roots: wanted
+            .trust
+            .roots
+            .iter()
+            .map(|root| RootInfo { name: root.name().to_owned(), until: root.window().until.map(moment) })
+            .collect(),
+        problems: found.problems,
+    })
+}
+
+/// A file is a bundle, or a DSSE envelope by itself.
+fn from_file(path: &str, bytes: Vec<u8>, subject: &Digest) -> Evidence {
+    /// What every DSSE envelope has and no bundle.
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        #[serde(rename = "payloadType")]
+        _kind: serde::de::IgnoredAny,
+        #[serde(rename = "signatures")]
+        _signatures: serde::de::IgnoredAny,
+    }
+    let envelope = serde_json::from_slice::<Envelope>(&bytes).is_ok();
+    Evidence {
+        place: plimsoll_trust::Place {
+            repository: path.to_owned(),
+            layout: plimsoll_trust::Layout::File,
+            manifest: None,
+        },
+        subject: subject.clone(),
+        format: if envelope { plimsoll_trust::Format::Dsse } else { plimsoll_trust::Format::Bundle },
+        bytes,
+        annotations: BTreeMap::new(),
+    }
+}
+
+/// What has been seen so far.
+#[derive(Default)]
+struct Tally {
+    /// Signers that a signature counts for.
+    signatures: Vec<String>,
+    /// Trusted attestations, by kind of predicate.
+    attested: Vec<String>,
+    /// Whether a trusted attestation fits the build that was asked for.
+    built: bool,
+    /// Why trusted provenance does not fit.
+    unfit: Vec<String>,
+    total: usize,
+    untrusted: usize,
+    invalid: usize,
+    unsigned: usize,
+    unreadable: usize,
+}
+
+impl Tally {
+    fn take(&mut self, evidence: &Evidence, checked: Checked, wanted: &Wanted) -> EvidenceInfo {
+        self.total += 1;
+        let (kind, predicate_type, build) = match &checked.what {
+            What::Signature => ("signature", None, None),
+            What::Unknown => ("unknown", None, None),
+            What::Attestation(statement) => {
+                let build = Provenance::read(statement).ok().map(|provenance| {
+                    let certificate = checked.certificate.as_ref();
+                    let unmet = wanted.build.as_ref().map(|build| build.check(&provenance, certificate));
+                    (unmet.is_some_and(|unmet| unmet.is_empty()), info(provenance, wanted, certificate))
+                });
+                ("attestation", Some(statement.predicate_type.clone()), build)
+            }
+        };
+        let (outcome, reason, signers) = match checked.outcome {
+            Outcome::Trusted { signers } => {
+                match &checked.what {
+                    What::Signature => self.signatures.extend(signers.iter().cloned()),
+                    What::Attestation(statement) => self.attested.push(statement.predicate_type.clone()),
+                    What::Unknown => {}
+                }
+                if let Some((fits, info)) = &build {
+                    self.built |= fits;
+                    self.unfit.extend(info.unmet.iter().cloned());
+                }
+                (EvidenceOutcome::Trusted, None, signers)
+            }
+            Outcome::Untrusted { reason } => {
+                self.untrusted += 1;
+                (EvidenceOutcome::Untrusted, Some(reason), Vec::new())
+            }
+            Outcome::Invalid { reason } => {
+                self.invalid += 1;
+                (EvidenceOutcome::Invalid, Some(reason), Vec::new())
+            }
+            Outcome::Unsigned => {
+                self.unsigned += 1;
+                (EvidenceOutcome::Unsigned, None, Vec::new())
+            }
+            Outcome::Unreadable { reason } => {
+                self.unreadable += 1;
+                (EvidenceOutcome::Unreadable, Some(reason), Vec::new())
+            }
+        };
+        let certificate = checked.certificate.unwrap_or_default();
+        EvidenceInfo {
+            kind: kind.into(),
+            predicate_type,
+            outcome,
+            reason,
+            signers,
+            subject: certificate.subject,
+            issuer: certificate.issuer,
+            claims: certificate.claims.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            key: checked.key,
+            root: checked.root,
+            signed_at: checked.times.first().copied().map(moment),
+            logged: checked.logged,
+            build: build.map(|(_, info)| info),
+            format: evidence.format.name().to_owned(),
+            layout: evidence.place.layout.name().to_owned(),
+            repository: evidence.place.repository.clone(),
+            manifest: evidence.place.manifest.clone(),
+        }
+    }
+
+    /// Enough seen: met. Not enough, and everything was readable: not met. Not enough, and something was not: unknown,
+    /// because the missing piece may be there.
+    fn verdict(&self, wanted: &Wanted, problems: &[String]) -> Verdict {
+        let mut reasons = Vec::new();
+        let mut unmet = Vec::new();
+        if wanted.build.is_none() && wanted.predicates.is_empty() {
+            match self.signatures.first() {
+                Some(signer) => reasons.push(format!("signed by {signer}")),
+                None => unmet.push("no signature by a trusted signer".to_owned()),
+            }
+        }
+        for predicate in &wanted.predicates {
+            if self.attested.contains(predicate) {
+                reasons.push(format!("attested by a trusted signer: {predicate}"));
+            } else {
+                unmet.push(format!("no attestation `{predicate}` by a trusted signer"));
+            }
+        }
+        if wanted.build.is_some() {
+            if self.built {
+                reasons.push("built as asked for, says trusted provenance".to_owned());
+            } else if self.unfit.is_empty() {
+                unmet.push("no provenance by a trusted signer".to_owned());
+            } else {
+                unmet.extend(self.unfit.iter().cloned());
+            }
+        }
+        let missing = self.missing(wanted, problems);
+        let outcome = match (unmet.is_empty(), missing.is_empty()) {
+            (true, _) => Answer::Met,
+            (false, true) => Answer::NotMet,
+            (false, false) => Answer::Unknown,
+        };
+        if self.invalid > 0 {
+            reasons.push(format!("{} of {} pieces of evidence are invalid", self.invalid, self.total));
+        }
+        unmet.extend(reasons);
+        Verdict {
+            outcome,
+            line: wanted.line.clone(),
+            reasons: unmet,
+            inputs_missing: if outcome == Answer::Met { Vec::new() } else { missing },
+        }
+    }
+
+    fn missing(&self, wanted: &Wanted, problems: &[String]) -> Vec<String> {
+        let mut missing = problems.to_vec();
+        if self.unreadable > 0 {
+            missing.push(format!(
+                "{} of {} pieces of evidence could not be judged",
+                self.unreadable, self.total
+            ));
+        }
+        if wanted.trust.signers.is_empty() {
+            missing.push("nobody was named whose signature counts".to_owned());
+        }
+        missing
+    }
+}
+
+fn info(
+    provenance: Provenance,
+    wanted: &Wanted,
+    certificate: Option<&plimsoll_trust::Certificate>,
+) -> BuildInfo {
+    let unmet = wanted.build.iter().flat_map(|build| build.check(&provenance, certificate));
+    let unmet = unmet.map(|unmet| format!("{}: {}", unmet.part, unmet.detail)).collect();
+    BuildInfo {
+        builder: provenance.builder,
+        source: provenance.source.uri,
+        reference: provenance.source.reference,
+        commit: provenance.source.commit,
+        workflow: provenance.workflow,
+        invocation: provenance.invocation,
+        unmet,
+    }
+}
+
+fn moment(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
+}

@@ -1,0 +1,170 @@
+//! `plimsoll verify`.
+
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use plimsoll_format::View;
+use plimsoll_scan::trust::provenance::Build;
+use plimsoll_scan::trust::{By, Log, Pattern, PublicKey, Root, Signer, Trust};
+use plimsoll_scan::verify::Wanted;
+use plimsoll_scan::{Reference, ScanError};
+
+use super::{Answer, scan};
+use crate::cli::VerifyArguments;
+use crate::environment::Environment;
+use crate::print::{self, Failure, UNDECIDED, USAGE};
+
+/// Largest file of a key, root or piece of evidence in bytes.
+const LARGEST_FILE: u64 = 128 * 1024 * 1024;
+
+pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Answer {
+    let wanted = wanted(arguments).map_err(|error| Failure::new(USAGE, error))?;
+    let registries = environment.network.registries(&arguments.registry);
+    let verification =
+        plimsoll_scan::verify::verify(&arguments.image, &wanted, &registries).map_err(|error| {
+            let code = if error.is_usage() { USAGE } else { UNDECIDED };
+            let hint = ScanError::hint(&error);
+            Failure::new(code, error).hint(hint)
+        })?;
+    let view = View { all: arguments.all, ..scan::view(&arguments.image, environment) };
+    let text = plimsoll_format::verification::write(&verification, arguments.format, &view)
+        .context("cannot render the evidence")
+        .map_err(|error| Failure::new(USAGE, error))?;
+    print::data(&text)?;
+    Ok(verification.verdict.outcome.exit_code())
+}
+
+fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
+    let mut signers = Vec::new();
+    for path in &arguments.keys {
+        let name = path.display().to_string();
+        let key = PublicKey::from_pem(&name, &text(path)?)?;
+        let log = if arguments.no_transparency_log { Log::IfPresent } else { Log::Required };
+        signers.push(Signer { name, by: By::Key { key, log } });
+    }
+    if let (Some(identity), Some(issuer)) = (&arguments.identity, &arguments.issuer) {
+        let claims = arguments
+            .claims
+            .iter()
+            .map(|claim| {
+                let (name, value) = pair(claim, "--claim")?;
+                Ok((name, pattern(&value)?))
+            })
+            .collect::<anyhow::Result<_>>()?;
+        signers.push(Signer {
+            name: identity.clone(),
+            by: By::Identity {
+                subject: pattern(identity)?,
+                issuer: pattern(issuer)?,
+                claims,
+                roots: Vec::new(),
+            },
+        });
+    }
+    let roots: Vec<&str> = match arguments.roots.as_slice() {
+        [] => vec!["sigstore", "github"],
+        given => given.iter().map(String::as_str).collect(),
+    };
+    let roots = roots
+        .into_iter()
+        .map(|name| match Root::builtin(name) {
+            Some(root) => Ok(root?),
+            None => Ok(Root::from_json(name, &text(Path::new(name))?)?),
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let files = arguments
+        .files
+        .iter()
+        .map(|path| Ok((path.display().to_string(), bytes(path)?)))
+        .collect::<anyhow::Result<_>>()?;
+    let repositories = arguments
+        .repositories
+        .iter()
+        .map(|name| Ok(Reference::parse(name)?))
+        .collect::<anyhow::Result<_>>()?;
+    Ok(Wanted {
+        trust: Trust { roots, signers },
+        repositories,
+        files,
+        build: build(arguments)?,
+        predicates: arguments.attestations.clone(),
+        line: line(arguments),
+    })
+}
+
+/// The build that is asked for, when anything of one is named.
+fn build(arguments: &VerifyArguments) -> anyhow::Result<Option<Build>> {
+    let named = |text: &Option<String>| text.as_deref().map(pattern).transpose();
+    let build = Build {
+        builder: named(&arguments.builder)?,
+        source: named(&arguments.source)?,
+        branch: arguments.branch.clone(),
+        tag: arguments.tag.clone(),
+        version: arguments.version_tag.clone(),
+        workflow: named(&arguments.workflow)?,
+        inputs: arguments.inputs.iter().map(|input| pair(input, "--input")).collect::<anyhow::Result<_>>()?,
+    };
+    let asked = build.builder.is_some()
+        || build.source.is_some()
+        || build.branch.is_some()
+        || build.tag.is_some()
+        || build.version.is_some()
+        || build.workflow.is_some()
+        || !build.inputs.is_empty();
+    Ok(asked.then_some(build))
+}
+
+/// What was asked, in one line.
+fn line(arguments: &VerifyArguments) -> String {
+    let mut parts = Vec::new();
+    parts.extend(arguments.keys.iter().map(|path| format!("--key {}", path.display())));
+    let mut add =
+        |name: &str, value: Option<&String>| parts.extend(value.map(|value| format!("--{name} {value}")));
+    add("identity", arguments.identity.as_ref());
+    add("issuer", arguments.issuer.as_ref());
+    add("builder", arguments.builder.as_ref());
+    add("source", arguments.source.as_ref());
+    add("branch", arguments.branch.as_ref());
+    add("tag", arguments.tag.as_ref());
+    add("version-tag", arguments.version_tag.as_ref());
+    add("workflow", arguments.workflow.as_ref());
+    for predicate in &arguments.attestations {
+        add("attestation", Some(predicate));
+    }
+    if parts.is_empty() {
+        "none: name whose signature counts with --key or --identity".into()
+    } else {
+        parts.join(" ")
+    }
+}
+
+fn pattern(text: &str) -> anyhow::Result<Pattern> {
+    match text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
+        Some(expression) => Ok(Pattern::regex(expression)?),
+        None => Ok(Pattern::parse(text)?),
+    }
+}
+
+fn pair(text: &str, flag: &str) -> anyhow::Result<(String, String)> {
+    let (name, value) = text.split_once('=').ok_or_else(|| anyhow!("`{flag} {text}` has no `=`"))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let named = || format!("cannot read `{}`", path.display());
+    let mut out = Vec::new();
+    std::fs::File::open(path)
+        .with_context(named)?
+        .take(LARGEST_FILE + 1)
+        .read_to_end(&mut out)
+        .with_context(named)?;
+    if out.len() as u64 > LARGEST_FILE {
+        return Err(anyhow!("`{}` is larger than {LARGEST_FILE} bytes", path.display()));
+    }
+    Ok(out)
+}
+
+pub(super) fn text(path: &Path) -> anyhow::Result<String> {
+    String::from_utf8(bytes(path)?).map_err(|_| anyhow!("`{}` is not text", path.display()))
+}

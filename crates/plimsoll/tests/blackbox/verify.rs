@@ -1,0 +1,122 @@
+//! `plimsoll verify` and `plimsoll attest` against a real registry.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::Place;
+use super::common::image::{self, Pack};
+use super::common::shop;
+
+/// A registry with one image in it, and two key pairs in files.
+fn harbour() -> Option<(plimsoll_testing::Registry, Place, String)> {
+    let registry = plimsoll_testing::Registry::start()?;
+    let place = Place::new();
+    image::write(&image::layout(&[("1.0", &shop::image())], Pack::Gzip), &place.path("shop"));
+    let name = format!("{}/team/shop:1.0", registry.host);
+    let keys = ["ours", "theirs"].map(|key| {
+        format!(
+            "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {key}.pem 2>/dev/null
+             openssl pkey -in {key}.pem -pubout -out {key}.pub\n"
+        )
+    });
+    let copy = format!(
+        "skopeo copy -q --insecure-policy --dest-tls-verify=false oci:{}:1.0 docker://{name}\n",
+        place.text("shop")
+    );
+    let script = copy + &keys.concat();
+    let done = Command::new("sh").args(["-ec", &script]).current_dir(place.folder.path()).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    Some((registry, place, name))
+}
+
+#[test]
+fn signed_with_our_key_and_with_no_other() {
+    let Some((_registry, place, name)) = harbour() else { return };
+    let (ours, theirs) = (place.text("ours.pub"), place.text("theirs.pub"));
+    let verify = |key: &str| place.run(&["verify", &name, "--key", key, "--no-transparency-log"]);
+
+    let unsigned = verify(&ours).exits(1);
+    assert!(
+        unsigned.stdout.contains("NOT MET") && unsigned.stdout.contains("no signature"),
+        "{}",
+        unsigned.stdout
+    );
+
+    place.run(&["attest", &name, "--key", &place.text("ours.pem")]).exits(0).says(&["attested"]);
+    let signed = verify(&ours).exits(0);
+    assert!(signed.stdout.contains("MET") && signed.stdout.contains("signed by"), "{}", signed.stdout);
+    verify(&theirs).exits(1);
+    // A log is demanded unless the user says otherwise.
+    place.run(&["verify", &name, "--key", &ours]).exits(1);
+    // Nobody was named: nothing can be decided.
+    place.run(&["verify", &name]).exits(3);
+
+    let answer =
+        place.run(&["verify", &name, "--key", &ours, "--no-transparency-log", "--format", "json"]).exits(0);
+    let answer: Value = serde_json::from_str(&answer.stdout).unwrap();
+    assert_eq!(answer["schemaVersion"], "1.0");
+    assert_eq!(answer["verdict"]["outcome"], "met");
+    assert_eq!(answer["evidence"][0]["outcome"], "trusted");
+    assert_eq!(answer["evidence"][0]["layout"], "referrer");
+}
+
+#[test]
+fn attestations_count_by_their_kind_and_signer() {
+    let Some((_registry, place, name)) = harbour() else { return };
+    place.put("scan.json", r#"{"scanner":{"uri":"example"}}"#);
+    let attest = |key: &str| {
+        place
+            .run(&[
+                "attest",
+                &name,
+                "--key",
+                &place.text(key),
+                "--type",
+                "vuln",
+                "--predicate",
+                &place.text("scan.json"),
+            ])
+            .exits(0)
+    };
+    let vuln = "https://cosign.sigstore.dev/attestation/vuln/v1";
+    let verify = |kind: &str| {
+        place.run(&[
+            "verify",
+            &name,
+            "--key",
+            &place.text("ours.pub"),
+            "--no-transparency-log",
+            "--attestation",
+            kind,
+        ])
+    };
+    attest("theirs.pem");
+    verify(vuln).exits(1);
+    attest("ours.pem");
+    verify(vuln).exits(0);
+    verify("https://spdx.dev/Document").exits(1);
+    // An attestation is no signature: it says something else.
+    place.run(&["verify", &name, "--key", &place.text("ours.pub"), "--no-transparency-log"]).exits(1);
+}
+
+#[test]
+fn what_cannot_be_used_is_named_with_the_next_step() {
+    let place = Place::new();
+    place.put("private.pem", "-----BEGIN PRIVATE KEY-----\n");
+    place.put("statement.json", r#"{"_type":"x","predicateType":"y"}"#);
+    let key = place.text("private.pem");
+    place.run(&["verify", "localhost/x", "--key", &key]).exits(2).says(&["private.pem", "public one"]);
+    place.run(&["verify", "localhost/x", "--key", &place.text("absent.pub")]).exits(2).says(&["absent.pub"]);
+    place.run(&["verify", "localhost/x", "--identity", "a"]).exits(2).says(&["--issuer"]);
+    place
+        .run(&["verify", "localhost/x", "--identity", "/(/", "--issuer", "b"])
+        .exits(2)
+        .says(&["regular expression"]);
+    place
+        .run(&["verify", "localhost/x", "--trust-root", &key])
+        .exits(2)
+        .says(&["private.pem", "trusted_root.json"]);
+    place.run(&["attest", "localhost/x", "--key", &key]).exits(2).says(&["private.pem", "openssl genpkey"]);
+    place.run(&["attest", "localhost/x", "--key", &key, "--type", "vuln"]).exits(2).says(&["--predicate"]);
+}
