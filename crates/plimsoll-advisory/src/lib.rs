@@ -2,7 +2,7 @@
 //!
 //! [`build()`] reads the feeds ([`feed`]) in their upstream layouts into the normal form ([`record`]) and writes one
 //! file; [`Database`] reads it. [`write_content`], [`write_delta`] and [`apply`] carry its content elsewhere, [`write_bundle`]
-//! and [`install_bundle`] with a signature.
+//! and [`install_bundle`] with a signature. [`update::update`] fetches the feeds.
 #![forbid(unsafe_code)]
 
 mod build;
@@ -23,6 +23,7 @@ mod spill;
 mod store;
 pub mod support;
 mod transfer;
+pub mod update;
 pub mod vex;
 mod writer;
 

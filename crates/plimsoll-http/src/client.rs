@@ -66,8 +66,8 @@ impl Client {
             };
             let wait = if request.repeatable { self.0.waits.before(attempt, asked) } else { None };
             match wait {
-                Some(wait) => self.0.settings.clock.sleep(wait),
-                None => return outcome,
+                Some(wait) if self.sleep(wait) => {}
+                _ => return outcome,
             }
         }
     }
@@ -75,12 +75,19 @@ impl Client {
     /// Waits before a further attempt at something larger than a request; `false` to give up.
     pub(crate) fn wait(&self, attempt: u32) -> bool {
         match self.0.waits.before(attempt, None) {
-            Some(wait) => {
-                self.0.settings.clock.sleep(wait);
-                true
-            }
+            Some(wait) => self.sleep(wait),
             None => false,
         }
+    }
+
+    /// Waits, unless that is longer than there is time.
+    fn sleep(&self, wait: Duration) -> bool {
+        let settings = &self.0.settings;
+        let in_time = settings.until.is_none_or(|until| settings.clock.now() + wait < until);
+        if in_time {
+            settings.clock.sleep(wait);
+        }
+        in_time
     }
 
     fn follow(&self, request: &Request) -> Result<Response, Error> {

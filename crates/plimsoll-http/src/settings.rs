@@ -93,6 +93,8 @@ pub struct Settings {
     /// Longest silence: until the head of an answer comes, and between two pieces of its body. There is no limit for
     /// the whole of a body, since it may be gigabytes.
     pub idle_timeout: Duration,
+    /// Nothing is tried again after this time, and no wait goes beyond it.
+    pub until: Option<SystemTime>,
     /// Most redirects of one request.
     pub redirects: u32,
     /// Attempts and waits.
@@ -114,6 +116,7 @@ impl Settings {
             unix_socket: None,
             connect_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_mins(1),
+            until: None,
             redirects: 10,
             retries: Retries::default(),
             seed,

@@ -1,6 +1,7 @@
 //! What can be typed. The rest of the program sees only these values, never clap.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use plimsoll_format::{By, Format};
@@ -416,6 +417,8 @@ pub(crate) struct AttestArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DbCommand {
+    /// Fetch the public feeds and build the database of them; what did not change is not fetched again
+    Update(UpdateArguments),
     /// Build the database from a folder of feeds in their upstream forms
     Build {
         /// Folder that holds the feeds
@@ -497,6 +500,47 @@ pub(crate) enum DbCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll db update                        what is there already; all open sources the first time
+  plimsoll db update --source npm --source alpine
+  plimsoll db update --list
+
+Exit codes: 0 every source was asked, 3 at least one failed; its last good state is kept and used.")]
+pub(crate) struct UpdateArguments {
+    /// Source to fetch, as `--list` names it; may be given several times
+    #[arg(long = "source", value_name = "NAME", conflicts_with = "all")]
+    pub(crate) sources: Vec<String>,
+    /// Fetch all sources whose licence allows to pass them on
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// List the sources, whether they may be passed on, and which are there
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// The database; feeds are kept beside it in FILE.feeds [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    /// Replace a database that was not made by `db update` and has sources that are not fetched
+    #[arg(long)]
+    pub(crate) replace: bool,
+    #[command(flatten)]
+    pub(crate) fetching: FetchArguments,
+    /// Certificate authorities to trust beside the usual ones, PEM
+    #[arg(long = "ca-file", value_name = "FILE")]
+    pub(crate) ca_files: Vec<PathBuf>,
+}
+
+/// How feeds are reached.
+#[derive(Debug, Args)]
+pub(crate) struct FetchArguments {
+    /// Mirror of all feeds: https://HOST/PATH is read from BASE/HOST/PATH [default: PLIMSOLL_FEED_MIRROR]
+    #[arg(long, value_name = "BASE")]
+    pub(crate) feed_mirror: Option<String>,
+    /// Longest time for fetching, as in 90s, 30m, 2h
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct KeyArguments {
     /// Public key, PEM, that must have signed it; any of several [default: the file in PLIMSOLL_DB_KEY]
     #[arg(long = "db-key", value_name = "FILE")]
@@ -533,6 +577,21 @@ fn formats(title: &str) -> String {
 
 fn format(text: &str) -> Result<Format, String> {
     text.parse().map_err(|_| format!("expected one of {}", plimsoll_format::names(|_| true)))
+}
+
+/// `90s`, `30m`, `2h`, `7d`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a number and a unit, as in 90s, 30m, 2h, 7d".to_owned();
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
+    Ok(Duration::from_secs(u64::from(number) * seconds))
 }
 
 fn by(text: &str) -> Result<By, String> {

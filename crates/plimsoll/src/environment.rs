@@ -29,6 +29,8 @@ pub(crate) struct Environment {
     pub(crate) cache: Option<PathBuf>,
     /// Public keys of which one must have signed a database that is installed, when no flag says so.
     pub(crate) database_key: Option<PathBuf>,
+    /// Where all feeds are mirrored, when no flag says so.
+    pub(crate) feed_mirror: Option<String>,
     /// Proxies, authorities, files of credentials.
     pub(crate) network: Network,
     /// The build on GitHub that this run is part of.
@@ -77,6 +79,7 @@ impl Environment {
             database,
             cache,
             database_key: variable("PLIMSOLL_DB_KEY").map(PathBuf::from),
+            feed_mirror: variable("PLIMSOLL_FEED_MIRROR"),
             build: build(variable),
             network: Network::read(variable),
         }

@@ -18,14 +18,24 @@ use serde::Deserialize;
 
 use super::files::{self, Passed};
 use super::osv::null_as_default;
+use super::upstream::{How, Serves, Terms, Upstream};
 use super::{Feed, Part, Sink};
 use crate::error::Error;
 use crate::record::{Affected, Event, NameKind, Qualifiers, Rating, RatingForm, Record, Target};
 
 /// The feed.
-pub static CSAF: Feed = Feed { name: "redhat", find, read };
+pub static CSAF: Feed = Feed { name: "redhat", find, read, upstreams: UPSTREAMS };
+
+static UPSTREAMS: &[Upstream] = &[Upstream {
+    source: "redhat",
+    terms: Terms::Open,
+    serves: Serves::Distributions(&["redhat", "centos"]),
+    how: How::RedHatVex,
+}];
 
 const LICENCE: &str = "CC-BY-4.0 (Red Hat Product Security)";
+/// Folder beside an archive for documents that changed since: `<year>/cve-*.json`.
+pub(crate) const NEWER: &str = "vex";
 /// How often a relationship may stand on another one: package, module, product.
 const HOPS: usize = 8;
 /// Greatest window of a zstd archive, as a power of two: 128 MiB.
@@ -62,18 +72,36 @@ type Deletions = HashMap<String, String>;
 
 fn read(part: &Part, sink: &mut dyn Sink) -> Result<(), Error> {
     if part.path.extension().is_some_and(|extension| extension == "zst") {
-        // What was deleted is not in a fresh archive.
-        return each_of_archive(&part.path, &mut |name, passed| one(name, &passed, &Deletions::new(), sink));
+        // Documents that were fetched after it stand in a part of their own, with a list of those that were deleted.
+        let folder = part.path.with_file_name(NEWER);
+        let (newer, deletions) = if folder.is_dir() {
+            (files::names(&folder)?, deletions(&folder, sink)?)
+        } else {
+            (BTreeSet::new(), Deletions::new())
+        };
+        return each_of_archive(&part.path, &mut |name, passed| {
+            // The archive may have a folder around the years.
+            let end = name.rmatch_indices('/').nth(1).map_or(0, |(slash, _)| slash + 1);
+            let name = &name[end..];
+            if !newer.contains(name) {
+                one(name, &passed, &deletions, sink);
+            }
+        });
     }
-    let mut deletions = Deletions::new();
-    files::each(&part.path, &|name| base(name) == "deletions.csv", &mut |name, passed| match passed {
-        Passed::Content(content) => read_deletions(name, content, &mut deletions),
-        Passed::Unreadable(reason) => sink.rejected(reason, name),
-    })?;
+    let deletions = deletions(&part.path, sink)?;
     let wanted = |name: &str| {
         Path::new(base(name)).extension().is_some_and(|extension| extension == "json" || extension == "xz")
     };
     files::each(&part.path, &wanted, &mut |name, passed| one(name, &passed, &deletions, sink))
+}
+
+fn deletions(path: &Path, sink: &mut dyn Sink) -> Result<Deletions, Error> {
+    let mut deletions = Deletions::new();
+    files::each(path, &|name| base(name) == "deletions.csv", &mut |name, passed| match passed {
+        Passed::Content(content) => read_deletions(name, content, &mut deletions),
+        Passed::Unreadable(reason) => sink.rejected(reason, name),
+    })?;
+    Ok(deletions)
 }
 
 fn base(name: &str) -> &str {
@@ -1002,7 +1030,13 @@ mod tests {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_cksum();
-        archive.append_data(&mut header, "2024/cve-2024-0001.json", text.as_bytes()).unwrap();
+        // The first is in the folder as well and newer there, the second was deleted since, the third is as it was.
+        for number in 1..=3 {
+            let name = format!("vex/2024/cve-2024-000{number}.json");
+            archive.append_data(&mut header, name, text.as_bytes()).unwrap();
+        }
+        let deleted = "\"2024/cve-2024-0002.json\",\"2024-12-01T21:27:56+00:00\"\n";
+        std::fs::write(folder.path().join("redhat/vex/deletions.csv"), deleted).unwrap();
         let packed = zstd::encode_all(archive.into_inner().unwrap().as_slice(), 1).unwrap();
         std::fs::write(folder.path().join("redhat/csaf_vex_2025-02-15.tar.zst"), &packed).unwrap();
         let parts = find(folder.path()).unwrap();
@@ -1011,6 +1045,8 @@ mod tests {
             let mut kept = Kept::default();
             read(part, &mut kept).unwrap();
             assert_eq!(kept.records.len(), 1, "{part:?}");
+            let archive = part.path.extension().is_some_and(|extension| extension == "zst");
+            assert_eq!(kept.skipped.len(), usize::from(archive), "{part:?} {:?}", kept.skipped);
         }
         std::fs::write(&parts[1].path, &packed[..packed.len() / 2]).unwrap();
         assert!(read(&parts[1], &mut Kept::default()).is_err());

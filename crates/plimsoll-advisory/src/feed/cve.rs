@@ -1,4 +1,5 @@
-//! CVE records (CVE JSON 5.1) with CISA's additions: `cve/*.jsonl[.gz]`, one record a line.
+//! CVE records (CVE JSON 5.1) with CISA's additions: `cve/*.jsonl[.gz]`, one record a line, or an archive or checkout of CISA's
+//! repository, `cve/vulnrichment.zip`.
 //!
 //! Only what a finding needs is taken: a title, the ratings of the assigner (`cna`) and of CISA (`cisa-adp`), and whether
 //! the id was rejected. Packages are matched by nobody's CPE.
@@ -7,13 +8,21 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::files;
-use super::{CveFacts, Feed, Part, Sink, ending_in};
+use super::files::{self, Passed};
+use super::upstream::{self, How, Serves, Terms, Upstream};
+use super::{CveFacts, Feed, Part, Sink, at, ending_in};
 use crate::error::Error;
 use crate::record::{Rating, RatingForm};
 
 /// The feed.
-pub static CVE: Feed = Feed { name: "cve", find, read };
+pub static CVE: Feed = Feed { name: "cve", find, read, upstreams: UPSTREAMS };
+
+static UPSTREAMS: &[Upstream] = &[Upstream {
+    source: "cve",
+    terms: Terms::Open,
+    serves: Serves::Extra,
+    how: How::Files(|| upstream::repository("cisagov/vulnrichment", "develop", "cve/vulnrichment.zip")),
+}];
 
 /// Longest title that is kept, in characters.
 const TITLE: usize = 200;
@@ -21,7 +30,9 @@ const TITLE: usize = 200;
 #[expect(clippy::unnecessary_wraps, reason = "the form that all feeds share")]
 fn find(from: &Path) -> Result<Vec<Part>, Error> {
     let licence = "CVE records under the CVE terms of use; CISA vulnrichment CC0-1.0";
-    Ok(ending_in(from, "cve", &[".jsonl", ".jsonl.gz"], licence))
+    let mut parts = ending_in(from, "cve", &[".jsonl", ".jsonl.gz"], licence);
+    parts.extend(at(from, "cve", &["cve/vulnrichment.zip", "cve/vulnrichment"], licence));
+    Ok(parts)
 }
 
 #[derive(Deserialize)]
@@ -78,6 +89,39 @@ struct Provider {
 }
 
 fn read(part: &Part, sink: &mut dyn Sink) -> Result<(), Error> {
+    let name = part.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    if name.contains(".jsonl") { lines(part, sink) } else { documents(part, sink) }
+}
+
+/// A checkout or archive of CISA's repository: a document for each CVE, `2024/1xxx/CVE-2024-1234.json`.
+fn documents(part: &Part, sink: &mut dyn Sink) -> Result<(), Error> {
+    let mut newest = String::new();
+    let wanted = |name: &str| {
+        let base = name.rsplit('/').next().unwrap_or(name);
+        base.starts_with("CVE-") && files::has_extension(base, "json")
+    };
+    files::each(&part.path, &wanted, &mut |name, passed| match passed {
+        Passed::Unreadable(reason) => sink.rejected(reason, name),
+        Passed::Content(content) => match serde_json::from_slice::<Document>(content) {
+            Ok(document) if document.cve_metadata.cve_id.starts_with("CVE-") => {
+                take(document, &mut newest, sink);
+            }
+            _ => sink.rejected("the document is no CVE record", name),
+        },
+    })?;
+    sink.dated(&newest);
+    Ok(())
+}
+
+fn take(document: Document, newest: &mut String, sink: &mut dyn Sink) {
+    if document.cve_metadata.date_updated > *newest {
+        newest.clone_from(&document.cve_metadata.date_updated);
+    }
+    let id = document.cve_metadata.cve_id.clone();
+    sink.cve(&id, facts(document));
+}
+
+fn lines(part: &Part, sink: &mut dyn Sink) -> Result<(), Error> {
     let broken = |source| Error::Read { path: part.path.clone(), source };
     let mut reader = files::stream(&part.path)?;
     let mut line = Vec::new();
@@ -90,11 +134,7 @@ fn read(part: &Part, sink: &mut dyn Sink) -> Result<(), Error> {
         }
         match serde_json::from_slice::<Document>(&line) {
             Ok(document) if kept && document.cve_metadata.cve_id.starts_with("CVE-") => {
-                if document.cve_metadata.date_updated > newest {
-                    newest.clone_from(&document.cve_metadata.date_updated);
-                }
-                let id = document.cve_metadata.cve_id.clone();
-                sink.cve(&id, facts(document));
+                take(document, &mut newest, sink);
             }
             _ => sink.rejected("the line is no CVE record", &format!("line {number}")),
         }

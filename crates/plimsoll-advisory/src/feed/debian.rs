@@ -13,12 +13,22 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
 use super::files::{self, Passed};
+use super::upstream::{How, Remote, Serves, Terms, Upstream};
 use super::{Feed, Part, Sink, at};
 use crate::error::Error;
 use crate::record::{Affected, NameKind, Rating, RatingForm, Record, Target};
 
 /// The feed.
-pub static DEBIAN: Feed = Feed { name: "debian", find, read };
+pub static DEBIAN: Feed = Feed { name: "debian", find, read, upstreams: UPSTREAMS };
+
+static UPSTREAMS: &[Upstream] = &[Upstream {
+    source: "debian",
+    terms: Terms::Open,
+    serves: Serves::Distributions(&["debian"]),
+    how: How::Files(|| {
+        vec![Remote::new("https://security-tracker.debian.org/tracker/data/json", "debian/tracker.json")]
+    }),
+}];
 
 const LICENCE: &str = "Debian security tracker data, redistributed as public facts";
 

@@ -6,11 +6,50 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::files::{self, Passed};
+use super::upstream::{self, How, Remote, Serves, Terms, Upstream};
 use super::{Cycle, Feed, Part, Sink, Unsupported, at};
 use crate::error::Error;
 
 /// The feed.
-pub static EOL: Feed = Feed { name: "eol", find, read };
+pub static EOL: Feed = Feed { name: "eol", find, read, upstreams: UPSTREAMS };
+
+static UPSTREAMS: &[Upstream] = &[
+    Upstream {
+        source: RELEASES,
+        terms: Terms::Open,
+        serves: Serves::All,
+        how: How::Files(releases_of_debian),
+    },
+    Upstream {
+        source: PRODUCTS,
+        terms: Terms::Open,
+        serves: Serves::All,
+        how: How::Files(|| {
+            upstream::repository("endoflife-date/endoflife.date", "master", "eol/endoflife-products.zip")
+        }),
+    },
+];
+
+fn releases_of_debian() -> Vec<Remote> {
+    let list = |name: &str| {
+        Remote::new(
+            format!("https://debian.pages.debian.net/distro-info-data/{name}.csv"),
+            format!("eol/debian-release-data/{name}.csv"),
+        )
+    };
+    let support = |name: String| {
+        Remote::optional(
+            format!("https://salsa.debian.org/debian/debian-security-support/-/raw/master/{name}"),
+            format!("eol/debian-release-data/{name}"),
+        )
+    };
+    let mut files = vec![list("debian"), list("ubuntu")];
+    for release in 8..=14 {
+        files.push(support(format!("security-support-ended.deb{release}")));
+        files.push(support(format!("security-support-limited.deb{release}")));
+    }
+    files
+}
 
 const RELEASES: &str = "eol/distributions";
 const PRODUCTS: &str = "eol/products";

@@ -6,11 +6,22 @@ use std::path::Path;
 use plimsoll_model::Epss;
 
 use super::files;
+use super::upstream::{How, Remote, Serves, Terms, Upstream};
 use super::{Feed, Part, Sink, ending_in};
 use crate::error::Error;
 
 /// The feed.
-pub static EPSS: Feed = Feed { name: "epss", find, read };
+pub static EPSS: Feed = Feed { name: "epss", find, read, upstreams: UPSTREAMS };
+
+static UPSTREAMS: &[Upstream] = &[Upstream {
+    source: "epss",
+    terms: Terms::Open,
+    serves: Serves::All,
+    how: How::Files(|| {
+        let url = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz";
+        vec![Remote::new(url, "epss/epss_scores-current.csv.gz")]
+    }),
+}];
 
 #[expect(clippy::unnecessary_wraps, reason = "the form that all feeds share")]
 fn find(from: &Path) -> Result<Vec<Part>, Error> {

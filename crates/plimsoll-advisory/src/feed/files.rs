@@ -2,6 +2,8 @@
 //!
 //! Sizes and numbers are bounded before anything is allocated; links are not followed.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -116,6 +118,18 @@ pub fn next_line(reader: &mut dyn io::BufRead, line: &mut Vec<u8>) -> io::Result
             return Ok(Some(kept));
         }
     }
+}
+
+/// Names of the files below a folder, as [`each`] hands them out.
+pub fn names(folder: &Path) -> Result<BTreeSet<String>, Error> {
+    let names = RefCell::new(BTreeSet::new());
+    // Asking is enough: nothing is wanted, so nothing is read.
+    let note = |name: &str| {
+        names.borrow_mut().insert(name.to_owned());
+        false
+    };
+    each_of_folder(folder, &note, &mut |_, _| {})?;
+    Ok(names.into_inner())
 }
 
 fn read_single(path: &Path, content: &mut Vec<u8>) -> io::Result<bool> {

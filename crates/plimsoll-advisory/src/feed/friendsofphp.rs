@@ -11,12 +11,26 @@ use serde::Deserialize;
 
 use super::files::{self, Passed};
 use super::requirement::Set;
+use super::upstream::{self, How, Serves, Terms, Upstream};
 use super::{Feed, Part, Sink, at};
 use crate::error::Error;
 use crate::record::{Affected, NameKind, Record, Target};
 
 /// The feed.
-pub static FRIENDS_OF_PHP: Feed = Feed { name: "friendsofphp", find, read };
+pub static FRIENDS_OF_PHP: Feed = Feed { name: "friendsofphp", find, read, upstreams: UPSTREAMS };
+
+static UPSTREAMS: &[Upstream] = &[Upstream {
+    source: "friendsofphp",
+    terms: Terms::Open,
+    serves: Serves::Ecosystems(&[Ecosystem::Packagist]),
+    how: How::Files(|| {
+        upstream::repository(
+            "FriendsOfPHP/security-advisories",
+            "master",
+            "friendsofphp/security-advisories.zip",
+        )
+    }),
+}];
 
 #[expect(clippy::unnecessary_wraps, reason = "the form that all feeds share")]
 fn find(from: &Path) -> Result<Vec<Part>, Error> {

@@ -7,11 +7,24 @@ use plimsoll_model::Kev;
 use serde::Deserialize;
 
 use super::files::{self, Passed};
+use super::upstream::{How, Remote, Serves, Terms, Upstream};
 use super::{Feed, Part, Sink, at};
 use crate::error::Error;
 
 /// The feed.
-pub static KEV: Feed = Feed { name: "kev", find, read };
+pub static KEV: Feed = Feed { name: "kev", find, read, upstreams: UPSTREAMS };
+
+static UPSTREAMS: &[Upstream] = &[Upstream {
+    source: "kev",
+    terms: Terms::Open,
+    serves: Serves::All,
+    how: How::Files(|| {
+        vec![Remote::new(
+            "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json",
+            "kev/known_exploited_vulnerabilities.json",
+        )]
+    }),
+}];
 
 #[expect(clippy::unnecessary_wraps, reason = "the form that all feeds share")]
 fn find(from: &Path) -> Result<Vec<Part>, Error> {

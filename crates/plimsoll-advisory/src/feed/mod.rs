@@ -26,6 +26,7 @@ pub mod oval;
 pub mod requirement;
 pub mod rubysec;
 pub mod secdb;
+pub mod upstream;
 pub mod vexhub;
 
 /// All feeds. A new one is its file and one line here.
@@ -55,6 +56,8 @@ pub struct Feed {
     pub find: fn(&Path) -> Result<Vec<Part>, Error>,
     /// Reads one part.
     pub read: fn(&Part, &mut dyn Sink) -> Result<(), Error>,
+    /// Where its parts are fetched from, a row for each source.
+    pub upstreams: &'static [upstream::Upstream],
 }
 
 /// One file or folder that a feed reads.

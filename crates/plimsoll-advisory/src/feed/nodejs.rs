@@ -9,12 +9,20 @@ use serde::Deserialize;
 
 use super::files::{self, Passed};
 use super::requirement::Set;
+use super::upstream::{self, How, Serves, Terms, Upstream};
 use super::{Feed, Part, Sink, at};
 use crate::error::Error;
 use crate::record::{Affected, NameKind, Rating, RatingForm, Record, Target};
 
 /// The feed.
-pub static NODEJS: Feed = Feed { name: "nodejs", find, read };
+pub static NODEJS: Feed = Feed { name: "nodejs", find, read, upstreams: UPSTREAMS };
+
+static UPSTREAMS: &[Upstream] = &[Upstream {
+    source: "nodejs",
+    terms: Terms::Open,
+    serves: Serves::Ecosystems(&[Ecosystem::Npm]),
+    how: How::Files(|| upstream::repository("nodejs/security-wg", "main", "nodejs/security-wg.zip")),
+}];
 
 #[expect(clippy::unnecessary_wraps, reason = "the form that all feeds share")]
 fn find(from: &Path) -> Result<Vec<Part>, Error> {

@@ -11,12 +11,54 @@ use plimsoll_model::{Ecosystem, FixStatus, Level, Stream, distribution::DISTRIBU
 use serde::{Deserialize, Deserializer};
 
 use super::files::{self, Passed};
+use super::upstream::{How, Serves, Terms, Upstream};
 use super::{Feed, Part, Sink};
 use crate::error::Error;
 use crate::record::{self, Affected, Event, Kind, NameKind, Qualifiers, Rating, RatingForm, Record, Target};
 
 /// The feed.
-pub static OSV: Feed = Feed { name: "osv", find, read };
+pub static OSV: Feed = Feed { name: "osv", find, read, upstreams: UPSTREAMS };
+
+static UPSTREAMS: &[Upstream] = &[
+    export("osv/AlmaLinux", "AlmaLinux", Terms::Open),
+    export("osv/Alpaquita", "Alpaquita", Terms::Open),
+    export("osv/BellSoft Hardened Containers", "BellSoft Hardened Containers", Terms::Open),
+    export("osv/Bioconductor", "Bioconductor", Terms::Open),
+    export("osv/Bitnami", "Bitnami", Terms::Open),
+    export("osv/CRAN", "CRAN", Terms::Open),
+    export("osv/CleanStart", "CleanStart", Terms::Open),
+    export("osv/ConanCenter", "ConanCenter", Terms::Open),
+    export("osv/Echo", "Echo", Terms::NotStated),
+    export("osv/GHC", "GHC", Terms::Open),
+    export("osv/GitHub Actions", "GitHub Actions", Terms::Open),
+    export("osv/Go", "Go", Terms::Open),
+    export("osv/Hackage", "Hackage", Terms::Open),
+    export("osv/Hex", "Hex", Terms::Open),
+    export("osv/Julia", "Julia", Terms::Open),
+    export("osv/Mageia", "Mageia", Terms::NotStated),
+    export("osv/Maven", "Maven", Terms::Open),
+    export("osv/NuGet", "NuGet", Terms::Open),
+    export("osv/Packagist", "Packagist", Terms::Open),
+    export("osv/Pub", "Pub", Terms::Open),
+    export("osv/PyPI", "PyPI", Terms::Open),
+    export("osv/Rocky Linux", "Rocky Linux", Terms::Open),
+    export("osv/RubyGems", "RubyGems", Terms::Open),
+    export("osv/SUSE", "SUSE", Terms::Open),
+    export("osv/SwiftURL", "SwiftURL", Terms::Open),
+    export("osv/Ubuntu", "Ubuntu", Terms::Open),
+    export("osv/crates.io", "crates.io", Terms::Open),
+    export("osv/npm", "npm", Terms::Open),
+    export("osv/opam", "opam", Terms::Open),
+    export("osv/openEuler", "openEuler", Terms::NotStated),
+    export("osv/openSUSE", "openSUSE", Terms::Open),
+];
+
+const fn export(source: &'static str, folder: &'static str, terms: Terms) -> Upstream {
+    Upstream { source, terms, serves: Serves::Osv(folder), how: How::Osv(folder) }
+}
+
+/// Folder beside `all.zip` for records that changed since: `<id>.json`.
+pub(crate) const CHANGED: &str = "changed";
 
 /// Folders of the bulk export that are neither a language ecosystem nor a distribution of the model's tables, and the
 /// ecosystem that their records name.
@@ -140,10 +182,19 @@ fn find(from: &Path) -> Result<Vec<Part>, Error> {
 
 fn read(part: &Part, sink: &mut dyn Sink) -> Result<(), Error> {
     let folder = part.source.strip_prefix("osv/").unwrap_or_default();
-    files::each(&part.path, &|name| files::has_extension(name, "json"), &mut |name, passed| match passed {
+    let mut each = |name: &str, passed: Passed<'_>| match passed {
         Passed::Content(content) => parse(content, name, folder, sink),
         Passed::Unreadable(reason) => sink.rejected(reason, name),
-    })
+    };
+    let json = |name: &str| files::has_extension(name, "json");
+    // Records that were fetched after the archive replace those in it.
+    let changed = part.path.with_file_name(CHANGED);
+    if !part.path.ends_with("all.zip") || !changed.is_dir() {
+        return files::each(&part.path, &json, &mut each);
+    }
+    let newer = files::names(&changed)?;
+    files::each(&part.path, &|name| json(name) && !newer.contains(name), &mut each)?;
+    files::each(&changed, &json, &mut each)
 }
 
 pub(super) fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(

@@ -15,12 +15,49 @@ use plimsoll_model::{FixStatus, Stream};
 use quick_xml::events::{BytesStart, Event as Xml};
 
 use super::files::{self, Passed};
+use super::upstream::{How, Remote, Serves, Terms, Upstream};
 use super::{Feed, Part, Sink, osv};
 use crate::error::Error;
 use crate::record::{Affected, Event, NameKind, Qualifiers, Rating, RatingForm, Record, Target};
 
 /// The feed.
-pub static OVAL: Feed = Feed { name: "oval", find, read };
+pub static OVAL: Feed = Feed { name: "oval", find, read, upstreams: UPSTREAMS };
+
+static UPSTREAMS: &[Upstream] = &[
+    Upstream {
+        source: "oval/azurelinux",
+        terms: Terms::Open,
+        serves: Serves::Distributions(&["azurelinux", "mariner"]),
+        how: How::Files(|| {
+            ["azurelinux-3.0-oval.xml", "cbl-mariner-2.0-oval.xml"]
+                .map(|name| {
+                    Remote::new(
+                        format!(
+                            "https://raw.githubusercontent.com/microsoft/AzureLinuxVulnerabilityData/main/{name}"
+                        ),
+                        format!("azurelinux/{name}"),
+                    )
+                })
+                .to_vec()
+        }),
+    },
+    Upstream {
+        source: "oval/photon",
+        terms: Terms::NotStated,
+        serves: Serves::Distributions(&["photon"]),
+        how: How::Files(|| {
+            (3..=6)
+                .map(|release| {
+                    let name = format!("com.vmware.phsa-photon{release}.xml");
+                    let url = format!("https://packages.broadcom.com/photon/photon_oval_definitions/{name}");
+                    // The newest is there; older ones are taken away some day, younger ones come.
+                    let make = if release == 5 { Remote::new } else { Remote::optional };
+                    make(url, format!("photon/{name}"))
+                })
+                .collect()
+        }),
+    },
+];
 
 /// How deep elements may stand in each other. Real documents stay below 12.
 const DEPTH_LIMIT: usize = 64;

@@ -10,12 +10,22 @@ use serde::Deserialize;
 
 use super::files::{self, Passed};
 use super::requirement::Set;
+use super::upstream::{self, How, Serves, Terms, Upstream};
 use super::{Feed, Part, Sink, at};
 use crate::error::Error;
 use crate::record::{Affected, NameKind, Record, Target};
 
 /// The feed.
-pub static RUBYSEC: Feed = Feed { name: "rubysec", find, read };
+pub static RUBYSEC: Feed = Feed { name: "rubysec", find, read, upstreams: UPSTREAMS };
+
+static UPSTREAMS: &[Upstream] = &[Upstream {
+    source: "rubysec",
+    terms: Terms::Open,
+    serves: Serves::Ecosystems(&[Ecosystem::RubyGems]),
+    how: How::Files(|| {
+        upstream::repository("rubysec/ruby-advisory-db", "master", "rubysec/ruby-advisory-db.zip")
+    }),
+}];
 
 #[expect(clippy::unnecessary_wraps, reason = "the form that all feeds share")]
 fn find(from: &Path) -> Result<Vec<Part>, Error> {

@@ -11,12 +11,65 @@ use plimsoll_model::Stream;
 use serde::Deserialize;
 
 use super::files::{self, Passed};
+use super::upstream::{How, Remote, Serves, Terms, Upstream};
 use super::{Feed, Part, Sink, at};
 use crate::error::Error;
 use crate::record::{Affected, NameKind, Record, Target};
 
 /// The feed.
-pub static SECDB: Feed = Feed { name: "secdb", find, read };
+pub static SECDB: Feed = Feed { name: "secdb", find, read, upstreams: UPSTREAMS };
+
+static UPSTREAMS: &[Upstream] = &[
+    Upstream {
+        source: "alpine",
+        terms: Terms::Open,
+        serves: Serves::Distributions(&["alpine"]),
+        how: How::Files(alpine),
+    },
+    Upstream {
+        source: "chainguard",
+        terms: Terms::Restricted,
+        serves: Serves::Distributions(&["chainguard"]),
+        how: How::Files(|| {
+            let url = "https://packages.cgr.dev/chainguard/security.json";
+            vec![Remote::new(url, "chainguard/security.json")]
+        }),
+    },
+    Upstream {
+        source: "minimos",
+        terms: Terms::NotStated,
+        serves: Serves::Distributions(&["minimos"]),
+        how: How::Files(|| {
+            let url = "https://packages.mini.dev/advisories/secdb/security.json";
+            vec![Remote::new(url, "minimos/security.json")]
+        }),
+    },
+    Upstream {
+        source: "wolfi",
+        terms: Terms::Restricted,
+        serves: Serves::Distributions(&["wolfi"]),
+        how: How::Files(|| {
+            vec![Remote::new("https://packages.wolfi.dev/os/security.json", "wolfi/security.json")]
+        }),
+    },
+];
+
+/// One file a release and repository. Releases that do not exist yet are asked for, so that they are there when they do.
+fn alpine() -> Vec<Remote> {
+    let file = |make: fn(String, String) -> Remote, release: &str, repository: &str| {
+        make(
+            format!("https://secdb.alpinelinux.org/{release}/{repository}.json"),
+            format!("alpine/secdb/{release}-{repository}.json"),
+        )
+    };
+    let mut files = vec![file(Remote::new, "edge", "main"), file(Remote::new, "edge", "community")];
+    for minor in 10..=28 {
+        for repository in ["main", "community"] {
+            files.push(file(Remote::optional, &format!("v3.{minor}"), repository));
+        }
+    }
+    files
+}
 
 const ALPINE_LICENCE: &str = "CC-BY-SA-4.0 (Alpine Linux security database)";
 const WOLFI_LICENCE: &str = "CC-BY-NC-ND-4.0 and a licence for commercial scanners (Chainguard): for your own use, not to be passed on";

@@ -8,12 +8,24 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::files::{self, Passed};
+use super::upstream::{self, How, Remote, Serves, Terms, Upstream};
 use super::{Feed, HubStatement, Part, Sink};
 use crate::error::Error;
 use crate::vex;
 
 /// The feed.
-pub static VEXHUB: Feed = Feed { name: "vex", find, read };
+pub static VEXHUB: Feed = Feed { name: "vex", find, read, upstreams: UPSTREAMS };
+
+static UPSTREAMS: &[Upstream] = &[
+    hub("vex/aquasecurity-vexhub", || {
+        upstream::repository("aquasecurity/vexhub", "main", "vex/aquasecurity-vexhub.zip")
+    }),
+    hub("vex/rancher-vexhub", || upstream::repository("rancher/vexhub", "main", "vex/rancher-vexhub.zip")),
+];
+
+const fn hub(source: &'static str, files: fn() -> Vec<Remote>) -> Upstream {
+    Upstream { source, terms: Terms::Open, serves: Serves::Extra, how: How::Files(files) }
+}
 
 /// Licence notices by how the hub's name starts.
 static LICENCES: &[(&str, &str)] = &[

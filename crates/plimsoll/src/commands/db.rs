@@ -1,11 +1,13 @@
 //! `plimsoll db`.
 
 mod transfer;
+pub(super) mod update;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use plimsoll_advisory::update::UpdateState;
 use plimsoll_advisory::{BuildOptions, BuildReport, SourceInfo, Trust};
 use plimsoll_scan::Database;
 
@@ -16,8 +18,9 @@ use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 pub(crate) fn run(command: &DbCommand, environment: &Environment) -> Answer {
     match command {
+        DbCommand::Update(arguments) => update::run(arguments, environment),
         DbCommand::Build { from, out } => build(from, &place(out.as_deref(), environment)?, environment),
-        DbCommand::Status { db, json } => status(&place(db.as_deref(), environment)?, *json),
+        DbCommand::Status { db, json } => status(&place(db.as_deref(), environment)?, *json, environment),
         DbCommand::Verify { db, keys } => verify(&place(db.as_deref(), environment)?, keys, environment),
         DbCommand::Export { out, db, sign } => {
             transfer::export(&place(db.as_deref(), environment)?, out, sign.as_deref())
@@ -63,22 +66,28 @@ fn build(from: &Path, out: &Path, environment: &Environment) -> Answer {
             .hint("it holds one folder for each feed: osv/, alpine/, debian/, kev/, ...".to_owned()));
     }
     make_folder_of(out)?;
+    let report = built(from, out, environment)?;
+    print::data(&format!("{}\n{}", sources(&report.sources), summary(&report, out)))?;
+    Ok(0)
+}
+
+/// Builds with the means of this machine.
+fn built(from: &Path, out: &Path, environment: &Environment) -> Result<BuildReport, Failure> {
     let options = BuildOptions {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         today: Some(environment.today().to_string()),
     };
-    let report =
-        plimsoll_advisory::build(from, out, &options).map_err(|error| Failure::new(UNDECIDED, error))?;
-    let mut text = sources(&report.sources);
+    plimsoll_advisory::build(from, out, &options).map_err(|error| Failure::new(UNDECIDED, error))
+}
+
+/// What was built, and where it is.
+fn summary(report: &BuildReport, out: &Path) -> String {
     let BuildReport { records, packages, size, digest, .. } = report;
-    let _ = writeln!(
-        text,
-        "\n{records} advisories about {packages} packages, {:.1} MB, {digest}\nwritten to {}",
-        megabytes(size),
+    format!(
+        "{records} advisories about {packages} packages, {:.1} MB, {digest}\nwritten to {}\n",
+        megabytes(*size),
         out.display()
-    );
-    print::data(&text)?;
-    Ok(0)
+    )
 }
 
 /// Makes the folder in which a file shall stand.
@@ -96,11 +105,16 @@ fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-fn status(path: &Path, json: bool) -> Answer {
+fn status(path: &Path, json: bool, environment: &Environment) -> Answer {
     let database = open(path)?;
     let info = plimsoll_advisory::Source::info(&database);
+    let state = UpdateState::read(&update::feeds_of(path));
     if json {
-        let text = serde_json::to_string_pretty(&info).map_err(anyhow::Error::from)?;
+        let mut value = serde_json::to_value(&info).map_err(anyhow::Error::from)?;
+        if let Some(fields) = value.as_object_mut().filter(|_| !state.sources.is_empty()) {
+            fields.insert("updates".to_owned(), update::as_json(&state));
+        }
+        let text = serde_json::to_string_pretty(&value).map_err(anyhow::Error::from)?;
         print::data(&format!("{text}\n"))?;
         return Ok(0);
     }
@@ -110,6 +124,10 @@ fn status(path: &Path, json: bool) -> Answer {
     }
     text.push('\n');
     text.push_str(&sources(database.sources()));
+    if !state.sources.is_empty() {
+        text.push('\n');
+        text.push_str(&update::ages(&state, database.sources(), environment.now));
+    }
     print::data(&text)?;
     Ok(0)
 }

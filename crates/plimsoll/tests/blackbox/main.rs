@@ -19,6 +19,7 @@ mod registry;
 mod sbom;
 mod targets;
 mod transfer;
+mod update;
 mod verify;
 mod vex;
 

@@ -5,3 +5,4 @@
 pub(crate) mod feeds;
 pub(crate) mod image;
 pub(crate) mod shop;
+pub(crate) mod upstream;

@@ -1,0 +1,553 @@
+//! `plimsoll db update`: from hosts that have what the real ones have, and from those that misbehave.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use plimsoll_advisory::{Database, verify};
+use serde_json::{Value, json};
+
+use super::common::feeds;
+use super::common::upstream::{ALPINE, DEBIAN, EPSS, Fault, KEV, OSV, RED_HAT, Upstreams, gzipped, zipped};
+use super::{Place, Run};
+
+/// The sources of [`upstreams`].
+const SOURCES: [&str; 8] = ["npm", "PyPI", "Maven", "kev", "epss", "debian", "alpine", "redhat"];
+
+/// Small feeds in the layouts of their upstreams.
+fn upstreams() -> Upstreams {
+    let upstreams = Upstreams::start();
+    upstreams.put(&format!("{OSV}/ecosystems.txt"), "Maven\nPyPI\nnpm\n");
+    for ecosystem in ["npm", "PyPI", "Maven"] {
+        export(&upstreams, ecosystem, &records_of(ecosystem));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    feeds::write(folder.path());
+    let read = |path: &str| std::fs::read(folder.path().join(path)).unwrap();
+    upstreams.put(KEV, read("kev/known_exploited_vulnerabilities.json"));
+    upstreams.put(EPSS, gzipped(&read("epss/epss_scores-2026-11-22.csv")));
+    upstreams.put(DEBIAN, debian("3.0.11-1~deb12u2"));
+    for repository in ["main", "community"] {
+        for release in ["edge", "v3.22"] {
+            upstreams.put(&format!("{ALPINE}/{release}/{repository}.json"), alpine(release, "1.2.3-r1"));
+        }
+    }
+    upstreams.put(&format!("{RED_HAT}/archive_latest.txt"), "csaf_vex_2026-11-21.tar.zst\n");
+    let documents = [
+        ("2024/cve-2024-0001.json", vex("CVE-2024-0001", "1.0-1.el9")),
+        ("2024/cve-2024-0002.json", vex("CVE-2024-0002", "1.0-1.el9")),
+    ];
+    upstreams.put(&format!("{RED_HAT}/csaf_vex_2026-11-21.tar.zst"), archive(&documents));
+    upstreams.put(
+        &format!("{RED_HAT}/changes.csv"),
+        "\"2024/cve-2024-0002.json\",\"2026-11-20T10:00:00+00:00\"\n\"2024/cve-2024-0001.json\",\"2026-11-19T10:00:00+00:00\"\n",
+    );
+    upstreams.put(
+        &format!("{RED_HAT}/deletions.csv"),
+        "\"2019/cve-2019-9999.json\",\"2026-01-01T00:00:00+00:00\"\n",
+    );
+    upstreams
+}
+
+fn records_of(ecosystem: &str) -> Vec<Value> {
+    let records = feeds::records().into_iter().filter(|(name, _)| *name == ecosystem);
+    records
+        .enumerate()
+        .map(|(second, (_, mut record))| {
+            record["modified"] = json!(format!("2026-11-20T00:00:0{second}Z"));
+            record
+        })
+        .collect()
+}
+
+/// A folder of OSV.dev's export: the archive, each record, and the list of changes, the newest first.
+fn export(upstreams: &Upstreams, ecosystem: &str, records: &[Value]) {
+    let name = |record: &Value| format!("{}.json", record["id"].as_str().unwrap());
+    let members: Vec<_> =
+        records.iter().map(|record| (name(record), record.to_string().into_bytes())).collect();
+    upstreams.put(&format!("{OSV}/{ecosystem}/all.zip"), zipped(&members));
+    let mut lines = Vec::new();
+    for record in records {
+        upstreams.put(&format!("{OSV}/{ecosystem}/{}", name(record)), record.to_string());
+        lines.push(format!("{},{}\n", record["modified"].as_str().unwrap(), record["id"].as_str().unwrap()));
+    }
+    lines.sort();
+    lines.reverse();
+    upstreams.put(&format!("{OSV}/{ecosystem}/modified_id.csv"), lines.concat());
+}
+
+fn debian(fixed: &str) -> String {
+    json!({ "sealib": { "CVE-2099-0001": {
+        "description": "a flaw made for tests",
+        "scope": "local",
+        "releases": { "bookworm": {
+            "status": "resolved", "repositories": { "bookworm": fixed }, "fixed_version": fixed, "urgency": "not yet assigned"
+        } }
+    } } })
+    .to_string()
+}
+
+fn alpine(release: &str, fixed: &str) -> String {
+    json!({
+        "distroversion": release, "reponame": "main", "urlprefix": "https://dl-cdn.alpinelinux.org/alpine",
+        "packages": [{ "pkg": { "name": "busybox", "secfixes": { fixed: ["CVE-2099-0100"] } } }],
+    })
+    .to_string()
+}
+
+/// A VEX document in Red Hat's form: `p` of RHEL 9 is fixed in this version.
+fn vex(cve: &str, fixed: &str) -> String {
+    json!({
+        "document": { "title": "T", "publisher": { "namespace": "https://www.redhat.com" },
+            "tracking": { "id": cve, "status": "final", "current_release_date": "2026-11-19T00:00:00+00:00" } },
+        "product_tree": {
+            "branches": [{ "branches": [
+                { "product": { "product_id": "RHEL9", "product_identification_helper": { "cpe": "cpe:/o:redhat:enterprise_linux:9::baseos" } } },
+                { "product": { "product_id": "p", "product_identification_helper": { "purl": format!("pkg:rpm/redhat/p@{fixed}?arch=x86_64") } } },
+            ] }],
+            "relationships": [{ "full_product_name": { "product_id": "RHEL9:p" }, "product_reference": "p", "relates_to_product_reference": "RHEL9" }],
+        },
+        "vulnerabilities": [{ "cve": cve, "product_status": { "fixed": ["RHEL9:p"] } }],
+    })
+    .to_string()
+}
+
+fn archive(documents: &[(&str, String)]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, text) in documents {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, text.as_bytes()).unwrap();
+    }
+    zstd::encode_all(builder.into_inner().unwrap().as_slice(), 3).unwrap()
+}
+
+/// `db update --db db` from the server.
+fn update(place: &Place, upstreams: &Upstreams, more: &[&str]) -> Run {
+    let base = upstreams.base();
+    let mut arguments = vec!["db", "update", "--db", "db", "--feed-mirror", &base];
+    arguments.extend(more);
+    place.run(&arguments)
+}
+
+fn named(sources: &[&'static str]) -> Vec<&'static str> {
+    sources.iter().flat_map(|source| ["--source", source]).collect()
+}
+
+/// What one of our own sources holds about a flaw.
+fn explained(place: &Place, id: &str) -> String {
+    place.run(&["explain", id, "--db", "db"]).stdout
+}
+
+fn digest(place: &Place) -> String {
+    verify(&place.path("db")).unwrap().digest.unwrap().to_string()
+}
+
+/// Nothing that was in the making is left.
+fn is_tidy(place: &Place) {
+    for folder in [place.folder.path().to_owned(), place.path("db.feeds")] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(!name.starts_with(".new-") && !name.ends_with(".part"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_first_time_and_again() {
+    let place = Place::new();
+    let upstreams = upstreams();
+    let run = update(&place, &upstreams, &named(&SOURCES)).exits(0).quiet();
+    for line in [
+        "osv/npm    new, 4 records",
+        "kev        new, 1 record\n",
+        "redhat     new, 2 records",
+        "written to db",
+    ] {
+        assert!(run.stdout.contains(line), "{line}:\n{}", run.stdout);
+    }
+    assert!(explained(&place, "CVE-2099-0001").contains("3.0.11-1~deb12u2"));
+    assert!(explained(&place, "CVE-2099-0100").contains("1.2.3-r1"));
+    assert!(explained(&place, "CVE-2024-0001").contains("1.0-1.el9"));
+    let first = digest(&place);
+    is_tidy(&place);
+    // Again, and nobody says what: nothing has changed, nothing is sent, nothing is built.
+    upstreams.asked();
+    let written = std::fs::metadata(place.path("db")).unwrap().modified().unwrap();
+    let run = update(&place, &upstreams, &[]).exits(0).quiet();
+    assert!(run.stdout.contains("db is up to date") && run.stdout.contains("nothing new"), "{}", run.stdout);
+    for (path, status) in upstreams.asked() {
+        // What is not there, and what is asked without keeping it.
+        assert!(
+            matches!(status, 304 | 404) || path.ends_with("ecosystems.txt") || path.ends_with("changes.csv"),
+            "{path} {status}"
+        );
+        assert!(!path.ends_with(".zst") && !path.ends_with("all.zip"), "{path}");
+    }
+    assert_eq!(std::fs::metadata(place.path("db")).unwrap().modified().unwrap(), written);
+    assert_eq!(digest(&place), first);
+    // The same from the variable.
+    let base = upstreams.base();
+    place.run_with(&["db", "update", "--db", "db"], &[("PLIMSOLL_FEED_MIRROR", &base)]).exits(0).quiet();
+    // A file that is lost is fetched again.
+    std::fs::remove_file(place.path("db.feeds/osv/npm/all.zip")).unwrap();
+    let run = update(&place, &upstreams, &["--source", "npm"]).exits(0).quiet();
+    assert!(run.stdout.contains("osv/npm  new"), "{}", run.stdout);
+    assert_eq!(digest(&place), first, "the same content gives the same database");
+}
+
+#[test]
+fn only_what_changed_is_fetched() {
+    let place = Place::new();
+    let upstreams = upstreams();
+    update(&place, &upstreams, &named(&SOURCES)).exits(0).quiet();
+    // One record of npm moves on, another is taken back; one CVE of Red Hat gets another fix, one is deleted.
+    let mut records = records_of("npm");
+    records[0]["modified"] = json!("2026-11-22T08:00:00Z");
+    records[0]["affected"][0]["ranges"][0]["events"][1]["fixed"] = json!("5.0.0");
+    records[1]["modified"] = json!("2026-11-22T09:00:00.123Z");
+    records[1]["withdrawn"] = json!("2026-11-22T09:00:00Z");
+    export(&upstreams, "npm", &records);
+    upstreams.put(&format!("{RED_HAT}/2024/cve-2024-0001.json"), vex("CVE-2024-0001", "1.0-9.el9"));
+    upstreams.put(
+        &format!("{RED_HAT}/changes.csv"),
+        "\"2024/cve-2024-0001.json\",\"2026-11-22T11:00:00+00:00\"\n\"2024/cve-2024-0002.json\",\"2026-11-20T10:00:00+00:00\"\n",
+    );
+    upstreams.put(
+        &format!("{RED_HAT}/deletions.csv"),
+        "\"2024/cve-2024-0002.json\",\"2026-11-22T00:00:00+00:00\"\n",
+    );
+    upstreams.asked();
+    let run = update(&place, &upstreams, &[]).exits(0).quiet();
+    assert!(run.stdout.contains("osv/npm    new") && run.stdout.contains("redhat     new"), "{}", run.stdout);
+    let asked = upstreams.asked();
+    assert!(!asked.iter().any(|(path, _)| path.ends_with("all.zip") || path.ends_with(".zst")), "{asked:?}");
+    let records_asked = asked.iter().filter(|(path, _)| path.contains("npm/GHSA")).count();
+    // Those two, and the one that is as old as what is known: another may have come in the same second.
+    assert_eq!(records_asked, 3, "{asked:?}");
+    assert!(explained(&place, "GHSA-2222-2222-0020").contains("5.0.0"));
+    assert!(
+        explained(&place, "GHSA-2222-2222-0021").contains("withdrawn"),
+        "{}",
+        explained(&place, "GHSA-2222-2222-0021")
+    );
+    assert!(explained(&place, "CVE-2024-0001").contains("1.0-9.el9"));
+    place.run(&["explain", "CVE-2024-0002", "--db", "db"]).exits(2);
+    let of_increments = digest(&place);
+    // Whoever takes the whole now has the same.
+    let whole = Place::new();
+    update(&whole, &upstreams, &["--source", "npm"]).exits(0).quiet();
+    let both = |place: &Place| {
+        let run = place.run(&["explain", "GHSA-2222-2222-0020", "--db", "db"]);
+        run.stdout.lines().filter(|line| !line.contains("db")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(both(&whole), both(&place));
+    // After a week the whole is taken again, and the records that were fetched one by one go.
+    let later = "1796299200";
+    let base = upstreams.base();
+    place
+        .run_with(
+            &["db", "update", "--db", "db", "--feed-mirror", &base, "--source", "npm"],
+            &[("SOURCE_DATE_EPOCH", later)],
+        )
+        .exits(0);
+    assert!(upstreams.asked().iter().any(|(path, _)| path.ends_with("npm/all.zip")));
+    assert!(!place.path("db.feeds/osv/npm/changed").exists());
+    assert_eq!(digest(&place), of_increments, "records one by one and the whole give the same database");
+}
+
+#[test]
+fn hostile_lists_of_changes() {
+    let place = Place::new();
+    let upstreams = upstreams();
+    update(&place, &upstreams, &["--source", "npm"]).exits(0).quiet();
+    let before = digest(&place);
+    for line in [
+        "2026-11-22T08:00:00Z,../../../escaped",
+        "2026-11-22T08:00:00Z,.hidden",
+        "soon,GHSA-1",
+        "no comma",
+        "2026-11-22T08:00:00Z,a/b",
+    ] {
+        upstreams.put(&format!("{OSV}/npm/modified_id.csv"), format!("{line}\n"));
+        update(&place, &upstreams, &[]).exits(3).says(&["osv/npm", "a line that cannot be read"]);
+        assert_eq!(digest(&place), before);
+    }
+    assert!(!place.path("escaped.json").exists());
+    // A record that is none.
+    upstreams.put(&format!("{OSV}/npm/modified_id.csv"), "2026-11-22T08:00:00Z,GHSA-2222-2222-0020\n");
+    upstreams.put(&format!("{OSV}/npm/GHSA-2222-2222-0020.json"), "<html>sign in</html>");
+    update(&place, &upstreams, &[]).exits(3).says(&["osv/npm", "is no record"]);
+    assert_eq!(digest(&place), before);
+    // More changes than one asks for one by one: the whole.
+    let many: Vec<_> = (0..600).map(|number| format!("2026-11-22T08:00:00Z,X-{number}\n")).collect();
+    upstreams.put(&format!("{OSV}/npm/modified_id.csv"), many.concat());
+    upstreams.put(
+        &format!("{OSV}/npm/all.zip"),
+        zipped(&[("X-1.json".into(), records_of("npm")[0].to_string().into_bytes())]),
+    );
+    update(&place, &upstreams, &[]).exits(0).quiet();
+    assert_ne!(digest(&place), before);
+}
+
+#[test]
+fn a_source_that_fails_keeps_its_last_good_state() {
+    let place = Place::new();
+    let upstreams = upstreams();
+    update(&place, &upstreams, &named(&SOURCES)).exits(0).quiet();
+    let before = digest(&place);
+    // Everything has something new, and everything goes wrong in its own way.
+    for ecosystem in ["npm", "PyPI", "Maven"] {
+        let mut records = records_of(ecosystem);
+        for record in &mut records {
+            record["modified"] = json!("2026-11-22T08:00:00Z");
+        }
+        export(&upstreams, ecosystem, &records);
+    }
+    upstreams.fault(&format!("{OSV}/npm/modified_id.csv"), Fault::Status(429, "Retry-After: 99999\r\n"));
+    upstreams.fault(&format!("{OSV}/PyPI/modified_id.csv"), Fault::Cut);
+    upstreams.fault(&format!("{OSV}/Maven/modified_id.csv"), Fault::Hang);
+    upstreams.put(KEV, "<html>maintenance</html>");
+    upstreams.fault(EPSS, Fault::NoGzip);
+    upstreams.fault(DEBIAN, Fault::Huge);
+    upstreams.put(&format!("{ALPINE}/edge/main.json"), &alpine("edge", "9-r9")[..90]);
+    upstreams.fault(&format!("{RED_HAT}/changes.csv"), Fault::Status(403, ""));
+    let start = Instant::now();
+    let run = update(&place, &upstreams, &["--timeout", "5s"]).exits(3);
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    let run = run.says(&[
+        "osv/npm: ",
+        "429",
+        "osv/PyPI: ",
+        "osv/Maven: ",
+        "kev: what came is not whole",
+        "epss: ",
+        "debian: ",
+        "larger than the limit",
+        "alpine: what came is not whole",
+        "redhat: ",
+        "403",
+    ]);
+    assert!(run.stdout.contains("failed, the state of 2026-11-23 is kept"), "{}", run.stdout);
+    assert!(run.stdout.contains("db is up to date"), "{}", run.stdout);
+    assert_eq!(digest(&place), before);
+    is_tidy(&place);
+    // It is shown until it is mended.
+    let run = place.run(&["db", "status", "--db", "db"]).exits(0).quiet();
+    assert!(run.stdout.contains("failed 2026-11-23 12:00: ") && run.stdout.contains("429"), "{}", run.stdout);
+    let status = place.run(&["db", "status", "--db", "db", "--json"]).exits(0).json();
+    assert!(status["updates"]["kev"]["failure"]["text"].as_str().unwrap().contains("not whole"), "{status}");
+    upstreams.mend();
+    upstreams.put(KEV, r#"{"vulnerabilities":[{"cveID":"CVE-2099-0030","dateAdded":"2026-11-02"}]}"#);
+    upstreams.put(&format!("{ALPINE}/edge/main.json"), alpine("edge", "9-r9"));
+    update(&place, &upstreams, &[]).exits(0).quiet();
+    let run = place.run(&["db", "status", "--db", "db"]).exits(0).quiet();
+    assert!(!run.stdout.contains("failed"), "{}", run.stdout);
+    assert_ne!(digest(&place), before);
+}
+
+#[test]
+fn what_passes_is_waited_for() {
+    let place = Place::new();
+    let upstreams = upstreams();
+    upstreams.fault(KEV, Fault::Times(1, 429, "Retry-After: 1\r\n"));
+    upstreams.fault(&format!("{OSV}/npm/all.zip"), Fault::Times(2, 503, ""));
+    let start = Instant::now();
+    update(&place, &upstreams, &named(&["kev", "npm"])).exits(0).quiet();
+    assert!(start.elapsed() >= Duration::from_secs(1), "Retry-After is honoured");
+}
+
+#[test]
+fn one_that_was_never_there_does_not_keep_the_others_away() {
+    let place = Place::new();
+    let upstreams = upstreams();
+    upstreams.remove(KEV);
+    upstreams.put(&format!("{OSV}/ecosystems.txt"), "npm\n");
+    let run =
+        update(&place, &upstreams, &named(&["kev", "npm", "PyPI"])).exits(3).says(&["kev: ", "is not there"]);
+    assert!(run.stdout.contains("kev       failed, nothing is there"), "{}", run.stdout);
+    assert!(run.stdout.contains("osv/PyPI  not offered upstream"), "{}", run.stdout);
+    let database = Database::open(&place.path("db")).unwrap();
+    let names: Vec<_> = database.sources().iter().map(|source| source.name.as_str()).collect();
+    assert_eq!(names, ["osv/npm"]);
+    // Nothing at all, and nobody there: no database, and a way out.
+    let place = Place::new();
+    let arguments = [
+        "db",
+        "update",
+        "--db",
+        "db",
+        "--feed-mirror",
+        "http://127.0.0.1:9",
+        "--source",
+        "kev",
+        "--timeout",
+        "1s",
+    ];
+    place.run(&arguments).exits(3).says(&["error: no source could be fetched", "hint:", "db import"]);
+    assert!(!place.path("db").exists());
+    place
+        .run(&["db", "update", "--db", "db", "--source", "kernel.org"])
+        .exits(2)
+        .says(&["no source `kernel.org`", "--list"]);
+    place.run(&["db", "update", "--db", "db", "--feed-mirror", "ftp://x"]).exits(2).says(&["hint:"]);
+    place.run(&["db", "update", "--db", "db", "--timeout", "5"]).exits(2).says(&["30m"]);
+}
+
+#[test]
+fn the_list_of_sources() {
+    let place = Place::new();
+    let run = place.run(&["db", "update", "--list"]).exits(0).quiet();
+    for line in ["osv/npm", "debian", "redhat", "wolfi", "restricted licence"] {
+        assert!(run.stdout.contains(line), "{line}:\n{}", run.stdout);
+    }
+}
+
+#[test]
+fn a_database_from_elsewhere_is_not_replaced_by_less() {
+    let place = Place::new();
+    let upstreams = upstreams();
+    feeds::write(&place.path("feeds"));
+    place.run(&["db", "build", "--from", "feeds", "--out", "db"]).exits(0);
+    let before = digest(&place);
+    update(&place, &upstreams, &named(&["npm", "kev"])).exits(2).says(&["4 sources", "hint:", "--replace"]);
+    assert_eq!(digest(&place), before);
+    update(&place, &upstreams, &[&["--replace"], named(&["npm", "kev"]).as_slice()].concat())
+        .exits(0)
+        .quiet();
+    assert_ne!(digest(&place), before);
+    // Its own it replaces without asking.
+    upstreams.put(KEV, r#"{"vulnerabilities":[{"cveID":"CVE-2099-0020","dateAdded":"2026-11-02"}]}"#);
+    update(&place, &upstreams, &["--source", "kev"]).exits(0).quiet();
+}
+
+#[test]
+fn killed_and_raced() {
+    let place = Place::new();
+    let upstreams = upstreams();
+    update(&place, &upstreams, &named(&["npm", "kev", "alpine"])).exits(0).quiet();
+    let mut digests = vec![digest(&place)];
+    let base = upstreams.base();
+    let arguments = ["db", "update", "--db", "db", "--feed-mirror", base.as_str()];
+    for round in 0..6_u64 {
+        upstreams.put(
+            KEV,
+            format!(r#"{{"vulnerabilities":[{{"cveID":"CVE-2099-002{round}","dateAdded":"2026-11-02"}}]}}"#),
+        );
+        upstreams.put(&format!("{ALPINE}/edge/main.json"), alpine("edge", &format!("{round}-r1")));
+        upstreams.fault(KEV, Fault::Slow);
+        let mut child =
+            place.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(60 + 40 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        upstreams.mend();
+        // Whatever it did: the old or a new one, and whole.
+        digest(&place);
+        // Two at once: one waits for the other.
+        let start =
+            || place.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let both = [start(), start()];
+        for child in both {
+            let run = super::finish(child.wait_with_output().unwrap());
+            run.exits(0).quiet();
+        }
+        is_tidy(&place);
+        digests.push(digest(&place));
+    }
+    digests.dedup();
+    assert_eq!(digests.len(), 7, "every round brought its own");
+}
+
+/// The real feeds that tests may have, in the layouts of their upstreams.
+#[test]
+fn the_shared_feeds_in_their_own_layouts() {
+    let Some(data) = plimsoll_testing::shared("data") else { return };
+    let upstreams = Upstreams::start();
+    let mut sources = vec!["kev", "alpine", "azurelinux", "rubysec", "friendsofphp", "nodejs"];
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(data.join("osv")).unwrap() {
+        let entry = entry.unwrap();
+        let archive = entry.path().join("all.zip");
+        let folder = entry.file_name().into_string().unwrap();
+        // The largest ones are left to the measurements.
+        if archive.metadata().is_ok_and(|file| file.len() < 1 << 20) {
+            upstreams.put(&format!("{OSV}/{folder}/all.zip"), std::fs::read(archive).unwrap());
+            folders.push(folder);
+        }
+    }
+    upstreams.put(&format!("{OSV}/ecosystems.txt"), folders.join("\n"));
+    let known = [
+        "RubyGems",
+        "Julia",
+        "opam",
+        "CRAN",
+        "Hackage",
+        "NuGet",
+        "Hex",
+        "Pub",
+        "GHC",
+        "SwiftURL",
+        "ConanCenter",
+    ];
+    sources.extend(known.iter().filter(|name| folders.iter().any(|folder| folder == *name)));
+    upstreams.put(KEV, std::fs::read(data.join("kev/known_exploited_vulnerabilities.json")).unwrap());
+    let members = |archive: &str| {
+        let mut zip = zip::ZipArchive::new(std::fs::File::open(data.join(archive)).unwrap()).unwrap();
+        let names: Vec<String> = zip.file_names().map(|name| name.unwrap().into_owned()).collect();
+        names
+            .into_iter()
+            .filter(|name| !name.ends_with('/'))
+            .map(|name| {
+                let mut content = Vec::new();
+                std::io::Read::read_to_end(&mut zip.by_name(&name).unwrap(), &mut content).unwrap();
+                (name, content)
+            })
+            .collect::<Vec<_>>()
+    };
+    for (_, content) in members("alpine/secdb.zip") {
+        let document: Value = serde_json::from_slice(&content).unwrap();
+        let (release, repository) =
+            (document["distroversion"].as_str().unwrap(), document["reponame"].as_str().unwrap());
+        upstreams.put(&format!("{ALPINE}/{release}/{repository}.json"), content.clone());
+    }
+    for (name, content) in members("azurelinux/oval.zip") {
+        let base = name.rsplit('/').next().unwrap();
+        upstreams.put(
+            &format!("raw.githubusercontent.com/microsoft/AzureLinuxVulnerabilityData/main/{base}"),
+            content,
+        );
+    }
+    for (repository, branch, archive) in [
+        ("rubysec/ruby-advisory-db", "master", "rubysec/ruby-advisory-db.zip"),
+        ("FriendsOfPHP/security-advisories", "master", "friendsofphp/security-advisories.zip"),
+        ("nodejs/security-wg", "main", "nodejs/security-wg.zip"),
+    ] {
+        // As GitHub packs it: everything in one folder.
+        let (_, name) = repository.split_once('/').unwrap();
+        let inside: Vec<_> = members(archive)
+            .into_iter()
+            .map(|(path, content)| (format!("{name}-{branch}/{path}"), content))
+            .collect();
+        upstreams.put(&format!("codeload.github.com/{repository}/zip/refs/heads/{branch}"), zipped(&inside));
+    }
+    let place = Place::new();
+    let base = upstreams.base();
+    let mut arguments = vec!["db", "update", "--db", "db", "--feed-mirror", &base];
+    let azure = "oval/azurelinux";
+    arguments.extend(
+        sources.iter().flat_map(|name| ["--source", if *name == "azurelinux" { azure } else { name }]),
+    );
+    // The data we have are without the second file of Azure Linux, which is said and does no harm.
+    let run =
+        place.run(&arguments).exits(3).says(&["oval/azurelinux: ", "cbl-mariner-2.0-oval.xml` is not there"]);
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    let database = Database::open(&place.path("db")).unwrap();
+    for source in &sources {
+        let name = if *source == "azurelinux" { azure } else { source };
+        let info =
+            database.sources().iter().find(|info| info.name == name || info.name == format!("osv/{name}"));
+        let info = info.unwrap_or_else(|| panic!("{name} is missing"));
+        assert!(info.records > 0 && !info.date.is_empty(), "{info:?}");
+    }
+}
