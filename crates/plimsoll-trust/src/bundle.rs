@@ -33,6 +33,22 @@ impl<'a> Signed<'a> {
     }
 }
 
+impl Signed<'_> {
+    /// Its digest by an algorithm.
+    fn digest(self, wanted: HashAlgorithm) -> Result<Vec<u8>, String> {
+        use sigstore_verify::crypto::{sha256, sha384, sha512};
+        match (self, wanted) {
+            (Signed::Bytes(bytes), HashAlgorithm::Sha2256) => Ok(sha256(bytes).as_slice().to_vec()),
+            (Signed::Bytes(bytes), HashAlgorithm::Sha2384) => Ok(sha384(bytes).as_slice().to_vec()),
+            (Signed::Bytes(bytes), HashAlgorithm::Sha2512) => Ok(sha512(bytes).as_slice().to_vec()),
+            (Signed::Digest(digest), wanted) if algorithm(digest) == Some(wanted) => {
+                Ok(digest.bytes().to_vec())
+            }
+            (_, wanted) => Err(format!("the image's {wanted} digest is not known")),
+        }
+    }
+}
+
 fn algorithm(digest: &Digest) -> Option<HashAlgorithm> {
     match digest.algorithm() {
         Algorithm::Sha1 => None,
@@ -153,9 +169,13 @@ fn direct(key: &PublicKey, bundle: &Bundle, signed: Signed<'_>) -> Result<(), St
         )
         .map_err(chain),
         SignatureContent::MessageSignature(message) => {
-            let stated = message.message_digest.as_ref();
-            let scheme = match stated {
-                Some(stated) => key_algorithm.resolve_signing_scheme(stated.algorithm).map_err(chain)?,
+            let scheme = match &message.message_digest {
+                Some(stated) => {
+                    if signed.digest(stated.algorithm)?.as_slice() != stated.digest.as_bytes() {
+                        return Err("the digest that it states is of something else".into());
+                    }
+                    key_algorithm.resolve_signing_scheme(stated.algorithm).map_err(chain)?
+                }
                 None => key_algorithm.default_signing_scheme(),
             };
             match signed {

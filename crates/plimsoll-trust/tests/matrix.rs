@@ -1,0 +1,424 @@
+//! Every layout x format x identity, each with a good image and with ones that somebody tampered with, in a real registry.
+//!
+//! `docs/trust.md` shows the table that this test proves; a cell that is not right fails it by name.
+
+mod yard;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use plimsoll_oci::{Artifact, Descriptor, Part, Reference, Registries, RegistrySettings, Repository};
+use plimsoll_trust::{By, Checked, Log, Outcome, Pattern, Signer, Target, Trust, What, discover};
+use serde_json::json;
+use yard::{Content, ISSUER, Identity, SUBJECT, Yard, simple};
+
+struct Now;
+
+impl plimsoll_http::Clock for Now {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+
+    fn sleep(&self, _: Duration) {}
+}
+
+/// What the evidence is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    SimpleSigning,
+    Envelope,
+    /// A bundle of a version: a signature over the manifest, cosign's "signed" statement, or an attestation.
+    Message(&'static str),
+    Signed(&'static str),
+    Attested(&'static str),
+}
+
+/// Where it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    SignatureTag,
+    AttestationTag,
+    Referrer,
+    OtherRepository,
+}
+
+/// What somebody did to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Damage {
+    None,
+    /// Evidence of another image, hung onto this one.
+    Replayed,
+    /// A changed payload under the old signature.
+    Payload,
+    /// The right payload, another signature of the same signer.
+    Signature,
+    /// A log entry of another signature.
+    Entry,
+}
+
+const DAMAGES: [Damage; 4] = [Damage::Replayed, Damage::Payload, Damage::Signature, Damage::Entry];
+const ATTESTED: &str = "https://example.test/attested/v1";
+
+/// All cells that exist in the world. cosign 1 and 2 knew no second generation of the log; bundles before v0.3 neither,
+/// and those need a log.
+fn cells() -> Vec<(Place, Kind, Identity)> {
+    use Identity::{Certificate, CertificateTimestamped, Key, KeyLogged};
+    use Place::{AttestationTag, OtherRepository, Referrer, SignatureTag};
+    let mut cells = Vec::new();
+    for identity in [Key, KeyLogged, Certificate] {
+        for place in [SignatureTag, Referrer, OtherRepository] {
+            cells.push((place, Kind::SimpleSigning, identity));
+        }
+        for place in [AttestationTag, Referrer, OtherRepository] {
+            cells.push((place, Kind::Envelope, identity));
+        }
+    }
+    for version in ["0.1", "0.2", "0.3"] {
+        for kind in [Kind::Message(version), Kind::Signed(version), Kind::Attested(version)] {
+            let identities: &[Identity] = match version {
+                "0.3" => &[Key, KeyLogged, Certificate, CertificateTimestamped],
+                _ => &[KeyLogged, Certificate],
+            };
+            for identity in identities {
+                for place in [Referrer, OtherRepository] {
+                    cells.push((place, kind, *identity));
+                }
+            }
+        }
+    }
+    cells
+}
+
+struct Bench {
+    yard: Yard,
+    trust: Trust,
+    image: Repository,
+    image_name: String,
+    other: Repository,
+    other_name: String,
+    count: usize,
+}
+
+impl Bench {
+    /// Stores an image of its own; its manifest and descriptor.
+    fn image(&mut self) -> (Vec<u8>, Descriptor) {
+        self.count += 1;
+        let configuration = self.image.put_blob(b"{}").expect("stored");
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": configuration.to_string(), "size": 2 },
+            "layers": [],
+            "annotations": { "number": self.count.to_string() },
+        })
+        .to_string()
+        .into_bytes();
+        let descriptor = self
+            .image
+            .put_manifest(None, "application/vnd.oci.image.manifest.v1+json", &manifest)
+            .expect("stored");
+        (manifest, descriptor)
+    }
+
+    /// Stores an index around an image.
+    fn index(&mut self) -> (Vec<u8>, Descriptor) {
+        let (_, child) = self.image();
+        let index = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": [{ "mediaType": child.media_type, "digest": child.digest.to_string(), "size": child.size,
+                "platform": { "os": "linux", "architecture": "amd64" } }],
+        })
+        .to_string()
+        .into_bytes();
+        let descriptor =
+            self.image.put_manifest(None, "application/vnd.oci.image.index.v1+json", &index).expect("stored");
+        (index, descriptor)
+    }
+
+    fn part(&self, kind: Kind, identity: Identity, digest: &str, manifest: &[u8], damage: Damage) -> Part {
+        // A second one of everything, about nothing else: what is swapped in was really made by the same signer.
+        let envelope = |text: &str| Content::Envelope(self.yard.envelope(identity, digest, text));
+        match kind {
+            Kind::SimpleSigning => {
+                let mut bytes = simple(digest);
+                let content = Content::Message(bytes.clone());
+                let other = Content::Message(simple(&format!("sha256:{}", "11".repeat(32))));
+                let mut annotations: BTreeMap<_, _> =
+                    self.yard.annotations(identity, &content).into_iter().collect();
+                let others: BTreeMap<_, _> = self.yard.annotations(identity, &other).into_iter().collect();
+                let name = match damage {
+                    Damage::Payload => {
+                        bytes = String::from_utf8(bytes)
+                            .expect("text")
+                            .replace("registry.example.test", "registry.example.evil")
+                            .into_bytes();
+                        ""
+                    }
+                    Damage::Signature => "dev.cosignproject.cosign/signature",
+                    Damage::Entry => "dev.sigstore.cosign/bundle",
+                    Damage::None | Damage::Replayed => "",
+                };
+                if let Some(value) = others.get(name) {
+                    annotations.insert(name.to_owned(), value.clone());
+                }
+                Part {
+                    media_type: "application/vnd.dev.cosign.simplesigning.v1+json".into(),
+                    bytes,
+                    annotations,
+                }
+            }
+            Kind::Envelope => {
+                let (Content::Envelope(good), Content::Envelope(other)) =
+                    (envelope(ATTESTED), envelope("https://example.test/other"))
+                else {
+                    unreachable!()
+                };
+                let mut annotations: BTreeMap<_, _> =
+                    self.yard.annotations(identity, &Content::Envelope(good.clone())).into_iter().collect();
+                let mut value = good.clone();
+                match damage {
+                    Damage::Payload => value["payload"] = other["payload"].clone(),
+                    Damage::Signature => value["signatures"] = other["signatures"].clone(),
+                    Damage::Entry => {
+                        annotations.extend(self.yard.annotations(identity, &Content::Envelope(other)));
+                    }
+                    Damage::None | Damage::Replayed => {}
+                }
+                Part {
+                    media_type: "application/vnd.dsse.envelope.v1+json".into(),
+                    bytes: value.to_string().into_bytes(),
+                    annotations,
+                }
+            }
+            Kind::Message(version) | Kind::Signed(version) | Kind::Attested(version) => {
+                let (content, other) = match kind {
+                    Kind::Message(_) => {
+                        (Content::Message(manifest.to_vec()), Content::Message(b"something else".to_vec()))
+                    }
+                    Kind::Signed(_) => (
+                        envelope("https://sigstore.dev/cosign/sign/v1"),
+                        envelope("https://example.test/other"),
+                    ),
+                    _ => (envelope(ATTESTED), envelope("https://example.test/other")),
+                };
+                let mut bundle = self.yard.bundle(version, identity, &content);
+                let other = self.yard.bundle(version, identity, &other);
+                match damage {
+                    Damage::Payload if matches!(kind, Kind::Message(_)) => {
+                        bundle["messageSignature"]["messageDigest"] =
+                            other["messageSignature"]["messageDigest"].clone();
+                    }
+                    Damage::Payload => {
+                        bundle["dsseEnvelope"]["payload"] = other["dsseEnvelope"]["payload"].clone();
+                    }
+                    Damage::Signature if matches!(kind, Kind::Message(_)) => {
+                        bundle["messageSignature"]["signature"] =
+                            other["messageSignature"]["signature"].clone();
+                    }
+                    Damage::Signature => {
+                        bundle["dsseEnvelope"]["signatures"] = other["dsseEnvelope"]["signatures"].clone();
+                    }
+                    Damage::Entry => {
+                        bundle["verificationMaterial"]["tlogEntries"] =
+                            other["verificationMaterial"]["tlogEntries"].clone();
+                    }
+                    Damage::None | Damage::Replayed => {}
+                }
+                let media_type = bundle["mediaType"].as_str().expect("a media type").to_owned();
+                Part { media_type, bytes: bundle.to_string().into_bytes(), annotations: BTreeMap::new() }
+            }
+        }
+    }
+
+    /// Makes one cell, and what is found of it.
+    fn cell(
+        &mut self,
+        place: Place,
+        kind: Kind,
+        identity: Identity,
+        damage: Damage,
+        index: bool,
+    ) -> Vec<Checked> {
+        let (manifest, subject) = if index { self.index() } else { self.image() };
+        let (signed_manifest, signed) =
+            if damage == Damage::Replayed { self.image() } else { (manifest.clone(), subject.clone()) };
+        let part = self.part(kind, identity, &signed.digest.to_string(), &signed_manifest, damage);
+        let artifact = Artifact {
+            artifact_type: part.media_type.clone(),
+            parts: vec![part],
+            annotations: BTreeMap::new(),
+            subject: matches!(place, Place::Referrer | Place::OtherRepository).then(|| subject.clone()),
+        };
+        let stem = subject.digest.to_string().replace(':', "-");
+        match place {
+            Place::SignatureTag => self.image.put_artifact(Some(&format!("{stem}.sig")), &artifact),
+            Place::AttestationTag => self.image.put_artifact(Some(&format!("{stem}.att")), &artifact),
+            Place::Referrer => self.image.put_artifact(None, &artifact),
+            Place::OtherRepository => self.other.put_artifact(None, &artifact),
+        }
+        .expect("stored");
+        let mut found = discover(&self.image, &self.image_name, &subject.digest);
+        if place == Place::OtherRepository {
+            assert!(found.evidence.is_empty(), "nothing is in the image's own repository");
+            found = discover(&self.other, &self.other_name, &subject.digest);
+        }
+        assert!(found.problems.is_empty(), "{:?}", found.problems);
+        let target = Target { digest: &subject.digest, manifest: Some(&manifest) };
+        found.evidence.iter().map(|evidence| self.trust.check(evidence, target)).collect()
+    }
+}
+
+fn bench() -> Option<(plimsoll_testing::Registry, Bench)> {
+    let registry = plimsoll_testing::Registry::start()?;
+    let yard = Yard::build();
+    let registries = Registries::new(RegistrySettings {
+        http: plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Now)),
+        credentials: Vec::new(),
+        insecure: Vec::new(),
+        mirrors: Vec::new(),
+    });
+    let repository = |path: &str| {
+        let name = Reference::parse(&format!("{}/{path}", registry.host)).expect("a name");
+        (registries.repository_to_write(name.name()), name.name().to_string())
+    };
+    let ((image, image_name), (other, other_name)) = (repository("team/shop"), repository("team/evidence"));
+    let trust = Trust {
+        roots: vec![yard.root()],
+        signers: vec![
+            Signer { name: "our key".into(), by: By::Key { key: yard.public_key(), log: Log::IfPresent } },
+            Signer {
+                name: "our workflow".into(),
+                by: By::Identity {
+                    subject: Pattern::Exact(SUBJECT.into()),
+                    issuer: Pattern::Exact(ISSUER.into()),
+                    claims: vec![(
+                        "sourceRepositoryURI".into(),
+                        Pattern::Exact("https://github.com/owner/shop".into()),
+                    )],
+                    roots: vec!["yard".into()],
+                },
+            },
+        ],
+    };
+    Some((registry, Bench { yard, trust, image, image_name, other, other_name, count: 0 }))
+}
+
+#[test]
+fn every_cell_is_trusted_when_good_and_never_when_tampered_with() {
+    let Some((_registry, mut bench)) = bench() else { return };
+    let cells = cells();
+    assert!(cells.len() >= 50, "{} cells", cells.len());
+    let (mut wrong, mut tampered) = (Vec::new(), 0);
+    for (number, (place, kind, identity)) in cells.iter().copied().enumerate() {
+        let good = bench.cell(place, kind, identity, Damage::None, number % 3 == 0);
+        let expected = if identity.has_certificate() { "our workflow" } else { "our key" };
+        let attested = matches!(kind, Kind::Envelope | Kind::Attested(_));
+        let fits = matches!(good.as_slice(), [one]
+            if one.outcome == Outcome::Trusted { signers: vec![expected.into()] }
+                && matches!(one.what, What::Attestation(_)) == attested
+                && one.logged == (identity != Identity::Key)
+                && one.times.is_empty() == (identity == Identity::Key));
+        if !fits {
+            wrong.push(format!("good: {place:?} {kind:?} {identity:?}: {good:?}"));
+        }
+        for damage in DAMAGES {
+            // Another repository changes where evidence is found, not how it is checked.
+            if place == Place::OtherRepository || (damage == Damage::Entry && identity == Identity::Key) {
+                continue;
+            }
+            tampered += 1;
+            let found = bench.cell(place, kind, identity, damage, false);
+            if found.is_empty()
+                || found.iter().any(|one| matches!(one.outcome, Outcome::Trusted { .. } | Outcome::Unsigned))
+            {
+                wrong.push(format!("{damage:?}: {place:?} {kind:?} {identity:?}: {found:?}"));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} wrong of {} good and {tampered} tampered:\n{}",
+        wrong.len(),
+        cells.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn signers_who_are_not_meant_do_not_count() {
+    let Some((_registry, mut bench)) = bench() else { return };
+    let other = Yard::build();
+    let by = |subject: &str, issuer: &str, claim: Option<(&str, &str)>, root: Option<&str>| By::Identity {
+        subject: Pattern::parse(subject).expect("a pattern"),
+        issuer: Pattern::parse(issuer).expect("a pattern"),
+        claims: claim
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Pattern::parse(value).expect("a pattern")))
+            .collect(),
+        roots: root.iter().map(|root| (*root).to_owned()).collect(),
+    };
+    for (signer, counts) in [
+        (by("**", ISSUER, None, None), true),
+        (by(SUBJECT, "https://issuer.example.*", None, Some("yard")), true),
+        (by("https://example.test/owner/**", ISSUER, None, None), true),
+        (by("https://example.test/owner/*", ISSUER, None, None), false),
+        (by(SUBJECT, "https://issuer.example.test.evil", None, None), false),
+        (by(SUBJECT, ISSUER, Some(("sourceRepositoryURI", "https://github.com/owner/other")), None), false),
+        (by(SUBJECT, ISSUER, Some(("sourceRepositoryRef", "**")), None), false),
+        (by(SUBJECT, ISSUER, None, Some("sigstore")), false),
+        (By::Key { key: bench.yard.public_key(), log: Log::Required }, false),
+    ] {
+        bench.trust.signers = vec![Signer { name: "meant".into(), by: signer.clone() }];
+        let found =
+            bench.cell(Place::Referrer, Kind::Signed("0.3"), Identity::Certificate, Damage::None, false);
+        let trusted = matches!(found[0].outcome, Outcome::Trusted { .. });
+        assert_eq!(trusted, counts, "{signer:?}: {:?}", found[0].outcome);
+        assert!(trusted || matches!(found[0].outcome, Outcome::Untrusted { .. }), "{:?}", found[0].outcome);
+    }
+    // The key of somebody else, and a log that is demanded.
+    for (key, log) in [(other.public_key(), Log::IfPresent), (bench.yard.public_key(), Log::Required)] {
+        bench.trust.signers = vec![Signer { name: "meant".into(), by: By::Key { key, log } }];
+        let found = bench.cell(Place::Referrer, Kind::Signed("0.3"), Identity::Key, Damage::None, false);
+        assert!(matches!(found[0].outcome, Outcome::Untrusted { .. }), "{:?}", found[0].outcome);
+    }
+    // The root of somebody else: nothing is proven.
+    bench.trust = Trust {
+        roots: vec![other.root()],
+        signers: vec![Signer { name: "meant".into(), by: by("**", "**", None, None) }],
+    };
+    let found = bench.cell(Place::Referrer, Kind::Signed("0.3"), Identity::Certificate, Damage::None, false);
+    assert!(matches!(found[0].outcome, Outcome::Invalid { .. }), "{:?}", found[0].outcome);
+}
+
+#[test]
+fn a_list_of_referrers_that_lies_is_said_and_not_believed() {
+    let Some((_registry, mut bench)) = bench() else { return };
+    let (manifest, ours) = bench.image();
+    let (_, theirs) = bench.image();
+    // Evidence about another image, listed for ours by somebody who may push tags.
+    let part =
+        bench.part(Kind::Signed("0.3"), Identity::Key, &ours.digest.to_string(), &manifest, Damage::None);
+    let artifact = Artifact {
+        artifact_type: part.media_type.clone(),
+        parts: vec![part],
+        annotations: BTreeMap::new(),
+        subject: Some(theirs.clone()),
+    };
+    let stored = bench.image.put_artifact(None, &artifact).expect("stored");
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{ "mediaType": stored.media_type, "digest": stored.digest.to_string(), "size": stored.size,
+            "artifactType": artifact.artifact_type }],
+    });
+    let tag = ours.digest.to_string().replace(':', "-");
+    bench
+        .image
+        .put_manifest(Some(&tag), "application/vnd.oci.image.index.v1+json", index.to_string().as_bytes())
+        .expect("stored");
+    let found = discover(&bench.image, &bench.image_name, &ours.digest);
+    assert!(found.evidence.is_empty(), "{:?}", found.evidence);
+    assert!(found.problems[0].contains("does not refer to this image"), "{:?}", found.problems);
+}
