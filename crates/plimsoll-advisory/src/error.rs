@@ -88,6 +88,14 @@ pub enum Error {
         /// What SQLite says.
         detail: String,
     },
+    /// The file is no index of Java archives, or damaged.
+    #[error("`{}` is no index of Java archives ({detail}); build one with `plimsoll db java-index build`", path.display())]
+    JavaIndex {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        detail: String,
+    },
     /// The incident pack inside the program does not follow its schema: a mistake of ours.
     #[error("the embedded incident pack is broken: {0}")]
     Incidents(String),

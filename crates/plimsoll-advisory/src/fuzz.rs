@@ -1,9 +1,9 @@
 //! What fuzz targets run.
 
-use crate::{bundle, transfer};
+use crate::{bundle, java_index, transfer};
 
 /// Reads arbitrary bytes as the front of a bundle and as a stream of database content: its head, the frames behind it, and rows as they stand in a
-/// frame.
+/// frame. And as a list of Java archives.
 ///
 /// # Panics
 /// When a row that was read is not written as it was read.
@@ -14,4 +14,5 @@ pub fn fuzz_content(data: &[u8]) {
     }
     transfer::rows_round_trip(data);
     bundle::read_arbitrary(data);
+    java_index::fuzz_list(data);
 }

@@ -12,6 +12,7 @@ mod explain;
 pub mod feed;
 pub mod fuzz;
 pub mod incidents;
+mod java_index;
 mod matching;
 pub mod range;
 mod reach;
@@ -34,6 +35,7 @@ pub use bundle::{
 };
 pub use error::Error;
 pub use explain::{AdvisoryDetail, PackageDetail, RecordDetail, kind_word, package_detail};
+pub use java_index::{JavaArchive, JavaIndex, JavaIndexReport, build_java_index, sha1_of};
 pub use matching::{MatchOptions, Matches, matches};
 pub use signing::{KeyError, PublicKey, SigningKey};
 pub use store::{Cve, Database, LeftOut, Source, SourceInfo, Sourced, verify};

@@ -355,7 +355,7 @@ impl std::fmt::Debug for Database {
     }
 }
 
-fn percent_encoded(path: &Path) -> String {
+pub(crate) fn percent_encoded(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
     path.as_os_str().as_bytes().iter().fold(String::from("file:"), |mut text, byte| {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_') {

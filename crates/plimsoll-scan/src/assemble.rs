@@ -125,7 +125,7 @@ fn add_licenses(packages: &mut [Package], licenses: Vec<DeclaredLicenses>) {
 }
 
 /// One package for each package URL, with everything that was seen of it.
-fn merge(packages: Vec<Package>) -> Vec<Package> {
+pub(crate) fn merge(packages: Vec<Package>) -> Vec<Package> {
     let mut merged: BTreeMap<String, Package> = BTreeMap::new();
     for package in packages {
         match merged.entry(package.purl.clone()) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use plimsoll_advisory::incidents::{Incidents, Together};
 use plimsoll_advisory::record::Target as Asked;
-use plimsoll_advisory::{Database, MatchOptions, Source, vex};
+use plimsoll_advisory::{Database, JavaIndex, MatchOptions, Source, vex};
 use plimsoll_extract::Extraction;
 use plimsoll_fs::{Check, LayerResult, LayerSource, Limits, Walk};
 use plimsoll_model::report::SCHEMA_VERSION;
@@ -22,6 +22,7 @@ use crate::assemble;
 use crate::base::{self, BaseFlag, Clues, Step};
 use crate::cache::Cache;
 use crate::exceptions::Exceptions;
+use crate::java_index;
 use crate::target::{ImageForm, Target};
 use crate::verdict::{self, Line};
 use crate::visit::{self, Extractors, PackageDatabases};
@@ -37,6 +38,8 @@ pub struct Options {
     pub base: Option<BaseFlag>,
     /// Advisory database; without one only the incident pack is asked.
     pub database: Option<PathBuf>,
+    /// Index that names Java archives by their SHA-1.
+    pub java_index: Option<PathBuf>,
     /// Newest advisories may be at most this old, in days.
     pub max_database_age_days: Option<u32>,
     /// VEX documents: name for people, content.
@@ -63,6 +66,7 @@ impl Default for Options {
             platform: None,
             base: None,
             database: None,
+            java_index: None,
             max_database_age_days: None,
             vex: Vec::new(),
             exceptions: Exceptions::default(),
@@ -88,7 +92,8 @@ pub fn scan(
         Some(path) if !options.inventory_only => Some(Database::open(path)?),
         _ => None,
     };
-    let (target, inventory) = match Target::parse(typed)? {
+    let java_index = options.java_index.as_deref().map(JavaIndex::open).transpose()?;
+    let (target, mut inventory) = match Target::parse(typed)? {
         Target::Directory(path) => directory(typed, &path, options, progress)?,
         Target::Images { form, path, reference } => {
             image_file(typed, &path, form, reference, options, progress)?
@@ -104,6 +109,9 @@ pub fn scan(
         Target::Stdin => image_stream(typed, stdin, None, None, options, progress)?,
         Target::Sbom(path) => sbom(typed, &path)?,
     };
+    if let Some(index) = &java_index {
+        java_index::name_archives(index, &mut inventory);
+    }
     report(target, inventory, database.as_ref(), options)
 }
 

@@ -105,6 +105,10 @@ pub(crate) struct ReadingArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,
 
+    /// Index that names Java archives by their SHA-1, a file or its folder [default: PLIMSOLL_JAVA_INDEX, else java-index.db in the user's data folder]
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) java_index: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) registry: RegistryArguments,
 }
@@ -491,11 +495,36 @@ pub(crate) enum DbCommand {
         #[arg(long = "ca-file", value_name = "FILE")]
         ca_files: Vec<PathBuf>,
     },
+    /// The index that names Java archives by their SHA-1
+    #[command(subcommand)]
+    JavaIndex(JavaIndexCommand),
     /// Make a key pair to sign databases with
     Keygen {
         /// Where to write the private key; the public one goes beside it as FILE.pub
         #[arg(value_name = "FILE")]
         out: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JavaIndexCommand {
+    /// Build it from Maven repositories (folders) and lists of `SHA1 group:artifact:version` (files)
+    Build {
+        /// ~/.m2, another repository, a Nexus 3 blob store, or a list; may be given several times
+        #[arg(long, value_name = "DIR|FILE", required = true)]
+        from: Vec<PathBuf>,
+        /// Where to write it [default: PLIMSOLL_JAVA_INDEX, else java-index.db in the user's data folder]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// How many archives it names, or what it calls one
+    Status {
+        /// SHA-1 or file of an archive
+        #[arg(value_name = "SHA1|FILE")]
+        archive: Option<String>,
+        /// The index [default: PLIMSOLL_JAVA_INDEX, else java-index.db in the user's data folder]
+        #[arg(long, value_name = "FILE|DIR")]
+        java_index: Option<PathBuf>,
     },
 }
 

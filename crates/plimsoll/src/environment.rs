@@ -25,6 +25,8 @@ pub(crate) struct Environment {
     pub(crate) progress: bool,
     /// Where the advisory database is when no flag says so.
     pub(crate) database: Option<PathBuf>,
+    /// Where the index of Java archives is when no flag says so.
+    pub(crate) java_index: Option<PathBuf>,
     /// Where inventories of known layers are kept when no flag says so.
     pub(crate) cache: Option<PathBuf>,
     /// Public keys of which one must have signed a database that is installed, when no flag says so.
@@ -56,12 +58,15 @@ impl Environment {
             .and_then(|columns| columns.parse().ok())
             .or_else(|| stdout_terminal.then(terminal_width).flatten())
             .unwrap_or(PIPE_WIDTH);
-        let database = variable("PLIMSOLL_DB").map(PathBuf::from).or_else(|| {
+        let in_data = |file: &str| {
             let data = variable("XDG_DATA_HOME")
                 .map(PathBuf::from)
                 .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".local/share")))?;
-            Some(data.join("plimsoll/advisories.db"))
-        });
+            Some(data.join("plimsoll").join(file))
+        };
+        let database = variable("PLIMSOLL_DB").map(PathBuf::from).or_else(|| in_data("advisories.db"));
+        let java_index =
+            variable("PLIMSOLL_JAVA_INDEX").map(PathBuf::from).or_else(|| in_data("java-index.db"));
         let cache = variable("XDG_CACHE_HOME")
             .map(PathBuf::from)
             .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cache")))
@@ -77,6 +82,7 @@ impl Environment {
             width: width.clamp(40, 400),
             progress: stderr_terminal,
             database,
+            java_index,
             cache,
             database_key: variable("PLIMSOLL_DB_KEY").map(PathBuf::from),
             feed_mirror: variable("PLIMSOLL_FEED_MIRROR"),

@@ -1,5 +1,6 @@
 //! `plimsoll db`.
 
+mod java_index;
 mod transfer;
 pub(super) mod update;
 
@@ -28,6 +29,7 @@ pub(crate) fn run(command: &DbCommand, environment: &Environment) -> Answer {
         DbCommand::Delta { old, new, out, sign } => transfer::delta(old, new, out, sign.as_deref()),
         DbCommand::Import { file, into } => transfer::import(file, into, environment),
         DbCommand::Pull { source, into, ca_files } => transfer::pull(source, into, ca_files, environment),
+        DbCommand::JavaIndex(command) => java_index::run(command, environment),
         DbCommand::Keygen { out } => transfer::keygen(out),
     }
 }

@@ -67,7 +67,19 @@ pub(super) fn reading_options(
     } else {
         super::cache::cache(&arguments.registry.cache, environment)
     };
-    Ok(Options { platform, threads: threads.unwrap_or(1), registries, cache, ..Options::default() })
+    // One that was asked for must be there, the default one may be absent.
+    let java_index = arguments
+        .java_index
+        .as_ref()
+        .or_else(|| environment.java_index.as_ref().filter(|path| path.exists()));
+    Ok(Options {
+        platform,
+        threads: threads.unwrap_or(1),
+        registries,
+        cache,
+        java_index: java_index.cloned(),
+        ..Options::default()
+    })
 }
 
 pub(super) fn scan(target: &str, options: &Options, environment: &Environment) -> Result<Report, Failure> {

@@ -12,6 +12,7 @@ mod check;
 mod database;
 mod diff;
 mod hostile;
+mod java;
 mod options;
 mod outcomes;
 mod output;

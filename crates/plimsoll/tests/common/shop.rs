@@ -65,7 +65,7 @@ fn node(name: &str, version: &str) -> String {
     format!("{{\n  \"name\": \"{name}\",\n  \"version\": \"{version}\"\n}}\n")
 }
 
-fn zip(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn zip(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Stored)
