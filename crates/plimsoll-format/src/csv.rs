@@ -36,9 +36,36 @@ const COLUMNS: [&str; 23] = [
 
 /// Writes one line for each finding, below a line of names.
 pub(crate) fn write(report: &Report) -> String {
-    let summary = Summary::new(report, &View::default());
-    let mut text = COLUMNS.join(",");
+    head() + &lines(report)
+}
+
+/// The line of names.
+pub(crate) fn head() -> String {
+    format!("{}\n", COLUMNS.join(","))
+}
+
+/// The line of a target that could not be scanned: that it has no findings is not known.
+pub(crate) fn failed(name: &str, message: &str) -> String {
+    let mut text = String::new();
+    for (index, column) in COLUMNS.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        match *column {
+            "target" => cell(&mut text, name),
+            "kind" => text.push_str("not scanned"),
+            "title" => cell(&mut text, message),
+            _ => {}
+        }
+    }
     text.push('\n');
+    text
+}
+
+/// One line for each finding.
+pub(crate) fn lines(report: &Report) -> String {
+    let summary = Summary::new(report, &View::default());
+    let mut text = String::new();
     for (index, finding) in report.findings.iter().enumerate() {
         let place = summary.place(finding);
         let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();

@@ -4,10 +4,11 @@
 //! names the one style sheet by its hash, so that nothing that slipped through could load or run anything.
 
 use askama::Template;
-use plimsoll_model::{Change, Evidence, Finding, FindingKind, Level, Outcome, Report, Subject};
+use plimsoll_model::{Change, Evidence, Finding, FindingKind, Level, Outcome, Report, Subject, Verdict};
 use sha2::{Digest as _, Sha256};
 
 use crate::summary::{self, Row, SHOWN_CHANGES, Summary};
+use crate::survey::Line;
 use crate::text::{advisory_link, clean, count, day, thousands};
 use crate::{Error, View};
 
@@ -21,6 +22,54 @@ struct Page {
     style: &'static str,
     style_hash: String,
     version: String,
+    title: String,
+    /// Rendered, hence escaped, already.
+    body: String,
+}
+
+#[derive(Template)]
+#[template(path = "survey.html")]
+struct Pages {
+    style: &'static str,
+    style_hash: String,
+    version: &'static str,
+    title: String,
+    heading: String,
+    outcome: &'static str,
+    outcome_class: &'static str,
+    outcome_mark: &'static str,
+    reasons: Vec<String>,
+    limit: String,
+    missing: Vec<String>,
+    rows: Vec<TargetView>,
+    parts: Vec<Part>,
+}
+
+/// The report of one of several targets.
+pub(crate) struct Part {
+    /// Number of the target, from 1.
+    pub(crate) number: usize,
+    /// Rendered, hence escaped, already.
+    pub(crate) body: String,
+}
+
+struct TargetView {
+    number: usize,
+    anchored: bool,
+    name: String,
+    note: String,
+    outcome: &'static str,
+    class: &'static str,
+    mark: &'static str,
+    active: String,
+    critical: String,
+    high: String,
+    changes: String,
+}
+
+#[derive(Template)]
+#[template(path = "report_body.html")]
+struct Body {
     name: String,
     identity: Vec<String>,
     contents: String,
@@ -107,21 +156,88 @@ struct SourceView {
 
 /// Writes the report as a page.
 pub(crate) fn write(report: &Report, view: &View) -> Result<String, Error> {
-    let summary = Summary::new(report, view);
-    let mut identity = summary.target.clone();
-    let name = if identity.is_empty() { String::new() } else { identity.remove(0) };
-    let (outcome_class, outcome_mark) = match report.verdict.outcome {
+    let name = Summary::new(report, view).target.first().cloned().unwrap_or_default();
+    let page = Page {
+        style: STYLE,
+        style_hash: style_hash(),
+        version: clean(&report.plimsoll).into_owned(),
+        title: format!("{}: {name}", report.verdict.outcome.word()),
+        body: body(report, view)?,
+    };
+    Ok(ended(page.render()?))
+}
+
+fn style_hash() -> String {
+    format!("sha256-{}", base64(&Sha256::digest(STYLE.as_bytes())))
+}
+
+fn ended(mut text: String) -> String {
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+fn outcome_class(outcome: Outcome) -> (&'static str, &'static str) {
+    match outcome {
         Outcome::Met => ("met", "–"),
         Outcome::NotMet => ("not-met", "●"),
         Outcome::Unknown => ("undecided", "○"),
+    }
+}
+
+/// Writes the page about several targets; `parts` are their reports.
+pub(crate) fn write_many(lines: &[Line], verdict: &Verdict, parts: Vec<Part>) -> Result<String, Error> {
+    let (outcome_class, outcome_mark) = self::outcome_class(verdict.outcome);
+    let heading = count(lines.len(), "target", "targets");
+    let page = Pages {
+        style: STYLE,
+        style_hash: style_hash(),
+        version: env!("CARGO_PKG_VERSION"),
+        title: format!("{}: {heading}", verdict.outcome.word()),
+        heading,
+        outcome: verdict.outcome.word(),
+        outcome_class,
+        outcome_mark,
+        reasons: verdict.reasons.iter().map(|reason| clean(reason).into_owned()).collect(),
+        limit: clean(&verdict.line).into_owned(),
+        missing: verdict.inputs_missing.iter().map(|input| clean(input).into_owned()).collect(),
+        rows: lines
+            .iter()
+            .enumerate()
+            .map(|(index, line)| {
+                let (class, mark) = self::outcome_class(line.outcome);
+                let [active, critical, high, changes] = line.cells();
+                TargetView {
+                    number: index + 1,
+                    anchored: line.failure.is_none(),
+                    name: line.name.clone(),
+                    note: line.failure.clone().unwrap_or_default(),
+                    outcome: line.outcome.word(),
+                    class,
+                    mark,
+                    active,
+                    critical,
+                    high,
+                    changes,
+                }
+            })
+            .collect(),
+        parts,
     };
+    Ok(ended(page.render()?))
+}
+
+/// What a page says of one report.
+pub(crate) fn body(report: &Report, view: &View) -> Result<String, Error> {
+    let summary = Summary::new(report, view);
+    let mut identity = summary.target.clone();
+    let name = if identity.is_empty() { String::new() } else { identity.remove(0) };
+    let (outcome_class, outcome_mark) = self::outcome_class(report.verdict.outcome);
     let line = line(&summary);
     let shown = if view.all { report.findings.len() } else { report.findings.len().min(SHOWN_FINDINGS) };
     let rest = report.findings.len() - shown;
-    let page = Page {
-        style: STYLE,
-        style_hash: format!("sha256-{}", base64(&Sha256::digest(STYLE.as_bytes()))),
-        version: clean(&report.plimsoll).into_owned(),
+    let body = Body {
         name,
         identity,
         contents: summary.contents.clone(),
@@ -189,14 +305,10 @@ pub(crate) fn write(report: &Report, view: &View) -> Result<String, Error> {
             })
             .collect(),
     };
-    let mut text = page.render()?;
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    Ok(text)
+    Ok(ended(body.render()?))
 }
 
-struct Line {
+struct Cut {
     /// Width of our part, of 1,000.
     mine: usize,
     /// Where one party ends and the next begins.
@@ -206,7 +318,7 @@ struct Line {
 }
 
 /// The line of the house: what is ours to act on at the left, what is others' at the right, widths by count.
-fn line(summary: &Summary<'_>) -> Line {
+fn line(summary: &Summary<'_>) -> Cut {
     let (mine, theirs) = summary.line();
     let sum = mine + theirs;
     let part = |number: usize| (number * 1_000).checked_div(sum).unwrap_or(0);
@@ -229,7 +341,7 @@ fn line(summary: &Summary<'_>) -> Line {
             parties(own).map(|(word, number)| format!("{word} {}", thousands(number as u64))).collect();
         if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
     };
-    Line {
+    Cut {
         mine: part(mine),
         cuts,
         mine_text: format!("yours {}{}", thousands(mine as u64), words(true)),

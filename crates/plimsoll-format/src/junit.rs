@@ -11,17 +11,9 @@ use crate::{View, stamp};
 /// Writes the report as test results.
 pub(crate) fn write(report: &Report) -> String {
     let summary = Summary::new(report, &View::default());
-    let time = stamp::of_run(report);
-    // The form has no zone.
-    let time = time.trim_end_matches('Z');
-    let mut rows: Vec<Row> = summary.rows.iter().map(|row| row.row).collect();
-    rows.sort();
-    rows.dedup();
-    let active = |index: &usize| summary.classes[*index].is_active();
     let undecided = report.verdict.outcome == Outcome::Unknown;
     let failed = usize::from(report.verdict.outcome == Outcome::NotMet);
     let mut document = Document::new();
-    let number = |number: usize| number.to_string();
     document.open(
         "testsuites",
         &[
@@ -33,6 +25,51 @@ pub(crate) fn write(report: &Report) -> String {
             ("time", "0"),
         ],
     );
+    suites(&mut document, report, "");
+    document.finish()
+}
+
+fn number(number: usize) -> String {
+    number.to_string()
+}
+
+/// Begins a document about several targets.
+pub(crate) fn begin_many() -> Document {
+    let mut document = Document::new();
+    document.open("testsuites", &[("name", "plimsoll"), ("time", "0")]);
+    document
+}
+
+/// The suite of what is an answer without findings: a target that could not be scanned, or the verdict over all.
+pub(crate) fn plain_suite(document: &mut Document, name: &str, line: &str, outcome: Outcome, message: &str) {
+    let counts = |wanted| number(usize::from(outcome == wanted));
+    document.open(
+        "testsuite",
+        &[
+            ("name", name),
+            ("tests", "1"),
+            ("failures", &counts(Outcome::NotMet)),
+            ("errors", &counts(Outcome::Unknown)),
+            ("skipped", "0"),
+            ("time", "0"),
+        ],
+    );
+    answer(document, line, outcome, message);
+    document.close();
+}
+
+/// The suites of one report, their names behind `prefix`.
+pub(crate) fn suites(document: &mut Document, report: &Report, prefix: &str) {
+    let summary = Summary::new(report, &View::default());
+    let time = stamp::of_run(report);
+    // The form has no zone.
+    let time = time.trim_end_matches('Z');
+    let mut rows: Vec<Row> = summary.rows.iter().map(|row| row.row).collect();
+    rows.sort();
+    rows.dedup();
+    let active = |index: &usize| summary.classes[*index].is_active();
+    let undecided = report.verdict.outcome == Outcome::Unknown;
+    let failed = usize::from(report.verdict.outcome == Outcome::NotMet);
     let suite = |document: &mut Document,
                  name: &str,
                  tests: usize,
@@ -42,7 +79,7 @@ pub(crate) fn write(report: &Report) -> String {
         document.open(
             "testsuite",
             &[
-                ("name", name),
+                ("name", format!("{prefix}{name}").as_str()),
                 ("tests", &number(tests)),
                 ("failures", &number(failures)),
                 ("errors", &number(errors)),
@@ -52,8 +89,8 @@ pub(crate) fn write(report: &Report) -> String {
             ],
         );
     };
-    suite(&mut document, "verdict", 1, failed, usize::from(undecided), 0);
-    verdict(&mut document, &summary);
+    suite(document, "verdict", 1, failed, usize::from(undecided), 0);
+    verdict(document, &summary);
     document.close();
     for row in rows {
         let members: Vec<usize> =
@@ -62,13 +99,12 @@ pub(crate) fn write(report: &Report) -> String {
         if members.is_empty() {
             continue;
         }
-        suite(&mut document, row.word(), members.len(), failures, 0, members.len() - failures);
+        suite(document, row.word(), members.len(), failures, 0, members.len() - failures);
         for index in members {
-            case(&mut document, &summary, index, row);
+            case(document, &summary, index, row);
         }
         document.close();
     }
-    document.finish()
 }
 
 fn verdict(document: &mut Document, summary: &Summary<'_>) {
@@ -76,15 +112,18 @@ fn verdict(document: &mut Document, summary: &Summary<'_>) {
     let mut reasons = verdict.reasons.clone();
     reasons.extend(verdict.inputs_missing.iter().map(|input| format!("missing: {input}")));
     reasons.extend(summary.unseen.iter().map(|thing| format!("could not see: {thing}")));
-    let message = reasons.join("; ");
-    let attributes = [("name", verdict.line.as_str()), ("classname", "plimsoll.verdict"), ("time", "0")];
-    let outcome = match verdict.outcome {
+    answer(document, &verdict.line, verdict.outcome, &reasons.join("; "));
+}
+
+fn answer(document: &mut Document, line: &str, outcome: Outcome, message: &str) {
+    let attributes = [("name", line), ("classname", "plimsoll.verdict"), ("time", "0")];
+    let element = match outcome {
         Outcome::Met => return document.element("testcase", &attributes, ""),
         Outcome::NotMet => "failure",
         Outcome::Unknown => "error",
     };
     document.open("testcase", &attributes);
-    document.element(outcome, &[("message", &message), ("type", verdict.outcome.word())], &message);
+    document.element(element, &[("message", message), ("type", outcome.word())], message);
     document.close();
 }
 

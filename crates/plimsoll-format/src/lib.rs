@@ -25,6 +25,7 @@ pub mod sbom;
 mod stamp;
 mod stated;
 pub mod summary;
+pub mod survey;
 mod table;
 mod text;
 pub mod verification;
@@ -148,6 +149,26 @@ impl Format {
         FORMATS.iter().any(|row| row.format == self && row.inventory)
     }
 
+    /// Can one document of it be about several targets?
+    pub fn holds_many(self) -> bool {
+        survey::FORMATS.contains(&self)
+    }
+
+    /// The end of names of files in this format.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Format::Table => "txt",
+            Format::Sarif => "sarif",
+            Format::CycloneDx => "cdx.json",
+            Format::Spdx => "spdx.json",
+            Format::Markdown => "md",
+            Format::Html => "html",
+            Format::Csv => "csv",
+            Format::JUnit => "xml",
+            _ => "json",
+        }
+    }
+
     /// Has it a place for findings that are about files and configuration?
     pub fn is_about_files(self) -> bool {
         FORMATS.iter().any(|row| row.format == self && row.files)
@@ -256,6 +277,9 @@ pub enum Error {
         /// Formats that can.
         known: &'static str,
     },
+    /// One document of it is about one target.
+    #[error("`{0}` holds one target: use --output-dir DIR for a file of each, or one of {list}", list = survey::FORMATS.iter().map(|format| format.name()).collect::<Vec<_>>().join(", "))]
+    NotForMany(&'static str),
     /// The page's template fails.
     #[error("cannot write the report as a page")]
     Page(#[from] askama::Error),

@@ -19,6 +19,30 @@ const MOST_PLACES: usize = 100;
 
 /// Writes the findings; what could not be seen becomes notifications of the run.
 pub(crate) fn write(report: &Report) -> Result<String, Error> {
+    let document = json!({"$schema": SCHEMA, "version": VERSION, "runs": [run(report)]});
+    Ok(crate::text::json(&document)?)
+}
+
+/// Where the form is described.
+pub(crate) const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+/// Version of the form.
+pub(crate) const VERSION: &str = "2.1.0";
+
+/// The run of a target that could not be scanned: without results, and not successful.
+pub(crate) fn failed_run(name: &str, message: &str) -> Value {
+    json!({
+        "tool": {"driver": {"name": "plimsoll", "version": env!("CARGO_PKG_VERSION"), "rules": []}},
+        "automationDetails": {"id": format!("plimsoll/{}/", clean(name))},
+        "invocations": [{
+            "executionSuccessful": false,
+            "toolExecutionNotifications": [{"level": "error", "message": {"text": clean(message)}}],
+        }],
+        "results": [],
+    })
+}
+
+/// One report as a run.
+pub(crate) fn run(report: &Report) -> Value {
     let summary = Summary::new(report, &View::default());
     let mut rules: Vec<Value> = Vec::new();
     let mut indices: HashMap<&str, usize> = HashMap::new();
@@ -53,25 +77,20 @@ pub(crate) fn write(report: &Report) -> Result<String, Error> {
         let text = format!("{rest} more than code scanning services take were left out");
         notifications.push(json!({"level": "warning", "message": {"text": text}}));
     }
-    let document = json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": "plimsoll",
-                "version": report.plimsoll,
-                "rules": rules,
-            }},
-            "automationDetails": {"id": format!("plimsoll/{}/", clean(&report.target.name))},
-            "invocations": [{
-                // A run that could not decide has not succeeded, however few results there are.
-                "executionSuccessful": report.verdict.outcome != Outcome::Unknown,
-                "toolExecutionNotifications": notifications,
-            }],
-            "results": results,
+    json!({
+        "tool": {"driver": {
+            "name": "plimsoll",
+            "version": report.plimsoll,
+            "rules": rules,
+        }},
+        "automationDetails": {"id": format!("plimsoll/{}/", clean(&report.target.name))},
+        "invocations": [{
+            // A run that could not decide has not succeeded, however few results there are.
+            "executionSuccessful": report.verdict.outcome != Outcome::Unknown,
+            "toolExecutionNotifications": notifications,
         }],
-    });
-    Ok(crate::text::json(&document)?)
+        "results": results,
+    })
 }
 
 fn level(finding: &Finding) -> &'static str {

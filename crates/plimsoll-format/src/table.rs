@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use plimsoll_model::{Change, Finding, Level, Outcome, Report};
+use plimsoll_model::{Change, Finding, Level, Outcome, Report, Verdict};
 
 use crate::summary::{self, Class, Row, SHOWN_CHANGES, Summary};
+use crate::survey::Line;
 use crate::text::{advisory_link, clean, columns, count, shorten, shorten_path, thousands, wrap};
 use crate::{By, View};
 
@@ -40,6 +41,33 @@ pub(crate) fn write(report: &Report, view: &View) -> String {
     }
     page.next(&summary);
     page.text
+}
+
+/// What stands above the reports of several targets: the verdict over all, and a line for each.
+pub(crate) fn survey_head(lines: &[Line], verdict: &Verdict, notes: &[String], view: &View) -> String {
+    let mut page = Page {
+        text: String::new(),
+        width: view.width.clamp(NARROWEST, WIDEST),
+        color: view.color,
+        links: false,
+    };
+    let missing: Vec<String> = verdict.inputs_missing.iter().map(|input| clean(input).into_owned()).collect();
+    page.line(&count(lines.len(), "target", "targets"));
+    page.blank();
+    page.answer(verdict, &missing);
+    page.targets(lines);
+    for note in notes {
+        page.flow("note: ", " ", std::slice::from_ref(note), 2);
+    }
+    page.blank();
+    page.text
+}
+
+/// The line above the report of one of several targets.
+pub(crate) fn survey_title(number: usize, of: usize, view: &View) -> String {
+    let width = view.width.clamp(NARROWEST, WIDEST);
+    let title = format!("-- {number} of {of} ");
+    format!("{title}{}\n\n", "-".repeat(width.saturating_sub(title.len())))
 }
 
 struct Page {
@@ -145,7 +173,10 @@ impl Page {
     }
 
     fn verdict(&mut self, summary: &Summary<'_>) {
-        let verdict = &summary.report.verdict;
+        self.answer(&summary.report.verdict, &summary.missing);
+    }
+
+    fn answer(&mut self, verdict: &Verdict, missing: &[String]) {
         let word = verdict.outcome.word();
         let indent = columns(word) + 3;
         let room = self.width - indent;
@@ -167,7 +198,7 @@ impl Page {
                 lines.extend(wrap(&limit, room));
             }
         }
-        for input in &summary.missing {
+        for input in missing {
             lines.extend(wrap(&format!("missing: {input}"), room));
         }
         for (index, line) in lines.iter().enumerate() {
@@ -177,6 +208,41 @@ impl Page {
                 " ".repeat(indent)
             };
             self.line(&format!("{front}{line}"));
+        }
+        self.blank();
+    }
+
+    /// One line for each of several targets.
+    fn targets(&mut self, lines: &[Line]) {
+        if lines.is_empty() {
+            return;
+        }
+        const HEADS: [&str; 4] = ["count", "critical", "high", "changes"];
+        // The verdict, four numbers, and the gaps between.
+        let beside = 2 + 2 + 7 + HEADS.iter().map(|head| head.len() + 2).sum::<usize>();
+        let room = self.width.saturating_sub(beside).max(12);
+        let widest = lines.iter().map(|line| columns(&line.name)).max().unwrap_or_default();
+        let width = widest.clamp("target".len(), room);
+        let numbers = |cells: [&str; 4]| {
+            let cell = |(cell, head): (&str, &str)| format!("  {cell:>width$}", width = head.len());
+            cells.into_iter().zip(HEADS).map(cell).collect::<String>()
+        };
+        let head = format!("  {:<width$}  verdict{}", "target", numbers(HEADS));
+        let head = self.paint(QUIET, &head);
+        self.line(&head);
+        for line in lines {
+            let name = shorten_path(&line.name, width);
+            let filler = " ".repeat(width - columns(&name));
+            let word = format!("{:<7}", line.outcome.word());
+            let word = self.paint(outcome_style(line.outcome), &word);
+            let cells = line.cells();
+            let cells = numbers([&cells[0], &cells[1], &cells[2], &cells[3]]);
+            self.line(&format!("  {name}{filler}  {word}{cells}"));
+            if let Some(failure) = &line.failure {
+                for piece in wrap(failure, self.width - 6) {
+                    self.line(&format!("      {piece}"));
+                }
+            }
         }
         self.blank();
     }

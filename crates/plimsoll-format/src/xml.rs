@@ -53,6 +53,11 @@ impl Document {
         }
     }
 
+    /// What was written since it was taken last: a long document leaves piece by piece.
+    pub(crate) fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
     /// The whole text.
     pub(crate) fn finish(mut self) -> String {
         while !self.open.is_empty() {

@@ -18,6 +18,7 @@ mod problem;
 pub mod product;
 pub mod purl;
 pub mod report;
+pub mod survey;
 pub mod verification;
 pub mod version;
 

@@ -29,6 +29,12 @@ pub enum ScanError {
         /// What to do.
         hint: String,
     },
+    /// A registry lists nothing there that could be scanned.
+    #[error("the registry lists no image below `{place}` whose tags fit")]
+    NothingBelow {
+        /// Host and prefix.
+        place: String,
+    },
     /// A way of getting images that this version does not have.
     #[error("reading `{prefix}` targets directly is not built yet")]
     NotBuilt {
@@ -81,6 +87,7 @@ impl ScanError {
             ScanError::Image(error) => error.is_usage(),
             ScanError::NotFound { .. }
             | ScanError::NoTarget { .. }
+            | ScanError::NothingBelow { .. }
             | ScanError::NotBuilt { .. }
             | ScanError::Vex { .. }
             | ScanError::Trust(_) => true,
@@ -96,6 +103,10 @@ impl ScanError {
         match self {
             ScanError::NotFound { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             ScanError::Image(error) => error.hint(),
+            ScanError::NothingBelow { .. } => Some(
+                "check the prefix and --tags; a registry may list only what these credentials may read"
+                    .to_owned(),
+            ),
             ScanError::NotBuilt { hint, .. } | ScanError::NoTarget { hint, .. } => Some(hint.clone()),
             _ => None,
         }

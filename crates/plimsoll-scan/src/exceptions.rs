@@ -212,7 +212,7 @@ fn names(wanted: &str, package: &Package, finding: &Finding) -> bool {
 }
 
 /// `*` stands for any run of characters, `/` included. Linear in the length of the text for each `*`.
-fn matches_pattern(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };

@@ -16,6 +16,7 @@ mod error;
 pub mod exceptions;
 mod explain;
 mod java_index;
+pub mod many;
 mod scan;
 mod target;
 pub mod verdict;
@@ -40,4 +41,6 @@ pub trait Progress: Sync {
     fn read(&self, bytes: u64);
     /// So many further files were seen.
     fn files(&self, files: u64);
+    /// So many targets of several are done.
+    fn targets(&self, _done: u64, _of: u64) {}
 }

@@ -88,11 +88,34 @@ pub fn scan(
     progress: &dyn Progress,
 ) -> Result<Report, ScanError> {
     // The database first: a damaged one should not cost the reading of an image before it is told.
-    let database = match &options.database {
-        Some(path) if !options.inventory_only => Some(Database::open(path)?),
-        _ => None,
-    };
-    let java_index = options.java_index.as_deref().map(JavaIndex::open).transpose()?;
+    let opened = Opened::new(options)?;
+    scan_with(typed, &opened, options, stdin, progress)
+}
+
+/// What a scan asks, open.
+pub(crate) struct Opened {
+    database: Option<Database>,
+    java_index: Option<JavaIndex>,
+}
+
+impl Opened {
+    pub(crate) fn new(options: &Options) -> Result<Self, ScanError> {
+        let database = options.database.as_deref().filter(|_| !options.inventory_only);
+        Ok(Opened {
+            database: database.map(Database::open).transpose()?,
+            java_index: options.java_index.as_deref().map(JavaIndex::open).transpose()?,
+        })
+    }
+}
+
+/// [`scan`] with what is open already.
+pub(crate) fn scan_with(
+    typed: &str,
+    opened: &Opened,
+    options: &Options,
+    stdin: &mut dyn Read,
+    progress: &dyn Progress,
+) -> Result<Report, ScanError> {
     let (target, mut inventory) = match Target::parse(typed)? {
         Target::Directory(path) => directory(typed, &path, options, progress)?,
         Target::Images { form, path, reference } => {
@@ -109,10 +132,10 @@ pub fn scan(
         Target::Stdin => image_stream(typed, stdin, None, None, options, progress)?,
         Target::Sbom(path) => sbom(typed, &path)?,
     };
-    if let Some(index) = &java_index {
+    if let Some(index) = &opened.java_index {
         java_index::name_archives(index, &mut inventory);
     }
-    report(target, inventory, database.as_ref(), options)
+    report(target, inventory, opened.database.as_ref(), options)
 }
 
 fn limits(options: &Options) -> Limits {

@@ -85,6 +85,18 @@ const TARGET_HELP: &str = "What to look at. Guessed when it has no prefix:
 FILE:NAME:TAG, PATH:TAG or PATH@DIGEST picks one of several images.
 What is no file is an image in a registry: debian:12 is docker.io/library/debian:12.";
 
+const TARGETS_HELP: &str = "What to look at, one or several. Guessed when it has no prefix:
+  dir:PATH             a directory or root file system
+  docker-archive:FILE  what `docker save` writes
+  oci:PATH             an OCI image layout, as a directory or tar
+  oci-archive:FILE     an OCI image layout in a tar
+  registry:NAME        an image in a registry, as in registry:ghcr.io/owner/name:tag
+  registry:HOST/PREFIX/*  all images of a registry below a prefix, where it lists them
+  sbom:FILE            a CycloneDX or SPDX document
+  -                    an image archive on standard input
+FILE:NAME:TAG, PATH:TAG or PATH@DIGEST picks one of several images.
+What is no file is an image in a registry: debian:12 is docker.io/library/debian:12.";
+
 #[derive(Debug, Args)]
 pub(crate) struct TargetArguments {
     #[arg(value_name = "TARGET", help = "What to look at (see --help)", long_help = TARGET_HELP)]
@@ -166,10 +178,18 @@ pub(crate) struct OutputArguments {
   plimsoll scan debian:12
   plimsoll scan dir:/
   docker save shop-web | plimsoll scan -
+  plimsoll scan registry:ghcr.io/team/* debian:12 --output-dir reports --format json
   plimsoll scan oci:build/image --base debian:12 --fail-on high,fixable --output sarif=plimsoll.sarif")]
 pub(crate) struct ScanArguments {
+    #[arg(value_name = "TARGET", required_unless_present = "targets_from")]
+    #[arg(help = "What to look at (see --help); may be several", long_help = TARGETS_HELP)]
+    pub(crate) targets: Vec<String>,
+
     #[command(flatten)]
-    pub(crate) target: TargetArguments,
+    pub(crate) reading: ReadingArguments,
+
+    #[command(flatten)]
+    pub(crate) many: ManyArguments,
 
     /// Where the base image ends: a reference, a digest, `layers:N`, or `chain:DIFFID,DIFFID...`
     #[arg(long, value_name = "BASE")]
@@ -210,6 +230,38 @@ pub(crate) struct ScanArguments {
     /// List findings in groups
     #[arg(long, value_name = "cve|package|layer|party", value_parser = by)]
     pub(crate) by: Option<By>,
+}
+
+const MANY: &str = "Many targets";
+
+/// Which targets, and how many at once.
+#[derive(Debug, Args)]
+pub(crate) struct ManyArguments {
+    /// Also scan the targets in a file, one a line; `-` is standard input
+    #[arg(long, help_heading = MANY, value_name = "FILE")]
+    pub(crate) targets_from: Option<PathBuf>,
+
+    /// Tags that `registry:HOST/PREFIX/*` takes, as in `1.*` [default: latest, else the newest]
+    #[arg(long, help_heading = MANY, value_name = "GLOB")]
+    pub(crate) tags: Option<String>,
+
+    /// How many tags of each repository, the newest first
+    #[arg(long, help_heading = MANY, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) newest: u16,
+
+    /// How many targets one run takes; more are left out, and the verdict is unknown
+    #[arg(long, help_heading = MANY, value_name = "N", default_value_t = 500)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) max_targets: u32,
+
+    /// Targets that are scanned at once [default: as many as there are processors]
+    #[arg(long, help_heading = MANY, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: Option<u16>,
+
+    /// Write a file of its own for each target, in the format of --format; standard output gets the overview
+    #[arg(long, help_heading = MANY, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

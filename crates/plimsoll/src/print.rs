@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -92,12 +92,37 @@ fn plain(text: &str) -> String {
 
 /// Writes a file whole or not at all: beside its place first, then renamed.
 pub(crate) fn file(path: &Path, text: &str) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A report is an ordinary file: readable as the user's mask says, not private as temporary files are.
-    let mut beside = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
-        .tempfile_in(folder)
-        .with_context(|| format!("cannot write `{}`", path.display()))?;
-    beside.write_all(text.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))?;
-    beside.persist(path).map(drop).with_context(|| format!("cannot write `{}`", path.display()))
+    let mut pending = Pending::new(path)?;
+    pending.write(text)?;
+    pending.finish()
+}
+
+/// A file that is written piece by piece beside its place, and is there only when it is whole.
+pub(crate) struct Pending {
+    beside: io::BufWriter<tempfile::NamedTempFile>,
+    path: PathBuf,
+}
+
+impl Pending {
+    pub(crate) fn new(path: &Path) -> anyhow::Result<Self> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // A report is an ordinary file: readable as the user's mask says, not private as temporary files are.
+        let beside = tempfile::Builder::new()
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
+            .tempfile_in(folder)
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        Ok(Pending { beside: io::BufWriter::new(beside), path: path.to_owned() })
+    }
+
+    pub(crate) fn write(&mut self, text: &str) -> anyhow::Result<()> {
+        self.beside
+            .write_all(text.as_bytes())
+            .with_context(|| format!("cannot write `{}`", self.path.display()))
+    }
+
+    pub(crate) fn finish(self) -> anyhow::Result<()> {
+        let failed = || format!("cannot write `{}`", self.path.display());
+        let beside = self.beside.into_inner().map_err(io::IntoInnerError::into_error).with_context(failed)?;
+        beside.persist(&self.path).map(drop).with_context(failed)
+    }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Line {
     read: AtomicU64,
     total: AtomicU64,
     files: AtomicU64,
+    /// Targets that are done, and all of them; none where there is one only.
+    targets: (AtomicU64, AtomicU64),
 }
 
 impl Line {
@@ -62,6 +64,7 @@ impl Line {
             read: AtomicU64::new(0),
             total: AtomicU64::new(0),
             files: AtomicU64::new(0),
+            targets: (AtomicU64::new(0), AtomicU64::new(0)),
         }
     }
 
@@ -80,7 +83,12 @@ impl Line {
             } else {
                 String::new()
             };
-            format!("reading: {amount}{files} files")
+            let targets =
+                match (self.targets.0.load(Ordering::Relaxed), self.targets.1.load(Ordering::Relaxed)) {
+                    (_, 0) => String::new(),
+                    (done, of) => format!("{done} of {of} targets, "),
+                };
+            format!("reading: {targets}{amount}{files} files")
         });
     }
 }
@@ -102,6 +110,12 @@ impl plimsoll_scan::Progress for Line {
 
     fn files(&self, files: u64) {
         self.files.fetch_add(files, Ordering::Relaxed);
+        self.draw();
+    }
+
+    fn targets(&self, done: u64, of: u64) {
+        self.targets.0.store(done, Ordering::Relaxed);
+        self.targets.1.store(of, Ordering::Relaxed);
         self.draw();
     }
 }

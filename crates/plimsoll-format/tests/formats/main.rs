@@ -10,3 +10,4 @@ mod sample;
 mod sbom;
 mod schema;
 mod suites;
+mod survey;

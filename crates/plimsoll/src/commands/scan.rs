@@ -1,5 +1,7 @@
 //! `plimsoll scan`.
 
+mod many;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -35,10 +37,16 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         exceptions,
         line: arguments.fail_on.unwrap_or_default(),
         now: environment.now,
-        ..reading_options(&arguments.target.reading, environment)?
+        ..reading_options(&arguments.reading, environment)?
     };
-    let report = scan(&arguments.target.target, &options, environment)?;
-    let view = View { all: arguments.all, by: arguments.by, ..view(&arguments.target.target, environment) };
+    if let Some(named) = many::named(arguments)? {
+        return many::run(&named, arguments, options, environment);
+    }
+    let [target] = arguments.targets.as_slice() else {
+        return Err(Failure::new(USAGE, anyhow::anyhow!("no target was named")));
+    };
+    let report = scan(target, &options, environment)?;
+    let view = View { all: arguments.all, by: arguments.by, ..view(target, environment) };
     write(&report, arguments.format, &arguments.output, &view)?;
     Ok(report.verdict.outcome.exit_code())
 }
@@ -86,11 +94,14 @@ pub(super) fn scan(target: &str, options: &Options, environment: &Environment) -
     let progress = progress::Line::new(environment.progress);
     let result = plimsoll_scan::scan(target, options, &mut std::io::stdin().lock(), &progress);
     drop(progress);
-    result.map_err(|error| {
-        let code = if error.is_usage() { USAGE } else { UNDECIDED };
-        let hint = ScanError::hint(&error);
-        Failure::new(code, error).hint(hint)
-    })
+    result.map_err(failed)
+}
+
+/// A scan that could not be done, as the program tells it.
+fn failed(error: ScanError) -> Failure {
+    let code = if error.is_usage() { USAGE } else { UNDECIDED };
+    let hint = error.hint();
+    Failure::new(code, error).hint(hint)
 }
 
 pub(super) fn view(target: &str, environment: &Environment) -> View {

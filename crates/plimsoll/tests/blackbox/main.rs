@@ -13,6 +13,7 @@ mod database;
 mod diff;
 mod hostile;
 mod java;
+mod many;
 mod options;
 mod outcomes;
 mod output;

@@ -195,6 +195,29 @@ fn platforms_of_an_index() {
 }
 
 #[test]
+fn all_images_below_a_prefix() {
+    let Some(shared) = shared() else { return };
+    let registry = shared.start(&json!({}));
+    let place = Place::new();
+    let host = format!("127.0.0.1:{}", registry.port);
+    let names = |pattern: &str, more: &[&str]| -> Vec<String> {
+        let report = place.json(&format!("registry:{host}{pattern}"), more);
+        let targets = report["targets"].as_array().unwrap().clone();
+        targets.iter().map(|target| text(&target["name"]).replace(&host, "HOST")).collect()
+    };
+    assert_eq!(names("/team/*", &[]), ["registry:HOST/team/many:1", "registry:HOST/team/shop:1.0"]);
+    assert_eq!(names("/team/*", &["--tags", "1.*"]), ["registry:HOST/team/shop:1.0"]);
+    assert_eq!(names("/*", &[]).len(), 3);
+    assert_eq!(names("/team/*", &["--max-targets", "1"]), ["registry:HOST/team/many:1"]);
+    let report = place.json(&format!("registry:{host}/team/shop/*"), &[]);
+    assert_eq!(content(&report["targets"][0]["report"]), expected());
+    // Nothing to scan is no clean answer.
+    let run = place.scan(&format!("registry:{host}/nobody/*"), &["--format", "json"]).exits(3);
+    let failure = text(&run.json()["targets"][0]["failure"]["message"]).replace(&host, "HOST");
+    assert_eq!(failure, "the registry lists no image below `HOST/nobody` whose tags fit");
+}
+
+#[test]
 fn what_is_not_there_is_no_clean_image() {
     let Some(shared) = shared() else { return };
     let registry = shared.start(&json!({}));
