@@ -14,6 +14,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("mmdebstrap", "images: the Debian root file system"),
     ("openssl", "tests: certificates, signed tokens"),
     ("pacman-package-manager", "tests: version order of pacman, as an oracle"),
+    ("podman", "tests: a real daemon, with Docker's API as well"),
     ("rpm", "tests: version order of rpm, as an oracle"),
     ("skopeo", "images: forms as other tools write them, zstd layers"),
     ("umoci", "images: layers without closing zero blocks"),

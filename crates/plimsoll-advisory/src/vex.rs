@@ -963,6 +963,7 @@ mod tests {
             layers: Vec::new(),
             base: None,
             files: None,
+            origin: None,
         }
     }
 

@@ -90,6 +90,7 @@ mod tests {
             layers: Vec::new(),
             base: None,
             files: None,
+            origin: None,
         };
         assert_eq!(image_purl(&target).unwrap(), format!("pkg:oci/shop-web@{digest}"));
         target.reference = Some("ghcr.io:443/Shop/Web:1.2".into());

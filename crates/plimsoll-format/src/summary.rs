@@ -485,6 +485,9 @@ fn target(report: &Report) -> Vec<String> {
     );
     parts.extend(target.digest.as_ref().or(target.image_id.as_ref()).map(Digest::short));
     parts.extend(target.platform.iter().map(|platform| clean(platform).into_owned()));
+    parts.extend(
+        target.origin.iter().map(|origin| format!("from {} {}", origin.via.name(), clean(&origin.place))),
+    );
     parts
 }
 

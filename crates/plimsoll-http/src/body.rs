@@ -15,24 +15,31 @@ pub struct Body {
     left: u64,
     limit: u64,
     idle_timeout: Duration,
+    /// What went wrong: a reader that goes on nevertheless must not meet what looks like an end.
+    failed: Option<Error>,
 }
 
 impl Body {
     pub(crate) fn new(url: Url, inner: Box<dyn Read + Send>, limit: u64, idle_timeout: Duration) -> Self {
-        Body { url, inner, left: limit, limit, idle_timeout }
+        Body { url, inner, left: limit, limit, idle_timeout, failed: None }
     }
 
-    fn failure(&self, error: &io::Error) -> io::Error {
+    fn fail(&mut self, error: Error) -> io::Error {
+        self.failed = Some(error.clone());
+        error.into_io()
+    }
+
+    fn failure(&mut self, error: &io::Error) -> io::Error {
         let links = chain(error);
         let timed_out = error.kind() == io::ErrorKind::TimedOut
             || links
                 .iter()
                 .any(|link| link.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout));
         if timed_out {
-            return Error::Timeout { url: self.url.clone(), after: self.idle_timeout }.into_io();
+            return self.fail(Error::Timeout { url: self.url.clone(), after: self.idle_timeout });
         }
         let cause = links.last().map_or_else(|| error.to_string(), ToString::to_string);
-        Error::Cut { url: self.url.clone(), source: Cause(plain(&cause)) }.into_io()
+        self.fail(Error::Cut { url: self.url.clone(), source: Cause(plain(&cause)) })
     }
 }
 
@@ -41,11 +48,14 @@ impl Read for Body {
         if buffer.is_empty() {
             return Ok(0);
         }
+        if let Some(error) = &self.failed {
+            return Err(error.clone().into_io());
+        }
         if self.left == 0 {
             // Whether there is more shows only in trying.
             return match self.inner.read(&mut [0]) {
                 Ok(0) => Ok(0),
-                Ok(_) => Err(Error::TooLarge { url: self.url.clone(), limit: self.limit }.into_io()),
+                Ok(_) => Err(self.fail(Error::TooLarge { url: self.url.clone(), limit: self.limit })),
                 Err(error) => Err(self.failure(&error)),
             };
         }

@@ -180,7 +180,7 @@ fn header_value(url: &Url, name: &str, value: &str) -> Result<HeaderValue, Error
 fn build(settings: &Settings, check: bool) -> Result<blocking::Client, Error> {
     let mut builder = blocking::Client::builder()
         .user_agent(settings.user_agent.as_str())
-        .tls_backend_preconfigured(tls::configuration(&settings.roots, check)?)
+        .tls_backend_preconfigured(tls::configuration(&settings.roots, settings.identity.as_ref(), check)?)
         // Redirects and attempts are ours: the library's would neither be counted nor drop what we drop.
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())

@@ -50,6 +50,15 @@ pub struct Roots {
     pub extra: Vec<PathBuf>,
 }
 
+/// What proves to a server who we are (mutual TLS): files in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The certificate, and those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
 /// How often and how long is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retries {
@@ -84,6 +93,8 @@ pub struct Settings {
     pub proxies: Proxies,
     /// Trusted authorities.
     pub roots: Roots,
+    /// Shown to servers that ask for a certificate.
+    pub identity: Option<Identity>,
     /// Hosts, as `host` or `host:port`, whose certificate is not checked and to which one may be redirected without TLS.
     pub insecure_hosts: Vec<String>,
     /// A socket of this machine that all requests go through, whatever their host.
@@ -112,6 +123,7 @@ impl Settings {
             user_agent: user_agent.to_owned(),
             proxies: Proxies::default(),
             roots: Roots::default(),
+            identity: None,
             insecure_hosts: Vec::new(),
             unix_socket: None,
             connect_timeout: Duration::from_secs(15),

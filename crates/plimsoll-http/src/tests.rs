@@ -311,6 +311,19 @@ fn download(answers: Vec<Answer>, immutable: bool, limit: u64) -> (Result<Vec<u8
 }
 
 #[test]
+fn a_cut_body_stays_cut() {
+    let server = Server::start(vec![say("200 OK\r\ncontent-length: 10", b"abc")]);
+    let response = harness(|_| {}).client.send(&Request::get(server.url("/"))).unwrap();
+    let mut body = response.body(100);
+    let mut read = Vec::new();
+    assert!(body.read_to_end(&mut read).is_err());
+    assert_eq!(read, b"abc");
+    // Whoever goes on reading must not take the cut for an end.
+    let again = body.read(&mut [0; 8]).unwrap_err();
+    assert!(matches!(Error::inside(&again), Some(Error::Cut { .. })), "{again:?}");
+}
+
+#[test]
 fn a_download_goes_on_where_it_was_cut() {
     let tagged = "\r\netag: \"a\"";
     let (result, asked) = download(vec![beginning(tagged, 3), rest(3, 5), rest(5, 10)], false, 10);

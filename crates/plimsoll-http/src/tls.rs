@@ -7,14 +7,14 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::verify_server_name,
 };
 
-use crate::{Cause, Error, Roots};
+use crate::{Cause, Error, Identity, Roots};
 
 /// Where distributions keep the bundle of authorities; the first that is there is taken.
 const BUNDLES: [&str; 6] = [
@@ -34,7 +34,11 @@ const BUNDLES: [&str; 6] = [
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// How connections are secured.
-pub(crate) fn configuration(roots: &Roots, check: bool) -> Result<ClientConfig, Error> {
+pub(crate) fn configuration(
+    roots: &Roots,
+    identity: Option<&Identity>,
+    check: bool,
+) -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -48,7 +52,25 @@ pub(crate) fn configuration(roots: &Roots, check: bool) -> Result<ClientConfig, 
     } else {
         Arc::new(Unchecked(provider))
     };
-    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    let Some(identity) = identity else { return Ok(builder.with_no_client_auth()) };
+    let key = private_key(&identity.key)?;
+    builder.with_client_auth_cert(read(&identity.certificate)?, key).map_err(|error| Error::Certificates {
+        path: identity.certificate.clone(),
+        source: Cause(format!("with the key `{}`: {error}", identity.key.display())),
+    })
+}
+
+/// The first private key of a file. What is wrong is told without its content.
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
+    use rustls::pki_types::pem;
+    PrivateKeyDer::from_pem_slice(&content(path)?).map_err(|error| Error::Certificates {
+        path: path.to_owned(),
+        source: Cause(match error {
+            pem::Error::NoItemsFound => "it holds no private key that is not encrypted".into(),
+            _ => "it is no private key in PEM".into(),
+        }),
+    })
 }
 
 /// All authorities, and those certificates that the user handed in.
@@ -103,6 +125,11 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 
 /// The certificates of a file, PEM or DER.
 fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    parse(content(path)?)
+        .map_err(|detail| Error::Certificates { path: path.to_owned(), source: Cause(detail) })
+}
+
+fn content(path: &Path) -> Result<Vec<u8>, Error> {
     use std::io::Read as _;
     let fail = |detail: String| Error::Certificates { path: path.to_owned(), source: Cause(detail) };
     let mut bytes = Vec::new();
@@ -114,7 +141,7 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     if bytes.len() as u64 > LARGEST {
         return Err(fail(format!("it is larger than {LARGEST} bytes")));
     }
-    parse(bytes).map_err(fail)
+    Ok(bytes)
 }
 
 /// Certificates in PEM (RFC 7468), or one in DER.

@@ -19,6 +19,7 @@ pub mod product;
 pub mod purl;
 pub mod report;
 pub mod survey;
+mod text;
 pub mod verification;
 pub mod version;
 
@@ -33,5 +34,7 @@ pub use inventory::{Inventory, Location, Package, Presence, Relation, Scope, Sou
 pub use path::ImagePath;
 pub use problem::{Effect, Problem, ProblemKind};
 pub use report::{
-    Base, BaseSource, Coverage, DatabaseInfo, FeedInfo, Layer, Outcome, Report, Target, TargetKind, Verdict,
+    Base, BaseSource, Container, Coverage, DatabaseInfo, FeedInfo, Layer, Origin, Outcome, Report, Target,
+    TargetKind, Verdict, Via,
 };
+pub use text::edits;

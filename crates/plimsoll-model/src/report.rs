@@ -73,6 +73,65 @@ pub struct Base {
     pub explanation: String,
 }
 
+/// Who handed the target out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Via {
+    /// Docker's daemon.
+    Docker,
+    /// Podman's service.
+    Podman,
+    /// containerd.
+    Containerd,
+    /// A registry.
+    Registry,
+}
+
+impl Via {
+    /// As users type it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Via::Docker => "docker",
+            Via::Podman => "podman",
+            Via::Containerd => "containerd",
+            Via::Registry => "registry",
+        }
+    }
+}
+
+/// Where a target was got from, where that is more than a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// Who handed it out.
+    pub via: Via,
+    /// Socket, address or host, without credentials.
+    pub place: String,
+    /// Names with digest under which it was got there, as the place remembers them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub digests: Vec<String>,
+    /// The container whose files these are.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub container: Option<Container>,
+}
+
+/// A container. The image that it was made from stands in the target itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Container {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Origin {
+    /// A place that remembers nothing.
+    pub fn new(via: Via, place: impl Into<String>) -> Self {
+        Origin { via, place: place.into(), digests: Vec::new(), container: None }
+    }
+}
+
 /// What was scanned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -108,6 +167,9 @@ pub struct Target {
     /// How many files were read, where files are the target.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub files: Option<u64>,
+    /// Where it was got from, where that is more than a path.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub origin: Option<Origin>,
 }
 
 impl Target {
@@ -125,6 +187,7 @@ impl Target {
             layers: Vec::new(),
             base: None,
             files: None,
+            origin: None,
         }
     }
 }

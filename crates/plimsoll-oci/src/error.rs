@@ -2,7 +2,7 @@
 
 use std::io;
 
-use plimsoll_model::Digest;
+use plimsoll_model::{Digest, Via};
 
 use crate::{ImageSummary, Platform};
 
@@ -122,6 +122,30 @@ pub enum Error {
         /// Which credentials were tried, without secrets.
         tried: String,
     },
+    /// No daemon answers.
+    #[error("{} does not answer: {}", label(*.via), .tried.join(", "))]
+    NoDaemon {
+        /// Which one.
+        via: Via,
+        /// Where it was looked for, and what was wrong there.
+        tried: Vec<String>,
+        /// Nothing stands at any of the places.
+        absent: bool,
+    },
+    /// A daemon does not know it.
+    #[error("{} at `{place}` has no {kind} `{}`", label(*.via), plain(.name))]
+    NotInDaemon {
+        /// Which daemon.
+        via: Via,
+        /// Where it is.
+        place: String,
+        /// Image or container.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// Names that are nearly the same.
+        near: Vec<String>,
+    },
     /// The network, the server or its certificate.
     #[error("cannot read {thing} of `{place}`")]
     Network {
@@ -172,6 +196,7 @@ impl Error {
                 | Error::NoReference { .. }
                 | Error::Several { .. }
                 | Error::Reference { .. }
+                | Error::NotInDaemon { .. }
         )
     }
 
@@ -182,6 +207,23 @@ impl Error {
             Error::NoImage { .. } => {
                 Some("check the spelling of name and tag; private images need `docker login`".into())
             }
+            Error::NoDaemon { via: Via::Podman, .. } => Some(
+                "`podman system service` or `systemctl --user start podman.socket` starts it, CONTAINER_HOST names another \
+                 place; `podman save IMAGE | plimsoll scan -` needs no service"
+                    .into(),
+            ),
+            Error::NoDaemon { .. } => Some(
+                "is it running, and is this user in its group? DOCKER_HOST names another place; `docker save IMAGE | \
+                 plimsoll scan -` reads an image without it"
+                    .into(),
+            ),
+            Error::NotInDaemon { near, kind, name, .. } => match near.first() {
+                Some(_) => Some(format!("did you mean {}?", or(near))),
+                None if *kind == "image" => {
+                    Some(format!("`plimsoll scan registry:{}` asks its registry", plain(name)))
+                }
+                None => None,
+            },
             Error::Unauthorized { registry, .. } => Some(format!(
                 "run `docker login {registry}`, or name the file with your credentials in REGISTRY_AUTH_FILE"
             )),
@@ -205,6 +247,21 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// What people call who hands images out.
+fn label(via: Via) -> &'static str {
+    match via {
+        Via::Docker => "Docker",
+        Via::Podman => "Podman",
+        Via::Containerd => "containerd",
+        Via::Registry => "the registry",
+    }
+}
+
+fn or(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(" or ")
 }
 
 /// How many images or platforms a message lists.

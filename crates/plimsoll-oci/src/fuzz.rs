@@ -35,7 +35,7 @@ pub fn fuzz_archive(data: &[u8]) {
     }
 }
 
-/// Reads arbitrary bytes as what registries and files of credentials say: names, challenges, links, documents.
+/// Reads arbitrary bytes as what registries, daemons and files of credentials say: names, challenges, links, documents.
 ///
 /// # Panics
 /// When a law is broken: a name that is printed is read as another.
@@ -48,4 +48,5 @@ pub fn fuzz_registry(data: &[u8]) {
     crate::challenge::fuzz(&text);
     crate::registry::fuzz(&text);
     crate::credentials::fuzz(data);
+    crate::daemon::fuzz(&text);
 }

@@ -1,4 +1,4 @@
-//! Container images as they are stored and passed around: registries, OCI layouts and archives.
+//! Container images as they are stored and passed around: registries, daemons, OCI layouts and archives.
 //!
 //! Turns a place into images whose layers can be opened, without unpacking anything to disk. Hides indexes, manifests,
 //! configurations, media types and their history; checks every document against its digest. Layers are handed out as
@@ -7,7 +7,8 @@
 //! Everything here is hostile input. Limits are documented where they stand; a document over its limit is an error, a
 //! layer that cannot be had is a problem of the image, so that the others are still read.
 //!
-//! Paths are [`Location`]s; registries are reached through [`Registries`], which gives the same [`Source`].
+//! Paths are [`Location`]s; registries are reached through [`Registries`], which gives the same [`Source`]; daemons through
+//! [`Daemons`], whose images pass as a [`stream`].
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,7 @@ mod challenge;
 mod choose;
 mod content;
 mod credentials;
+mod daemon;
 mod document;
 mod error;
 pub mod fuzz;
@@ -33,6 +35,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use daemon::{DaemonContainer, DaemonImage, DaemonSettings, DaemonVariables, Daemons};
 pub use error::Error;
 pub use image::{Blob, Form, History, Image, ImageSummary, Selection, Source};
 pub use location::{Detected, Location, detect, list, open, split_reference};

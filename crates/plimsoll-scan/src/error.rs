@@ -43,6 +43,18 @@ pub enum ScanError {
         /// How to get the image to us all the same.
         hint: String,
     },
+    /// None of the places that were asked has it.
+    #[error("no {kind} `{name}` was found: {}", tried.join("; "))]
+    Nowhere {
+        /// Image or container.
+        kind: &'static str,
+        /// As typed.
+        name: String,
+        /// What each place said.
+        tried: Vec<String>,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// The images could not be opened, or it is not clear which is meant.
     #[error(transparent)]
     Image(#[from] plimsoll_oci::Error),
@@ -94,6 +106,7 @@ impl ScanError {
             ScanError::Database(_)
             | ScanError::Sbom { .. }
             | ScanError::SavedReport { .. }
+            | ScanError::Nowhere { .. }
             | ScanError::Read { .. } => false,
         }
     }
@@ -107,6 +120,7 @@ impl ScanError {
                 "check the prefix and --tags; a registry may list only what these credentials may read"
                     .to_owned(),
             ),
+            ScanError::Nowhere { hint, .. } => hint.clone(),
             ScanError::NotBuilt { hint, .. } | ScanError::NoTarget { hint, .. } => Some(hint.clone()),
             _ => None,
         }

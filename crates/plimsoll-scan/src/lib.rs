@@ -11,6 +11,7 @@ pub mod base;
 mod cache;
 pub mod check;
 pub mod commands;
+mod daemon;
 pub mod diff;
 mod error;
 pub mod exceptions;
@@ -28,7 +29,11 @@ pub use cache::{Cache, CacheStatus};
 pub use error::ScanError;
 pub use explain::{explain, explain_rule};
 pub use plimsoll_advisory::{Database, JavaIndex};
-pub use plimsoll_oci::{Mirror, Platform, PlatformError, Reference, Registries, RegistrySettings};
+pub use plimsoll_model::Via;
+pub use plimsoll_oci::{
+    DaemonSettings, DaemonVariables, Daemons, Mirror, Platform, PlatformError, Reference, Registries,
+    RegistrySettings,
+};
 pub use plimsoll_trust as trust;
 pub use scan::{Options, scan};
 pub use target::{ImageForm, Target};

@@ -10,13 +10,13 @@ use plimsoll_advisory::incidents::{Incidents, Together};
 use plimsoll_advisory::record::Target as Asked;
 use plimsoll_advisory::{Database, JavaIndex, MatchOptions, Source, vex};
 use plimsoll_extract::Extraction;
-use plimsoll_fs::{Check, LayerResult, LayerSource, Limits, Walk};
+use plimsoll_fs::{Check, LayerResult, LayerSource, Limits, Visitor, Walk};
 use plimsoll_model::report::SCHEMA_VERSION;
 use plimsoll_model::{
-    Change, Coverage, DatabaseInfo, Digest, Ecosystem, Finding, Inventory, Layer, Outcome, Package, Problem,
-    ProblemKind, Report, Target as TargetFacts, TargetKind,
+    Change, Coverage, DatabaseInfo, Digest, Ecosystem, Finding, Inventory, Layer, Origin, Outcome, Package,
+    Problem, ProblemKind, Report, Target as TargetFacts, TargetKind, Via,
 };
-use plimsoll_oci::{Detected, Form, Image, Location, Platform, Registries, Selection};
+use plimsoll_oci::{Daemons, Detected, Form, Image, Location, Platform, Registries, Selection};
 
 use crate::assemble;
 use crate::base::{self, BaseFlag, Clues, Step};
@@ -27,7 +27,7 @@ use crate::target::{ImageForm, Target};
 use crate::verdict::{self, Line};
 use crate::visit::{self, Extractors, PackageDatabases};
 use crate::whose::{self, Context};
-use crate::{Progress, ScanError};
+use crate::{Progress, ScanError, daemon};
 
 /// How to scan.
 #[derive(Clone, Debug)]
@@ -54,6 +54,10 @@ pub struct Options {
     pub threads: usize,
     /// The registries; without them nothing is read over the network.
     pub registries: Option<Registries>,
+    /// The daemons; without them none is asked.
+    pub daemons: Option<Daemons>,
+    /// Who is asked for an image that is named without a place, in this order.
+    pub from: Vec<Via>,
     /// Where inventories of images in registries are kept.
     pub cache: Option<Cache>,
     /// Take the inventory only: no advisories, no verdict.
@@ -74,6 +78,8 @@ impl Default for Options {
             now: Timestamp::UNIX_EPOCH,
             threads: 1,
             registries: None,
+            daemons: None,
+            from: vec![Via::Registry],
             cache: None,
             inventory_only: false,
         }
@@ -121,14 +127,10 @@ pub(crate) fn scan_with(
         Target::Images { form, path, reference } => {
             image_file(typed, &path, form, reference, options, progress)?
         }
-        Target::Registry(reference) => {
-            let Some(registries) = &options.registries else {
-                return Err(ScanError::NotFound { target: typed.to_owned(), near: None });
-            };
-            let source = registries.source(&reference)?;
-            let image = source.image(&selection(None, options))?;
-            image_of_registry(typed, &image, options, progress)
-        }
+        Target::Registry(reference) => of_registry(typed, &reference, options, progress)?,
+        Target::Daemon { via, name } => daemon::image(typed, via, &name, options, progress)?,
+        Target::Named { name, reference } => daemon::named(typed, &name, &reference, options, progress)?,
+        Target::Container(name) => daemon::container(typed, &name, options, progress)?,
         Target::Stdin => image_stream(typed, stdin, None, None, options, progress)?,
         Target::Sbom(path) => sbom(typed, &path)?,
     };
@@ -138,7 +140,24 @@ pub(crate) fn scan_with(
     report(target, inventory, opened.database.as_ref(), options)
 }
 
-fn limits(options: &Options) -> Limits {
+/// An image that a registry has.
+pub(crate) fn of_registry(
+    typed: &str,
+    reference: &plimsoll_oci::Reference,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<(TargetFacts, Inventory), ScanError> {
+    let Some(registries) = &options.registries else {
+        return Err(ScanError::NotFound { target: typed.to_owned(), near: None });
+    };
+    let source = registries.source(reference)?;
+    let image = source.image(&selection(None, options))?;
+    let (mut target, inventory) = image_of_registry(typed, &image, options, progress);
+    target.origin = Some(Origin::new(Via::Registry, reference.name().registry()));
+    Ok((target, inventory))
+}
+
+pub(crate) fn limits(options: &Options) -> Limits {
     Limits { workers: NonZeroUsize::new(options.threads).unwrap_or(NonZeroUsize::MIN), ..Limits::default() }
 }
 
@@ -162,13 +181,13 @@ fn directory(
     ))
 }
 
-fn assembled(walk: Walk<Extraction>, more: Vec<Problem>) -> Inventory {
+pub(crate) fn assembled(walk: Walk<Extraction>, more: Vec<Problem>) -> Inventory {
     let (found, links, mut problems) = visit::found(walk);
     problems.extend(more);
     assemble::inventory(found, &links, problems)
 }
 
-fn selection(reference: Option<String>, options: &Options) -> Selection {
+pub(crate) fn selection(reference: Option<String>, options: &Options) -> Selection {
     Selection {
         reference,
         platform: options.platform.clone(),
@@ -301,7 +320,7 @@ fn is_verified(walk: &Walk<Extraction>) -> bool {
 
 /// Was the one database file of apk or rpm written again above the base image? Then its layer says nothing of the
 /// packages that came with the base.
-fn rewritten_above_base(target: &TargetFacts, inventory: &Inventory) -> bool {
+pub(crate) fn rewritten_above_base(target: &TargetFacts, inventory: &Inventory) -> bool {
     let base = target.base.as_ref().map_or(0, |base| base.layers);
     base > 0
         && inventory
@@ -313,7 +332,7 @@ fn rewritten_above_base(target: &TargetFacts, inventory: &Inventory) -> bool {
 }
 
 /// Packages that the base image had in the same version are the base image's.
-fn attribute_to_base(inventory: &mut Inventory, base: &Inventory) {
+pub(crate) fn attribute_to_base(inventory: &mut Inventory, base: &Inventory) {
     let key = |package: &Package| {
         (package.ecosystem, package.name.clone(), package.version.clone(), package.architecture.clone())
     };
@@ -357,16 +376,40 @@ fn image_stream(
     options: &Options,
     progress: &dyn Progress,
 ) -> Result<(TargetFacts, Inventory), ScanError> {
+    let passed =
+        stream_layers(typed, reader, form, &selection(reference, options), &Extractors, options, progress)?;
+    let walk = plimsoll_fs::merge(passed.layers, &Extractors, &limits(options));
+    Ok(image_facts(typed, &passed.image, assembled(walk, passed.problems), options))
+}
+
+/// An image whose layers passed.
+pub(crate) struct Passed {
+    pub(crate) image: Image,
+    /// What was found in them, lowest first.
+    pub(crate) layers: Vec<LayerResult<Extraction>>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Reads all layers of an archive while it passes.
+pub(crate) fn stream_layers<V: Visitor<Output = Extraction>>(
+    place: &str,
+    reader: &mut dyn Read,
+    form: Option<Form>,
+    selection: &Selection,
+    visitor: &V,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Passed, ScanError> {
     let limits = limits(options);
     let mut results: BTreeMap<u32, LayerResult<Extraction>> = BTreeMap::new();
-    let archive = plimsoll_oci::stream(typed, form, reader, &mut |blob, content| {
+    let archive = plimsoll_oci::stream(place, form, reader, &mut |blob, content| {
         let label =
             blob.digest.map_or_else(|| blob.name.to_string(), |digest| format!("layer {}", digest.short()));
-        let result = plimsoll_fs::read_layer(content, &label, &Extractors, &limits, &Heard(progress));
+        let result = plimsoll_fs::read_layer(content, &label, visitor, &limits, &Heard(progress));
         results.insert(blob.number, result);
         Ok(())
     })?;
-    let image = archive.image(&selection(reference, options))?;
+    let image = archive.image(selection)?;
     let mut problems = image.problems.clone();
     let mut layers = Vec::with_capacity(image.layers.len());
     for (index, blob) in image.layers.iter().enumerate() {
@@ -384,7 +427,7 @@ fn image_stream(
                 layers.push(plimsoll_fs::read_layer(
                     &mut { EMPTY_TAR },
                     &label,
-                    &Extractors,
+                    visitor,
                     &limits,
                     &Heard(progress),
                 ));
@@ -395,12 +438,7 @@ fn image_stream(
             }
         }
     }
-    Ok(image_facts(
-        typed,
-        &image,
-        assembled(plimsoll_fs::merge(layers, &Extractors, &limits), problems),
-        options,
-    ))
+    Ok(Passed { image, layers, problems })
 }
 
 fn layer_label(index: usize, blob: &plimsoll_oci::Blob) -> String {
@@ -444,7 +482,7 @@ impl LayerSource for LayerBlob<'_> {
 }
 
 /// Progress as the file system crate tells it.
-struct Heard<'a>(&'a dyn Progress);
+pub(crate) struct Heard<'a>(pub(crate) &'a dyn Progress);
 
 impl plimsoll_fs::Progress for Heard<'_> {
     fn bytes(&self, _layer: u32, bytes: u64) {
@@ -456,7 +494,7 @@ impl plimsoll_fs::Progress for Heard<'_> {
     }
 }
 
-fn image_facts(
+pub(crate) fn image_facts(
     typed: &str,
     image: &Image,
     inventory: Inventory,

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use plimsoll_model::Via;
 use plimsoll_oci::{Detected, Reference};
 
 use crate::ScanError;
@@ -24,6 +25,22 @@ pub enum Target {
     },
     /// An image in a registry.
     Registry(Reference),
+    /// An image that a daemon has.
+    Daemon {
+        /// Which daemon.
+        via: Via,
+        /// Name or id.
+        name: String,
+    },
+    /// An image, wherever it is: daemons and registries are asked in the order of [`crate::Options::from`].
+    Named {
+        /// As typed: daemons have short names of their own, and ids.
+        name: String,
+        /// The same for registries.
+        reference: Reference,
+    },
+    /// The files of a container that a daemon has.
+    Container(String),
     /// An image archive on standard input.
     Stdin,
     /// An SBOM document.
@@ -42,11 +59,7 @@ pub enum ImageForm {
 }
 
 /// Prefixes that name a way which is not built yet, and how to get the image to us all the same.
-const LATER: &[(&str, &str)] = &[
-    ("docker:", "docker save NAME | plimsoll scan -"),
-    ("podman:", "podman save --format oci-archive NAME | plimsoll scan -"),
-    ("containerd:", "ctr images export - NAME | plimsoll scan -"),
-];
+const LATER: &[(&str, &str)] = &[("containerd:", "ctr images export - NAME | plimsoll scan -")];
 
 impl Target {
     /// Reads what was typed. Without a prefix the place itself decides: the file system is asked.
@@ -56,6 +69,14 @@ impl Target {
         }
         if let Some(name) = ["registry:", "docker://"].iter().find_map(|prefix| text.strip_prefix(prefix)) {
             return Ok(Target::Registry(Reference::parse(name)?));
+        }
+        for (prefix, via) in [("docker:", Via::Docker), ("podman:", Via::Podman)] {
+            if let Some(name) = text.strip_prefix(prefix) {
+                return Ok(Target::Daemon { via, name: name.to_owned() });
+            }
+        }
+        if let Some(name) = text.strip_prefix("container:") {
+            return Ok(Target::Container(name.to_owned()));
         }
         if let Some((prefix, hint)) = LATER.iter().find(|(prefix, _)| text.starts_with(prefix)) {
             let name = &text[prefix.len()..];
@@ -99,7 +120,7 @@ fn images(rest: &str, form: ImageForm, typed: &str) -> Result<Target, ScanError>
 }
 
 /// What a text without prefix means, in this order: something that exists, a part of something that exists, a neighbour
-/// whose name was mistyped, an image in a registry.
+/// whose name was mistyped, an image of a daemon or registry.
 fn guess(text: &str) -> Result<Target, ScanError> {
     let path = Path::new(text);
     if !path.exists() {
@@ -108,7 +129,7 @@ fn guess(text: &str) -> Result<Target, ScanError> {
         let near = if bare { near(path) } else { None };
         return match Reference::parse(text) {
             Ok(reference) if !in_a_place && near.is_none() && !looks_like_a_path(text) => {
-                Ok(Target::Registry(reference))
+                Ok(Target::Named { name: text.to_owned(), reference })
             }
             _ => images(text, ImageForm::Guess, text),
         };
@@ -155,24 +176,9 @@ fn near(path: &Path) -> Option<String> {
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
     names.sort();
-    let best = names.into_iter().map(|name| (distance(&wanted, &name.to_lowercase()), name)).min()?;
+    let best =
+        names.into_iter().map(|name| (plimsoll_model::edits(&wanted, &name.to_lowercase()), name)).min()?;
     (best.0 <= 1 + wanted.len() / 4).then(|| folder.join(best.1).display().to_string())
-}
-
-/// Edits (insert, delete, replace) between two short names (Levenshtein).
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let replace = corner + usize::from(a != *b);
-            corner = row[j + 1];
-            row[j + 1] = replace.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]
@@ -216,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_an_image_of_a_registry() {
+    fn what_does_not_exist_is_an_image() {
         for (text, expected) in [
             ("plimsoll-test-absent:12", Some("docker.io/library/plimsoll-test-absent:12")),
             ("registry:debian", Some("docker.io/library/debian:latest")),
@@ -230,7 +236,9 @@ mod tests {
             ("No Image", None),
         ] {
             match Target::parse(text) {
-                Ok(Target::Registry(reference)) => assert_eq!(Some(reference.to_string().as_str()), expected),
+                Ok(Target::Registry(reference) | Target::Named { reference, .. }) => {
+                    assert_eq!(Some(reference.to_string().as_str()), expected);
+                }
                 other => assert!(expected.is_none() && other.is_err(), "{text}: {other:?}"),
             }
         }
@@ -242,7 +250,7 @@ mod tests {
         std::fs::write(folder.path().join("shop-web.tar"), b"").unwrap();
         let error = Target::parse(&format!("{}/shop-wbe.tar", folder.path().display())).unwrap_err();
         assert!(error.hint().unwrap().contains("shop-web.tar"), "{:?}", error.hint());
-        let error = Target::parse("docker:nginx:1.25").unwrap_err();
-        assert!(error.hint().unwrap().contains("docker save nginx:1.25"), "{:?}", error.hint());
+        let error = Target::parse("containerd:nginx:1.25").unwrap_err();
+        assert!(error.hint().unwrap().contains("ctr images export - nginx:1.25"), "{:?}", error.hint());
     }
 }

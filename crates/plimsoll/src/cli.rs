@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use plimsoll_format::{By, Format};
-use plimsoll_scan::Mirror;
 use plimsoll_scan::base::BaseFlag;
 use plimsoll_scan::verdict::Line;
+use plimsoll_scan::{Mirror, Via};
 
 /// Container security that says whose move it is.
 #[derive(Debug, Parser)]
@@ -79,11 +79,14 @@ const TARGET_HELP: &str = "What to look at. Guessed when it has no prefix:
   docker-archive:FILE  what `docker save` writes
   oci:PATH             an OCI image layout, as a directory or tar
   oci-archive:FILE     an OCI image layout in a tar
+  docker:NAME          an image that Docker's daemon has; podman:NAME for Podman's service
   registry:NAME        an image in a registry, as in registry:ghcr.io/owner/name:tag
+  container:NAME       the files of a container of Docker or Podman, running or not
   sbom:FILE            a CycloneDX or SPDX document
   -                    an image archive on standard input
 FILE:NAME:TAG, PATH:TAG or PATH@DIGEST picks one of several images.
-What is no file is an image in a registry: debian:12 is docker.io/library/debian:12.";
+What is no file is an image, of the first place of --from that has it; the report names it.
+In a registry debian:12 is docker.io/library/debian:12.";
 
 const TARGETS_HELP: &str = "What to look at, one or several. Guessed when it has no prefix:
   dir:PATH             a directory or root file system
@@ -120,6 +123,11 @@ pub(crate) struct ReadingArguments {
     /// Index that names Java archives by their SHA-1, a file or its folder [default: PLIMSOLL_JAVA_INDEX, else java-index.db in the user's data folder]
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) java_index: Option<PathBuf>,
+
+    /// Who is asked, in this order, for an image that is named without a place
+    #[arg(long, value_name = "PLACE,...", value_delimiter = ',', value_parser = place)]
+    #[arg(default_value = "docker,podman,registry")]
+    pub(crate) from: Vec<Via>,
 
     #[command(flatten)]
     pub(crate) registry: RegistryArguments,
@@ -673,6 +681,14 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: u32 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
     Ok(Duration::from_secs(u64::from(number) * seconds))
+}
+
+fn place(text: &str) -> Result<Via, String> {
+    const PLACES: [Via; 3] = [Via::Docker, Via::Podman, Via::Registry];
+    PLACES.into_iter().find(|via| via.name() == text).ok_or_else(|| {
+        let names = PLACES.map(Via::name).join(", ");
+        format!("expected one or more of {names}")
+    })
 }
 
 fn by(text: &str) -> Result<By, String> {

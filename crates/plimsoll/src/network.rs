@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use plimsoll_http::{Clock, Proxies, Roots, Settings};
-use plimsoll_scan::{Registries, RegistrySettings};
+use plimsoll_scan::{DaemonSettings, DaemonVariables, Daemons, Registries, RegistrySettings};
 
 use crate::cli::RegistryArguments;
 
@@ -16,6 +16,8 @@ pub(crate) struct Network {
     roots: Roots,
     /// Files of credentials for registries, the first that knows one wins.
     credentials: Vec<PathBuf>,
+    /// Where daemons are.
+    daemons: DaemonVariables,
 }
 
 impl Network {
@@ -46,6 +48,7 @@ impl Network {
                 extra: Vec::new(),
             },
             credentials: credentials.into_iter().flatten().collect(),
+            daemons: DaemonVariables::read(variable),
         }
     }
 
@@ -56,6 +59,11 @@ impl Network {
         settings.proxies = self.proxies.clone();
         settings.roots = Roots { extra: ca_files.to_vec(), ..self.roots.clone() };
         settings
+    }
+
+    /// The daemons, as surroundings say.
+    pub(crate) fn daemons(&self) -> Daemons {
+        Daemons::new(DaemonSettings { http: self.http(&[]), variables: self.daemons.clone() })
     }
 
     /// The registries, as flags and surroundings say.

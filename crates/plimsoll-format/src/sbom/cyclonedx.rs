@@ -478,6 +478,7 @@ fn foreign_target(collector: &mut Collector, metadata: &Metadata) -> Target {
         layers: Vec::new(),
         base: None,
         files: None,
+        origin: None,
     };
     if let Some(timestamp) = &metadata.timestamp
         && timestamp.parse::<jiff::Timestamp>().is_err()

@@ -392,6 +392,7 @@ pub(super) fn understand(document: Document, syntax: &str) -> Result<SbomDocumen
         layers: Vec::new(),
         base: None,
         files: None,
+        origin: None,
     };
     let mut described: Vec<&str> = document.document_describes.iter().map(String::as_str).collect();
     for relationship in &document.relationships {

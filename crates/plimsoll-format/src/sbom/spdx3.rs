@@ -38,6 +38,7 @@ pub(super) fn read(text: &str) -> Result<SbomDocument, Error> {
         layers: Vec::new(),
         base: None,
         files: None,
+        origin: None,
     };
     let mut known = false;
     for element in &graph {

@@ -177,15 +177,28 @@ fn base() -> BoxedStrategy<Base> {
         .boxed()
 }
 
+fn origin() -> BoxedStrategy<Origin> {
+    let via = select(vec![Via::Docker, Via::Podman, Via::Containerd, Via::Registry]);
+    let container = (text(), text()).prop_map(|(id, name)| Container { id, name });
+    (via, text(), vec(text(), 0..2), option::of(container))
+        .prop_map(|(via, place, digests, container)| Origin { via, place, digests, container })
+        .boxed()
+}
+
 pub(crate) fn target() -> BoxedStrategy<Target> {
     let kind = select(vec![TargetKind::Directory, TargetKind::Image, TargetKind::Sbom, TargetKind::Files]);
     let optional = || option::of(text());
     (
         (kind, text(), optional(), option::of(digest()), option::of(digest())),
         (optional(), optional(), option::of(release()), vec(layer(), 0..3), option::of(base())),
+        option::of(origin()),
     )
         .prop_map(
-            |((kind, name, reference, digest, image_id), (platform, created, release, layers, base))| {
+            |(
+                (kind, name, reference, digest, image_id),
+                (platform, created, release, layers, base),
+                origin,
+            )| {
                 Target {
                     kind,
                     name,
@@ -198,6 +211,7 @@ pub(crate) fn target() -> BoxedStrategy<Target> {
                     layers,
                     base,
                     files: None,
+                    origin,
                 }
             },
         )

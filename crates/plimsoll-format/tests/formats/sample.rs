@@ -255,6 +255,7 @@ pub(crate) fn shop_web() -> Report {
         plimsoll: "0.1.0".into(),
         target: Target {
             files: None,
+            origin: None,
             kind: TargetKind::Image,
             name: "shop-web".into(),
             reference: None,
@@ -362,6 +363,7 @@ pub(crate) fn empty() -> Report {
         layers: vec![],
         base: None,
         files: None,
+        origin: None,
     };
     report.packages.clear();
     report.findings.clear();

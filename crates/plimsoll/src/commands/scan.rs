@@ -84,8 +84,10 @@ pub(super) fn reading_options(
         platform,
         threads: threads.unwrap_or(1),
         registries,
-        cache,
         java_index: java_index.cloned(),
+        daemons: Some(environment.network.daemons()),
+        from: arguments.from.clone(),
+        cache,
         ..Options::default()
     })
 }

@@ -9,6 +9,7 @@
 mod common;
 
 mod check;
+mod daemons;
 mod database;
 mod diff;
 mod hostile;

@@ -1,0 +1,170 @@
+//! Images and containers that a daemon has, and images that are named without a place.
+
+use plimsoll_model::{Inventory, Problem, ProblemKind, Target as TargetFacts, TargetKind, Via};
+use plimsoll_oci::{DaemonContainer, DaemonImage, Daemons, Error, Reference, Selection};
+
+use crate::scan::{
+    Heard, assembled, attribute_to_base, image_facts, limits, of_registry, rewritten_above_base, selection,
+    stream_layers,
+};
+use crate::visit::{Extractors, PackageDatabases};
+use crate::{Options, Progress, ScanError};
+
+/// What was found.
+type Read = Result<(TargetFacts, Inventory), ScanError>;
+
+/// The daemons that have containers we can read.
+const WITH_CONTAINERS: [Via; 2] = [Via::Docker, Via::Podman];
+
+fn daemons<'a>(typed: &str, options: &'a Options) -> Result<&'a Daemons, ScanError> {
+    options.daemons.as_ref().ok_or_else(|| ScanError::NotFound { target: typed.to_owned(), near: None })
+}
+
+/// An image that a daemon has.
+pub(crate) fn image(typed: &str, via: Via, name: &str, options: &Options, progress: &dyn Progress) -> Read {
+    let image = daemons(typed, options)?.image(via, name)?;
+    read_image(typed, &image, options, progress)
+}
+
+/// An image that is named without a place: the first of the places that has it, for the platform that was asked for.
+///
+/// A place that is not there is passed over in silence; one that is there and refuses is named in the report, since the
+/// image may have been meant that it has.
+pub(crate) fn named(
+    typed: &str,
+    name: &str,
+    reference: &Reference,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Read {
+    let mut refused: Vec<Problem> = Vec::new();
+    let mut tried = Vec::new();
+    let mut hint = None;
+    for via in &options.from {
+        let mut read = if *via == Via::Registry {
+            of_registry(typed, reference, options, progress)?
+        } else {
+            let found = match &options.daemons {
+                Some(daemons) => daemons.image(*via, name),
+                None => continue,
+            };
+            match found {
+                Ok(image) if options.platform.as_ref().is_none_or(|wanted| image.platform.serves(wanted)) => {
+                    read_image(typed, &image, options, progress)?
+                }
+                Ok(image) => {
+                    tried.push(format!("{} has it for {} only", image.origin().place, image.platform));
+                    continue;
+                }
+                Err(error) => {
+                    let passed =
+                        matches!(error, Error::NoDaemon { absent: true, .. } | Error::NotInDaemon { .. });
+                    if !passed {
+                        let detail = format!("this place was not asked for the image: {error}");
+                        refused.push(Problem::note(ProblemKind::Unreadable, via.name(), detail));
+                    }
+                    hint =
+                        hint.or_else(|| error.hint().filter(|_| matches!(error, Error::NotInDaemon { .. })));
+                    tried.push(error.to_string());
+                    continue;
+                }
+            }
+        };
+        read.1.problems.append(&mut refused);
+        return Ok(read);
+    }
+    Err(ScanError::Nowhere { kind: "image", name: name.to_owned(), tried, hint })
+}
+
+fn read_image(typed: &str, image: &DaemonImage, options: &Options, progress: &dyn Progress) -> Read {
+    progress.expect(image.size);
+    let place = image.origin().place;
+    // It was asked for by its id: there is one image in it, or one for each platform.
+    let selection = selection(None, options);
+    let passed =
+        stream_layers(&place, &mut image.archive()?, None, &selection, &Extractors, options, progress)?;
+    let walk = plimsoll_fs::merge(passed.layers, &Extractors, &limits(options));
+    let inventory = assembled(walk, passed.problems);
+    let (mut target, mut inventory) = image_facts(typed, &passed.image, inventory, options);
+    if rewritten_above_base(&target, &inventory) {
+        let base = target.base.as_ref().map_or(0, |base| base.layers as usize);
+        match base_again(&place, image, &selection, &passed.image.config_digest, base, options, progress) {
+            Ok(base) => attribute_to_base(&mut inventory, &base),
+            Err(detail) => inventory.problems.push(Problem::note(
+                ProblemKind::Unreadable,
+                &place,
+                format!("which packages came with the base image cannot be told: {detail}"),
+            )),
+        }
+    }
+    target.reference = image.reference.clone().or(target.reference);
+    target.origin = Some(image.origin());
+    Ok((target, inventory))
+}
+
+/// The package databases of the base image alone: the daemon hands the image out a second time.
+fn base_again(
+    place: &str,
+    image: &DaemonImage,
+    selection: &Selection,
+    same: &plimsoll_model::Digest,
+    base: usize,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Inventory, String> {
+    let mut archive = image.archive().map_err(|error| error.to_string())?;
+    let mut passed =
+        stream_layers(place, &mut archive, None, selection, &PackageDatabases, options, progress)
+            .map_err(|error| error.to_string())?;
+    if passed.image.config_digest != *same {
+        return Err("the daemon handed out another image the second time".to_owned());
+    }
+    passed.layers.truncate(base);
+    let walk = plimsoll_fs::merge(passed.layers, &PackageDatabases, &limits(options));
+    Ok(assembled(walk, Vec::new()))
+}
+
+/// The files of a container as they are now, from the first daemon that knows it.
+pub(crate) fn container(typed: &str, name: &str, options: &Options, progress: &dyn Progress) -> Read {
+    let daemons = daemons(typed, options)?;
+    let mut tried = Vec::new();
+    if !options.from.iter().any(|via| WITH_CONTAINERS.contains(via)) {
+        tried.push("--from names no daemon".to_owned());
+    }
+    let mut hint = None;
+    for via in options.from.iter().filter(|via| WITH_CONTAINERS.contains(via)) {
+        match daemons.container(*via, name) {
+            Ok(container) => return read_container(typed, &container, options, progress),
+            Err(error) => {
+                hint = hint.or_else(|| error.hint().filter(|_| matches!(error, Error::NotInDaemon { .. })));
+                tried.push(error.to_string());
+            }
+        }
+    }
+    Err(ScanError::Nowhere { kind: "container", name: name.to_owned(), tried, hint })
+}
+
+fn read_container(
+    typed: &str,
+    container: &DaemonContainer,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Read {
+    let limits = limits(options);
+    let files = plimsoll_fs::read_layer(
+        &mut container.files()?,
+        &format!("container {}", container.name),
+        &Extractors,
+        &limits,
+        &Heard(progress),
+    );
+    let inventory = assembled(plimsoll_fs::merge(vec![files], &Extractors, &limits), Vec::new());
+    let target = TargetFacts {
+        reference: container.image.clone(),
+        image_id: container.image_id.parse().ok(),
+        release: inventory.release.clone(),
+        origin: Some(container.origin()),
+        ..TargetFacts::named(TargetKind::Image, typed)
+    };
+    Ok((target, inventory))
+}

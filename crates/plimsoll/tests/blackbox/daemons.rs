@@ -1,0 +1,339 @@
+//! Images and containers that daemons have: Podman's real service, by its own name and as Docker's API, and a daemon that
+//! does what daemons and sockets do wrong.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::common::image::{self, Pack, Tree};
+use super::common::shop;
+use super::{Place, Run, finding, text};
+
+/// Podman's service with storage of its own, and what was loaded into it. Lives as long as the tests.
+struct Service {
+    place: Place,
+    _watch: Child,
+}
+
+/// Runs a service until the tests end, then removes its folder.
+const WATCH: &str = "folder=$1; shift; \"$@\" & child=$!
+while kill -0 $PPID && kill -0 $child; do sleep 1; done
+kill $child; wait $child; rm -rf \"$folder\"";
+
+impl Service {
+    fn address(&self) -> String {
+        format!("unix://{}", self.place.text("s"))
+    }
+
+    fn podman(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("podman");
+        command
+            .args(["--root", &self.place.text("root"), "--runroot", &self.place.text("run")])
+            .args(["--storage-driver", "vfs"])
+            .args(arguments);
+        command
+    }
+
+    /// Scans with the variables of both clients set to it.
+    fn scan(&self, place: &Place, arguments: &[&str]) -> Run {
+        let address = self.address();
+        let mut all = vec!["scan", "--db", super::database(), "--format", "json"];
+        all.extend(arguments);
+        place.run_with(&all, &[("CONTAINER_HOST", &address), ("DOCKER_HOST", &address)])
+    }
+}
+
+/// An image whose apk database was written again above its base.
+fn two_databases() -> image::Image {
+    let entry = |name: &str| format!("P:{name}\nV:1.0-r0\nA:x86_64\n\n");
+    let release = "ID=alpine\nVERSION_ID=3.18.4\nPRETTY_NAME=\"Alpine Linux v3.18\"\n";
+    image::Image::new()
+        .layer(
+            "/bin/sh -c #(nop) ADD file:1 in / ",
+            Tree::new().file("etc/os-release", release).file("lib/apk/db/installed", entry("musl")),
+        )
+        .step("/bin/sh -c #(nop)  CMD [\"/bin/sh\"]")
+        .layer(
+            "RUN apk add curl # buildkit",
+            Tree::new().file("lib/apk/db/installed", entry("musl") + &entry("curl")),
+        )
+}
+
+/// `None`, said aloud, where Podman or root is missing.
+#[expect(clippy::print_stderr, reason = "what is skipped is said")]
+fn service() -> Option<&'static Service> {
+    static SERVICE: OnceLock<Option<Service>> = OnceLock::new();
+    SERVICE
+        .get_or_init(|| {
+            let root = std::fs::metadata("/proc/self")
+                .is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0);
+            if !root || Command::new("podman").arg("--version").output().is_err() {
+                eprintln!("skipped: Podman (cargo xtask deps) and root are needed for a service of our own");
+                return None;
+            }
+            let place = Place::new();
+            // Statics are never dropped: a shell watches over us, and cleans up when we are gone.
+            let process = Command::new("sh")
+                .args(["-c", WATCH, "sh", place.folder.path().to_str().unwrap()])
+                .args(["podman", "--root", &place.text("root"), "--runroot", &place.text("run")])
+                .args(["--storage-driver", "vfs", "system", "service", "--time", "0"])
+                .arg(format!("unix://{}", place.text("s")))
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            for _ in 0..300 {
+                if UnixStream::connect(place.path("s")).is_ok() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            let service = Service { place, _watch: process };
+            for (name, image) in
+                [("localhost/shop-web:1.4", shop::image()), ("localhost/apk:1", two_databases())]
+            {
+                let archive = image::archive(&image::docker_archive(&[(name, &image)], Pack::Open));
+                let path = service.place.put("image.tar", archive);
+                let output = service.podman(&["load", "--input", &path]).output().unwrap();
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            }
+            let create = ["create", "--name", "web", "localhost/shop-web:1.4", "true"];
+            let output = service.podman(&create).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            Some(service)
+        })
+        .as_ref()
+}
+
+/// What was found, without where.
+fn content(report: &Value) -> Value {
+    let mut report = report.clone();
+    for layer in report["target"]["layers"].as_array_mut().into_iter().flatten() {
+        let layer = layer.as_object_mut().unwrap();
+        layer.remove("digest");
+        layer.remove("size");
+    }
+    for key in ["origin", "name", "reference", "digest"] {
+        report["target"].as_object_mut().unwrap().remove(key);
+    }
+    report
+}
+
+#[test]
+fn a_daemon_gives_the_same_report_as_the_archive() {
+    let Some(service) = service() else { return };
+    let place = Place::new();
+    let archive =
+        image::archive(&image::docker_archive(&[("localhost/shop-web:1.4", &shop::image())], Pack::Open));
+    let expected = place.json(&place.put("shop.tar", archive), &[]);
+    for (target, via) in [
+        ("podman:localhost/shop-web:1.4", "podman"),
+        ("docker:localhost/shop-web:1.4", "docker"),
+        ("localhost/shop-web:1.4", "docker"),
+    ] {
+        let report = service.scan(&place, &[target]).exits(1).quiet().json();
+        assert_eq!(content(&report), content(&expected), "{target}");
+        let origin = &report["target"]["origin"];
+        assert_eq!(origin["via"], via, "{target}");
+        assert_eq!(text(&origin["place"]), service.address());
+        assert_eq!(report["target"]["reference"], "localhost/shop-web:1.4");
+        assert!(text(&origin["digests"][0]).starts_with("localhost/shop-web@sha256:"), "{origin}");
+    }
+    // By its id, whole or shortened.
+    let id = text(&expected["target"]["imageId"]);
+    for target in [format!("podman:{id}"), format!("podman:{}", &id["sha256:".len()..][..12])] {
+        let report = service.scan(&place, &[&target]).exits(1).json();
+        assert_eq!(content(&report), content(&expected), "{target}");
+    }
+}
+
+#[test]
+fn places_are_asked_in_the_users_order() {
+    let Some(service) = service() else { return };
+    let place = Place::new();
+    let via = |more: &[&str]| {
+        let report = service.scan(&place, &[&["localhost/shop-web:1.4"], more].concat()).json();
+        text(&report["target"]["origin"]["via"])
+    };
+    assert_eq!(via(&["--from", "podman,docker"]), "podman");
+    assert_eq!(via(&["--from", "docker"]), "docker");
+    // What a daemon has for another platform only is not what was asked for.
+    service
+        .scan(&place, &["localhost/shop-web:1.4", "--from", "podman", "--platform", "linux/s390x"])
+        .exits(3)
+        .says(&["no image `localhost/shop-web:1.4` was found", "has it for linux/amd64 only"]);
+}
+
+#[test]
+fn the_base_image_is_read_again_where_its_database_was_replaced() {
+    let Some(service) = service() else { return };
+    let place = Place::new();
+    let report = service.scan(&place, &["podman:localhost/apk:1"]).json();
+    let layers: Vec<(String, u64)> = report["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|package| (text(&package["name"]), package["locations"][0]["layer"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(layers, [("curl".to_owned(), 2), ("musl".to_owned(), 1)]);
+}
+
+#[test]
+fn a_container_that_does_not_run() {
+    let Some(service) = service() else { return };
+    let place = Place::new();
+    let image = service.scan(&place, &["podman:localhost/shop-web:1.4"]).json();
+    let report = service.scan(&place, &["container:web"]).exits(1).quiet().json();
+    let names = |report: &Value| -> Vec<String> {
+        report["packages"].as_array().unwrap().iter().map(|package| text(&package["purl"])).collect()
+    };
+    assert_eq!(names(&report), names(&image));
+    let target = &report["target"];
+    assert_eq!(target["reference"], "localhost/shop-web:1.4");
+    assert_eq!(target["imageId"], image["target"]["imageId"]);
+    assert_eq!(target["origin"]["container"]["name"], "web");
+    assert_eq!(finding(&report, "CVE-2099-0020")["party"]["kind"], "unknown");
+    service
+        .scan(&place, &["container:wbe"])
+        .exits(3)
+        .says(&["no container `wbe` was found", "did you mean `web`?"]);
+}
+
+#[test]
+fn unknown_names_lead_to_known_ones() {
+    let Some(service) = service() else { return };
+    let place = Place::new();
+    let run = service.scan(&place, &["podman:shop-wbe:1.4"]).exits(2);
+    run.says(&["has no image `shop-wbe:1.4`", "did you mean `localhost/shop-web:1.4`?"]);
+    service.scan(&place, &["podman:zzz"]).exits(2).says(&["`plimsoll scan registry:zzz` asks its registry"]);
+    service.scan(&place, &["docker:../containers/web"]).exits(2).says(&["is not the name of an image"]);
+}
+
+/// A daemon that answers each request for a path with the same bytes, and closes the connection.
+fn fake(socket: &Path, answer: impl Fn(&str) -> Vec<u8> + Send + 'static) {
+    let listener = UnixListener::bind(socket).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut first = String::new();
+            let mut line = String::new();
+            if reader.read_line(&mut first).unwrap_or(0) == 0 {
+                continue;
+            }
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                line.clear();
+            }
+            let path = first.split(' ').nth(1).unwrap_or_default();
+            let _ = stream.write_all(&answer(path));
+        }
+    });
+}
+
+fn answer(status: &str, body: &[u8]) -> Vec<u8> {
+    let mut bytes = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+fn chunked(body: &[u8]) -> Vec<u8> {
+    let mut bytes = b"HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+const DESCRIBED: &[u8] =
+    br#"{"Id":"sha256:0101","RepoTags":null,"RepoDigests":null,"Os":"linux","Architecture":"amd64"}"#;
+
+/// Scans from a daemon that describes its image well and then sends this instead of it.
+fn scan_from(archive: Vec<u8>) -> Run {
+    let place = Place::new();
+    fake(&place.path("s"), move |path| match path {
+        "/images/sha256:0101/get" => archive.clone(),
+        _ => answer("200 OK", DESCRIBED),
+    });
+    let address = format!("unix://{}", place.text("s"));
+    place.run_with(&["scan", "docker:a"], &[("DOCKER_HOST", &address)])
+}
+
+#[test]
+fn what_breaks_off_is_never_a_clean_image() {
+    let whole = image::archive(&image::docker_archive(&[("a:1", &shop::image())], Pack::Open));
+    // The harness itself: the same image whole is read.
+    scan_from(answer("200 OK", &whole)).exits(3).says(&[]);
+    // The daemon dies in the middle of the archive, with its length announced and without.
+    let mut announced = answer("200 OK", &whole);
+    announced.truncate(announced.len() / 2);
+    scan_from(announced).exits(3).says(&["the archive cannot be read further", "broke off"]);
+    let piece = format!("{:x}\r\n", whole.len());
+    let half = [piece.as_bytes(), &whole[..whole.len() / 2]].concat();
+    scan_from(chunked(&half)).exits(3).says(&["the archive cannot be read further", "broke off"]);
+    scan_from(Vec::new()).exits(3).says(&["cannot read the image", "broke off"]);
+}
+
+#[test]
+fn nonsense_is_refused() {
+    scan_from(answer("500 Internal Server Error", br#"{"message":"no space left"}"#))
+        .exits(3)
+        .says(&["500 Internal Server Error: no space left"]);
+    scan_from(chunked(&[b'f'; 4096])).exits(3).says(&["cannot read"]);
+    scan_from(chunked(b"ffffffffffffffff\r\nabc")).exits(3).says(&["error:"]);
+    scan_from(answer("200 OK", b"no archive")).exits(3).says(&["is not a container image"]);
+    scan_from(answer("200 OK", b"")).exits(3).says(&["it is empty"]);
+}
+
+#[test]
+fn an_endless_answer_ends() {
+    let place = Place::new();
+    let listener = UnixListener::bind(place.path("s")).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            std::thread::spawn(move || {
+                let mut asked = [0; 4096];
+                if !stream.read(&mut asked).is_ok_and(|read| read > 0) {
+                    return;
+                }
+                let head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"Id\":\"";
+                let filler = [b'0'; 8 * 1024];
+                let mut more = stream.write_all(head).is_ok();
+                while more {
+                    more = stream.write_all(&filler).is_ok();
+                }
+            });
+        }
+    });
+    let address = format!("unix://{}", place.text("s"));
+    place
+        .run_with(&["scan", "docker:a"], &[("DOCKER_HOST", &address)])
+        .exits(3)
+        .says(&["larger than the limit of 8388608 bytes"]);
+}
+
+#[test]
+fn sockets_that_do_not_let_us_in() {
+    let place = Place::new();
+    let address = |name: &str| format!("unix://{}", place.text(name));
+    let docker = |host: &str| place.run_with(&["scan", "docker:a"], &[("DOCKER_HOST", host)]);
+    docker(&address("absent")).exits(3).says(&["Docker does not answer", "absent` does not exist", "hint:"]);
+    drop(UnixListener::bind(place.path("dead")).unwrap());
+    docker(&address("dead")).exits(3).says(&["dead` is there, but nobody answers at it"]);
+    place.put("file", "");
+    docker(&address("file")).exits(3).says(&["nobody answers"]);
+    docker("ssh://sailor:anchorage@h.x").exits(3).says(&["`h.x`: connections over SSH are not built"]);
+    docker("tcp://127.0.0.1:1").exits(3).says(&["tcp://127.0.0.1:1", "cannot connect"]);
+    // A name without a place goes on to the next place, and the report says which was passed over.
+    let run =
+        place.run_with(&["scan", "localhost:1/a", "--from", "docker"], &[("DOCKER_HOST", &address("dead"))]);
+    run.exits(3).says(&["no image `localhost:1/a` was found", "nobody answers"]);
+}
