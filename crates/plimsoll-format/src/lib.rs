@@ -46,8 +46,10 @@ pub enum Format {
     Table,
     /// The report itself; `docs/schema/report-1.0.json` describes it.
     Json,
-    /// SARIF 2.1.0 (OASIS), for code scanning.
+    /// SARIF 2.1.0 (OASIS), for code scanning: one result for each change.
     Sarif,
+    /// SARIF with one result for each finding.
+    SarifFindings,
     /// CycloneDX 1.6 as JSON.
     CycloneDx,
     /// SPDX 2.3 as JSON.
@@ -101,7 +103,14 @@ const fn row(format: Format, name: &'static str, about: &'static str, inventory:
 pub static FORMATS: &[Row] = &[
     row(Format::Table, "table", "text for a terminal", false, true),
     row(Format::Json, "json", "the whole report (docs/schema/report-1.0.json)", true, true),
-    row(Format::Sarif, "sarif", "SARIF 2.1.0, for code scanning", false, true),
+    row(
+        Format::Sarif,
+        "sarif",
+        "SARIF 2.1.0, for code scanning, by change; @finding for each finding",
+        false,
+        true,
+    ),
+    row(Format::SarifFindings, "sarif@finding", "", false, true),
     row(Format::CycloneDx, "cyclonedx", "CycloneDX 1.6 as JSON, with vulnerabilities", true, false),
     row(Format::Spdx, "spdx", "SPDX 2.3 as JSON", true, false),
     row(Format::Markdown, "markdown", "for pull requests and job summaries", false, true),
@@ -158,7 +167,7 @@ impl Format {
     pub fn extension(self) -> &'static str {
         match self {
             Format::Table => "txt",
-            Format::Sarif => "sarif",
+            Format::Sarif | Format::SarifFindings => "sarif",
             Format::CycloneDx => "cdx.json",
             Format::Spdx => "spdx.json",
             Format::Markdown => "md",
@@ -293,7 +302,8 @@ pub fn write(report: &Report, format: Format, view: &View) -> Result<String, Err
     match format {
         Format::Table => Ok(table::write(report, view)),
         Format::Json => json::write(report),
-        Format::Sarif => sarif::write(report),
+        Format::Sarif => sarif::write(report, sarif::Unit::Step),
+        Format::SarifFindings => sarif::write(report, sarif::Unit::Finding),
         Format::CycloneDx => sbom::cyclonedx::write(report),
         Format::Spdx => sbom::spdx::write(report),
         Format::Markdown => Ok(markdown::write(report, view)),

@@ -1,5 +1,9 @@
 //! SARIF 2.1.0 (OASIS, incorporating Errata 01), in the shape and within the limits that code scanning services take:
-//! at most 25,000 rules and results in a run, 100 places in a result, 10 tags in a rule.
+//! at most 25,000 rules and results in a run, of which 5,000 are shown; 100 places in a result, 10 tags in a rule.
+//!
+//! A result stands for one step that somebody takes ([`groups`]), or on request for one finding.
+
+mod groups;
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -12,16 +16,12 @@ use crate::summary::{self, Class, Summary};
 use crate::text::{advisory_link, clean, hex, markdown_code, markdown_text};
 use crate::{Error, View};
 
-/// Results and rules in one run.
-const MOST_RESULTS: usize = 25_000;
+/// Results and rules in one run; with more the whole file is refused.
+const MOST_FINDINGS: usize = 25_000;
+/// Results that are shown; what stands behind them would be lost without a word.
+const MOST_STEPS: usize = 5_000;
 /// Places in one result.
 const MOST_PLACES: usize = 100;
-
-/// Writes the findings; what could not be seen becomes notifications of the run.
-pub(crate) fn write(report: &Report) -> Result<String, Error> {
-    let document = json!({"$schema": SCHEMA, "version": VERSION, "runs": [run(report)]});
-    Ok(crate::text::json(&document)?)
-}
 
 /// Where the form is described.
 pub(crate) const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -41,26 +41,71 @@ pub(crate) fn failed_run(name: &str, message: &str) -> Value {
     })
 }
 
-/// One report as a run.
-pub(crate) fn run(report: &Report) -> Value {
-    let summary = Summary::new(report, &View::default());
-    let mut rules: Vec<Value> = Vec::new();
-    let mut indices: HashMap<&str, usize> = HashMap::new();
-    let mut results: Vec<Value> = Vec::new();
-    let mut prints: HashMap<String, usize> = HashMap::new();
-    for (index, finding) in report.findings.iter().take(MOST_RESULTS).enumerate() {
-        let rule = *indices.entry(&finding.advisory).or_insert_with(|| {
-            rules.push(rule(finding));
-            rules.len() - 1
-        });
-        let mut result = result(&summary, index, finding, rule);
+/// What one result stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// An upgrade with all findings that it removes; a package with all that nobody can mend yet.
+    Step,
+    /// One finding.
+    Finding,
+}
+
+/// The rules and results of a run as they grow.
+#[derive(Default)]
+struct Run {
+    rules: Vec<Value>,
+    indices: HashMap<String, usize>,
+    results: Vec<Value>,
+    prints: HashMap<String, usize>,
+}
+
+impl Run {
+    /// The number of the rule with this id.
+    fn rule(&mut self, id: &str, make: impl FnOnce() -> Value) -> usize {
+        if let Some(index) = self.indices.get(id) {
+            return *index;
+        }
+        self.rules.push(make());
+        self.indices.insert(id.to_owned(), self.rules.len() - 1);
+        self.rules.len() - 1
+    }
+
+    fn result(&mut self, mut result: Value) {
         // The same flaw twice in one place: the second is another finding, not the same one again.
         let print = &mut result["partialFingerprints"]["plimsollFinding/v1"];
-        let times = prints.entry(print.as_str().unwrap_or_default().to_owned()).or_insert(0_usize);
+        let times = self.prints.entry(print.as_str().unwrap_or_default().to_owned()).or_insert(0_usize);
         *times += 1;
         *print = json!(format!("{}:{times}", print.as_str().unwrap_or_default()));
-        results.push(result);
+        self.results.push(result);
     }
+
+    fn finding(&mut self, summary: &Summary<'_>, index: usize) {
+        let finding = &summary.report.findings[index];
+        let rule = self.rule(&finding.advisory, || rule(finding));
+        self.result(result(summary, index, finding, rule));
+    }
+}
+
+/// Writes the findings; what could not be seen becomes notifications of the run.
+pub(crate) fn write(report: &Report, unit: Unit) -> Result<String, Error> {
+    let document = json!({"$schema": SCHEMA, "version": VERSION, "runs": [run(report, unit)]});
+    Ok(crate::text::json(&document)?)
+}
+
+/// One report as a run.
+pub(crate) fn run(report: &Report, unit: Unit) -> Value {
+    let summary = Summary::new(report, &View::default());
+    let mut run = Run::default();
+    // How many findings stand in results that were left out.
+    let left_out = match unit {
+        Unit::Step => groups::write(&summary, &mut run),
+        Unit::Finding => {
+            let shown = report.findings.len().min(MOST_FINDINGS);
+            (0..shown).for_each(|index| run.finding(&summary, index));
+            report.findings.len() - shown
+        }
+    };
+    let Run { rules, results, .. } = run;
     let mut notifications: Vec<Value> = report
         .problems
         .iter()
@@ -72,8 +117,8 @@ pub(crate) fn run(report: &Report) -> Value {
     for input in &summary.missing {
         notifications.push(json!({"level": "warning", "message": {"text": format!("missing: {input}")}}));
     }
-    if report.findings.len() > MOST_RESULTS {
-        let rest = crate::text::count(report.findings.len() - MOST_RESULTS, "finding", "findings");
+    if left_out > 0 {
+        let rest = crate::text::count(left_out, "finding", "findings");
         let text = format!("{rest} more than code scanning services take were left out");
         notifications.push(json!({"level": "warning", "message": {"text": text}}));
     }
@@ -84,6 +129,7 @@ pub(crate) fn run(report: &Report) -> Value {
             "rules": rules,
         }},
         "automationDetails": {"id": format!("plimsoll/{}/", clean(&report.target.name))},
+        "properties": {"resultsAre": match unit { Unit::Step => "changes", Unit::Finding => "findings" }},
         "invocations": [{
             // A run that could not decide has not succeeded, however few results there are.
             "executionSuccessful": report.verdict.outcome != Outcome::Unknown,
@@ -127,6 +173,18 @@ fn score(finding: &Finding) -> Option<String> {
     Some(score.into())
 }
 
+fn tag(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::Vulnerability => "vulnerability",
+        FindingKind::Malware => "malware",
+        FindingKind::EndOfLife => "end-of-life",
+        FindingKind::Informational => "notice",
+        FindingKind::Secret => "secret",
+        FindingKind::Misconfiguration => "misconfiguration",
+        FindingKind::License => "license",
+    }
+}
+
 /// One advisory. Where several findings share it, the first one, which is the most urgent, speaks for it.
 fn rule(finding: &Finding) -> Value {
     let advisory = clean(&finding.advisory);
@@ -152,16 +210,7 @@ fn rule(finding: &Finding) -> Value {
         let _ = write!(text, "\nType: {}", clean(command));
         let _ = writeln!(markdown, "\n{}", markdown_code(command));
     }
-    let mut tags = vec!["security"];
-    tags.push(match finding.kind {
-        FindingKind::Vulnerability => "vulnerability",
-        FindingKind::Malware => "malware",
-        FindingKind::EndOfLife => "end-of-life",
-        FindingKind::Informational => "notice",
-        FindingKind::Secret => "secret",
-        FindingKind::Misconfiguration => "misconfiguration",
-        FindingKind::License => "license",
-    });
+    let mut tags = vec!["security", tag(finding.kind)];
     if finding.risk.kev.is_some() {
         tags.push("known-exploited");
     }
@@ -187,59 +236,45 @@ fn rule(finding: &Finding) -> Value {
     rule
 }
 
-fn result(summary: &Summary<'_>, index: usize, finding: &Finding, rule: usize) -> Value {
-    let mut places: Vec<&Location> = finding.remedy.location.iter().collect();
-    if let Subject::File(location) = &finding.subject {
-        places.push(location);
-    }
-    for purl in finding.subject.packages() {
-        let package = summary.package(purl);
-        places.extend(package.map(|package| package.locations.as_slice()).unwrap_or_default());
-    }
+/// Where to look for findings: the places of their remedies, then those of their packages.
+fn places<'a>(summary: &Summary<'a>, findings: &[&'a Finding]) -> Vec<&'a Location> {
     let mut seen: Vec<&Location> = Vec::new();
-    for place in places {
+    let mut take = |place: &'a Location| {
         if seen.len() < MOST_PLACES && !seen.contains(&place) {
             seen.push(place);
         }
+    };
+    findings.iter().filter_map(|finding| finding.remedy.location.as_ref()).for_each(&mut take);
+    for finding in findings {
+        if let Subject::File(location) = &finding.subject {
+            take(location);
+        }
+        for purl in finding.subject.packages() {
+            let package = summary.package(purl);
+            package
+                .map(|package| package.locations.as_slice())
+                .unwrap_or_default()
+                .iter()
+                .for_each(&mut take);
+        }
     }
-    let mut locations: Vec<Value> = seen.iter().map(|place| location(place)).collect();
-    if locations.is_empty() {
+    seen
+}
+
+fn locations(summary: &Summary<'_>, places: &[&Location]) -> Vec<Value> {
+    if places.is_empty() {
         // Services refuse results without a place.
-        locations.push(
+        return vec![
             json!({"physicalLocation": {"artifactLocation": {"uri": uri(&summary.report.target.name)}}}),
-        );
+        ];
     }
-    let party = summary.row(index).word();
-    let action = clean(&finding.remedy.action);
-    let next = if action.is_empty() { String::new() } else { format!(" Next: {action}.") };
-    let message = format!(
-        "{}: {} in {} ({}). Whose move: {party}.{next}",
-        clean(&finding.advisory),
-        summary::severity(finding),
-        summary::subject(finding),
-        summary::told(finding).unwrap_or_else(|| summary::fix(finding)),
-    );
-    // The finding without its version: it stays the same when a package moves on and is still affected.
-    let mut fingerprint = Sha256::new();
-    for part in [&finding.advisory, &*finding.subject.name()] {
-        fingerprint.update(part.as_bytes());
-        fingerprint.update([0]);
-    }
-    fingerprint.update(finding.subject.ecosystem().map_or("", Ecosystem::name).as_bytes());
-    if let Some(first) = seen.first() {
-        fingerprint.update([0]);
-        fingerprint.update(first.path.as_bytes());
-    }
-    let fingerprint = hex(&fingerprint.finalize());
-    let mut result = Map::new();
-    result.insert("ruleId".into(), json!(clean(&finding.advisory)));
-    result.insert("ruleIndex".into(), json!(rule));
-    result.insert("level".into(), json!(level(finding)));
-    result.insert("message".into(), json!({"text": message}));
-    result.insert("locations".into(), Value::Array(locations));
-    result.insert("partialFingerprints".into(), json!({"plimsollFinding/v1": fingerprint}));
-    let folded = match summary.classes[index] {
-        Class::Nobody => finding.suppressed_by.as_ref().map(|suppression| {
+    places.iter().map(|place| location(place)).collect()
+}
+
+/// Why a finding does not count, in words; `None` where it does.
+fn folded(summary: &Summary<'_>, index: usize) -> Option<String> {
+    match summary.classes[index] {
+        Class::Nobody => summary.report.findings[index].suppressed_by.as_ref().map(|suppression| {
             format!(
                 "{} ({}): {}",
                 clean(&suppression.by),
@@ -252,10 +287,51 @@ fn result(summary: &Summary<'_>, index: usize, finding: &Finding, rule: usize) -
         }
         Class::NotRun => Some("nothing of it runs in a container".to_owned()),
         Class::Removed(_) | Class::Waiting | Class::Development | Class::Notice => None,
-    };
-    if let Some(justification) = folded {
-        let suppression = json!({"kind": "external", "status": "accepted", "justification": justification});
-        result.insert("suppressions".into(), json!([suppression]));
+    }
+}
+
+fn suppression(justification: &str) -> Value {
+    json!({"kind": "external", "status": "accepted", "justification": justification})
+}
+
+/// What stays the same from scan to scan, as digits.
+fn fingerprint(parts: &[&[u8]]) -> String {
+    let mut fingerprint = Sha256::new();
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            fingerprint.update([0]);
+        }
+        fingerprint.update(part);
+    }
+    hex(&fingerprint.finalize())
+}
+
+fn result(summary: &Summary<'_>, index: usize, finding: &Finding, rule: usize) -> Value {
+    let seen = places(summary, &[finding]);
+    let party = summary.row(index).word();
+    let action = clean(&finding.remedy.action);
+    let next = if action.is_empty() { String::new() } else { format!(" Next: {action}.") };
+    let message = format!(
+        "{}: {} in {} ({}). Whose move: {party}.{next}",
+        clean(&finding.advisory),
+        summary::severity(finding),
+        summary::subject(finding),
+        summary::told(finding).unwrap_or_else(|| summary::fix(finding)),
+    );
+    // The finding without its version: it stays the same when a package moves on and is still affected.
+    let (name, ecosystem) = (finding.subject.name(), finding.subject.ecosystem().map_or("", Ecosystem::name));
+    let mut parts = vec![finding.advisory.as_bytes(), name.as_bytes(), ecosystem.as_bytes()];
+    parts.extend(seen.first().map(|place| place.path.as_bytes()));
+    let fingerprint = fingerprint(&parts);
+    let mut result = Map::new();
+    result.insert("ruleId".into(), json!(clean(&finding.advisory)));
+    result.insert("ruleIndex".into(), json!(rule));
+    result.insert("level".into(), json!(level(finding)));
+    result.insert("message".into(), json!({"text": message}));
+    result.insert("locations".into(), Value::Array(locations(summary, &seen)));
+    result.insert("partialFingerprints".into(), json!({"plimsollFinding/v1": fingerprint}));
+    if let Some(justification) = folded(summary, index) {
+        result.insert("suppressions".into(), json!([suppression(&justification)]));
     }
     result.insert(
         "properties".into(),

@@ -15,8 +15,16 @@ use crate::xml::Document;
 use crate::{Error, Format, View, csv, html, junit, markdown, sarif, table};
 
 /// Formats of which one document can be about several targets.
-pub(crate) const FORMATS: &[Format] =
-    &[Format::Table, Format::Json, Format::Sarif, Format::Markdown, Format::Html, Format::Csv, Format::JUnit];
+pub(crate) const FORMATS: &[Format] = &[
+    Format::Table,
+    Format::Json,
+    Format::Sarif,
+    Format::SarifFindings,
+    Format::Markdown,
+    Format::Html,
+    Format::Csv,
+    Format::JUnit,
+];
 
 /// One target in a few words. All text is safe to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +141,7 @@ impl Writer {
                     version.trim_end()
                 )
             }
-            Format::Sarif => format!(
+            Format::Sarif | Format::SarifFindings => format!(
                 "{{\n  \"$schema\": \"{}\",\n  \"version\": \"{}\",\n  \"runs\": [",
                 sarif::SCHEMA,
                 sarif::VERSION
@@ -155,8 +163,13 @@ impl Writer {
         let view = View { command: surveyed.name.clone(), ..self.view.clone() };
         let text = match (self.format, &surveyed.report) {
             (Format::Json, _) => self.element(surveyed)?,
-            (Format::Sarif, Some(report)) => self.element(&sarif::run(report))?,
-            (Format::Sarif, None) => self.element(&sarif::failed_run(&surveyed.name, &failure))?,
+            (Format::Sarif, Some(report)) => self.element(&sarif::run(report, sarif::Unit::Step))?,
+            (Format::SarifFindings, Some(report)) => {
+                self.element(&sarif::run(report, sarif::Unit::Finding))?
+            }
+            (Format::Sarif | Format::SarifFindings, None) => {
+                self.element(&sarif::failed_run(&surveyed.name, &failure))?
+            }
             (Format::Csv, Some(report)) => csv::lines(report),
             (Format::Csv, None) => csv::failed(&surveyed.name, &failure),
             (Format::JUnit, Some(report)) => {
@@ -206,8 +219,8 @@ impl Writer {
                 let close = if self.added == 0 { "]" } else { "\n  ]" };
                 format!("{close},{}", end.strip_prefix('{').unwrap_or(&end))
             }
-            Format::Sarif if self.added == 0 => "]\n}\n".to_owned(),
-            Format::Sarif => "\n  ]\n}\n".to_owned(),
+            Format::Sarif | Format::SarifFindings if self.added == 0 => "]\n}\n".to_owned(),
+            Format::Sarif | Format::SarifFindings => "\n  ]\n}\n".to_owned(),
             Format::Csv => String::new(),
             Format::JUnit => {
                 let mut reasons = verdict.reasons.clone();

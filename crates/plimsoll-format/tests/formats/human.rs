@@ -132,10 +132,69 @@ fn markdown() {
 #[test]
 fn sarif() {
     for (name, report) in each() {
-        let text = write(&report, Format::Sarif, &view(100)).unwrap();
+        let text = write(&report, Format::SarifFindings, &view(100)).unwrap();
         assert_shows_nothing_hidden(&text);
         insta::assert_snapshot!(format!("sarif_{name}"), text);
     }
+}
+
+#[test]
+fn sarif_by_change() {
+    for (name, report) in [("shop_web", sample::shop_web()), ("hostile", sample::hostile())] {
+        let text = write(&report, Format::Sarif, &view(100)).unwrap();
+        assert_shows_nothing_hidden(&text);
+        insta::assert_snapshot!(format!("sarif_by_change_{name}"), text);
+    }
+}
+
+/// The advisories of all results, and the results.
+fn told(report: &Report) -> (Vec<String>, serde_json::Value) {
+    let text = write(report, Format::Sarif, &view(100)).unwrap();
+    let mut sarif: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let run = sarif["runs"][0].take();
+    let mut told = Vec::new();
+    for result in run["results"].as_array().unwrap() {
+        let rule =
+            &run["tool"]["driver"]["rules"][usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert!(rule["properties"]["tags"].as_array().unwrap().len() <= 10);
+        assert!((1..=100).contains(&result["locations"].as_array().unwrap().len()));
+        match result["properties"]["findings"].as_array() {
+            Some(findings) => told.extend(findings.iter().map(|id| id.as_str().unwrap().to_owned())),
+            None => told.push(result["ruleId"].as_str().unwrap().to_owned()),
+        }
+    }
+    told.sort();
+    (told, run)
+}
+
+/// What code scanning services take: 25,000 rules and results, of which they show 5,000.
+#[test]
+fn sarif_stays_within_the_limits() {
+    let mut report = sample::few();
+    let finding = report.findings[0].clone();
+    report.changes.clear();
+    report.findings = (0..36_000_usize)
+        .map(|number| {
+            let mut finding = finding.clone();
+            finding.id = format!("CVE-2099-{number}@{}", number / 6);
+            finding.advisory = format!("CVE-2099-{number}");
+            if let plimsoll_model::Subject::Package(package) = &mut finding.subject {
+                package.source.name = format!("package-{}", number / 6);
+            }
+            finding
+        })
+        .collect();
+    let (told, run) = told(&report);
+    assert_eq!((told.len(), run["results"].as_array().unwrap().len()), (30_000, 5_000));
+    let notice = run["invocations"][0]["toolExecutionNotifications"].to_string();
+    assert!(
+        notice.contains("6,000 findings more than code scanning services take were left out"),
+        "{notice}"
+    );
+    let single = write(&report, Format::SarifFindings, &view(100)).unwrap();
+    assert_eq!(single.matches("\"ruleIndex\"").count(), 25_000);
+    assert!(single.contains("11,000 findings more than"));
 }
 
 /// The folder that `PLIMSOLL_PAGES` names gets the pages, to look at them in a browser.
@@ -186,6 +245,17 @@ pub(crate) fn assert_shows_nothing_hidden(text: &str) {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn every_finding_stands_in_one_result(report in crate::arbitrary::report()) {
+        let mut expected: Vec<String> = report
+            .findings
+            .iter()
+            .map(|finding| plimsoll_format::clean(&finding.advisory).into_owned())
+            .collect();
+        expected.sort();
+        prop_assert_eq!(told(&report).0, expected);
+    }
 
     #[test]
     fn no_report_breaks_the_table(

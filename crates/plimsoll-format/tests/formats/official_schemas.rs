@@ -98,6 +98,7 @@ fn sarif_is_valid() {
     }
     let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
     check_all(&validator, Format::Sarif);
+    check_all(&validator, Format::SarifFindings);
 }
 
 #[test]

@@ -128,12 +128,14 @@ fn every_format_is_the_same_twice() {
 #[test]
 fn sarif_points_at_places() {
     let place = Place::new();
-    let sarif: Value =
-        serde_json::from_str(&place.scan(&place.shop(), &["--format", "sarif"]).stdout).unwrap();
-    assert_eq!(sarif["version"], "2.1.0");
-    let results = sarif["runs"][0]["results"].as_array().unwrap();
-    let keelson = results.iter().find(|result| result["ruleId"] == "CVE-2099-0020").unwrap();
-    let place = &keelson["locations"][0]["physicalLocation"];
-    assert_eq!(text(&place["artifactLocation"]["uri"]), "srv/web/package-lock.json");
-    assert_eq!(place["region"]["startLine"], 11);
+    for (format, rule) in [("sarif@finding", "CVE-2099-0020"), ("sarif", "upgrade/npm/keelson")] {
+        let sarif: Value =
+            serde_json::from_str(&place.scan(&place.shop(), &["--format", format]).stdout).unwrap();
+        assert_eq!(sarif["version"], "2.1.0");
+        let results = sarif["runs"][0]["results"].as_array().unwrap();
+        let keelson = results.iter().find(|result| result["ruleId"] == rule).unwrap();
+        let place = &keelson["locations"][0]["physicalLocation"];
+        assert_eq!(text(&place["artifactLocation"]["uri"]), "srv/web/package-lock.json");
+        assert_eq!(place["region"]["startLine"], 11);
+    }
 }
