@@ -3,9 +3,10 @@
 //! Judged at the date of the database, not of the clock: the same database gives the same answer. Data are those of
 //! distro-info-data, endoflife.date and debian-security-support.
 
+use plimsoll_model::product::support_of;
 use plimsoll_model::{
-    Effect, Evidence, Finding, FindingKind, FixStatus, Inventory, Level, Party, Problem, ProblemKind,
-    Release, Remedy, Risk, Severity, SourcePackage, Stream, Subject,
+    Effect, Evidence, Finding, FindingKind, FixStatus, Inventory, Level, Package, Party, Problem,
+    ProblemKind, Release, Remedy, Risk, Severity, SourcePackage, Stream, Subject,
 };
 
 use crate::error::Error;
@@ -32,11 +33,14 @@ pub struct Support {
 /// When the database is damaged.
 pub fn judge(database: &Database, inventory: &Inventory) -> Result<Support, Error> {
     let mut support = Support::default();
-    let (Some(release), Some(today)) =
-        (&inventory.release, database.info().date.get(..10).map(str::to_owned))
-    else {
-        return Ok(support);
-    };
+    let Some(today) = database.info().date.get(..10).map(str::to_owned) else { return Ok(support) };
+    // What a distribution builds it supports for as long as itself.
+    for package in inventory.packages.iter().filter(|package| package.owned_by.is_none()) {
+        if let Some((product, version)) = support_of(package) {
+            judge_product(&mut support, package, &version, &database.cycles(product)?, &today);
+        }
+    }
+    let Some(release) = &inventory.release else { return Ok(support) };
     let (Some(distribution), Some(stream)) = (release.distribution(), release.stream()) else {
         return Ok(support);
     };
@@ -85,15 +89,7 @@ fn judge_release(support: &mut Support, release: &Release, stream: &Stream, cycl
         });
         return;
     }
-    let key = |cycle: &Cycle| {
-        cycle.cycle.split('.').map(|part| part.parse::<u64>().unwrap_or(0)).collect::<Vec<_>>()
-    };
-    let next = cycles
-        .iter()
-        .filter(|cycle| {
-            !cycle.released.is_empty() && cycle.released.as_str() <= today && !is_over(&cycle.end, today)
-        })
-        .max_by_key(|cycle| key(cycle));
+    let next = newest_supported(cycles, today);
     let name = release.distribution().map_or(release.id.as_str(), |distribution| distribution.name);
     let paid = if extended_runs { format!("; paid support until {extended}") } else { String::new() };
     support.findings.push(Finding {
@@ -123,6 +119,71 @@ fn judge_release(support: &mut Support, release: &Release, stream: &Stream, cycl
         }],
         suppressed_by: None,
     });
+}
+
+/// A product outside of any distribution, by its release cycle: `3.8` of `3.8.19`.
+fn judge_product(support: &mut Support, package: &Package, version: &str, cycles: &[Cycle], today: &str) {
+    let is_of = |cycle: &&Cycle| {
+        version
+            .strip_prefix(cycle.cycle.as_str())
+            .is_some_and(|rest| !rest.starts_with(|letter: char| letter.is_ascii_digit()))
+    };
+    let Some(cycle) = cycles.iter().filter(is_of).max_by_key(|cycle| cycle.cycle.len()) else { return };
+    if !is_over(&cycle.end, today) {
+        return;
+    }
+    let name = &package.name;
+    let label = package.properties.get("distribution").unwrap_or(name);
+    let since = if cycle.end == "ended" { "" } else { &format!(" since {}", cycle.end) };
+    let paid = if !cycle.extended_end.is_empty() && !is_over(&cycle.extended_end, today) {
+        format!("; paid support until {}", cycle.extended_end)
+    } else {
+        String::new()
+    };
+    let next = newest_supported(cycles, today);
+    support.findings.push(Finding {
+        id: format!("EOL@{name}/{}@{}", cycle.cycle, package.purl),
+        kind: FindingKind::EndOfLife,
+        advisory: format!("EOL-{}-{}", cycle.product, cycle.cycle),
+        aliases: Vec::new(),
+        title: format!("{label} {} gets no more security fixes{since}{paid}", cycle.cycle),
+        subject: Subject::package(
+            package.ecosystem,
+            SourcePackage { name: name.clone(), version: package.version.clone() },
+            vec![package.purl.clone()],
+        ),
+        severity: Severity { level: Level::High, source: "eol".into(), ..Severity::default() },
+        risk: Risk { fixable: next.is_some(), ..Risk::default() },
+        status: FixStatus::EndOfLife,
+        fixed_version: next.map(|next| next.cycle.clone()),
+        party: Party::Unknown("not judged yet".into()),
+        remedy: Remedy::default(),
+        evidence: vec![Evidence {
+            source: "eol".into(),
+            record: format!("{} {}", cycle.product, cycle.cycle),
+            date: today.to_owned(),
+            range: if cycle.end == "ended" {
+                "ended".into()
+            } else {
+                format!("supported until {}", cycle.end)
+            },
+            compared: format!("{name} {version}, and the date of the database, {today}"),
+            rule: "status".into(),
+        }],
+        suppressed_by: None,
+    });
+}
+
+fn newest_supported<'a>(cycles: &'a [Cycle], today: &str) -> Option<&'a Cycle> {
+    let key = |cycle: &Cycle| {
+        cycle.cycle.split('.').map(|part| part.parse::<u64>().unwrap_or(0)).collect::<Vec<_>>()
+    };
+    cycles
+        .iter()
+        .filter(|cycle| {
+            !cycle.released.is_empty() && cycle.released.as_str() <= today && !is_over(&cycle.end, today)
+        })
+        .max_by_key(|cycle| key(cycle))
 }
 
 /// debian-security-support: support that ended early, or is limited to trusted content.
@@ -236,6 +297,33 @@ mod tests {
         assert_eq!((support.findings.len(), support.problems.len()), (0, 1));
         assert_eq!(support.newest.as_deref(), Some("12.15"));
         assert_eq!(check("debian", "13", "2026-11-01").problems, []);
+    }
+
+    #[test]
+    fn products_by_their_cycle() {
+        let cycles = [
+            cycle("3", "2008-12-03", "ended", "", ""),
+            cycle("3.1", "2009-06-27", "2012-04-09", "", ""),
+            cycle("3.13", "2024-10-07", "2029-10-31", "", ""),
+            cycle("3.14", "2025-10-07", "2030-10-31", "", ""),
+            cycle("3.15", "", "", "", ""),
+        ];
+        let check = |version: &str| {
+            let location = plimsoll_model::Location::new("usr/local/bin/python3".into());
+            let package = Package::new(plimsoll_model::Ecosystem::Generic, "python", version, location);
+            let mut support = Support::default();
+            judge_product(&mut support, &package, version, &cycles, "2026-11-01");
+            support.findings.into_iter().map(|finding| (finding.title, finding.fixed_version)).next()
+        };
+        let next = Some("3.14".to_owned());
+        assert_eq!(
+            check("3.1.5"),
+            Some(("python 3.1 gets no more security fixes since 2012-04-09".into(), next.clone()))
+        );
+        assert_eq!(check("3.0.1"), Some(("python 3 gets no more security fixes".into(), next)));
+        assert_eq!(check("3.13.2"), None);
+        assert_eq!(check("2.7.18"), None, "a cycle that nobody names");
+        assert_eq!(check(""), None);
     }
 
     #[test]

@@ -74,6 +74,8 @@ pub static EXTRACTORS: &[&Extractor] = &[
     &lang::wordpress::WORDPRESS_CORE,
     &lang::wordpress::WORDPRESS_EXTENSION,
     // Binaries and archives.
+    &binary::kernel::KERNEL_IMAGE,
+    &binary::kernel::KERNEL_MODULE,
     &binary::executable::EXECUTABLE,
     &binary::java_archive::JAVA_ARCHIVE,
     &binary::product_files::PRODUCT_FILE,

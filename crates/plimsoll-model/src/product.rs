@@ -18,6 +18,161 @@ pub struct Product {
     pub asked: &'static [(Ecosystem, &'static str)],
 }
 
+/// Under which name endoflife.date speaks of a product, where it does; sorted by product. Java is asked for by who built it.
+static SUPPORT: &[(&str, &str)] = &[
+    ("bun", "bun"),
+    ("caddy", "caddy"),
+    ("clickhouse", "clickhouse"),
+    ("composer", "composer"),
+    ("consul", "consul"),
+    ("deno", "deno"),
+    ("dotnet", "dotnet"),
+    ("dovecot", "dovecot"),
+    ("elixir", "elixir"),
+    ("envoy", "envoy"),
+    ("erlang", "erlang"),
+    ("etcd", "etcd"),
+    ("exim", "exim"),
+    ("ffmpeg", "ffmpeg"),
+    ("fluent-bit", "fluent-bit"),
+    ("go", "go"),
+    ("gstreamer", "gstreamer"),
+    ("haproxy", "haproxy"),
+    ("httpd", "apache-http-server"),
+    ("julia", "julia"),
+    ("linux", "linux-kernel"),
+    ("lua", "lua"),
+    ("mariadb", "mariadb"),
+    ("memcached", "memcached"),
+    ("mongodb", "mongodb"),
+    ("mysql", "mysql"),
+    ("nginx", "nginx"),
+    ("node", "nodejs"),
+    ("openssl", "openssl"),
+    ("openvpn", "openvpn"),
+    ("perl", "perl"),
+    ("php", "php"),
+    ("postfix", "postfix"),
+    ("postgresql", "postgresql"),
+    ("proftpd", "proftpd"),
+    ("python", "python"),
+    ("redis", "redis"),
+    ("ruby", "ruby"),
+    ("squid", "squid"),
+    ("traefik", "traefik"),
+    ("valkey", "valkey"),
+    ("vault", "hashicorp-vault"),
+];
+
+/// One builder of Java runtimes.
+#[derive(Debug)]
+pub struct JavaBuilder {
+    /// What its `release` file calls it (`IMPLEMENTOR`), or the beginning of that.
+    implementor: &'static str,
+    /// Which of its products: with a compiler of native images, or sold.
+    kind: JavaKind,
+    /// Its name for people.
+    pub name: &'static str,
+    /// Vendor and product of its CPE 2.3 name.
+    pub cpe: &'static str,
+    /// Under which name endoflife.date speaks of it; empty where it does not.
+    support: &'static str,
+}
+
+/// What a `release` file says of the kind of runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JavaKind {
+    /// Nothing special.
+    Plain,
+    /// `BUILD_TYPE="commercial"`.
+    Sold,
+    /// It has a `GRAALVM_VERSION`.
+    Graal,
+}
+
+const fn builder(
+    implementor: &'static str,
+    kind: JavaKind,
+    name: &'static str,
+    cpe: &'static str,
+    support: &'static str,
+) -> JavaBuilder {
+    JavaBuilder { implementor, kind, name, cpe, support }
+}
+
+static JAVA_BUILDERS: &[JavaBuilder] = &[
+    builder("Alibaba", JavaKind::Plain, "Alibaba Dragonwell", "alibaba:dragonwell", "alibaba-dragonwell"),
+    builder("Amazon.com", JavaKind::Plain, "Amazon Corretto", "amazon:corretto", "amazon-corretto"),
+    builder("AdoptOpenJDK", JavaKind::Plain, "AdoptOpenJDK", "oracle:openjdk", "eclipse-temurin"),
+    builder("Azul Systems", JavaKind::Plain, "Azul Zulu", "azul:zulu", "azul-zulu"),
+    builder("BellSoft", JavaKind::Plain, "BellSoft Liberica", "bellsoft:liberica_jdk", "bellsoft-liberica"),
+    builder("Eclipse Adoptium", JavaKind::Plain, "Eclipse Temurin", "eclipse:temurin", "eclipse-temurin"),
+    builder("Eclipse Foundation", JavaKind::Plain, "Eclipse Temurin", "eclipse:temurin", "eclipse-temurin"),
+    builder(
+        "GraalVM Community",
+        JavaKind::Graal,
+        "GraalVM Community Edition",
+        "oracle:graalvm",
+        "graalvm-ce",
+    ),
+    builder("IBM Corporation", JavaKind::Plain, "IBM Semeru", "ibm:semeru_runtime", "ibm-semeru"),
+    builder(
+        "International Business Machines",
+        JavaKind::Plain,
+        "IBM Semeru",
+        "ibm:semeru_runtime",
+        "ibm-semeru",
+    ),
+    builder(
+        "Microsoft",
+        JavaKind::Plain,
+        "Microsoft Build of OpenJDK",
+        "microsoft:openjdk",
+        "microsoft-build-of-openjdk",
+    ),
+    builder(
+        "Oracle Corporation",
+        JavaKind::Graal,
+        "Oracle GraalVM",
+        "oracle:graalvm_for_jdk",
+        "oracle-graalvm",
+    ),
+    builder(
+        "Oracle Corporation",
+        JavaKind::Plain,
+        "OpenJDK of Oracle",
+        "oracle:openjdk",
+        "openjdk-builds-from-oracle",
+    ),
+    builder("Oracle Corporation", JavaKind::Sold, "Oracle JDK", "oracle:jdk", "oracle-jdk"),
+    builder("Red Hat", JavaKind::Graal, "Mandrel", "redhat:mandrel", "mandrel"),
+    builder(
+        "Red Hat",
+        JavaKind::Plain,
+        "Red Hat build of OpenJDK",
+        "redhat:openjdk",
+        "red-hat-build-of-openjdk",
+    ),
+    builder("SAP SE", JavaKind::Plain, "SapMachine", "sap:sapmachine", "sapmachine"),
+];
+
+/// Who built a Java runtime, by what its `release` file says.
+pub fn java_builder(implementor: &str, kind: JavaKind) -> Option<&'static JavaBuilder> {
+    JAVA_BUILDERS.iter().find(|known| known.kind == kind && implementor.starts_with(known.implementor))
+}
+
+/// Under which name endoflife.date speaks of a package, and the version to look for there.
+pub fn support_of(package: &Package) -> Option<(&'static str, Cow<'_, str>)> {
+    let product = Product::of(package)?;
+    if product.name == "java" {
+        let name = package.properties.get("distribution")?;
+        let builder = JAVA_BUILDERS.iter().find(|known| known.name == name && !known.support.is_empty())?;
+        return Some((builder.support, three_numbers(&package.version)));
+    }
+    let at = SUPPORT.binary_search_by(|(name, _)| name.cmp(&product.name)).ok()?;
+    Some((SUPPORT[at].1, Cow::Borrowed(package.version.as_str())))
+}
+
 macro_rules! products {
     ($($name:literal $cpe:literal [$($ecosystem:ident $asked:literal),*];)*) => {
         /// All products, sorted by name.
@@ -49,6 +204,7 @@ products! {
     "dash" "" [];
     "deno" "deno:deno" [];
     "dnsmasq" "thekelleys:dnsmasq" [];
+    "dotnet" "microsoft:.net" [Bitnami "dotnet"];
     "dovecot" "dovecot:dovecot" [];
     "dropbear" "dropbear_ssh_project:dropbear_ssh" [];
     "elixir" "elixir-lang:elixir" [];
@@ -215,6 +371,30 @@ mod tests {
             assert!(product.cpe.is_empty() || product.cpe.split(':').count() == 2, "{}", product.name);
         }
         assert!(Product::named("nothing").is_none());
+    }
+
+    #[test]
+    fn who_supports_what() {
+        for pair in SUPPORT.windows(2) {
+            assert!(pair[0].0 < pair[1].0, "{} stands behind {}", pair[1].0, pair[0].0);
+        }
+        for (product, _) in SUPPORT {
+            assert!(Product::named(product).is_some(), "{product}");
+        }
+        let name = |implementor, kind| java_builder(implementor, kind).map(|builder| builder.name);
+        assert_eq!(name("Oracle Corporation", JavaKind::Sold), Some("Oracle JDK"));
+        assert_eq!(name("Oracle Corporation", JavaKind::Graal), Some("Oracle GraalVM"));
+        assert_eq!(name("Amazon.com Inc.", JavaKind::Plain), Some("Amazon Corretto"));
+        assert_eq!(name("Debian", JavaKind::Plain), None);
+        let mut java = Package::new(
+            Ecosystem::Generic,
+            "java",
+            "1.8.0_392",
+            crate::Location::new("opt/jdk/release".into()),
+        );
+        assert_eq!(support_of(&java), None, "nobody says who built it");
+        java.properties.insert("distribution".into(), "Azul Zulu".into());
+        assert_eq!(support_of(&java), Some(("azul-zulu", "8.0.392".into())));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use plimsoll_extract::binary::elf_note;
 use plimsoll_extract::{DeclaredLicenses, Extraction, Ownership, os};
 use plimsoll_model::{
     Ecosystem, ImagePath, Inventory, Location, Package, Presence, Problem, ProblemKind, Relation, Release,
@@ -42,6 +43,9 @@ pub fn inventory(found: Vec<Found>, links: &DirectoryLinks, mut problems: Vec<Pr
     }
     let (release, contradictions) = os::release::resolve(releases);
     problems.extend(contradictions);
+    drop_notes_of_owned_files(&mut packages, &ownership, links);
+    let release = release.or_else(|| release_of_notes(&packages));
+    tell_foreign_notes_apart(&mut packages, release.as_ref());
 
     attribute_layers(&mut packages, &ownership);
     add_licenses(&mut packages, licenses);
@@ -55,6 +59,85 @@ pub fn inventory(found: Vec<Found>, links: &DirectoryLinks, mut problems: Vec<Pr
     problems.sort();
     problems.dedup();
     Inventory { release, packages, problems }
+}
+
+fn is_note(package: &Package) -> bool {
+    package.properties.get("identity").is_some_and(|identity| identity == elf_note::IDENTITY)
+}
+
+/// What a program's package note says, the package database says better of every file that it lists.
+fn drop_notes_of_owned_files(
+    packages: &mut Vec<Package>,
+    ownership: &[(Option<u32>, Ownership)],
+    links: &DirectoryLinks,
+) {
+    let mut noted: HashSet<Vec<u8>> = packages
+        .iter()
+        .filter(|package| is_note(package))
+        .flat_map(|package| &package.locations)
+        .map(|location| real_path(location.path.as_bytes(), links))
+        .collect();
+    if noted.is_empty() {
+        return;
+    }
+    for path in ownership.iter().flat_map(|(_, owned)| &owned.paths) {
+        noted.remove(&real_path(path.as_bytes(), links));
+    }
+    packages.retain(|package| {
+        !is_note(package)
+            || package
+                .locations
+                .iter()
+                .any(|location| noted.contains(&real_path(location.path.as_bytes(), links)))
+    });
+}
+
+/// Nothing else names the distribution, and all notes agree: programs copied into an empty image.
+fn release_of_notes(packages: &[Package]) -> Option<Release> {
+    let mut found: Option<Release> = None;
+    for package in packages.iter().filter(|package| is_note(package)) {
+        let get = |key: &str| package.properties.get(key).cloned().unwrap_or_default();
+        let release = Release {
+            id: get(elf_note::DISTRIBUTION),
+            version: get(elf_note::DISTRIBUTION_VERSION),
+            path: package.locations.first()?.path.to_string(),
+            ..Release::default()
+        };
+        let differs = found
+            .as_ref()
+            .is_some_and(|found| (&found.id, &found.version) != (&release.id, &release.version));
+        if differs || release.id.is_empty() {
+            return None;
+        }
+        found.get_or_insert(release);
+    }
+    found
+}
+
+/// A program that was built for another distribution than the image is has other versions, and its advisories are others: it is told,
+/// and held against none.
+fn tell_foreign_notes_apart(packages: &mut [Package], release: Option<&Release>) {
+    for package in
+        packages.iter_mut().filter(|package| is_note(package) && package.ecosystem.is_distribution())
+    {
+        let own = |key: &str| package.properties.get(key).filter(|value| !value.is_empty());
+        let is_foreign = release.is_none_or(|release| {
+            own(elf_note::DISTRIBUTION).is_some_and(|id| *id != release.id)
+                || own(elf_note::DISTRIBUTION_VERSION)
+                    .is_some_and(|version| !is_same_version(version, &release.version))
+        });
+        if is_foreign {
+            package.properties.insert("package-type".into(), package.ecosystem.name().into());
+            package.ecosystem = Ecosystem::Generic;
+        }
+    }
+}
+
+/// `9` and `9.3` may be one release; `22.04` and `24.04` are not.
+fn is_same_version(one: &str, other: &str) -> bool {
+    let goes_on =
+        |long: &str, short: &str| long.strip_prefix(short).is_some_and(|rest| rest.starts_with('.'));
+    one == other || goes_on(one, other) || goes_on(other, one)
 }
 
 /// A distribution of which no package was found: its database was removed, or is of a form we do not know. What it
@@ -328,6 +411,68 @@ mod tests {
         );
         let layers: Vec<_> = inventory.packages.iter().map(|package| package.locations[0].layer).collect();
         assert_eq!(layers, [Some(1), Some(2)]);
+    }
+
+    /// What the package note of a program says.
+    fn note(name: &str, path: &str, os: &str, version: &str) -> Package {
+        let mut package = package(Ecosystem::Deb, name, path);
+        for (key, value) in [
+            ("identity", elf_note::IDENTITY),
+            (elf_note::DISTRIBUTION, os),
+            (elf_note::DISTRIBUTION_VERSION, version),
+        ] {
+            package.properties.insert(key.into(), value.into());
+        }
+        package
+    }
+
+    #[test]
+    fn notes_of_programs_count_where_no_package_owns_them() {
+        let release = Release { id: "debian".into(), version: "12".into(), ..Release::default() };
+        let release = || Found {
+            layer: Some(1),
+            extraction: Extraction { releases: vec![(1, release.clone())], ..Extraction::default() },
+        };
+        let status = || {
+            found(
+                1,
+                vec![package(Ecosystem::Deb, "curl", "var/lib/dpkg/status")],
+                vec![owns("curl", &["usr/bin/curl"])],
+            )
+        };
+        let links = DirectoryLinks::from([(ImagePath::from("bin"), ImagePath::from("usr/bin"))]);
+        let notes = found(
+            2,
+            vec![
+                note("curl", "bin/curl", "debian", "12"),
+                note("jq", "opt/jq", "debian", "12"),
+                note("foreign", "opt/foreign", "ubuntu", "24.04"),
+                note("older", "opt/older", "debian", "11"),
+            ],
+            vec![],
+        );
+        let inventory = inventory(vec![release(), status(), notes], &links, vec![]);
+        let seen: Vec<(Ecosystem, &str)> =
+            inventory.packages.iter().map(|package| (package.ecosystem, package.name.as_str())).collect();
+        let expected = [
+            (Ecosystem::Deb, "curl"),
+            (Ecosystem::Deb, "jq"),
+            (Ecosystem::Generic, "foreign"),
+            (Ecosystem::Generic, "older"),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(inventory.packages[0].locations.len(), 1, "the database alone names curl");
+    }
+
+    #[test]
+    fn notes_that_agree_name_the_distribution_of_an_empty_image() {
+        let release =
+            |notes| inventory(vec![found(1, notes, vec![])], &DirectoryLinks::new(), vec![]).release;
+        let jq = note("jq", "jq", "debian", "12");
+        let found = release(vec![jq.clone(), note("curl", "curl", "debian", "12")]).unwrap();
+        assert_eq!((found.id.as_str(), found.version.as_str()), ("debian", "12"));
+        assert_eq!(release(vec![jq.clone(), note("curl", "curl", "debian", "13")]), None);
+        assert_eq!(release(vec![jq, note("curl", "curl", "", "")]), None);
     }
 
     #[test]

@@ -62,10 +62,9 @@ impl Visitor for Extractors {
 
     fn alike(&self, first: &Entry<'_>, second: &Entry<'_>) -> bool {
         // Everything but an executable may read its own path.
-        let streamed = |entry: &Entry<'_>| {
-            wanting(entry).all(|extractor| matches!(extractor.read, Reader::Stream { .. }))
-        };
-        streamed(first) && streamed(second) && plimsoll_extract::binary::alike(first, second)
+        let executable = plimsoll_extract::binary::executable::EXECUTABLE.name;
+        let is_plain = |entry: &Entry<'_>| wanting(entry).all(|extractor| extractor.name == executable);
+        is_plain(first) && is_plain(second) && plimsoll_extract::binary::alike(first, second)
     }
 }
 

@@ -176,6 +176,15 @@ fn move_for(finding: &Finding, affected: &[&Package], context: Context<'_>) -> (
             remedy.location = place(affected);
             return (actor, remedy);
         }
+        FindingKind::EndOfLife if subject.ecosystem == Ecosystem::Generic && !subject.packages.is_empty() => {
+            let what = match &finding.fixed_version {
+                Some(next) => format!("move {name} from {} to {next}", subject.source.version),
+                None => format!("replace {name} {}: no release of it is supported", subject.source.version),
+            };
+            let mut remedy = say(what);
+            remedy.location = place(affected);
+            return (actor, remedy);
+        }
         FindingKind::EndOfLife => {
             let what = match &finding.fixed_version {
                 Some(next) => format!("move from {} to {next}", context.distribution()),
@@ -474,7 +483,8 @@ impl Key {
         if matches!(finding.party, Party::BaseImage(_)) {
             return Key::Base;
         }
-        if subject.ecosystem.is_distribution() || finding.kind == FindingKind::EndOfLife {
+        let is_product = subject.ecosystem == Ecosystem::Generic && !subject.packages.is_empty();
+        if subject.ecosystem.is_distribution() || finding.kind == FindingKind::EndOfLife && !is_product {
             let layer = subject
                 .packages
                 .iter()

@@ -21,13 +21,13 @@ use plimsoll_fs::Entry;
 use plimsoll_model::{ImagePath, Package, Problem, ProblemKind};
 
 use super::products::Searches;
-use super::{go, go_functions, rust};
+use super::{elf_note, go, go_functions, rust};
 use crate::{Extraction, Extractor, Reader};
 
 /// Module lists of Go programs, crate lists of auditable Rust programs, products known by their bytes.
 pub static EXECUTABLE: Extractor = Extractor {
     name: "binary/executable",
-    version: 3,
+    version: 4,
     declares: false,
     wants,
     read: Reader::Stream { parse },
@@ -92,6 +92,9 @@ pub fn parse(path: &ImagePath, reader: &mut dyn io::Read) -> io::Result<Extracti
                 return error.map_or_else(|| Ok(Extraction::default()), Err);
             }
             scanner.head(&buffer[..buffer.len().min(HEAD)]);
+            if buffer.starts_with(b"\x7fELF") {
+                elf_note::packages(path, &buffer, &mut scanner.notes);
+            }
         }
         let stop = if at_end { buffer.len() } else { buffer.len() - LOOKAHEAD };
         scanner.chunk(base, &buffer, stop);
@@ -287,6 +290,8 @@ struct Scanner {
     data_kept: usize,
     version_strings: Vec<(u64, [u8; 32])>,
     products: Searches,
+    /// What package notes say.
+    notes: Extraction,
     problems: Vec<(ProblemKind, &'static str)>,
 }
 
@@ -519,7 +524,7 @@ impl Scanner {
             };
             self.problem(ProblemKind::Truncated, detail);
         }
-        let mut found = Extraction::default();
+        let mut found = std::mem::take(&mut self.notes);
         let versions: Vec<Option<String>> =
             self.programs.iter().map(|program| self.version(program)).collect();
         let mut modules = std::mem::take(&mut self.modules);

@@ -1,10 +1,12 @@
 //! Binaries and archives: what was linked into or packed into them.
 
+pub mod elf_note;
 pub mod executable;
 mod go;
 mod go_functions;
 pub mod java_archive;
 mod java_classes;
+pub mod kernel;
 pub mod product_files;
 pub mod products;
 mod rust;

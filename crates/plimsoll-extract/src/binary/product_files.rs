@@ -6,6 +6,7 @@
 use std::sync::OnceLock;
 
 use plimsoll_fs::Entry;
+use plimsoll_model::product::{JavaKind, java_builder};
 use plimsoll_model::{ImagePath, Package};
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -15,7 +16,7 @@ use crate::{Extraction, Extractor, Reader};
 /// Products named by a file beside them.
 pub static PRODUCT_FILE: Extractor = Extractor {
     name: "binary/product_file",
-    version: 1,
+    version: 2,
     declares: false,
     wants,
     read: Reader::Whole { limit: LARGEST, parse },
@@ -53,6 +54,12 @@ const ROWS: &[Row] = &[
         path: "dart-sdk/version",
         largest: 256,
         pattern: r"^([1-9]\.[0-9]{1,3}\.[0-9]{1,3}(?:-[0-9a-z.]{1,40})?)\s*$",
+    },
+    Row {
+        product: "dotnet",
+        path: "shared/Microsoft.NETCore.App/*/.version",
+        largest: 4096,
+        pattern: r"(?m)^([0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,4}(?:-(?:preview|rc)\.[0-9.]{1,16})?)\s*$",
     },
     Row {
         product: "elixir",
@@ -139,12 +146,15 @@ pub fn parse(path: &ImagePath, bytes: &[u8]) -> Extraction {
 /// Who built the runtime, and what is in it.
 fn describe_java(package: &mut Package, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
+    let mut kind = JavaKind::Plain;
     for line in text.lines() {
         let Some((key, value)) = line.split_once('=') else { continue };
         let value: String =
             value.trim().trim_matches('"').chars().filter(|letter| !letter.is_control()).take(200).collect();
         match key.trim() {
             "IMPLEMENTOR" => package.vendor = Some(value).filter(|value| !value.is_empty()),
+            "GRAALVM_VERSION" => kind = JavaKind::Graal,
+            "BUILD_TYPE" if value == "commercial" && kind == JavaKind::Plain => kind = JavaKind::Sold,
             "IMAGE_TYPE" => {
                 package.properties.insert("image-type".into(), value);
             }
@@ -153,6 +163,12 @@ fn describe_java(package: &mut Package, bytes: &[u8]) {
             }
             _ => {}
         }
+    }
+    let builder = package.vendor.as_deref().and_then(|vendor| java_builder(vendor, kind));
+    if let Some(builder) = builder {
+        package.properties.insert("distribution".into(), builder.name.into());
+        let cpe = format!("cpe:2.3:a:{}:{}:*:*:*:*:*:*:*", builder.cpe, package.version);
+        package.properties.insert("cpe".into(), cpe);
     }
 }
 
@@ -207,6 +223,25 @@ mod tests {
         assert_eq!(package.vendor.as_deref(), Some("Eclipse Adoptium"));
         assert_eq!(package.properties["image-type"], "JRE");
         assert_eq!(package.properties["runtime-version"], "17.0.9+9");
+        assert_eq!(package.properties["distribution"], "Eclipse Temurin");
+        assert_eq!(package.properties["cpe"], "cpe:2.3:a:eclipse:temurin:17.0.9:*:*:*:*:*:*:*");
+        for (more, expected) in [
+            ("IMPLEMENTOR=\"Oracle Corporation\"\nBUILD_TYPE=\"commercial\"\n", Some("Oracle JDK")),
+            ("IMPLEMENTOR=\"Oracle Corporation\"\n", Some("OpenJDK of Oracle")),
+            (
+                "GRAALVM_VERSION=\"23.1\"\nIMPLEMENTOR=\"GraalVM Community\"\n",
+                Some("GraalVM Community Edition"),
+            ),
+            ("IMPLEMENTOR=\"Somebody\"\n", None),
+        ] {
+            let found =
+                parse(&"opt/jdk/release".into(), format!("JAVA_VERSION=\"21.0.1\"\n{more}").as_bytes());
+            let distribution = found.packages[0].properties.get("distribution").map(String::as_str);
+            assert_eq!(distribution, expected, "{more}");
+        }
+        let commit = "4c7b9a1c0e\n8.0.1\n";
+        check("usr/share/dotnet/shared/Microsoft.NETCore.App/8.0.1/.version", commit, &[("dotnet", "8.0.1")]);
+        check("opt/shared/Microsoft.AspNetCore.App/8.0.1/.version", commit, &[]);
         check("opt/jdk8/release", "JAVA_VERSION=\"1.8.0_392\"\n", &[("java", "1.8.0_392")]);
         check("opt/release", "JAVA_VERSION=\"${version}\"\n", &[]);
         check("opt/release", "Fedora release 39\n", &[]);
