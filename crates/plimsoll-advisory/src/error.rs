@@ -45,7 +45,8 @@ pub enum Error {
         limit: u64,
     },
     /// There is no database.
-    #[error("there is no advisory database at `{}`; build one with `plimsoll db build --from FOLDER --out {}`", path.display(), path.display())]
+    #[error("there is no advisory database at `{}`; `plimsoll db update --db {}` fetches one"
+, path.display(), path.display())]
     Absent {
         /// The file.
         path: PathBuf,

@@ -142,7 +142,7 @@ pub fn matches(source: &dyn Source, inventory: &Inventory, options: &MatchOption
         matcher.problems.push(Problem::incomplete(
             ProblemKind::NotCovered,
             "advisories",
-            format!("only the {count} notable incidents inside the program were asked; build a database with `plimsoll db build`"),
+            format!("only the {count} notable incidents inside the program were asked; `plimsoll db update` fetches a database"),
         ));
     }
     let mut findings = matcher.findings()?;

@@ -10,12 +10,13 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use plimsoll_http::{Client, Request, Response, Url, Validators};
-use plimsoll_model::{Epss, Kev};
+use plimsoll_model::distribution::Release;
+use plimsoll_model::{Ecosystem, Epss, Inventory, Kev};
 use serde::{Deserialize, Serialize};
 
 use crate::feed::upstream::{How, Remote, Terms, Upstream, upstreams};
@@ -57,6 +58,8 @@ pub struct UpdateOptions {
     pub threads: usize,
     /// Now: stands in the state.
     pub now: Timestamp,
+    /// Give up when the first host cannot be reached: somebody waits, and there is no network.
+    pub impatient: bool,
 }
 
 /// Hears how it goes.
@@ -326,6 +329,7 @@ pub fn update(
         progress,
         state: Mutex::new(state),
         unreachable: Mutex::new(BTreeMap::new()),
+        answered: AtomicBool::new(false),
         offered: Mutex::new(Offered::NotAsked),
         broken: Mutex::new(None),
     };
@@ -389,6 +393,8 @@ struct Run<'run> {
     state: Mutex<UpdateState>,
     /// Hosts that did not answer, and why: every one is waited for only once.
     unreachable: Mutex<BTreeMap<String, plimsoll_http::Error>>,
+    /// Some host has answered.
+    answered: AtomicBool,
     /// The folders of OSV.dev's export.
     offered: Mutex<Offered>,
     /// The state cannot be written.
@@ -469,8 +475,15 @@ impl Run<'_> {
     fn ask(&self, url: &Url, known: Option<&FileState>) -> Result<Answer, Failed> {
         self.in_time()?;
         let host = format!("{}:{}", url.host(), url.port());
-        if let Some(error) = locked(&self.unreachable).get(&host) {
-            return Err(error.clone().into());
+        {
+            let unreachable = locked(&self.unreachable);
+            let offline = || {
+                let nobody = self.options.impatient && !self.answered.load(Ordering::Relaxed);
+                unreachable.values().next().filter(|_| nobody)
+            };
+            if let Some(error) = unreachable.get(&host).or_else(offline) {
+                return Err(error.clone().into());
+            }
         }
         let mut request = request(url);
         if let Some(FileState { etag, last_modified, .. }) = known {
@@ -483,6 +496,7 @@ impl Run<'_> {
                 locked(&self.unreachable).insert(host, error.clone());
             }
         })?;
+        self.answered.store(true, Ordering::Relaxed);
         match response.status() {
             304 if known.is_some() => Ok(Answer::Same),
             200 => Ok(Answer::New(Box::new(response))),
@@ -1052,6 +1066,21 @@ impl Sink for Counted {
 /// The sources that may be passed on.
 pub fn open_sources() -> impl Iterator<Item = &'static Upstream> {
     upstreams().filter(|row| row.terms == Terms::Open)
+}
+
+/// The sources that know something about an inventory.
+pub fn sources_for(inventory: &Inventory) -> Vec<&'static Upstream> {
+    let ecosystems: BTreeSet<Ecosystem> =
+        inventory.packages.iter().map(|package| package.ecosystem).collect();
+    if ecosystems.is_empty() {
+        return Vec::new();
+    }
+    let distribution = inventory.release.as_ref().and_then(Release::distribution);
+    let knows = |row: &&Upstream| {
+        ecosystems.iter().any(|ecosystem| row.serves_ecosystem(*ecosystem))
+            || distribution.is_some_and(|distribution| row.serves_distribution(distribution.key))
+    };
+    upstreams().filter(knows).collect()
 }
 
 /// The source of this name; `osv/` may be left out.

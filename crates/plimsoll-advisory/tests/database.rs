@@ -139,7 +139,7 @@ fn files_that_are_no_database_of_ours_are_named() {
     }
     let error = Database::open(&folder.path().join("absent.db")).unwrap_err();
     assert!(matches!(error, Error::Absent { .. }));
-    assert!(error.to_string().contains("plimsoll db build"));
+    assert!(error.to_string().contains("plimsoll db update"));
 }
 
 #[test]

@@ -631,7 +631,7 @@ fn next(report: &Report, active: usize, view: &View) -> Vec<String> {
     let target = shell_word(&clean(target));
     let verb = if report.target.kind == TargetKind::Files { "check" } else { "scan" };
     if report.database.coverage == Coverage::IncidentPack {
-        next.push("plimsoll db build --from DIR --out FILE".to_owned());
+        next.push("plimsoll db update".to_owned());
     }
     if !view.all && (!report.findings.is_empty() || report.problems.len() > SHOWN_PROBLEMS) {
         next.push(format!("plimsoll {verb} {target} --all"));

@@ -81,7 +81,9 @@ pub fn explain(id: &str, purl: Option<&str>, database: Option<&Database>) -> Res
         text.push_str("\nmore records name this id than are shown\n");
     }
     if database.is_none() {
-        text.push_str("\nonly the incident pack was asked; with a database (`plimsoll db build --from DIR`) there is more\n");
+        text.push_str(
+            "\nonly the incident pack was asked; with a database (`plimsoll db update`) there is more\n",
+        );
     }
     Ok(Some(plimsoll_format::clean_lines(&text)))
 }

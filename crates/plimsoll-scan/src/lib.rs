@@ -35,7 +35,7 @@ pub use plimsoll_oci::{
     RegistrySettings,
 };
 pub use plimsoll_trust as trust;
-pub use scan::{Options, scan};
+pub use scan::{Options, Supplied, Supply, scan, span};
 pub use target::{ImageForm, Target};
 
 /// Hears how far a scan is. Called from several threads at once.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use plimsoll_advisory::incidents::{Incidents, Together};
@@ -29,6 +31,21 @@ use crate::visit::{self, Extractors, PackageDatabases};
 use crate::whose::{self, Context};
 use crate::{Progress, ScanError, daemon};
 
+/// Gets the advisories that an inventory needs, before they are asked.
+pub trait Supply: std::fmt::Debug + Send + Sync {
+    /// Whatever goes wrong is told by the one who supplies: what is there is used.
+    fn supply(&self, inventory: &Inventory) -> Supplied;
+}
+
+/// What a supply gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Supplied {
+    /// The database to use for this inventory; `None`: the one that was named, if any.
+    pub database: Option<PathBuf>,
+    /// The source, among those that the inventory needs, that was asked longest ago, and when. Absent when nobody knows.
+    pub oldest: Option<(String, Timestamp)>,
+}
+
 /// How to scan.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -40,8 +57,10 @@ pub struct Options {
     pub database: Option<PathBuf>,
     /// Index that names Java archives by their SHA-1.
     pub java_index: Option<PathBuf>,
-    /// Newest advisories may be at most this old, in days.
-    pub max_database_age_days: Option<u32>,
+    /// Advisories may be at most this old.
+    pub max_database_age: Option<Duration>,
+    /// Gets the database when the inventory is known, or makes it newer.
+    pub supply: Option<Arc<dyn Supply>>,
     /// VEX documents: name for people, content.
     pub vex: Vec<(String, Vec<u8>)>,
     /// Exceptions.
@@ -71,7 +90,8 @@ impl Default for Options {
             base: None,
             database: None,
             java_index: None,
-            max_database_age_days: None,
+            max_database_age: None,
+            supply: None,
             vex: Vec::new(),
             exceptions: Exceptions::default(),
             line: Line::default(),
@@ -137,7 +157,10 @@ pub(crate) fn scan_with(
     if let Some(index) = &opened.java_index {
         java_index::name_archives(index, &mut inventory);
     }
-    report(target, inventory, opened.database.as_ref(), options)
+    let supply = options.supply.as_ref().filter(|_| !options.inventory_only);
+    let supplied = supply.map(|supply| supply.supply(&inventory)).unwrap_or_default();
+    let newer = supplied.database.as_deref().map(Database::open).transpose()?;
+    report(target, inventory, newer.as_ref().or(opened.database.as_ref()), supplied.oldest, options)
 }
 
 /// An image that a registry has.
@@ -564,6 +587,7 @@ fn report(
     target: TargetFacts,
     inventory: Inventory,
     database: Option<&Database>,
+    oldest: Option<(String, Timestamp)>,
     options: &Options,
 ) -> Result<Report, ScanError> {
     let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
@@ -624,7 +648,10 @@ fn report(
     }
     problems.sort();
     problems.dedup();
-    let stale = options.max_database_age_days.and_then(|limit| staleness(&database_info, limit, options.now));
+    let stale = options.max_database_age.and_then(|limit| match oldest {
+        Some((source, asked)) => unasked(&source, asked, limit, options.now),
+        None => staleness(&database_info, limit, options.now),
+    });
     let mut verdict = verdict::judge(options.line, &findings, &problems, Some(&database_info), stale);
     if verdict.outcome == Outcome::Met && inventory.packages.is_empty() && !options.inventory_only {
         // An empty folder, a mistyped one, a program that nobody lists: all look the same, and none was seen to be clean.
@@ -697,20 +724,45 @@ fn thin_coverage(database: &Database, inventory: &Inventory) -> Result<Vec<Probl
     Ok(problems)
 }
 
-/// What is missing when the data are older than the user allows.
-fn staleness(database: &DatabaseInfo, limit_days: u32, now: Timestamp) -> Option<String> {
+/// What is missing when the newest data are older than the user allows. Sources say days.
+fn staleness(database: &DatabaseInfo, limit: Duration, now: Timestamp) -> Option<String> {
     let Some(date) = database.date.get(..10).and_then(|date| date.parse::<jiff::civil::Date>().ok()) else {
         return Some("the age of the advisories: no source says its date".to_owned());
     };
     let today = jiff::tz::Offset::UTC.to_datetime(now).date();
-    let days = today.since(date).ok()?.get_days();
-    (i64::from(days) > i64::from(limit_days)).then(|| {
-        let unit = |days: i64| if days == 1 { "day" } else { "days" };
-        let (days, limit) = (i64::from(days), i64::from(limit_days));
+    let days = i64::from(today.since(date).ok()?.get_days());
+    let allowed = i64::try_from(limit.as_secs() / DAY).unwrap_or(i64::MAX);
+    (days > allowed).then(|| {
+        let unit = if days == 1 { "day" } else { "days" };
+        format!("fresh advisories: the newest are of {date}, {days} {unit} old; the limit is {}", span(limit))
+    })
+}
+
+/// What is missing when a source that the inventory needs was asked longer ago than the user allows.
+fn unasked(source: &str, asked: Timestamp, limit: Duration, now: Timestamp) -> Option<String> {
+    let age = now.duration_since(asked).unsigned_abs();
+    (now > asked && age > limit).then(|| {
         format!(
-            "fresh advisories: the newest are of {date}, {days} {} old; the limit is {limit} {}",
-            unit(days),
-            unit(limit)
+            "fresh advisories: `{source}` was asked {} ago, at {asked}; the limit is {}",
+            span(age),
+            span(limit)
         )
     })
+}
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// `3 days`, `5 hours`, `12 minutes`.
+pub fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    // Whole units as they were typed: `1 hour`, not `60 minutes`.
+    let (count, unit) = match seconds {
+        0 => (0, "day"),
+        3600 => (1, "hour"),
+        60 | 120..=7199 => (seconds / 60, "minute"),
+        1..=119 => (seconds, "second"),
+        7200..DAY => (seconds / 3600, "hour"),
+        DAY.. => (seconds / DAY, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }

@@ -207,9 +207,9 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
 
-    /// Newest advisories may be at most this old; older data make the verdict unknown
-    #[arg(long, value_name = "DAYS")]
-    pub(crate) max_db_age: Option<u32>,
+    /// Advisories may be at most this old, as in 7d or 36h; older ones make the verdict unknown
+    #[arg(long, value_name = "DURATION", value_parser = age)]
+    pub(crate) max_db_age: Option<Duration>,
 
     /// OpenVEX or CSAF document that says what is not affected; may be given several times
     #[arg(long, value_name = "FILE")]
@@ -238,6 +238,9 @@ pub(crate) struct ScanArguments {
     /// List findings in groups
     #[arg(long, value_name = "cve|package|layer|party", value_parser = by)]
     pub(crate) by: Option<By>,
+
+    #[command(flatten)]
+    pub(crate) supply: SupplyArguments,
 }
 
 const MANY: &str = "Many targets";
@@ -328,6 +331,9 @@ pub(crate) struct DiffArguments {
     /// Advisory database [default: PLIMSOLL_DB, else the user's data folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) supply: SupplyArguments,
 
     /// Exceptions (TOML or YAML): id, reason, and optionally package, path, owner, expires
     #[arg(long, value_name = "FILE")]
@@ -629,6 +635,24 @@ pub(crate) struct FetchArguments {
     pub(crate) timeout: Duration,
 }
 
+/// Whether a scan may fetch advisories.
+#[derive(Debug, Args)]
+pub(crate) struct SupplyArguments {
+    /// Fetch advisories that the target needs: when there are none or they are a day old, each time, or not at all
+    /// [default: PLIMSOLL_DB_UPDATE, else auto]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub(crate) db_update: Option<DbUpdate>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DbUpdate {
+    /// What the database at its usual place has not, and what was asked for longer than a day ago
+    Auto,
+    /// Every source that the target needs
+    Always,
+    Never,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct KeyArguments {
     /// Public key, PEM, that must have signed it; any of several [default: the file in PLIMSOLL_DB_KEY]
@@ -666,6 +690,14 @@ fn formats(title: &str) -> String {
 
 fn format(text: &str) -> Result<Format, String> {
     text.parse().map_err(|_| format!("expected one of {}", plimsoll_format::names(|_| true)))
+}
+
+/// A duration; a number alone counts days.
+fn age(text: &str) -> Result<Duration, String> {
+    match text.parse::<u32>() {
+        Ok(days) => Ok(Duration::from_hours(u64::from(days) * 24)),
+        Err(_) => duration(text),
+    }
 }
 
 /// `90s`, `30m`, `2h`, `7d`.

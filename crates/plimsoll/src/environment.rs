@@ -31,6 +31,8 @@ pub(crate) struct Environment {
     pub(crate) cache: Option<PathBuf>,
     /// Public keys of which one must have signed a database that is installed, when no flag says so.
     pub(crate) database_key: Option<PathBuf>,
+    /// Whether scans fetch advisories, when no flag says so.
+    pub(crate) database_update: Option<String>,
     /// Where all feeds are mirrored, when no flag says so.
     pub(crate) feed_mirror: Option<String>,
     /// Proxies, authorities, files of credentials.
@@ -85,6 +87,7 @@ impl Environment {
             java_index,
             cache,
             database_key: variable("PLIMSOLL_DB_KEY").map(PathBuf::from),
+            database_update: variable("PLIMSOLL_DB_UPDATE"),
             feed_mirror: variable("PLIMSOLL_FEED_MIRROR"),
             build: build(variable),
             network: Network::read(variable),

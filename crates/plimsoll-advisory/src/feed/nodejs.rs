@@ -20,7 +20,7 @@ pub static NODEJS: Feed = Feed { name: "nodejs", find, read, upstreams: UPSTREAM
 static UPSTREAMS: &[Upstream] = &[Upstream {
     source: "nodejs",
     terms: Terms::Open,
-    serves: Serves::Ecosystems(&[Ecosystem::Npm]),
+    serves: Serves::Ecosystems(&[Ecosystem::Npm, Ecosystem::Generic]),
     how: How::Files(|| upstream::repository("nodejs/security-wg", "main", "nodejs/security-wg.zip")),
 }];
 

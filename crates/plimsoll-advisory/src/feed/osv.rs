@@ -24,7 +24,11 @@ static UPSTREAMS: &[Upstream] = &[
     export("osv/Alpaquita", "Alpaquita", Terms::Open),
     export("osv/BellSoft Hardened Containers", "BellSoft Hardened Containers", Terms::Open),
     export("osv/Bioconductor", "Bioconductor", Terms::Open),
-    export("osv/Bitnami", "Bitnami", Terms::Open),
+    // Also asked for programs that no package manager installed.
+    Upstream {
+        serves: Serves::Ecosystems(&[Ecosystem::Bitnami, Ecosystem::Generic]),
+        ..export("osv/Bitnami", "Bitnami", Terms::Open)
+    },
     export("osv/CRAN", "CRAN", Terms::Open),
     export("osv/CleanStart", "CleanStart", Terms::Open),
     export("osv/ConanCenter", "ConanCenter", Terms::Open),

@@ -68,16 +68,16 @@ fn build(from: &Path, out: &Path, environment: &Environment) -> Answer {
             .hint("it holds one folder for each feed: osv/, alpine/, debian/, kev/, ...".to_owned()));
     }
     make_folder_of(out)?;
-    let report = built(from, out, environment)?;
+    let report = built(from, out, environment.today())?;
     print::data(&format!("{}\n{}", sources(&report.sources), summary(&report, out)))?;
     Ok(0)
 }
 
 /// Builds with the means of this machine.
-fn built(from: &Path, out: &Path, environment: &Environment) -> Result<BuildReport, Failure> {
+fn built(from: &Path, out: &Path, today: jiff::civil::Date) -> Result<BuildReport, Failure> {
     let options = BuildOptions {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
-        today: Some(environment.today().to_string()),
+        today: Some(today.to_string()),
     };
     plimsoll_advisory::build(from, out, &options).map_err(|error| Failure::new(UNDECIDED, error))
 }

@@ -5,6 +5,7 @@ use plimsoll_format::View;
 use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::{Options, ScanError};
 
+use super::db::update;
 use super::{Answer, scan};
 use crate::cli::DiffArguments;
 use crate::environment::Environment;
@@ -18,6 +19,7 @@ pub(crate) fn run(arguments: &DiffArguments, environment: &Environment) -> Answe
     };
     let options = Options {
         database: scan::database(arguments.db.as_ref(), environment),
+        supply: update::supply(&arguments.supply, arguments.db.as_deref(), &arguments.reading, environment)?,
         exceptions,
         line: arguments.fail_on.unwrap_or_default(),
         now: environment.now,

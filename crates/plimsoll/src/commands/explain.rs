@@ -26,8 +26,7 @@ pub(crate) fn run(arguments: &ExplainArguments, environment: &Environment) -> An
             Some(_) => {
                 "check the id; `plimsoll scan TARGET --all` lists the ids of a target's findings".to_owned()
             }
-            None => "only the incident pack was asked; build a database with `plimsoll db build --from DIR`"
-                .to_owned(),
+            None => "only the incident pack was asked; `plimsoll db update` fetches a database".to_owned(),
         };
         return Err(Failure::new(USAGE, anyhow!("nothing is known of `{id}`")).hint(hint));
     };

@@ -11,6 +11,7 @@ use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::{Options, Platform, ScanError};
 
 use super::Answer;
+use super::db::update;
 use crate::cli::{OutputArguments, ReadingArguments, ScanArguments};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -32,7 +33,8 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
     let options = Options {
         base: arguments.base.clone(),
         database,
-        max_database_age_days: arguments.max_db_age,
+        max_database_age: arguments.max_db_age,
+        supply: update::supply(&arguments.supply, arguments.db.as_deref(), &arguments.reading, environment)?,
         vex,
         exceptions,
         line: arguments.fail_on.unwrap_or_default(),

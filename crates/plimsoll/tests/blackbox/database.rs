@@ -91,7 +91,7 @@ fn status_and_verify_of_what_is_no_database() {
         }
     }
     assert!(noticed > 0);
-    place.run(&["db", "status"]).exits(3).says(&["error:", "advisories.db", "plimsoll db build"]);
+    place.run(&["db", "status"]).exits(3).says(&["error:", "advisories.db", "plimsoll db update"]);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn explain() {
     // Without a database the incident pack answers.
     let run = place.run(&["explain", "CVE-2024-3094"]).exits(0).quiet();
     assert!(run.stdout.contains("xz"), "{}", run.stdout);
-    place.run(&["explain", "CVE-2099-0010"]).exits(2).says(&["incident pack", "plimsoll db build"]);
+    place.run(&["explain", "CVE-2099-0010"]).exits(2).says(&["incident pack", "plimsoll db update"]);
     place.run(&["explain", "CVE-2099-0010", "--db", "absent.db"]).exits(3).says(&["absent.db"]);
 }
 

@@ -76,14 +76,22 @@ fn export(upstreams: &Upstreams, ecosystem: &str, records: &[Value]) {
 }
 
 fn debian(fixed: &str) -> String {
-    json!({ "sealib": { "CVE-2099-0001": {
-        "description": "a flaw made for tests",
-        "scope": "local",
-        "releases": { "bookworm": {
-            "status": "resolved", "repositories": { "bookworm": fixed }, "fixed_version": fixed, "urgency": "not yet assigned"
-        } }
-    } } })
-    .to_string()
+    let flaw = |fixed: &str| {
+        json!({
+            "description": "a flaw made for tests",
+            "scope": "local",
+            "releases": { "bookworm": {
+                "status": "resolved", "repositories": { "bookworm": fixed }, "fixed_version": fixed,
+                "urgency": "not yet assigned"
+            } }
+        })
+    };
+    let mut packages = json!({ "sealib": { "CVE-2099-0001": flaw(fixed) } });
+    // A distribution publishes about many packages; one with a handful counts as not covered.
+    for number in 0..20 {
+        packages[format!("elsewhere-{number}")] = json!({ format!("CVE-2099-9{number:03}"): flaw("1.0-1") });
+    }
+    packages.to_string()
 }
 
 fn alpine(release: &str, fixed: &str) -> String {
@@ -550,4 +558,205 @@ fn the_shared_feeds_in_their_own_layouts() {
         let info = info.unwrap_or_else(|| panic!("{name} is missing"));
         assert!(info.records > 0 && !info.date.is_empty(), "{info:?}");
     }
+}
+
+/// What a scan of [`super::shop`] needs beside the packages' own sources.
+fn with_support(upstreams: &Upstreams) {
+    for (name, table) in [
+        (
+            "debian",
+            "version,codename,series,created,release,eol,eol-lts\n12,Bookworm,bookworm,2021-08-14,2023-06-10,2027-07-11,2028-06-30\n",
+        ),
+        (
+            "ubuntu",
+            "version,codename,series,created,release,eol\n24.04 LTS,Noble,noble,2023-10-26,2024-04-25,2029-05-31\n",
+        ),
+    ] {
+        upstreams.put(&format!("debian.pages.debian.net/distro-info-data/{name}.csv"), table);
+    }
+    let page = "---\ntitle: X\nreleases:\n  - releaseCycle: \"2\"\n    releaseDate: 2025-01-01\n    eol: false\n---\n";
+    upstreams.put(
+        "codeload.github.com/endoflife-date/endoflife.date/zip/refs/heads/master",
+        zipped(&[("endoflife.date-master/products/x.md".into(), page.into())]),
+    );
+    let entry = json!({ "module_name": "keelson", "title": "T", "cves": ["CVE-2099-0777"], "vulnerable_versions": "<4.17.16", "patched_versions": ">=4.17.16" });
+    upstreams.put(
+        "codeload.github.com/nodejs/security-wg/zip/refs/heads/main",
+        zipped(&[("security-wg-main/vuln/npm/1.json".into(), entry.to_string().into_bytes())]),
+    );
+}
+
+/// A scan that may go to the hosts.
+fn scan(place: &Place, upstreams: &Upstreams, more: &[&str], variables: &[(&str, &str)]) -> Run {
+    let base = upstreams.base();
+    let mut arguments = vec!["scan", "shop"];
+    arguments.extend(more);
+    let mut all = vec![("PLIMSOLL_DB_UPDATE", "auto"), ("PLIMSOLL_FEED_MIRROR", base.as_str())];
+    all.extend(variables);
+    place.run_with(&arguments, &all)
+}
+
+/// Seconds since 1970 of so many hours after the tests' day.
+fn hours_later(hours: u64) -> String {
+    (super::NOW.parse::<u64>().unwrap() + hours * 3600).to_string()
+}
+
+#[test]
+fn a_scan_fetches_what_its_target_needs() {
+    let place = Place::new();
+    place.shop();
+    let upstreams = upstreams();
+    with_support(&upstreams);
+    let run = scan(&place, &upstreams, &["--format", "json"], &[]).exits(1);
+    let expected = "advisories fetched for this target: debian, eol/distributions, eol/products, epss, kev, nodejs, osv/Maven, osv/PyPI, osv/npm\n";
+    assert_eq!(run.stderr, expected);
+    let report = run.json();
+    for id in ["CVE-2099-0001", "CVE-2099-0010", "CVE-2099-0777", "CVE-2099-0020"] {
+        super::finding(&report, id);
+    }
+    let asked = upstreams.asked();
+    assert!(!asked.iter().any(|(path, _)| path.contains("alpine") || path.contains("redhat")), "{asked:?}");
+    // Again: nobody is asked, and the same bytes come.
+    let again = scan(&place, &upstreams, &["--format", "json"], &[]).exits(1).quiet();
+    assert_eq!(again.stdout, run.stdout);
+    assert_eq!(upstreams.asked(), []);
+    // A day later each is asked whether there is something new.
+    let tomorrow = hours_later(25);
+    scan(&place, &upstreams, &[], &[("SOURCE_DATE_EPOCH", &tomorrow)]).exits(1).quiet();
+    assert!(
+        upstreams
+            .asked()
+            .iter()
+            .all(|(path, status)| matches!(status, 304 | 404) || path.ends_with("ecosystems.txt"))
+    );
+    // Each time, if that is wished; never, if that is.
+    scan(&place, &upstreams, &["--db-update", "always"], &[]).exits(1).quiet();
+    assert!(!upstreams.asked().is_empty());
+    scan(&place, &upstreams, &["--db-update", "never"], &[("SOURCE_DATE_EPOCH", &hours_later(99))])
+        .exits(1)
+        .quiet();
+    assert_eq!(upstreams.asked(), []);
+    // A further target brings what it needs, beside what is there.
+    place.put("other.json", r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"p","version":"1","purl":"pkg:gem/p@1"}]}"#);
+    upstreams.put(&format!("{OSV}/ecosystems.txt"), "Maven\nPyPI\nRubyGems\nnpm\n");
+    let gem = feeds::osv(
+        "GHSA-2222-2222-0099",
+        &[],
+        "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",
+        "RubyGems",
+        "p",
+        &[("0", "2")],
+    );
+    export(&upstreams, "RubyGems", &[gem]);
+    upstreams.put(
+        "codeload.github.com/rubysec/ruby-advisory-db/zip/refs/heads/master",
+        zipped(&[(
+            "ruby-advisory-db-master/gems/p/CVE-2099-1.yml".into(),
+            b"gem: p\ncve: 2099-1\ntitle: T\npatched_versions:\n  - '>= 3'\n".to_vec(),
+        )]),
+    );
+    let base = upstreams.base();
+    let run = place
+        .run_with(
+            &["scan", "sbom:other.json"],
+            &[("PLIMSOLL_DB_UPDATE", "auto"), ("PLIMSOLL_FEED_MIRROR", &base)],
+        )
+        .exits(1);
+    assert_eq!(run.stderr, "advisories fetched for this target: osv/RubyGems, rubysec\n");
+    scan(&place, &upstreams, &[], &[]).exits(1).quiet();
+}
+
+#[test]
+fn a_scan_without_a_network() {
+    let place = Place::new();
+    place.shop();
+    let upstreams = upstreams();
+    with_support(&upstreams);
+    let nobody = [("PLIMSOLL_FEED_MIRROR", "http://127.0.0.1:9")];
+    // Nothing there, and nobody answers: told, with the way out; the inventory is given all the same.
+    let start = Instant::now();
+    let run = scan(&place, &upstreams, &["--format", "json"], &nobody).exits(3).says(&[
+        "cannot connect to `127.0.0.1:9`",
+        "error: no source could be fetched",
+        "hint:",
+        "plimsoll db import FILE",
+    ]);
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(run.json()["packages"].as_array().unwrap().len() > 5);
+    let run = scan(&place, &upstreams, &[], &nobody).exits(3);
+    assert!(run.stdout.contains("next: plimsoll db update"), "{}", run.stdout);
+    place.run_with(&["sbom", "shop"], &[("PLIMSOLL_DB_UPDATE", "auto"), nobody[0]]).exits(0).quiet();
+    // With a database: it is used, however old, and it says so.
+    scan(&place, &upstreams, &[], &[]).exits(1);
+    let later = hours_later(72);
+    let later = [nobody[0], ("SOURCE_DATE_EPOCH", later.as_str())];
+    scan(&place, &upstreams, &[], &later)
+        .exits(1)
+        .says(&["cannot connect", "hint: what was there before is used"]);
+    // Only a limit of the user's makes it unknown; a finding over the line stays one.
+    let limit =
+        ["--fail-on", "critical,kev", "--max-db-age", "2d", "--format", "json", "--ignore-file", "all.toml"];
+    place.put("all.toml", accepted());
+    let report = scan(&place, &upstreams, &limit, &later).exits(3).json();
+    let missing = report["verdict"]["inputsMissing"].to_string();
+    assert!(missing.contains("was asked 3 days ago") && missing.contains("the limit is 2 days"), "{missing}");
+    let limit = [&limit[..3], &["80h"], &limit[4..]].concat();
+    let report = scan(&place, &upstreams, &limit, &later).json();
+    assert!(!report["verdict"]["inputsMissing"].to_string().contains("asked"), "{}", report["verdict"]);
+}
+
+/// Exceptions for everything that the shop has.
+fn accepted() -> String {
+    ["0001", "0002", "0003", "0004", "0005", "0010", "0020", "0021", "0022", "0030", "0777"]
+        .map(|number| format!("[[exception]]\nid = \"CVE-2099-{number}\"\nreason = \"a test\"\n"))
+        .concat()
+}
+
+#[test]
+fn a_scan_does_not_touch_what_others_brought() {
+    let place = Place::new();
+    place.shop();
+    let upstreams = upstreams();
+    with_support(&upstreams);
+    let variable = |path: &str| [("PLIMSOLL_DB", path.to_owned())];
+    std::fs::copy(super::database(), place.path("brought.db")).unwrap();
+    let brought = std::fs::read(place.path("brought.db")).unwrap();
+    for more in [vec!["--db", "brought.db"], vec![], vec!["--db-update", "always"]] {
+        let variables = variable("brought.db");
+        let variables = [(variables[0].0, variables[0].1.as_str())];
+        let run = scan(&place, &upstreams, &more, &variables).exits(1);
+        assert_eq!(
+            run.stderr.contains("was not made by `plimsoll db update`"),
+            more.contains(&"always"),
+            "{}",
+            run.stderr
+        );
+    }
+    assert_eq!(upstreams.asked(), []);
+    assert!(std::fs::read(place.path("brought.db")).unwrap() == brought);
+    scan(&place, &upstreams, &[], &[("PLIMSOLL_DB_UPDATE", "daily")])
+        .exits(2)
+        .says(&["daily", "auto, always, never"]);
+}
+
+#[test]
+fn a_source_that_is_missing_is_missed_only_by_targets_that_need_it() {
+    let place = Place::new();
+    place.shop();
+    let upstreams = upstreams();
+    with_support(&upstreams);
+    upstreams.remove(&format!("{OSV}/Maven/all.zip"));
+    upstreams.remove(&format!("{OSV}/Maven/modified_id.csv"));
+    let run =
+        scan(&place, &upstreams, &["--format", "json"], &[]).exits(1).says(&["osv/Maven: ", "is not there"]);
+    let problems = run.json()["problems"].to_string();
+    assert!(problems.contains("maven"), "{problems}");
+    // A target without Java does not hear of it.
+    place.put("python.json", r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"harbour","version":"9","purl":"pkg:pypi/harbour@9"}]}"#);
+    let base = upstreams.base();
+    let run = place.run_with(
+        &["scan", "sbom:python.json"],
+        &[("PLIMSOLL_DB_UPDATE", "auto"), ("PLIMSOLL_FEED_MIRROR", &base)],
+    );
+    run.exits(0).quiet();
 }

@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
 use plimsoll_advisory::feed::upstream::{Terms, Upstream, upstreams};
 use plimsoll_advisory::update::{
-    Fetched, Held, UpdateError, UpdateOptions, UpdateReport, UpdateState, open_sources, source_named, update,
+    Fetched, Held, UpdateError, UpdateOptions, UpdateReport, UpdateState, open_sources, source_named,
+    sources_for, update,
 };
 use plimsoll_advisory::{BuildReport, SourceInfo};
 use plimsoll_http::{Client, Url};
-use plimsoll_scan::Database;
+use plimsoll_model::Inventory;
+use plimsoll_scan::{Database, Supplied, Supply, span};
 
 use super::{built, make_folder_of, place, summary};
-use crate::cli::{FetchArguments, UpdateArguments};
+use crate::cli::{DbUpdate, ReadingArguments, SupplyArguments, UpdateArguments};
 use crate::commands::Answer;
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -42,8 +46,9 @@ pub(super) fn run(arguments: &UpdateArguments, environment: &Environment) -> Ans
     if !arguments.replace {
         keeps_foreign(&database, &state, &sources)?;
     }
-    let fetch = Fetch::new(&arguments.fetching, &arguments.ca_files, environment)?;
-    let done = fetch.run(&database, &sources, environment)?;
+    let mirror = arguments.fetching.feed_mirror.as_ref();
+    let done = Fetch::new(mirror, arguments.fetching.timeout, &arguments.ca_files, environment)?
+        .run(&database, &sources)?;
     let mut text = outcomes(&done.report, done.built.as_ref());
     match &done.built {
         Some(built) => {
@@ -80,11 +85,18 @@ fn chosen(arguments: &UpdateArguments, state: &UpdateState) -> Result<Vec<&'stat
     Ok(sources)
 }
 
+/// Was the database built of the feeds beside it?
+fn is_of_feeds(database: &Path, state: &UpdateState) -> bool {
+    let there = Database::open(database).ok();
+    let digest = there.as_ref().and_then(Database::digest);
+    digest.is_some_and(|digest| digest.to_string() == state.built)
+}
+
 /// A database that came in another way is not replaced by one that knows less.
 fn keeps_foreign(database: &Path, state: &UpdateState, sources: &[&Upstream]) -> Result<(), Failure> {
     // What is broken or absent is lost already.
     let Ok(there) = Database::open(database) else { return Ok(()) };
-    if there.digest().is_some_and(|digest| digest.to_string() == state.built) {
+    if is_of_feeds(database, state) {
         return Ok(());
     }
     let lost: Vec<&str> = there
@@ -110,24 +122,29 @@ fn keeps_foreign(database: &Path, state: &UpdateState, sources: &[&Upstream]) ->
 }
 
 /// What is needed to fetch.
-pub(crate) struct Fetch {
-    client: Client,
+#[derive(Debug)]
+struct Fetch {
+    settings: plimsoll_http::Settings,
+    time: Duration,
     options: UpdateOptions,
+    progress: bool,
+    today: jiff::civil::Date,
 }
 
 /// What was fetched, and the database if a new one was built.
-pub(crate) struct Done {
-    pub(crate) report: UpdateReport,
-    pub(crate) built: Option<BuildReport>,
+struct Done {
+    report: UpdateReport,
+    built: Option<BuildReport>,
 }
 
 impl Fetch {
-    pub(crate) fn new(
-        arguments: &FetchArguments,
+    fn new(
+        mirror: Option<&String>,
+        time: Duration,
         ca_files: &[PathBuf],
         environment: &Environment,
     ) -> Result<Self, Failure> {
-        let mirror = match arguments.feed_mirror.as_ref().or(environment.feed_mirror.as_ref()) {
+        let mirror = match mirror.or(environment.feed_mirror.as_ref()) {
             None => None,
             Some(text) => Some(Url::parse(text).map_err(|error| {
                 Failure::new(USAGE, error).hint("a mirror is named as https://HOST[/FOLDER]".to_owned())
@@ -140,37 +157,28 @@ impl Fetch {
             ));
         }
         let mut settings = environment.network.http(ca_files);
-        let time = arguments.timeout;
         settings.idle_timeout = settings.idle_timeout.min(time);
         settings.connect_timeout = settings.connect_timeout.min(time);
         settings.retries.longest_asked = settings.retries.longest_asked.min(time);
-        settings.until = Some(settings.clock.now() + time);
-        let options = UpdateOptions { mirror, threads: THREADS, now: environment.now };
-        Ok(Fetch { client: Client::new(settings), options })
+        let options = UpdateOptions { mirror, threads: THREADS, now: environment.now, impatient: false };
+        let (progress, today) = (environment.progress, environment.today());
+        Ok(Fetch { settings, time, options, progress, today })
     }
 
     /// Fetches the sources and builds the database, if anything came or it is not that of the feeds.
-    pub(crate) fn run(
-        &self,
-        database: &Path,
-        sources: &[&'static Upstream],
-        environment: &Environment,
-    ) -> Result<Done, Failure> {
+    fn run(&self, database: &Path, sources: &[&'static Upstream]) -> Result<Done, Failure> {
         make_folder_of(database)?;
-        let progress = Updating::new(environment.progress);
-        let held = Held::take(&feeds_of(database), &self.client, &progress).map_err(failed)?;
-        let report = update(&held, &self.client, sources, &self.options, &progress).map_err(failed)?;
+        let progress = Updating::new(self.progress);
+        let until = Some(self.settings.clock.now() + self.time);
+        let client = Client::new(plimsoll_http::Settings { until, ..self.settings.clone() });
+        let held = Held::take(&feeds_of(database), &client, &progress).map_err(failed)?;
+        let report = update(&held, &client, sources, &self.options, &progress).map_err(failed)?;
         for (source, fetched) in &report.sources {
             if let Fetched::Failed { text, .. } = fetched {
                 print::warning(&format!("{source}: {text}"));
             }
         }
-        let is_of_feeds = || {
-            let there = Database::open(database).ok();
-            let digest = there.as_ref().and_then(Database::digest);
-            digest.is_some_and(|digest| digest.to_string() == report.state.built)
-        };
-        if report.state.fresh && is_of_feeds() {
+        if report.state.fresh && is_of_feeds(database, &report.state) {
             return Ok(Done { report, built: None });
         }
         if report.state.sources.values().all(|source| source.files.is_empty()) {
@@ -180,7 +188,7 @@ impl Fetch {
             ));
         }
         progress.building();
-        let built = built(held.folder(), database, environment)?;
+        let built = built(held.folder(), database, self.today)?;
         held.built(&built.digest.to_string()).map_err(failed)?;
         Ok(Done { report, built: Some(built) })
     }
@@ -200,7 +208,7 @@ fn failed(error: UpdateError) -> Failure {
     Failure::new(UNDECIDED, error).hint(hint.to_owned())
 }
 
-pub(crate) fn failures(report: &UpdateReport) -> bool {
+fn failures(report: &UpdateReport) -> bool {
     report.sources.values().any(|fetched| matches!(fetched, Fetched::Failed { .. }))
 }
 
@@ -259,7 +267,10 @@ pub(super) fn ages(state: &UpdateState, known: &[SourceInfo], now: Timestamp) ->
     let mut text = String::from("asked upstream\n");
     for (name, source) in &state.sources {
         let age = match source.checked.parse::<Timestamp>() {
-            Ok(time) => format!("{} ago", span(now.duration_since(time))),
+            Ok(time) => format!(
+                "{} ago",
+                span(now.duration_since(time).max(jiff::SignedDuration::ZERO).unsigned_abs())
+            ),
             Err(_) => "never".to_owned(),
         };
         let absent = if known.iter().any(|info| info.name == *name) { "" } else { "  not in the database" };
@@ -272,18 +283,6 @@ pub(super) fn ages(state: &UpdateState, known: &[SourceInfo], now: Timestamp) ->
     plimsoll_format::clean_lines(&text)
 }
 
-/// `3 days`, `5 hours`, `12 minutes`.
-pub(crate) fn span(duration: jiff::SignedDuration) -> String {
-    let seconds = duration.as_secs().max(0);
-    let (count, unit) = match seconds {
-        0..=119 => (seconds, "second"),
-        120..=7199 => (seconds / 60, "minute"),
-        7200..=172_799 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
-}
-
 pub(super) fn as_json(state: &UpdateState) -> serde_json::Value {
     let sources = state.sources.iter().map(|(name, source)| {
         let mut value = serde_json::json!({ "checked": source.checked, "changed": source.changed });
@@ -293,4 +292,127 @@ pub(super) fn as_json(state: &UpdateState) -> serde_json::Value {
         (name.clone(), value)
     });
     serde_json::Value::Object(sources.collect())
+}
+
+/// A source that was asked longer ago is asked again before a scan.
+const FRESH: Duration = Duration::from_hours(24);
+/// Longest time that a scan waits for advisories, and for a host to answer at all.
+const SCAN_TIME: Duration = Duration::from_mins(10);
+const SCAN_CONNECT: Duration = Duration::from_secs(5);
+
+/// What a scan may fetch, by flag, else variable, else what is missing or old at the usual place.
+pub(crate) fn supply(
+    arguments: &SupplyArguments,
+    database: Option<&Path>,
+    reading: &ReadingArguments,
+    environment: &Environment,
+) -> Result<Option<Arc<dyn Supply>>, Failure> {
+    let when = match (arguments.db_update, environment.database_update.as_deref()) {
+        (Some(when), _) => when,
+        (None, None) => DbUpdate::Auto,
+        (None, Some(text)) => <DbUpdate as clap::ValueEnum>::from_str(text, true).map_err(|_| {
+            Failure::new(USAGE, anyhow!("`{text}` in PLIMSOLL_DB_UPDATE is none of auto, always, never"))
+        })?,
+    };
+    // A file that somebody named is theirs: it is changed only when they say so.
+    let place = match (database, when) {
+        (_, DbUpdate::Never) | (Some(_), DbUpdate::Auto) => return Ok(None),
+        (Some(path), DbUpdate::Always) => path.to_owned(),
+        (None, _) => match &environment.database {
+            Some(path) => path.clone(),
+            None => return Ok(None),
+        },
+    };
+    let mut fetch = Fetch::new(None, SCAN_TIME, &reading.registry.ca_files, environment)?;
+    fetch.options.impatient = true;
+    fetch.settings.connect_timeout = fetch.settings.connect_timeout.min(SCAN_CONNECT);
+    fetch.settings.retries.attempts = fetch.settings.retries.attempts.min(1);
+    Ok(Some(Arc::new(OnScan { fetch, place, when })))
+}
+
+/// Fetches what a scan needs.
+#[derive(Debug)]
+struct OnScan {
+    fetch: Fetch,
+    place: PathBuf,
+    when: DbUpdate,
+}
+
+impl OnScan {
+    fn is_due(&self, state: &UpdateState, source: &Upstream) -> bool {
+        let known = state.sources.get(source.source);
+        let Some(asked) = known.and_then(|known| known.checked.parse::<Timestamp>().ok()) else {
+            return true;
+        };
+        let age = self.fetch.options.now.duration_since(asked);
+        self.when == DbUpdate::Always || age.is_positive() && age.unsigned_abs() > FRESH
+    }
+}
+
+impl Supply for OnScan {
+    fn supply(&self, inventory: &Inventory) -> Supplied {
+        let needed = sources_for(inventory);
+        if needed.is_empty() {
+            return Supplied::default();
+        }
+        let state = UpdateState::read(&feeds_of(&self.place));
+        let there = self.place.exists();
+        if there && !is_of_feeds(&self.place, &state) {
+            // It came in another way: whoever brought it keeps it fresh.
+            if self.when == DbUpdate::Always {
+                print::warning(&format!(
+                    "`{}` was not made by `plimsoll db update`: it is used as it is",
+                    self.place.display()
+                ));
+            }
+            return Supplied::default();
+        }
+        let (restricted, needed): (Vec<_>, Vec<_>) = needed
+            .into_iter()
+            .partition(|row| row.terms == Terms::Restricted && !state.sources.contains_key(row.source));
+        for row in restricted {
+            print::warning(&format!(
+                "advisories of `{0}` were not fetched: their licence restricts scanners; `plimsoll db update --source {0}` fetches them if you may",
+                row.source
+            ));
+        }
+        let due: Vec<_> = needed.iter().copied().filter(|row| self.is_due(&state, row)).collect();
+        if !due.is_empty() {
+            match self.fetch.run(&self.place, &due) {
+                Ok(Done { report, .. }) => {
+                    let new: Vec<&str> = report
+                        .sources
+                        .iter()
+                        .filter(|(_, fetched)| **fetched == Fetched::Changed)
+                        .map(|(source, _)| *source)
+                        .collect();
+                    if !new.is_empty() {
+                        print::talk(&format!("advisories fetched for this target: {}", new.join(", ")));
+                    }
+                    if failures(&report) {
+                        print::talk(HINT);
+                    }
+                }
+                Err(failure) => print::talk(failure.to_string().trim_end()),
+            }
+        }
+        // Also when nothing was due: another target of the same run may have brought a newer one.
+        let database = self.place.exists().then(|| self.place.clone());
+        Supplied { database, oldest: oldest(&self.place, &needed) }
+    }
+}
+
+const HINT: &str = "hint: what was there before is used; `plimsoll db status` says how old it is, `--db-update never` does without the network";
+
+/// The needed source that was asked longest ago. One that never answered is as old as can be.
+fn oldest(place: &Path, needed: &[&Upstream]) -> Option<(String, Timestamp)> {
+    let state = UpdateState::read(&feeds_of(place));
+    if state.built.is_empty() {
+        return None;
+    }
+    needed
+        .iter()
+        .filter_map(|row| Some((row, state.sources.get(row.source)?)))
+        .map(|(row, known)| (row.source.to_owned(), known.checked.parse().unwrap_or(Timestamp::UNIX_EPOCH)))
+        .min_by_key(|(_, asked)| *asked)
 }
