@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 
 /// Every Debian package that a test, a test image or a benchmark needs, with what for. The one list: add here.
 const PACKAGES: &[(&str, &str)] = &[
+    ("containerd", "tests: a real containerd"),
     ("docker-registry", "tests: a real registry"),
     ("golang-github-dgrijalva-jwt-go-dev", "images: a Go module with an advisory, in the binary"),
     ("golang-go", "images: binaries with Go build information"),

@@ -188,6 +188,7 @@ fn build(settings: &Settings, check: bool) -> Result<blocking::Client, Error> {
         .no_proxy()
         .connect_timeout(settings.connect_timeout)
         .timeout(settings.idle_timeout);
+    builder = if settings.http2 { builder.http2_prior_knowledge() } else { builder.http1_only() };
     for proxy in proxies(&settings.proxies)? {
         builder = builder.proxy(proxy);
     }

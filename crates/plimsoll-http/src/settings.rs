@@ -99,6 +99,8 @@ pub struct Settings {
     pub insecure_hosts: Vec<String>,
     /// A socket of this machine that all requests go through, whatever their host.
     pub unix_socket: Option<PathBuf>,
+    /// Speak HTTP/2 from the first byte on, as gRPC does; otherwise HTTP/1.1 is spoken.
+    pub http2: bool,
     /// Longest time until a connection stands.
     pub connect_timeout: Duration,
     /// Longest silence: until the head of an answer comes, and between two pieces of its body. There is no limit for
@@ -126,6 +128,7 @@ impl Settings {
             identity: None,
             insecure_hosts: Vec::new(),
             unix_socket: None,
+            http2: false,
             connect_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_mins(1),
             until: None,

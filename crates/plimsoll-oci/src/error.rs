@@ -212,6 +212,11 @@ impl Error {
                  place; `podman save IMAGE | plimsoll scan -` needs no service"
                     .into(),
             ),
+            Error::NoDaemon { via: Via::Containerd, .. } => Some(
+                "its socket is usually for root alone; CONTAINERD_ADDRESS names another place; `ctr images export - IMAGE | \
+                 plimsoll scan -` reads an image without it"
+                    .into(),
+            ),
             Error::NoDaemon { .. } => Some(
                 "is it running, and is this user in its group? DOCKER_HOST names another place; `docker save IMAGE | \
                  plimsoll scan -` reads an image without it"

@@ -768,10 +768,51 @@ fn readable(error: plimsoll_http::Error) -> plimsoll_http::Error {
     plimsoll_http::Error::Status { url, status, detail, rate_limit, retry_after }
 }
 
-/// An image in a registry, as the store of its documents and layers.
+/// Who keeps documents and layers by their digest.
+pub(crate) trait Depot: std::fmt::Debug + Send + Sync {
+    /// Does it have this? Where asking costs as much as reading, the answer may be yes for everything.
+    fn has(&self, digest: &Digest) -> bool;
+    /// Does it have, as a rule, all that its indexes name?
+    fn has_all(&self) -> bool;
+    /// A document, checked against its digest.
+    fn document(&self, digest: &Digest, kind: Kind) -> Result<Arc<[u8]>, Error>;
+    /// A reader of a layer, which nobody has checked.
+    fn open(&self, digest: &Digest, size: u64) -> io::Result<Box<dyn Read + Send>>;
+}
+
+/// A registry.
+#[derive(Debug)]
+struct OfRegistry(Arc<Endpoint>);
+
+impl Depot for OfRegistry {
+    fn has(&self, _: &Digest) -> bool {
+        // A registry that lacks what its index names says so when it is asked.
+        true
+    }
+
+    fn has_all(&self) -> bool {
+        true
+    }
+
+    fn document(&self, digest: &Digest, kind: Kind) -> Result<Arc<[u8]>, Error> {
+        Ok(match kind {
+            Kind::Index | Kind::Manifest => self.0.manifest(&digest.to_string())?.bytes,
+            Kind::Configuration => self.0.blob_bytes(digest, LARGEST_DOCUMENT)?.into(),
+        })
+    }
+
+    fn open(&self, digest: &Digest, size: u64) -> io::Result<Box<dyn Read + Send>> {
+        match self.0.open(digest, size) {
+            Ok(reader) => Ok(Box::new(reader)),
+            Err(error) => Err(readable(error).into_io()),
+        }
+    }
+}
+
+/// An image in a depot, as the store of its documents and layers.
 #[derive(Clone, Debug)]
 pub(crate) struct Remote {
-    endpoint: Arc<Endpoint>,
+    depot: Arc<dyn Depot>,
     /// Documents that were read and checked.
     documents: Arc<Mutex<HashMap<Digest, Arc<[u8]>>>>,
     /// An `index.json` with one entry.
@@ -796,24 +837,36 @@ impl Kind {
     }
 }
 
-/// A layer in a registry.
+/// A layer in a depot.
 #[derive(Clone, Debug)]
 pub(crate) struct RemoteBlob {
-    endpoint: Arc<Endpoint>,
+    depot: Arc<dyn Depot>,
     digest: Digest,
     size: u64,
 }
 
 impl RemoteBlob {
     pub(crate) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
-        match self.endpoint.open(&self.digest, self.size) {
-            Ok(reader) => Ok(Box::new(reader)),
-            Err(error) => Err(readable(error).into_io()),
-        }
+        self.depot.open(&self.digest, self.size)
     }
 }
 
 impl Remote {
+    /// A depot, and an `index.json` that leads into it.
+    pub(crate) fn of(depot: Arc<dyn Depot>, index: Arc<[u8]>) -> Self {
+        Remote { depot, documents: Arc::default(), index }
+    }
+
+    /// Does the depot have this?
+    pub(crate) fn has(&self, digest: &Digest) -> bool {
+        self.depot.has(digest)
+    }
+
+    /// Does it have all that its indexes name?
+    pub(crate) fn has_all(&self) -> bool {
+        self.depot.has_all()
+    }
+
     fn new(endpoint: Arc<Endpoint>, reference: &Reference, manifest: Manifest) -> Self {
         let index = serde_json::json!({
             "schemaVersion": 2,
@@ -826,7 +879,7 @@ impl Remote {
         });
         let documents = HashMap::from([(manifest.digest, manifest.bytes)]);
         Remote {
-            endpoint,
+            depot: Arc::new(OfRegistry(endpoint)),
             documents: Arc::new(Mutex::new(documents)),
             index: index.to_string().into_bytes().into(),
         }
@@ -847,16 +900,13 @@ impl Remote {
         if let Some(bytes) = known().get(digest) {
             return Ok(Arc::clone(bytes));
         }
-        let bytes: Arc<[u8]> = match kind {
-            Kind::Index | Kind::Manifest => self.endpoint.manifest(&digest.to_string())?.bytes,
-            Kind::Configuration => self.endpoint.blob_bytes(digest, LARGEST_DOCUMENT)?.into(),
-        };
+        let bytes = self.depot.document(digest, kind)?;
         known().insert(digest.clone(), Arc::clone(&bytes));
         Ok(bytes)
     }
 
     pub(crate) fn layer(&self, digest: &Digest, size: u64) -> RemoteBlob {
-        RemoteBlob { endpoint: Arc::clone(&self.endpoint), digest: digest.clone(), size }
+        RemoteBlob { depot: Arc::clone(&self.depot), digest: digest.clone(), size }
     }
 }
 

@@ -189,14 +189,14 @@ impl Store {
         }
     }
 
-    /// An image of a registry.
+    /// An image of a registry or another depot.
     pub(crate) fn remote(place: String, remote: Remote) -> Self {
         Store { place, form: Form::Registry(remote), problems: Vec::new(), read: Arc::default() }
     }
 
-    /// Is each document a question over the network? Then only what is chosen is read.
+    /// Is each document a question over the network, and will be answered? Then only what is chosen is read.
     pub(crate) fn is_remote(&self) -> bool {
-        matches!(self.form, Form::Registry(_))
+        matches!(&self.form, Form::Registry(remote) if remote.has_all())
     }
 
     /// The same store with nothing read yet.
@@ -256,9 +256,8 @@ impl Store {
 
     /// Is there something of this digest?
     pub(crate) fn has_blob(&self, digest: &Digest) -> bool {
-        // A registry that lacks what its index names says so when it is asked.
-        if self.is_remote() {
-            return true;
+        if let Form::Registry(remote) = &self.form {
+            return remote.has(digest);
         }
         !matches!(self.blob(digest).content, Content::Absent)
     }

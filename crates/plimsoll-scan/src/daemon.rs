@@ -4,8 +4,8 @@ use plimsoll_model::{Inventory, Problem, ProblemKind, Target as TargetFacts, Tar
 use plimsoll_oci::{DaemonContainer, DaemonImage, Daemons, Error, Reference, Selection};
 
 use crate::scan::{
-    Heard, assembled, attribute_to_base, image_facts, limits, of_registry, rewritten_above_base, selection,
-    stream_layers,
+    Heard, assembled, attribute_to_base, image_facts, image_of_registry, limits, of_registry,
+    rewritten_above_base, selection, stream_layers,
 };
 use crate::visit::{Extractors, PackageDatabases};
 use crate::{Options, Progress, ScanError};
@@ -22,8 +22,27 @@ fn daemons<'a>(typed: &str, options: &'a Options) -> Result<&'a Daemons, ScanErr
 
 /// An image that a daemon has.
 pub(crate) fn image(typed: &str, via: Via, name: &str, options: &Options, progress: &dyn Progress) -> Read {
-    let image = daemons(typed, options)?.image(via, name)?;
+    let daemons = daemons(typed, options)?;
+    if via == Via::Containerd {
+        return of_containerd(typed, daemons, name, options, progress);
+    }
+    let image = daemons.image(via, name)?;
     read_image(typed, &image, options, progress)
+}
+
+/// An image of containerd's content store, where everything has a digest, as in a registry.
+fn of_containerd(
+    typed: &str,
+    daemons: &Daemons,
+    name: &str,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Read {
+    let (source, origin) = daemons.containerd(name)?;
+    let image = source.image(&selection(None, options))?;
+    let (mut target, inventory) = image_of_registry(typed, &image, options, progress);
+    target.origin = Some(origin);
+    Ok((target, inventory))
 }
 
 /// An image that is named without a place: the first of the places that has it, for the platform that was asked for.
@@ -41,34 +60,36 @@ pub(crate) fn named(
     let mut tried = Vec::new();
     let mut hint = None;
     for via in &options.from {
-        let mut read = if *via == Via::Registry {
-            of_registry(typed, reference, options, progress)?
-        } else {
-            let found = match &options.daemons {
-                Some(daemons) => daemons.image(*via, name),
-                None => continue,
-            };
-            match found {
+        let found = match (via, &options.daemons) {
+            (Via::Registry, _) => Ok(of_registry(typed, reference, options, progress)?),
+            (_, None) => continue,
+            (Via::Containerd, Some(daemons)) => of_containerd(typed, daemons, name, options, progress),
+            (_, Some(daemons)) => match daemons.image(*via, name) {
                 Ok(image) if options.platform.as_ref().is_none_or(|wanted| image.platform.serves(wanted)) => {
-                    read_image(typed, &image, options, progress)?
+                    Ok(read_image(typed, &image, options, progress)?)
                 }
                 Ok(image) => {
                     tried.push(format!("{} has it for {} only", image.origin().place, image.platform));
                     continue;
                 }
-                Err(error) => {
-                    let passed =
-                        matches!(error, Error::NoDaemon { absent: true, .. } | Error::NotInDaemon { .. });
-                    if !passed {
-                        let detail = format!("this place was not asked for the image: {error}");
+                Err(error) => Err(error.into()),
+            },
+        };
+        let mut read = match found {
+            Ok(read) => read,
+            Err(ScanError::Image(error)) => {
+                match &error {
+                    Error::NotInDaemon { .. } => hint = hint.or_else(|| error.hint()),
+                    Error::NoDaemon { absent: true, .. } | Error::NoPlatform { .. } => {}
+                    _ => {
+                        let detail = format!("this place did not give the image: {error}");
                         refused.push(Problem::note(ProblemKind::Unreadable, via.name(), detail));
                     }
-                    hint =
-                        hint.or_else(|| error.hint().filter(|_| matches!(error, Error::NotInDaemon { .. })));
-                    tried.push(error.to_string());
-                    continue;
                 }
+                tried.push(error.to_string());
+                continue;
             }
+            Err(error) => return Err(error),
         };
         read.1.problems.append(&mut refused);
         return Ok(read);

@@ -35,14 +35,6 @@ pub enum ScanError {
         /// Host and prefix.
         place: String,
     },
-    /// A way of getting images that this version does not have.
-    #[error("reading `{prefix}` targets directly is not built yet")]
-    NotBuilt {
-        /// The prefix.
-        prefix: String,
-        /// How to get the image to us all the same.
-        hint: String,
-    },
     /// None of the places that were asked has it.
     #[error("no {kind} `{name}` was found: {}", tried.join("; "))]
     Nowhere {
@@ -100,7 +92,6 @@ impl ScanError {
             ScanError::NotFound { .. }
             | ScanError::NoTarget { .. }
             | ScanError::NothingBelow { .. }
-            | ScanError::NotBuilt { .. }
             | ScanError::Vex { .. }
             | ScanError::Trust(_) => true,
             ScanError::Database(_)
@@ -121,7 +112,7 @@ impl ScanError {
                     .to_owned(),
             ),
             ScanError::Nowhere { hint, .. } => hint.clone(),
-            ScanError::NotBuilt { hint, .. } | ScanError::NoTarget { hint, .. } => Some(hint.clone()),
+            ScanError::NoTarget { hint, .. } => Some(hint.clone()),
             _ => None,
         }
     }

@@ -274,8 +274,8 @@ fn image(
     Ok((target, inventory))
 }
 
-/// An image of a registry: its layers are downloaded only if nobody did before.
-fn image_of_registry(
+/// An image of a registry or of containerd: its layers are fetched only if nobody did before.
+pub(crate) fn image_of_registry(
     typed: &str,
     image: &Image,
     options: &Options,

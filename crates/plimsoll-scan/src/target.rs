@@ -58,9 +58,6 @@ pub enum ImageForm {
     Oci,
 }
 
-/// Prefixes that name a way which is not built yet, and how to get the image to us all the same.
-const LATER: &[(&str, &str)] = &[("containerd:", "ctr images export - NAME | plimsoll scan -")];
-
 impl Target {
     /// Reads what was typed. Without a prefix the place itself decides: the file system is asked.
     pub fn parse(text: &str) -> Result<Self, ScanError> {
@@ -70,20 +67,15 @@ impl Target {
         if let Some(name) = ["registry:", "docker://"].iter().find_map(|prefix| text.strip_prefix(prefix)) {
             return Ok(Target::Registry(Reference::parse(name)?));
         }
-        for (prefix, via) in [("docker:", Via::Docker), ("podman:", Via::Podman)] {
+        for (prefix, via) in
+            [("docker:", Via::Docker), ("podman:", Via::Podman), ("containerd:", Via::Containerd)]
+        {
             if let Some(name) = text.strip_prefix(prefix) {
                 return Ok(Target::Daemon { via, name: name.to_owned() });
             }
         }
         if let Some(name) = text.strip_prefix("container:") {
             return Ok(Target::Container(name.to_owned()));
-        }
-        if let Some((prefix, hint)) = LATER.iter().find(|(prefix, _)| text.starts_with(prefix)) {
-            let name = &text[prefix.len()..];
-            return Err(ScanError::NotBuilt {
-                prefix: (*prefix).to_owned(),
-                hint: hint.replace("NAME", name),
-            });
         }
         if let Some(path) = text.strip_prefix("dir:").or_else(|| text.strip_prefix("rootfs:")) {
             return existing(path, text).map(Target::Directory);
@@ -250,7 +242,5 @@ mod tests {
         std::fs::write(folder.path().join("shop-web.tar"), b"").unwrap();
         let error = Target::parse(&format!("{}/shop-wbe.tar", folder.path().display())).unwrap_err();
         assert!(error.hint().unwrap().contains("shop-web.tar"), "{:?}", error.hint());
-        let error = Target::parse("containerd:nginx:1.25").unwrap_err();
-        assert!(error.hint().unwrap().contains("ctr images export - nginx:1.25"), "{:?}", error.hint());
     }
 }

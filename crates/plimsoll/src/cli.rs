@@ -79,7 +79,7 @@ const TARGET_HELP: &str = "What to look at. Guessed when it has no prefix:
   docker-archive:FILE  what `docker save` writes
   oci:PATH             an OCI image layout, as a directory or tar
   oci-archive:FILE     an OCI image layout in a tar
-  docker:NAME          an image that Docker's daemon has; podman:NAME for Podman's service
+  docker:NAME          an image that Docker has; podman:NAME, containerd:NAME for the others
   registry:NAME        an image in a registry, as in registry:ghcr.io/owner/name:tag
   container:NAME       the files of a container of Docker or Podman, running or not
   sbom:FILE            a CycloneDX or SPDX document
@@ -126,7 +126,7 @@ pub(crate) struct ReadingArguments {
 
     /// Who is asked, in this order, for an image that is named without a place
     #[arg(long, value_name = "PLACE,...", value_delimiter = ',', value_parser = place)]
-    #[arg(default_value = "docker,podman,registry")]
+    #[arg(default_value = "docker,podman,containerd,registry")]
     pub(crate) from: Vec<Via>,
 
     #[command(flatten)]
@@ -716,7 +716,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn place(text: &str) -> Result<Via, String> {
-    const PLACES: [Via; 3] = [Via::Docker, Via::Podman, Via::Registry];
+    const PLACES: [Via; 4] = [Via::Docker, Via::Podman, Via::Containerd, Via::Registry];
     PLACES.into_iter().find(|via| via.name() == text).ok_or_else(|| {
         let names = PLACES.map(Via::name).join(", ");
         format!("expected one or more of {names}")

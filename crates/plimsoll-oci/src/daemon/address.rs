@@ -28,6 +28,10 @@ pub struct DaemonVariables {
     pub docker_config: Option<PathBuf>,
     /// `CONTAINER_HOST`: Podman's.
     pub container_host: Option<String>,
+    /// `CONTAINERD_ADDRESS`.
+    pub containerd_address: Option<String>,
+    /// `CONTAINERD_NAMESPACE`: no other is asked.
+    pub containerd_namespace: Option<String>,
     /// `XDG_RUNTIME_DIR`.
     pub runtime: Option<PathBuf>,
     /// `HOME`.
@@ -45,6 +49,8 @@ impl DaemonVariables {
             docker_certificates: path("DOCKER_CERT_PATH"),
             docker_config: path("DOCKER_CONFIG"),
             container_host: variable("CONTAINER_HOST"),
+            containerd_address: variable("CONTAINERD_ADDRESS"),
+            containerd_namespace: variable("CONTAINERD_NAMESPACE"),
             runtime: path("XDG_RUNTIME_DIR"),
             home: path("HOME"),
         }
@@ -55,7 +61,8 @@ impl DaemonVariables {
         match via {
             Via::Docker => self.docker(),
             Via::Podman => self.podman(),
-            Via::Containerd | Via::Registry => Vec::new(),
+            Via::Containerd => self.containerd(),
+            Via::Registry => Vec::new(),
         }
     }
 
@@ -76,6 +83,15 @@ impl DaemonVariables {
             sockets.extend(self.home.as_ref().map(|home| home.join(place)));
         }
         sockets.into_iter().map(Address::Socket).collect()
+    }
+
+    fn containerd(&self) -> Vec<Address> {
+        /// containerd's own, and K3s'.
+        const SOCKETS: [&str; 2] = ["/run/containerd/containerd.sock", "/run/k3s/containerd/containerd.sock"];
+        match &self.containerd_address {
+            Some(address) => vec![Address::parse(address, None)],
+            None => SOCKETS.map(|path| Address::Socket(PathBuf::from(path))).into(),
+        }
     }
 
     fn podman(&self) -> Vec<Address> {

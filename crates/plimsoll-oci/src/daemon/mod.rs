@@ -1,4 +1,5 @@
-//! Daemons that speak Docker's API (version 1.24 and later): Docker itself, and Podman's service.
+//! Daemons: those that speak Docker's API (version 1.24 and later), which are Docker itself and Podman's service, and
+//! containerd.
 //!
 //! Hides where they are, sockets, TLS, and what they say about their images. An image is asked for by its id, so that a
 //! name that moves meanwhile does not matter, and streamed as the archive that `docker save` writes: nothing is written to
@@ -8,6 +9,8 @@
 //! the configuration that it sends.
 
 mod address;
+mod containerd;
+mod protobuf;
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
@@ -63,7 +66,7 @@ impl Daemons {
     /// [`Error::NoDaemon`] when none answers, [`Error::NotInDaemon`] when it does not know the image.
     pub fn image(&self, via: Via, name: &str) -> Result<DaemonImage, Error> {
         check_name(name)?;
-        let daemon = self.reach(via)?;
+        let daemon = self.daemon(via)?;
         let thing = format!("the image `{name}`");
         let Some(told) = daemon.json::<ToldImage>(&format!("images/{name}/json"), &thing)? else {
             let known = daemon.names()?;
@@ -86,7 +89,7 @@ impl Daemons {
     /// The container that a daemon has under this name or id.
     pub fn container(&self, via: Via, name: &str) -> Result<DaemonContainer, Error> {
         check_name(name)?;
-        let daemon = self.reach(via)?;
+        let daemon = self.daemon(via)?;
         let thing = format!("the container `{name}`");
         let Some(told) = daemon.json::<ToldContainer>(&format!("containers/{name}/json"), &thing)? else {
             let known = daemon.containers()?;
@@ -104,25 +107,28 @@ impl Daemons {
         })
     }
 
-    /// The first of the places where somebody answers.
-    fn reach(&self, via: Via) -> Result<Daemon, Error> {
+    /// The first of the places where somebody answers, and how to talk to it.
+    fn reach(&self, via: Via) -> Result<(Address, Settings), Error> {
         let mut tried = Vec::new();
         let mut absent = true;
         for address in self.0.variables.addresses(via) {
-            let place = address.to_string();
             match &address {
                 Address::Socket(path) => match UnixStream::connect(path) {
-                    Ok(_) => return self.daemon(via, &address),
+                    Ok(_) => return Ok((address, self.settings())),
                     Err(error) => {
                         let there = std::fs::symlink_metadata(path).is_ok();
-                        absent &= !there;
-                        tried.push(format!("`{place}` {}", refusal(&error, there)));
+                        // containerd's usual socket is for root alone: that says nothing of the user's image.
+                        let passed = via == Via::Containerd
+                            && self.0.variables.containerd_address.is_none()
+                            && error.kind() == io::ErrorKind::PermissionDenied;
+                        absent &= !there || passed;
+                        tried.push(format!("`{address}` {}", refusal(&error, there)));
                     }
                 },
-                Address::Host { .. } => return self.daemon(via, &address),
+                Address::Host { .. } => return Ok((address, self.settings())),
                 Address::Other { detail, .. } => {
                     absent = false;
-                    tried.push(format!("`{place}`: {detail}"));
+                    tried.push(format!("`{address}`: {detail}"));
                 }
             }
         }
@@ -135,15 +141,20 @@ impl Daemons {
         Err(Error::NoDaemon { via, tried, absent })
     }
 
-    fn daemon(&self, via: Via, address: &Address) -> Result<Daemon, Error> {
-        let place = address.to_string();
+    fn settings(&self) -> Settings {
         let mut settings = self.0.http.clone();
         settings.proxies = plimsoll_http::Proxies::default();
         // A daemon that is gone does not come back while somebody waits.
         settings.retries.attempts = 0;
+        settings
+    }
+
+    fn daemon(&self, via: Via) -> Result<Daemon, Error> {
+        let (address, mut settings) = self.reach(via)?;
+        let place = address.to_string();
         let base = match address {
             Address::Socket(path) => {
-                settings.unix_socket = Some(path.clone());
+                settings.unix_socket = Some(path);
                 "http://localhost/".to_owned()
             }
             Address::Host { authority, tls: None } => format!("http://{authority}/"),
@@ -462,6 +473,7 @@ fn near(wanted: &str, known: &[String]) -> Vec<String> {
 /// For the fuzzer: any text as what users, variables and daemons say.
 pub(crate) fn fuzz(text: &str) {
     address::fuzz(text);
+    containerd::fuzz(text.as_bytes());
     if check_name(text).is_ok() {
         let base = Url::parse("http://localhost/").expect("a constant address");
         let path = format!("/images/{text}/json");

@@ -48,6 +48,32 @@ impl Service {
     }
 }
 
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0)
+}
+
+/// Statics are never dropped: a shell watches over us, ends the service and cleans up when we are gone.
+fn watched(place: &Place, command: &[&str]) -> Child {
+    Command::new("sh")
+        .args(["-c", WATCH, "sh", place.folder.path().to_str().unwrap()])
+        .args(command)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn wait_for(socket: &Path) {
+    for _ in 0..300 {
+        if UnixStream::connect(socket).is_ok() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("nobody answers at {}", socket.display());
+}
+
 /// An image whose apk database was written again above its base.
 fn two_databases() -> image::Image {
     let entry = |name: &str| format!("P:{name}\nV:1.0-r0\nA:x86_64\n\n");
@@ -70,30 +96,21 @@ fn service() -> Option<&'static Service> {
     static SERVICE: OnceLock<Option<Service>> = OnceLock::new();
     SERVICE
         .get_or_init(|| {
-            let root = std::fs::metadata("/proc/self")
-                .is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0);
-            if !root || Command::new("podman").arg("--version").output().is_err() {
+            if !is_root() || Command::new("podman").arg("--version").output().is_err() {
                 eprintln!("skipped: Podman (cargo xtask deps) and root are needed for a service of our own");
                 return None;
             }
             let place = Place::new();
-            // Statics are never dropped: a shell watches over us, and cleans up when we are gone.
-            let process = Command::new("sh")
-                .args(["-c", WATCH, "sh", place.folder.path().to_str().unwrap()])
-                .args(["podman", "--root", &place.text("root"), "--runroot", &place.text("run")])
-                .args(["--storage-driver", "vfs", "system", "service", "--time", "0"])
-                .arg(format!("unix://{}", place.text("s")))
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-            for _ in 0..300 {
-                if UnixStream::connect(place.path("s")).is_ok() {
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(100));
-            }
+            let address = format!("unix://{}", place.text("s"));
+            let process = watched(
+                &place,
+                &[
+                    &["podman", "--root", &place.text("root"), "--runroot", &place.text("run")],
+                    &["--storage-driver", "vfs", "system", "service", "--time", "0", &address][..],
+                ]
+                .concat(),
+            );
+            wait_for(&place.path("s"));
             let service = Service { place, _watch: process };
             for (name, image) in
                 [("localhost/shop-web:1.4", shop::image()), ("localhost/apk:1", two_databases())]
@@ -213,6 +230,159 @@ fn unknown_names_lead_to_known_ones() {
     run.says(&["has no image `shop-wbe:1.4`", "did you mean `localhost/shop-web:1.4`?"]);
     service.scan(&place, &["podman:zzz"]).exits(2).says(&["`plimsoll scan registry:zzz` asks its registry"]);
     service.scan(&place, &["docker:../containers/web"]).exits(2).says(&["is not the name of an image"]);
+}
+
+/// containerd with a content store of its own.
+struct Containerd {
+    place: Place,
+    _watch: Child,
+}
+
+impl Containerd {
+    fn address(&self) -> String {
+        self.place.text("c")
+    }
+
+    fn scan(&self, place: &Place, arguments: &[&str], more: &[(&str, &str)]) -> Run {
+        let address = self.address();
+        let all = [&["scan", "--db", super::database(), "--format", "json"], arguments].concat();
+        place.run_with(&all, &[&[("CONTAINERD_ADDRESS", address.as_str())], more].concat())
+    }
+}
+
+/// `None`, said aloud, where containerd or root is missing.
+#[expect(clippy::print_stderr, reason = "what is skipped is said")]
+fn containerd() -> Option<&'static Containerd> {
+    static CONTAINERD: OnceLock<Option<Containerd>> = OnceLock::new();
+    CONTAINERD
+        .get_or_init(|| {
+            let there =
+                ["containerd", "ctr"].iter().all(|name| Command::new(name).arg("--version").output().is_ok());
+            if !is_root() || !there {
+                eprintln!(
+                    "skipped: containerd (cargo xtask deps) and root are needed for a service of our own"
+                );
+                return None;
+            }
+            let place = Place::new();
+            let settings = format!(
+                "version = 2\nroot = {:?}\nstate = {:?}\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n\
+                 [grpc]\naddress = {:?}\n[ttrpc]\naddress = {:?}\n",
+                place.text("root"),
+                place.text("state"),
+                place.text("c"),
+                place.text("t"),
+            );
+            let settings = place.put("config.toml", settings);
+            let watch = watched(&place, &["containerd", "--config", &settings]);
+            wait_for(&place.path("c"));
+            let shop = shop::image();
+            let (arm, s390x) = (shop.for_architecture("arm64"), shop.for_architecture("s390x"));
+            for (namespace, base, files) in [
+                ("default", "docker.io/library/shop", image::layout(&[("1.0", &shop)], Pack::Gzip)),
+                (
+                    "k8s.io",
+                    "registry.example/team/many",
+                    image::multi_platform("2", &[&arm, &s390x], Pack::Zstd),
+                ),
+            ] {
+                let archive = place.put("image.tar", image::archive(&files));
+                let output = Command::new("ctr")
+                    .args(["--address", &place.text("c"), "--namespace", namespace])
+                    .args([
+                        "images",
+                        "import",
+                        "--no-unpack",
+                        "--all-platforms",
+                        "--base-name",
+                        base,
+                        &archive,
+                    ])
+                    .output()
+                    .unwrap();
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            }
+            Some(Containerd { place, _watch: watch })
+        })
+        .as_ref()
+}
+
+#[test]
+fn containerd_gives_the_same_report_as_the_layout() {
+    let Some(containerd) = containerd() else { return };
+    let place = Place::new();
+    // Elsewhere: a folder called `shop` would be what `shop:1.0` means.
+    let beside = Place::new();
+    let expected = beside.json(&format!("oci:{}", beside.shop()), &[]);
+    for target in ["containerd:shop:1.0", "containerd:docker.io/library/shop:1.0", "shop:1.0"] {
+        let report = containerd.scan(&place, &[target, "--no-cache"], &[]).exits(1).quiet().json();
+        assert_eq!(content(&report), content(&expected), "{target}");
+        let target = &report["target"];
+        assert_eq!(target["digest"], expected["target"]["digest"]);
+        assert_eq!(target["origin"]["via"], "containerd");
+        assert_eq!(
+            text(&target["origin"]["place"]),
+            format!("unix://{}, namespace default", containerd.address())
+        );
+    }
+    // A second scan of known layers needs none of them, as from a registry.
+    let first = containerd.scan(&place, &["containerd:shop:1.0"], &[]).exits(1);
+    let again = containerd.scan(&place, &["containerd:shop:1.0"], &[]).exits(1);
+    assert_eq!(first.stdout, again.stdout);
+    assert!(place.run(&["cache", "status"]).exits(0).stdout.contains("1 "));
+}
+
+#[test]
+fn namespaces_and_platforms_of_containerd() {
+    let Some(containerd) = containerd() else { return };
+    let place = Place::new();
+    let target = "containerd:registry.example/team/many:2";
+    let report = containerd.scan(&place, &[target, "--platform", "linux/s390x"], &[]).exits(1).json();
+    assert_eq!(report["target"]["platform"], "linux/s390x");
+    assert!(text(&report["target"]["origin"]["place"]).ends_with(", namespace k8s.io"));
+    containerd.scan(&place, &[target, "--platform", "linux/ppc64le"], &[]).exits(2).says(&["linux/arm64"]);
+    // Whoever names a namespace means no other.
+    containerd
+        .scan(&place, &[target], &[("CONTAINERD_NAMESPACE", "default")])
+        .exits(2)
+        .says(&["containerd at", "has no image `registry.example/team/many:2`"]);
+    containerd
+        .scan(&place, &["containerd:shpo:1.0"], &[])
+        .exits(2)
+        .says(&["did you mean `docker.io/library/shop:1.0`?"]);
+}
+
+#[test]
+fn a_layer_that_containerd_dropped_is_unknown() {
+    let Some(containerd) = containerd() else { return };
+    let place = Place::new();
+    // As `discard_unpacked_layers` leaves it: the blob is gone from the store.
+    let files = image::layout(&[("1.0", &shop::calm())], Pack::Gzip);
+    let archive = place.put("image.tar", image::archive(&files));
+    let (layer, _) = files.iter().find(|(_, content)| content.starts_with(b"\x1f\x8b")).unwrap();
+    let layer = layer.rsplit('/').next().unwrap();
+    let ctr = |arguments: &[&str]| {
+        let output = Command::new("ctr")
+            .args(["--address", &containerd.address(), "--namespace", "dropped"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    ctr(&["images", "import", "--no-unpack", "--base-name", "docker.io/library/calm", &archive]);
+    ctr(&["content", "rm", &format!("sha256:{layer}")]);
+    let run = containerd.scan(&place, &["containerd:calm:1.0"], &[]).exits(3);
+    assert!(run.stdout.contains("has not kept this layer"), "{}", run.stdout);
+}
+
+#[test]
+fn a_socket_that_speaks_no_grpc() {
+    let place = Place::new();
+    fake(&place.path("s"), |_| answer("200 OK", b"{}"));
+    let run = place.run_with(&["scan", "containerd:a"], &[("CONTAINERD_ADDRESS", &place.text("s"))]);
+    run.exits(3).says(&["cannot read the list of namespaces"]);
+    let run = place.run_with(&["scan", "containerd:a"], &[("CONTAINERD_ADDRESS", &place.text("absent"))]);
+    run.exits(3).says(&["containerd does not answer", "does not exist", "ctr images export"]);
 }
 
 /// A daemon that answers each request for a path with the same bytes, and closes the connection.

@@ -94,7 +94,7 @@ fn usage() {
         (vec!["scan", "oci:nowhere/at/all"], vec!["does not exist"]),
         (vec!["scan", "registry:Debian"], vec!["is not the name of an image", "lower case"]),
         (vec!["scan", "shop", "--registry-mirror", "https://mirror"], vec!["REGISTRY=HOST[:PORT][/PREFIX]"]),
-        (vec!["scan", "containerd:debian:12"], vec!["ctr images export - debian:12 | plimsoll scan -"]),
+        (vec!["scan", "containerd:a b"], vec!["`a b` is not the name of an image"]),
         (
             vec!["scan", "shop", "--ignore-file", "absent.toml"],
             vec!["cannot read the exceptions file `absent.toml`"],
