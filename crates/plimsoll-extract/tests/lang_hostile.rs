@@ -221,15 +221,17 @@ fn large_inputs_end() {
 }
 
 /// The readers that keep a good and a bad fixture in a folder of their name.
-const WITH_FIXTURES: [&str; 19] = [
+const WITH_FIXTURES: [&str; 21] = [
     "bun_lock",
     "composer_installed",
     "composer_lock",
     "dotnet_deps",
     "gemfile_lock",
     "gemspec",
+    "msbuild_project",
     "node_modules",
     "nuget_lock",
+    "nuspec",
     "package_lock",
     "packages_config",
     "pdm_lock",

@@ -82,10 +82,9 @@ use Side::{NotSyft, NotTrivy, OnlySyft, OnlyTrivy};
 type Difference = (&'static str, &'static str, Side, &'static str);
 
 static DIFFERENCES: &[Difference] = &[
-    // Central package management lists the versions that projects may use, not which they use; the lock says that.
-    ("dotnet-packagesprops", "*", OnlyTrivy, "a table of versions to choose from, not a list of packages"),
     ("dotnet-nuget--config", "*", NotSyft, NOT_READ_BY_SYFT),
     ("dotnet-nuget--lock", "*", NotSyft, NOT_READ_BY_SYFT),
+    ("dotnet-packagesprops", "*", NotSyft, NOT_READ_BY_SYFT),
     ("nodejs-bun--happy", "*", NotSyft, NOT_READ_BY_SYFT),
     ("nodejs-bun--no-node-modules", "*", NotSyft, NOT_READ_BY_SYFT),
     ("python-pylock--happy", "*", NotSyft, NOT_READ_BY_SYFT),

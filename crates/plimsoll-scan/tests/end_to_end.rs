@@ -247,7 +247,48 @@ mod ecosystems {
         ocaml: "opam_switch/switch-state", "root/.opam/default/.opam-switch/switch-state", "opam", "ocaml", "4.03.0", "ocaml@4.02.3";
         bitnami: "bitnami_spdx/redis.spdx", "opt/bitnami/redis/.spdx-redis.spdx", "Bitnami", "redis", "7.2.1", "redis@7.2.0-1";
         wordpress: "wordpress/version.php", "srv/wp-includes/version.php", "Bitnami", "wordpress", "6.5.3", "wordpress@6.5.2";
+        dotnet_project: "msbuild_project/app.csproj", "app.csproj", "NuGet", "Left.Pad", "2.1.1", "Left.Pad@2.1.0";
+        dotnet_central_versions: "msbuild_project/Directory.Packages.props", "Directory.Packages.props", "NuGet", "Serilog", "2.1.1", "Serilog@2.1.0";
+        dotnet_packages: "nuspec/left.pad.nuspec", "root/.nuget/packages/left.pad/1.0.0/left.pad.nuspec", "NuGet", "Left.Pad", "1.0.1", "Left.Pad@1.0.0";
         deno: "deno_lock/deno.lock", "deno.lock", "npm", "chalk", "5.3.1", "chalk@5.3.0";
         github_actions: "github_workflow/ci.yml", ".github/workflows/ci.yml", "GitHub Actions", "tj-actions/changed-files", "46.0.1", "tj-actions/changed-files@45.0.7";
+    }
+    /// An image of cut Ubuntu packages has Chisel's manifest and no dpkg: its packages are Ubuntu's.
+    #[test]
+    fn chisel() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        let put = |path: &str, bytes: &[u8]| {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        };
+        put("etc/os-release", b"ID=ubuntu\nVERSION_ID=\"22.04\"\n");
+        let manifest = Path::new(FIXTURES).join("../os/chisel_manifest/good.jsonl");
+        put(
+            "var/lib/chisel/manifest.wall",
+            &zstd::bulk::compress(&std::fs::read(manifest).unwrap(), 3).unwrap(),
+        );
+        let ask = |fixed: &str| {
+            let record =
+                feeds::osv("UBUNTU-CVE-2099-1", &[], "", "Ubuntu:22.04:LTS", "base-files", &[("0", fixed)]);
+            feeds::put(&folder.path().join("feeds"), "Ubuntu", &record);
+            let database = folder.path().join("test.db");
+            let build = plimsoll_advisory::BuildOptions { threads: 1, today: Some("2026-11-23".into()) };
+            plimsoll_advisory::build(&folder.path().join("feeds"), &database, &build).unwrap();
+            let options = Options {
+                database: Some(database),
+                now: "2026-11-23T12:00:00Z".parse().unwrap(),
+                threads: 1,
+                ..Options::default()
+            };
+            run(&format!("dir:{}", root.display()), &options).unwrap()
+        };
+        let vulnerable = ask("12ubuntu4.7");
+        assert_eq!(vulnerable.findings.len(), 1, "{:?}", vulnerable.problems);
+        let mended = ask("12ubuntu4.6");
+        assert_eq!(mended.findings, []);
+        // Which source a package is from is not known: that is no clean answer.
+        assert_eq!(mended.verdict.outcome, Outcome::Unknown);
     }
 }

@@ -26,8 +26,10 @@ pub mod gradle_lockfile;
 pub mod julia_manifest;
 pub mod luarocks;
 pub mod mix_lock;
+pub mod msbuild_project;
 pub mod node_modules;
 pub mod nuget_lock;
+pub mod nuspec;
 pub mod opam_switch;
 pub mod otp_app;
 pub mod package_lock;
@@ -52,13 +54,14 @@ pub mod uv_lock;
 pub mod wordpress;
 pub mod yarn_lock;
 
-use plimsoll_model::{Ecosystem, ImagePath, Location, Package, Presence, Problem, ProblemKind};
+use plimsoll_model::{Ecosystem, Effect, ImagePath, Location, Package, Presence, Problem, ProblemKind};
 
 mod erlang;
 mod hackage;
 mod npm;
 mod python;
 mod tree;
+mod xml;
 
 /// Largest lockfile that is read, in bytes. The largest seen in public repositories are near 10 MB.
 const LOCKFILE_LIMIT: u64 = 64 << 20;
@@ -101,11 +104,13 @@ struct Problems<'a> {
     path: &'a ImagePath,
     first: Vec<Problem>,
     more: usize,
+    /// One of those that are only counted keeps the verdict open.
+    is_incomplete: bool,
 }
 
 impl<'a> Problems<'a> {
     fn new(path: &'a ImagePath) -> Self {
-        Problems { path, first: Vec::new(), more: 0 }
+        Problems { path, first: Vec::new(), more: 0, is_incomplete: false }
     }
 
     fn push(&mut self, problem: Problem) {
@@ -114,6 +119,7 @@ impl<'a> Problems<'a> {
             self.first.push(problem);
         } else {
             self.more += 1;
+            self.is_incomplete |= problem.effect == Effect::Incomplete;
         }
     }
 
@@ -129,7 +135,8 @@ impl<'a> Problems<'a> {
     fn finish(mut self) -> Vec<Problem> {
         if self.more > 0 {
             let detail = format!("{} more places cannot be read", self.more);
-            self.first.push(Problem::corrupt(self.path, detail));
+            let effect = if self.is_incomplete { Effect::Incomplete } else { Effect::Note };
+            self.first.push(Problem { effect, ..Problem::corrupt(self.path, detail) });
         }
         self.first
     }
@@ -174,6 +181,7 @@ pub fn fuzz(bytes: &[u8]) {
         // Some look at where they are.
         let path = ImagePath::from(match extractor.name {
             "lang/conan_info" => "data/a/1/_/_/package/0/conaninfo.txt",
+            "lang/nuspec" => ".nuget/packages/a/1/a.nuspec",
             "lang/luarocks" => "rocks-5.4/a/1-1/a-1-1.rockspec",
             "lang/wordpress_extension" => "wp-content/plugins/a/b.php",
             _ => "node_modules/a/file",

@@ -8,7 +8,7 @@ use plimsoll_model::{Ecosystem, ImagePath, Location, Package, Presence, Problem,
 use quick_xml::Reader as XmlReader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::{Problems, tree};
+use super::{Problems, tree, xml};
 use crate::{Extraction, Extractor, Reader};
 
 /// NuGet's list of packages.
@@ -68,11 +68,7 @@ pub fn parse(path: &ImagePath, bytes: &[u8]) -> Extraction {
 }
 
 fn package(path: &ImagePath, line: u32, element: &BytesStart<'_>) -> Option<Package> {
-    let attribute = |name: &str| {
-        let attribute = element.try_get_attribute(name).ok()??;
-        let value = attribute.value.trim();
-        (!value.is_empty() && !value.contains('&')).then(|| value.to_owned())
-    };
+    let attribute = |name: &str| xml::attribute(element, name);
     let location = Location::at_line(path.clone(), line);
     let mut package = Package::new(Ecosystem::NuGet, attribute("id")?, attribute("version")?, location);
     package.presence = Presence::Declared;

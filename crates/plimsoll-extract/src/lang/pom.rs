@@ -8,14 +8,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use memchr::{memchr_iter, memmem};
+use memchr::memmem;
 use plimsoll_fs::Entry;
 use plimsoll_model::{
     Ecosystem, ImagePath, Location, Package, Presence, Problem, ProblemKind, Relation, Scope,
 };
-use quick_xml::events::Event;
+use quick_xml::events::BytesStart;
 
-use super::bounded;
+use super::{bounded, xml};
 use crate::{Extraction, Extractor, Reader};
 
 /// Maven projects.
@@ -27,8 +27,6 @@ pub static POM: Extractor = Extractor {
     read: Reader::Whole { limit: 16 << 20, parse },
 };
 
-/// Elements in each other. The deepest that the schema has is below twenty.
-const MAX_DEPTH: usize = 64;
 /// Longest value after properties were filled in, and properties filled in for one value.
 const MAX_VALUE: usize = 1024;
 const MAX_FILLED: usize = 32;
@@ -74,59 +72,17 @@ pub fn parse(path: &ImagePath, bytes: &[u8]) -> Extraction {
 
 fn read(path: &ImagePath, text: &str, problems: &mut Vec<Problem>) -> Document {
     let mut document = Document::default();
-    let mut reader = quick_xml::Reader::from_str(text);
-    // Names of the elements that are open, and the text of the innermost.
-    let mut stack: Vec<String> = Vec::new();
-    let mut content = String::new();
-    let (mut line, mut counted) = (1_u32, 0);
-    loop {
-        let start = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
-        match reader.read_event() {
-            Ok(Event::Start(element)) => {
-                if stack.len() >= MAX_DEPTH {
-                    let detail = format!("elements lie more than {MAX_DEPTH} deep: read to there");
-                    problems.push(Problem::incomplete(ProblemKind::LimitExceeded, path, detail));
-                    return document;
-                }
-                if let Some(passed) = text.as_bytes().get(counted..start) {
-                    line = line.saturating_add(
-                        u32::try_from(memchr_iter(b'\n', passed).count()).unwrap_or(u32::MAX),
-                    );
-                    counted = start;
-                }
-                stack.push(element.local_name().as_ref().to_owned());
-                content.clear();
-                opened(&mut document, &stack, line);
-            }
-            Ok(Event::End(_)) => {
-                closed(&mut document, &stack, content.trim());
-                stack.pop();
-                content.clear();
-            }
-            Ok(Event::Text(part)) => content.push_str(&part),
-            Ok(Event::CData(part)) => content.push_str(&part),
-            Ok(Event::GeneralRef(reference)) => match (&*reference, reference.resolve_char_ref()) {
-                (_, Ok(Some(letter))) => content.push(letter),
-                ("amp", _) => content.push('&'),
-                ("lt", _) => content.push('<'),
-                ("gt", _) => content.push('>'),
-                ("quot", _) => content.push('"'),
-                ("apos", _) => content.push('\''),
-                (name, _) => content.extend(["&", name, ";"]),
-            },
-            Ok(Event::Eof) => {
-                if !stack.is_empty() {
-                    let detail = "elements are left open: the file is cut off";
-                    problems.push(Problem::incomplete(ProblemKind::Truncated, path, detail));
-                }
-                return document;
-            }
-            Ok(_) => {}
-            Err(error) => {
-                problems.push(Problem::corrupt(path, format!("is not well-formed XML: {error}")));
-                return document;
-            }
-        }
+    xml::walk(path, text, problems, &mut document);
+    document
+}
+
+impl xml::Visitor for Document {
+    fn opened(&mut self, names: &[String], line: u32, _: &BytesStart<'_>) {
+        opened(self, names, line);
+    }
+
+    fn closed(&mut self, names: &[String], text: &str) {
+        closed(self, names, text);
     }
 }
 

@@ -34,6 +34,17 @@ fn name(path: &ImagePath) -> Option<(&[u8], bool)> {
 /// Reads a file list. Directories are left out where the line below shows that they are one: many packages share them.
 pub fn parse(path: &ImagePath, input: &[u8]) -> Extraction {
     let Some((name, sums)) = name(path) else { return Extraction::default() };
+    list(Ecosystem::Deb, path, name, sums, input)
+}
+
+/// The list of the files of that package, of whichever package manager writes such lists.
+pub(super) fn list(
+    ecosystem: Ecosystem,
+    path: &ImagePath,
+    name: &[u8],
+    sums: bool,
+    input: &[u8],
+) -> Extraction {
     let mut problems = Problems::new(path);
     let (mut paths, mut limit) = (Vec::new(), Paths::new());
     let mut previous: Option<&[u8]> = None;
@@ -65,7 +76,7 @@ pub fn parse(path: &ImagePath, input: &[u8]) -> Extraction {
         Some(colon) => (&name[..colon], Some(text(&name[colon + 1..]))),
         None => (name, None),
     };
-    let ownership = Ownership { ecosystem: Ecosystem::Deb, package: text(package), architecture, paths };
+    let ownership = Ownership { ecosystem, package: text(package), architecture, paths };
     Extraction {
         ownership: if ownership.paths.is_empty() { Vec::new() } else { vec![ownership] },
         problems: problems.finish(),

@@ -38,6 +38,12 @@ fn extract(path: &ImagePath, input: &[u8]) -> Extraction {
     Extraction { packages, problems, ..Extraction::default() }
 }
 
+/// The same stanzas, as opkg writes them.
+pub(super) fn extract_opkg(path: &ImagePath, input: &[u8]) -> Extraction {
+    let (packages, problems) = stanzas(Ecosystem::Opkg, path, input);
+    Extraction { packages, problems, ..Extraction::default() }
+}
+
 #[derive(Clone, Copy, Default)]
 struct Stanza<'a> {
     first_line: u32,
@@ -56,8 +62,13 @@ struct Stanza<'a> {
 /// The source version is what `Source: glibc (2.36-9)` says, else the binary's own: Debian writes it whenever the two
 /// differ, as with `+b1` rebuilds. A package whose source has its own name and version has no `source`.
 pub fn parse(path: &ImagePath, input: &[u8]) -> (Vec<Package>, Vec<Problem>) {
+    stanzas(Ecosystem::Deb, path, input)
+}
+
+fn stanzas(ecosystem: Ecosystem, path: &ImagePath, input: &[u8]) -> (Vec<Package>, Vec<Problem>) {
     let mut problems = Problems::new(path);
-    let mut found = Packages { path, one_file: path.as_bytes().starts_with(FOLDER), ..Packages::new(path) };
+    let mut found =
+        Packages { path, one_file: path.as_bytes().starts_with(FOLDER), ..Packages::new(ecosystem, path) };
     let mut stanza = Stanza::default();
     for (number, line) in lines(input) {
         match line.first() {
@@ -70,7 +81,7 @@ pub fn parse(path: &ImagePath, input: &[u8]) -> (Vec<Package>, Vec<Problem>) {
     found.add(stanza, &mut problems);
     if !found.one_file {
         if input.is_empty() {
-            problems.note(ProblemKind::Truncated, "is empty: dpkg has no package on record");
+            problems.note(ProblemKind::Truncated, "is empty: no package is on record");
         } else if !input.ends_with(b"\n") {
             problems.truncated("ends within a field: the last package, and any behind it, may be missing");
         }
@@ -104,6 +115,7 @@ impl<'a> Stanza<'a> {
 }
 
 struct Packages<'p> {
+    ecosystem: Ecosystem,
     path: &'p ImagePath,
     /// One file per package, as made by distroless from the archives: without a state.
     one_file: bool,
@@ -113,8 +125,8 @@ struct Packages<'p> {
 }
 
 impl<'p> Packages<'p> {
-    fn new(path: &'p ImagePath) -> Self {
-        Packages { path, one_file: false, list: Vec::new(), places: HashMap::new() }
+    fn new(ecosystem: Ecosystem, path: &'p ImagePath) -> Self {
+        Packages { ecosystem, path, one_file: false, list: Vec::new(), places: HashMap::new() }
     }
 
     fn add(&mut self, stanza: Stanza<'_>, problems: &mut Problems<'_>) {
@@ -142,11 +154,11 @@ impl<'p> Packages<'p> {
             None => problems.corrupt(format!("`{name}` has no Status, read as present")),
         }
         if stanza.version.is_empty() {
-            // dpkg drops the version of a package whose first installation broke off.
+            // The version is dropped of a package whose first installation broke off.
             if state == Some(b"half-installed") {
                 problems.note(
                     ProblemKind::Corrupt,
-                    format!("`{name}` is half installed, in no version that dpkg knows"),
+                    format!("`{name}` is half installed, in no version that is on record"),
                 );
             } else {
                 problems.corrupt(format!("`{name}` has no Version (stanza at line {line})"));
@@ -154,7 +166,7 @@ impl<'p> Packages<'p> {
             return;
         }
         let mut package = Package::new(
-            Ecosystem::Deb,
+            self.ecosystem,
             name,
             text(stanza.version),
             Location::at_line(self.path.clone(), line),
@@ -194,8 +206,12 @@ fn source(field: &[u8], package: &Package) -> Option<SourcePackage> {
 
 /// Reads arbitrary bytes: neither a panic nor more packages than lines.
 pub fn fuzz(input: &[u8]) {
-    for path in ["var/lib/dpkg/status", "var/lib/dpkg/status.d/base"] {
-        let (packages, _) = parse(&ImagePath::from(path), input);
+    for (ecosystem, path) in [
+        (Ecosystem::Deb, "var/lib/dpkg/status"),
+        (Ecosystem::Deb, "var/lib/dpkg/status.d/base"),
+        (Ecosystem::Opkg, "usr/lib/opkg/status"),
+    ] {
+        let (packages, _) = stanzas(ecosystem, &ImagePath::from(path), input);
         assert!(packages.len() <= input.len());
         assert!(packages.iter().all(|package| !package.name.is_empty() && !package.version.is_empty()));
     }

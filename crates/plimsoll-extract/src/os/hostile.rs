@@ -11,10 +11,12 @@ type Body = fn(&[u8]);
 
 const BODIES: &[(&str, Body)] = &[
     ("apk_installed", apk_installed::fuzz),
+    ("chisel_manifest", chisel_manifest::fuzz),
     ("dpkg_copyright", dpkg_copyright::fuzz),
     ("dpkg_files", dpkg_files::fuzz),
     ("dpkg_status", dpkg_status::fuzz),
     ("pacman_local", pacman_local::fuzz),
+    ("portage_contents", portage_contents::fuzz),
     ("release", release::fuzz),
     ("rpm_bdb", rpm_bdb::fuzz),
     ("rpm_header", rpm_header::fuzz),
@@ -28,12 +30,14 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
     let shared = |path: &str| plimsoll_testing::shared(path).map(|path| std::fs::read(path).unwrap());
     let mut seeds: Vec<Vec<u8>> = match name {
         "apk_installed" => vec![b"C:Q1\nP:a\nV:1-r0\nA:x86_64\no:b\nL:MIT\nm:x\nF:usr/bin\nR:a\na:0:0:755\nZ:Q1\n\n".into()],
+        "chisel_manifest" => vec![include_bytes!("../../fixtures/os/chisel_manifest/good.jsonl").to_vec()],
         "dpkg_copyright" => vec![b"Format: x\n\nFiles: *\nLicense: GPL-2+\n text\n".into()],
         "dpkg_files" => vec![b"/.\n/usr\n/usr/bin\n/usr/bin/a\n0123456789abcdef0123456789abcdef  usr/a\n".into()],
         "dpkg_status" => {
             vec![b"Package: a\nStatus: install ok installed\nSource: b (1)\nVersion: 1+b1\nDescription: x\n y\n\n".into()]
         }
         "pacman_local" => vec![b"%NAME%\na\n\n%VERSION%\n1-1\n\n%FILES%\nusr/\nusr/a\n".into()],
+        "portage_contents" => vec![b"dir /usr\nobj /usr/a 00 1\nsym /usr/b -> a 1\n".into(), b"gtk+-3.24-r1".into()],
         "release" => vec![
             b"ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME='bookworm'\nDISTRIB_ID=Debian\nDISTRIB_RELEASE=12\n".into(),
             b"3.18.4\nhttps://x/alpine/v3.18/main\n@t https://x/alpine/edge/main\n".into(),

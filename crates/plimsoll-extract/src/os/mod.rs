@@ -6,14 +6,17 @@
 pub mod alpine_release;
 pub mod apk_installed;
 pub mod apk_repositories;
+pub mod chisel_manifest;
 pub mod debian_version;
 pub mod dpkg_copyright;
 pub mod dpkg_files;
 pub mod dpkg_status;
 pub mod lsb_release;
 pub mod named_release;
+pub mod opkg_status;
 pub mod os_release;
 pub mod pacman_local;
+pub mod portage_contents;
 pub mod release;
 pub mod rpm;
 pub mod rpm_bdb;
