@@ -622,6 +622,11 @@ impl Matcher<'_> {
             fixable: fixed.is_some(),
             development: packages.iter().all(|index| self.packages[*index].scope == Scope::Development),
             not_run: packages.iter().all(|index| is_unrun(&self.packages[*index].name)),
+            published: hits
+                .iter()
+                .filter_map(|(_, sourced)| sourced.record.published.get(..10))
+                .min()
+                .map(str::to_owned),
             ..Risk::default()
         };
         let mut opinions: Vec<Opinion<'_>> = Vec::new();

@@ -238,6 +238,8 @@ pub struct View {
     pub links: bool,
     /// List every finding, below the changes.
     pub all: bool,
+    /// Show the points of every finding in the order of work; lists every finding too.
+    pub explain: bool,
     /// Group the list of findings; lists every finding too.
     pub by: Option<By>,
     /// The time by which ages are told; without it only dates are shown.
@@ -255,6 +257,7 @@ impl Default for View {
             color: false,
             links: false,
             all: false,
+            explain: false,
             by: None,
             now: None,
             command: String::new(),

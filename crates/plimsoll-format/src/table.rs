@@ -28,6 +28,7 @@ pub(crate) fn write(report: &Report, view: &View) -> String {
         width: view.width.clamp(NARROWEST, WIDEST),
         color: view.color,
         links: view.links,
+        explain: view.explain,
     };
     let summary = Summary::new(report, view);
     page.head(&summary);
@@ -36,7 +37,7 @@ pub(crate) fn write(report: &Report, view: &View) -> String {
     page.changes(&summary, view);
     // What could not be seen never stands below a long list: it comes before it.
     page.unseen(&summary, view);
-    if view.all || view.by.is_some() {
+    if view.all || view.explain || view.by.is_some() {
         page.findings(&summary, view.by);
     }
     page.next(&summary);
@@ -50,6 +51,7 @@ pub(crate) fn survey_head(lines: &[Line], verdict: &Verdict, notes: &[String], v
         width: view.width.clamp(NARROWEST, WIDEST),
         color: view.color,
         links: false,
+        explain: false,
     };
     let missing: Vec<String> = verdict.inputs_missing.iter().map(|input| clean(input).into_owned()).collect();
     page.line(&count(lines.len(), "target", "targets"));
@@ -75,6 +77,7 @@ struct Page {
     width: usize,
     color: bool,
     links: bool,
+    explain: bool,
 }
 
 const HEAD: Style = Style::new().bold();
@@ -455,7 +458,7 @@ impl Page {
                 self.line(&format!("{}; --all lists {them}", count(summary.notes, "note", "notes")));
             }
         }
-        if view.all || view.by.is_some() {
+        if view.all || view.explain || view.by.is_some() {
             self.blank();
         }
     }
@@ -533,6 +536,12 @@ impl Page {
         } else {
             self.line(&format!("{indent}{shown}{filler}  {painted}"));
             for piece in wrap(&format!("{subject}  {rest}"), self.width - 6) {
+                self.line(&format!("      {piece}"));
+            }
+        }
+        if self.explain {
+            for piece in wrap(&finding.risk.work.told(), self.width - 6) {
+                let piece = self.paint(QUIET, &piece);
                 self.line(&format!("      {piece}"));
             }
         }

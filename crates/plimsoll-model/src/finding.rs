@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::functions::Reach;
+use crate::work::Work;
 use crate::{Ecosystem, Location, SourcePackage};
 
 /// What kind of thing was found.
@@ -148,7 +149,7 @@ pub struct Epss {
     pub date: String,
 }
 
-/// What raises or lowers a finding in the order of work. Shown, not folded into a score.
+/// What raises or lowers a finding in the order of work.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Risk {
@@ -167,6 +168,12 @@ pub struct Risk {
     /// Is code of the functions that the advisory names in the program? Absent where nobody looked: for Go programs only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reach: Option<Reach>,
+    /// Day on which the oldest of its records was published, `YYYY-MM-DD`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub published: Option<String>,
+    /// Its points in the order of work.
+    #[serde(default)]
+    pub work: Work,
 }
 
 /// What a source says about a fix.

@@ -22,6 +22,7 @@ pub mod survey;
 mod text;
 pub mod verification;
 pub mod version;
+pub mod work;
 
 pub use digest::{Algorithm, Digest, DigestError};
 pub use distribution::{Distribution, Release, Stream};

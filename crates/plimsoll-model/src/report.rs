@@ -297,7 +297,7 @@ pub struct Report {
     pub verdict: Verdict,
     /// Packages, sorted by package URL.
     pub packages: Vec<Package>,
-    /// Findings, in the order of work: known-exploited first, then fixable, then severity, then id.
+    /// Findings, in the order of work: the sum of points first (`risk.work`), then id.
     pub findings: Vec<Finding>,
     /// Changes that remove findings, in the order of work.
     pub changes: Vec<Change>,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use plimsoll_advisory::{Database, Source as _};
 use plimsoll_model::report::SCHEMA_VERSION;
+use plimsoll_model::work::Work;
 use plimsoll_model::{
     Coverage, DatabaseInfo, Effect, Evidence, Finding, FindingKind, FixStatus, ImagePath, Inventory,
     Location, Outcome, Party, Problem, ProblemKind, Release, Remedy, Report, Risk, Severity, Subject,
@@ -244,6 +245,10 @@ impl Run<'_> {
         let mut target = TargetFacts::named(TargetKind::Files, &name);
         target.files = Some(self.files as u64);
         let context = Context { kind: target.kind, base: None, layers: &[], release: None, newest: None };
+        for finding in &mut self.findings {
+            finding.risk.work = Work::of(finding, "");
+        }
+        // All can be put right by an edit, so the sum is that of severity; files stand together.
         self.findings.sort_by(|one, other| {
             let key = |finding: &Finding| {
                 let place = match &finding.subject {
@@ -252,6 +257,7 @@ impl Run<'_> {
                 };
                 (
                     finding.suppressed_by.is_some(),
+                    std::cmp::Reverse(finding.risk.work.sum),
                     std::cmp::Reverse(finding.severity.level),
                     place,
                     finding.id.clone(),

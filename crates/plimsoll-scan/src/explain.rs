@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use plimsoll_advisory::incidents::{Incident, Incidents};
-use plimsoll_advisory::{AdvisoryDetail, Database, Error, PackageDetail, kind_word};
-use plimsoll_model::{FixStatus, Level};
+use plimsoll_advisory::record::Kind;
+use plimsoll_advisory::{AdvisoryDetail, Database, Error, PackageDetail, Source as _, kind_word};
+use plimsoll_model::work::Work;
+use plimsoll_model::{FindingKind, FixStatus, Level, Risk};
 
 /// Entries that are listed for one record; the rest is counted.
 const PACKAGES: usize = 12;
@@ -41,6 +43,11 @@ pub fn explain(id: &str, purl: Option<&str>, database: Option<&Database>) -> Res
     let _ = writeln!(text, "{id}");
     if let Some(detail) = &detail {
         head(&mut text, detail);
+    }
+    let malware =
+        |detail: &AdvisoryDetail| detail.records.iter().any(|record| record.record.kind == Kind::Malware);
+    if let Some((detail, database)) = detail.as_ref().zip(database).filter(|(detail, _)| !malware(detail)) {
+        points(&mut text, detail, &database.info().date);
     }
     for incident in incidents {
         self::incident(&mut text, incident);
@@ -127,6 +134,22 @@ fn head(text: &mut String, detail: &AdvisoryDetail) {
             }
         }
     }
+}
+
+/// What it weighs in the order of work, as far as that does not depend on where it is found.
+fn points(text: &mut String, detail: &AdvisoryDetail, date: &str) {
+    let level = detail.records.iter().map(|record| record.severity.level).max().unwrap_or_default();
+    let published = detail.records.iter().filter_map(|record| record.record.published.get(..10)).min();
+    let cves = || detail.cves.iter().map(|(_, cve)| cve);
+    let risk = Risk {
+        kev: cves().find_map(|cve| cve.kev.clone()),
+        epss: cves().filter_map(|cve| cve.epss.clone()).max_by_key(|epss| epss.probability),
+        published: published.map(str::to_owned),
+        ..Risk::default()
+    };
+    let work = Work::points(FindingKind::Vulnerability, level, &risk, date);
+    let _ =
+        writeln!(text, "points in the order of work: {} (in a target also: fixable, in use)", work.told());
 }
 
 fn incident(text: &mut String, incident: &Incident) {

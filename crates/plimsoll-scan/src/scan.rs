@@ -634,6 +634,7 @@ fn report(
     problems.extend(vex::apply_documents(&documents, &target, &inventory, &mut findings));
     let applied = options.exceptions.apply(&mut findings, &inventory.packages, today);
     problems.extend(applied.problems);
+    plimsoll_model::work::sort(&mut findings, &database_info.date);
     let context = Context {
         kind: target.kind,
         base: target.base.as_ref(),

@@ -327,13 +327,13 @@ pub fn changes(findings: &[Finding], packages: &[Package], context: Context<'_>)
         .flat_map(|(key, group)| branches(&key, group).into_iter().map(move |group| (key.clone(), group)))
         .map(|(key, group)| build(&key, &group, &index, context))
         .collect();
-    changes.sort_by(|left, right| {
-        let rank = |change: &Change| {
-            (change.malware, change.exploited, change.worst, change.epss, change.removes.len())
-        };
-        rank(right).cmp(&rank(left)).then_with(|| {
-            (&left.subject, &left.from, &left.party).cmp(&(&right.subject, &right.from, &right.party))
-        })
+    let points: HashMap<&str, u32> =
+        findings.iter().map(|finding| (finding.id.as_str(), finding.risk.work.sum)).collect();
+    changes.sort_by_cached_key(|change| {
+        let points = || change.removes.iter().filter_map(|id| points.get(id.as_str()).copied());
+        let (most, sum) = (points().max().unwrap_or(0), points().map(u64::from).sum::<u64>());
+        let name = (change.subject.clone(), change.from.clone(), change.party.clone());
+        (std::cmp::Reverse((change.malware, most, sum, change.removes.len())), name)
     });
     changes
 }

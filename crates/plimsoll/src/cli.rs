@@ -235,6 +235,10 @@ pub(crate) struct ScanArguments {
     #[arg(long)]
     pub(crate) all: bool,
 
+    /// List every finding with its points in the order of work
+    #[arg(long)]
+    pub(crate) explain: bool,
+
     /// List findings in groups
     #[arg(long, value_name = "cve|package|layer|party", value_parser = by)]
     pub(crate) by: Option<By>,

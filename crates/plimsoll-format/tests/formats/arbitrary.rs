@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use plimsoll_model::ecosystem::ECOSYSTEMS;
 use plimsoll_model::functions::Reach;
+use plimsoll_model::work::Work;
 use plimsoll_model::*;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -265,8 +266,12 @@ fn finding(number: usize) -> BoxedStrategy<Finding> {
         any::<bool>(),
         any::<bool>(),
         option::of(select(vec![Reach::Linked, Reach::NotLinked, Reach::CannotTell])),
+        option::of(text()),
+        (0_u32..=400, 0_u32..=2).prop_map(|(sum, age)| Work { sum, age, ..Work::default() }),
     )
-        .prop_map(|(kev, epss, fixable, development, not_run, reach)| Risk {
+        .prop_map(|(kev, epss, fixable, development, not_run, reach, published, work)| Risk {
+            published,
+            work,
             kev,
             epss,
             fixable,

@@ -48,7 +48,12 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         return Err(Failure::new(USAGE, anyhow::anyhow!("no target was named")));
     };
     let report = scan(target, &options, environment)?;
-    let view = View { all: arguments.all, by: arguments.by, ..view(target, environment) };
+    let view = View {
+        all: arguments.all,
+        explain: arguments.explain,
+        by: arguments.by,
+        ..view(target, environment)
+    };
     write(&report, arguments.format, &arguments.output, &view)?;
     Ok(report.verdict.outcome.exit_code())
 }
@@ -114,6 +119,7 @@ pub(super) fn view(target: &str, environment: &Environment) -> View {
         color: environment.stdout_color,
         links: environment.links,
         all: false,
+        explain: false,
         by: None,
         now: Some(environment.now),
         command: target.to_owned(),

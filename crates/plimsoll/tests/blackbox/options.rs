@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::common::image::{self, Pack};
 use super::common::shop;
-use super::{Place, finding, ids, snapshot, text};
+use super::{Place, database, finding, ids, snapshot, text};
 
 #[test]
 fn the_line_decides() {
@@ -301,4 +301,20 @@ fn groups() {
     }
     let run = place.scan("shop", &["--by", "layer"]).exits(1);
     snapshot!(place, run);
+}
+
+#[test]
+fn the_points_of_every_finding() {
+    let place = Place::new();
+    let shop = place.shop();
+    let run = place.scan(&shop, &["--explain"]).exits(1).quiet();
+    snapshot!(place, run);
+    let report = place.json(&shop, &[]);
+    for finding in report["findings"].as_array().unwrap() {
+        let work = &finding["risk"]["work"];
+        assert!(run.stdout.contains(&format!("      {} = ", work["sum"])), "{work}");
+    }
+    // The same points where no target is at hand.
+    let run = place.run(&["explain", "CVE-2099-0010", "--db", database()]).exits(0);
+    assert!(run.stdout.contains("points in the order of work: "), "{}", run.stdout);
 }

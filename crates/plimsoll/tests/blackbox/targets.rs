@@ -65,8 +65,8 @@ fn shop_is_what_it_is() {
     assert_eq!(purls, expected, "each package once, nothing that was deleted");
     let expected = [
         "CVE-2099-0030@pkg:maven/org.example.deck/deck-core@2.14.1",
-        "CVE-2099-0001@pkg:deb/debian/sealib@3.0.9-1?arch=source",
         "CVE-2099-0010@pkg:pypi/harbour@3.2.4",
+        "CVE-2099-0001@pkg:deb/debian/sealib@3.0.9-1?arch=source",
         "CVE-2099-0004@pkg:deb/debian/six@1.16.0-4?arch=source",
         "CVE-2099-0020@pkg:npm/keelson@4.17.15",
         "CVE-2099-0021@pkg:npm/keelson@4.17.15",

@@ -155,7 +155,12 @@ pub(super) fn run(
     mut options: Options,
     environment: &Environment,
 ) -> Answer {
-    let view = View { all: arguments.all, by: arguments.by, ..super::view("", environment) };
+    let view = View {
+        all: arguments.all,
+        explain: arguments.explain,
+        by: arguments.by,
+        ..super::view("", environment)
+    };
     let in_file = View { color: false, links: false, width: 100, ..view.clone() };
     // Before any registry is asked: a format that cannot hold several is told at once.
     let formats = arguments.output.outputs.iter().map(|(format, _)| *format);
