@@ -17,6 +17,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("plimsoll-oci", 1),
     ("plimsoll-advisory", 1),
     ("plimsoll-format", 1),
+    ("plimsoll-policy", 1),
     ("plimsoll-posture", 1),
     ("plimsoll-extract", 2),
     ("plimsoll-trust", 2),

@@ -405,6 +405,34 @@ pub struct Finding {
     pub suppressed_by: Option<Suppression>,
 }
 
+impl Finding {
+    /// A finding about version 1.0.0 of the npm package `x`, for the tests of several crates.
+    #[doc(hidden)]
+    pub fn sample(advisory: &str, level: Level, fixable: bool) -> Self {
+        let purl = "pkg:npm/x@1.0.0";
+        Finding {
+            id: format!("{advisory}@{purl}"),
+            kind: FindingKind::Vulnerability,
+            advisory: advisory.into(),
+            aliases: Vec::new(),
+            title: String::new(),
+            subject: Subject::package(
+                Ecosystem::Npm,
+                SourcePackage { name: "x".into(), version: "1.0.0".into() },
+                vec![purl.into()],
+            ),
+            severity: Severity { level, ..Severity::default() },
+            risk: Risk { fixable, ..Risk::default() },
+            status: if fixable { FixStatus::Fixed } else { FixStatus::Affected },
+            fixed_version: fixable.then(|| "1.0.1".to_owned()),
+            party: Party::Application(None),
+            remedy: Remedy::default(),
+            evidence: Vec::new(),
+            suppressed_by: None,
+        }
+    }
+}
+
 /// One change that removes findings: what the default report is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -20,7 +20,6 @@ mod java_index;
 pub mod many;
 mod scan;
 mod target;
-pub mod verdict;
 pub mod verify;
 mod visit;
 pub mod whose;
@@ -34,6 +33,7 @@ pub use plimsoll_oci::{
     DaemonSettings, DaemonVariables, Daemons, Mirror, Platform, PlatformError, Reference, Registries,
     RegistrySettings,
 };
+pub use plimsoll_policy::{self as policy, line as verdict};
 pub use plimsoll_trust as trust;
 pub use scan::{Options, Supplied, Supply, scan, span};
 pub use target::{ImageForm, Target};

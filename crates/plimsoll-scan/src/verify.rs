@@ -120,11 +120,13 @@ impl Tally {
             What::Signature => ("signature", None, None),
             What::Unknown => ("unknown", None, None),
             What::Attestation(statement) => {
-                let build = Provenance::read(statement).ok().map(|provenance| {
-                    let certificate = checked.certificate.as_ref();
-                    let unmet = wanted.build.as_ref().map(|build| build.check(&provenance, certificate));
-                    (unmet.is_some_and(|unmet| unmet.is_empty()), info(provenance, wanted, certificate))
-                });
+                let build = Provenance::read(&statement.predicate_type, &statement.predicate).ok().map(
+                    |provenance| {
+                        let certificate = checked.certificate.as_ref();
+                        let unmet = wanted.build.as_ref().map(|build| build.check(&provenance, certificate));
+                        (unmet.is_some_and(|unmet| unmet.is_empty()), info(provenance, wanted, certificate))
+                    },
+                );
                 ("attestation", Some(statement.predicate_type.clone()), build)
             }
         };
@@ -167,7 +169,7 @@ impl Tally {
             signers,
             subject: certificate.subject,
             issuer: certificate.issuer,
-            claims: certificate.claims.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            claims: certificate.claims.into_iter().collect(),
             key: checked.key,
             root: checked.root,
             signed_at: checked.times.first().copied().map(moment),

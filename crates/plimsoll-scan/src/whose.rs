@@ -650,7 +650,6 @@ mod tests {
     use plimsoll_model::{ConfigurationSubject, SourcePackage};
 
     use super::*;
-    use crate::verdict::tests::finding;
 
     fn package(ecosystem: Ecosystem, name: &str, layer: Option<u32>) -> Package {
         let mut location = Location::new(ImagePath::from("srv/package-lock.json"));
@@ -665,7 +664,7 @@ mod tests {
     }
 
     fn about(package: &Package, fixable: bool) -> Finding {
-        let mut finding = finding(&format!("CVE-{}", package.name), Level::High, fixable);
+        let mut finding = Finding::sample(&format!("CVE-{}", package.name), Level::High, fixable);
         finding.subject = Subject::package(
             package.ecosystem,
             SourcePackage { name: package.name.clone(), version: "1.0.0".into() },
@@ -834,7 +833,7 @@ mod tests {
             .into_iter()
             .enumerate()
             .map(|(number, subject)| {
-                let mut finding = finding(&format!("rule-{number}"), Level::High, true);
+                let mut finding = Finding::sample(&format!("rule-{number}"), Level::High, true);
                 finding.id = format!("rule-{number}@place");
                 finding.kind = FindingKind::Secret;
                 finding.remedy = say(format!("take it out of {}", subject.name()));

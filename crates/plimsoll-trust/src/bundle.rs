@@ -8,9 +8,9 @@ use sigstore_verify::types::{
 };
 use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult};
 
-use crate::identity::Certificate;
 use crate::verify::Log;
 use crate::{PublicKey, Root};
+use plimsoll_policy::Certificate;
 
 /// What a bundle's signature is over.
 #[derive(Clone, Copy)]
@@ -103,7 +103,11 @@ pub(crate) fn keyless(root: &Root, bundle: &Bundle, signed: Signed<'_>) -> Resul
     if !result.certificate_verified() {
         return Err("the certificate was not verified".into());
     }
-    Ok(Shown { certificate: result.certificate().map(Certificate::from), times: times(&result), logged })
+    Ok(Shown {
+        certificate: result.certificate().map(crate::certificate::certificate),
+        times: times(&result),
+        logged,
+    })
 }
 
 /// Verifies a bundle with a key.

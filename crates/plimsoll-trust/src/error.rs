@@ -30,13 +30,4 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A pattern that is none.
-    #[error("`{pattern}` is no regular expression")]
-    Pattern {
-        /// As given.
-        pattern: String,
-        /// Why.
-        #[source]
-        source: Box<regex::Error>,
-    },
 }

@@ -16,14 +16,13 @@
 #![forbid(unsafe_code)]
 
 mod bundle;
+mod certificate;
 mod cosign;
 mod discover;
 mod error;
 mod evidence;
 pub mod fuzz;
-mod identity;
 mod key;
-pub mod provenance;
 mod roots;
 mod sign;
 mod statement;
@@ -32,8 +31,8 @@ mod verify;
 pub use discover::{Discovery, discover};
 pub use error::Error;
 pub use evidence::{Evidence, Format, Layout, Place};
-pub use identity::{Certificate, Pattern};
 pub use key::PublicKey;
+pub use plimsoll_policy::{Certificate, Pattern, provenance};
 pub use roots::{Root, Window};
 pub use sign::{SIGNED, SigningKey, attestation};
 pub use statement::{Statement, Subject};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_model::Digest;
+use plimsoll_policy::shortened;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -64,15 +65,6 @@ impl Statement {
             subject.digest.get(algorithm).is_some_and(|value| value.eq_ignore_ascii_case(&hex))
         })
     }
-}
-
-/// The first 80 characters, with control characters made visible.
-pub(crate) fn shortened(text: &str) -> String {
-    let mut out: String = text.chars().take(80).flat_map(char::escape_debug).collect();
-    if text.chars().nth(80).is_some() {
-        out.push('…');
-    }
-    out
 }
 
 #[cfg(test)]

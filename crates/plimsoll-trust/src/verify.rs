@@ -4,9 +4,9 @@ use plimsoll_model::Digest;
 use sigstore_verify::types::Bundle;
 
 use crate::bundle::{self, Shown, Signed};
-use crate::identity::{Certificate, Pattern};
 use crate::statement::Statement;
 use crate::{Evidence, Format, PublicKey, Root, cosign};
+use plimsoll_policy::{Certificate, Pattern};
 
 /// Whether a transparency log must know of signatures that are made with a key. Those with a certificate always need
 /// what their trust root demands.
@@ -164,7 +164,7 @@ impl Trust {
             }
             Format::Other(media_type) => Checked::unreadable(format!(
                 "evidence of type `{}` is not known",
-                crate::statement::shortened(media_type)
+                plimsoll_policy::shortened(media_type)
             )),
         }
     }

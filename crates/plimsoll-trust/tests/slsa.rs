@@ -114,7 +114,7 @@ fn fits(checked: &Checked, build: &Build) -> Result<Statement, String> {
     let (Outcome::Trusted { .. }, What::Attestation(statement)) = (&checked.outcome, &checked.what) else {
         return Err(format!("{:?}", checked.outcome));
     };
-    let provenance = Provenance::read(statement)?;
+    let provenance = Provenance::read(&statement.predicate_type, &statement.predicate)?;
     let unmet = build.check(&provenance, checked.certificate.as_ref());
     if unmet.is_empty() { Ok((**statement).clone()) } else { Err(format!("{unmet:?}")) }
 }

@@ -3,12 +3,21 @@
 use std::collections::BTreeMap;
 
 use regex::Regex;
-use sigstore_verify::crypto::CertificateInfo;
-
-use crate::Error;
+use serde::Serialize;
 
 /// Longest pattern in bytes.
 const LONGEST_PATTERN: usize = 4096;
+
+/// A pattern that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("`{pattern}` is no regular expression")]
+pub struct PatternError {
+    /// As given.
+    pattern: String,
+    /// Why.
+    #[source]
+    source: Box<regex::Error>,
+}
 
 /// Which values are meant.
 #[derive(Clone, Debug)]
@@ -30,7 +39,7 @@ pub struct Glob {
 
 impl Pattern {
     /// The text itself, or a glob when it has a `*`.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
         if !text.contains('*') {
             return Ok(Pattern::Exact(text.to_owned()));
         }
@@ -54,7 +63,7 @@ impl Pattern {
 
     /// A regular expression. It is anchored at both ends: a pattern that was written for a part of the value must say so
     /// with `.*`. Peers that match anywhere let `evil-github.com/...` through.
-    pub fn regex(text: &str) -> Result<Self, Error> {
+    pub fn regex(text: &str) -> Result<Self, PatternError> {
         Ok(Pattern::Regex(compile(text, text)?))
     }
 
@@ -83,9 +92,9 @@ impl std::fmt::Display for Pattern {
     }
 }
 
-fn compile(expression: &str, shown: &str) -> Result<Box<Regex>, Error> {
+fn compile(expression: &str, shown: &str) -> Result<Box<Regex>, PatternError> {
     if expression.len() > 2 * LONGEST_PATTERN {
-        return Err(Error::Pattern {
+        return Err(PatternError {
             pattern: shown.chars().take(60).collect(),
             source: Box::new(regex::Error::CompiledTooBig(2 * LONGEST_PATTERN)),
         });
@@ -96,54 +105,19 @@ fn compile(expression: &str, shown: &str) -> Result<Box<Regex>, Error> {
             regex::RegexBuilder::new(&format!("\\A(?s:{expression})\\z")).size_limit(1 << 20).build()
         })
         .map(Box::new)
-        .map_err(|source| Error::Pattern { pattern: shown.to_owned(), source: Box::new(source) })
+        .map_err(|source| PatternError { pattern: shown.to_owned(), source: Box::new(source) })
 }
 
 /// What a signing certificate says of its holder. Worth something only once its chain has been verified.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Certificate {
     /// Address or URI of the holder (Subject Alternative Name).
     pub subject: Option<String>,
     /// The service that vouched for the holder (Fulcio extension 1.3.6.1.4.1.57264.1.8, or .1).
     pub issuer: Option<String>,
     /// Claims on the build by the names that Fulcio's documentation gives them (`sourceRepositoryURI`, ...).
-    pub claims: BTreeMap<&'static str, String>,
-}
-
-impl From<&CertificateInfo> for Certificate {
-    fn from(info: &CertificateInfo) -> Self {
-        let ci = &info.ci_claims;
-        let old = &ci.deprecated_github;
-        let claims = [
-            ("buildSignerURI", &ci.build_signer_uri),
-            ("buildSignerDigest", &ci.build_signer_digest),
-            ("runnerEnvironment", &ci.runner_environment),
-            ("sourceRepositoryURI", &ci.source_repository_uri),
-            ("sourceRepositoryDigest", &ci.source_repository_digest),
-            ("sourceRepositoryRef", &ci.source_repository_ref),
-            ("sourceRepositoryIdentifier", &ci.source_repository_identifier),
-            ("sourceRepositoryOwnerURI", &ci.source_repository_owner_uri),
-            ("sourceRepositoryOwnerIdentifier", &ci.source_repository_owner_identifier),
-            ("buildConfigURI", &ci.build_config_uri),
-            ("buildConfigDigest", &ci.build_config_digest),
-            ("buildTrigger", &ci.build_trigger),
-            ("runInvocationURI", &ci.run_invocation_uri),
-            ("sourceRepositoryVisibilityAtSigning", &ci.source_repository_visibility_at_signing),
-            ("githubWorkflowTrigger", &old.workflow_trigger),
-            ("githubWorkflowSha", &old.workflow_sha),
-            ("githubWorkflowName", &old.workflow_name),
-            ("githubWorkflowRepository", &old.workflow_repository),
-            ("githubWorkflowRef", &old.workflow_ref),
-        ];
-        Certificate {
-            subject: info.identity.as_ref().map(|name| name.as_str().to_owned()),
-            issuer: info.issuer.clone(),
-            claims: claims
-                .into_iter()
-                .filter_map(|(name, value)| value.clone().map(|value| (name, value)))
-                .collect(),
-        }
-    }
+    pub claims: BTreeMap<String, String>,
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::identity::{Certificate, Pattern};
-use crate::statement::{Statement, shortened};
+use crate::text::shortened;
 
 /// SLSA provenance v0.2.
 pub const V0_2: &str = "https://slsa.dev/provenance/v0.2";
@@ -81,13 +81,12 @@ pub struct Material {
 }
 
 impl Provenance {
-    /// Reads the predicate of a statement.
+    /// Reads a predicate of a kind.
     ///
     /// # Errors
     /// In words for people: another kind of statement, or one without builder or source.
-    pub fn read(statement: &Statement) -> Result<Self, String> {
-        let predicate = &statement.predicate;
-        let provenance = match statement.predicate_type.as_str() {
+    pub fn read(predicate_type: &str, predicate: &Value) -> Result<Self, String> {
+        let provenance = match predicate_type {
             V0_2 => v0_2(predicate),
             V1 => v1(predicate),
             other => return Err(format!("`{}` is no provenance that we know", shortened(other))),

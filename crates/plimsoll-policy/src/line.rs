@@ -214,34 +214,13 @@ fn over_the_line(over: &[&Finding]) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use plimsoll_model::{
-        Ecosystem, FixStatus, Kev, Party, Remedy, Risk, Severity, SourcePackage, Subject, Suppression,
-    };
+mod tests {
+    use plimsoll_model::{Kev, Suppression};
 
     use super::*;
 
-    pub(crate) fn finding(id: &str, level: Level, fixable: bool) -> Finding {
-        Finding {
-            id: format!("{id}@pkg:npm/x@1.0.0"),
-            kind: FindingKind::Vulnerability,
-            advisory: id.into(),
-            aliases: Vec::new(),
-            title: String::new(),
-            subject: Subject::package(
-                Ecosystem::Npm,
-                SourcePackage { name: "x".into(), version: "1.0.0".into() },
-                vec!["pkg:npm/x@1.0.0".into()],
-            ),
-            severity: Severity { level, ..Severity::default() },
-            risk: Risk { fixable, ..Risk::default() },
-            status: if fixable { FixStatus::Fixed } else { FixStatus::Affected },
-            fixed_version: fixable.then(|| "1.0.1".to_owned()),
-            party: Party::Application(None),
-            remedy: Remedy::default(),
-            evidence: Vec::new(),
-            suppressed_by: None,
-        }
+    fn finding(id: &str, level: Level, fixable: bool) -> Finding {
+        Finding::sample(id, level, fixable)
     }
 
     fn database(coverage: Coverage) -> DatabaseInfo {

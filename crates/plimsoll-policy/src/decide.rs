@@ -1,0 +1,275 @@
+//! The decision, a pure function, and the proof of how it came about.
+
+use std::collections::BTreeMap;
+
+use plimsoll_model::Outcome;
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Mode, OnMissing, Policies, Policy};
+use crate::exception::Stand;
+use crate::facts::{Facts, Known};
+
+/// How a requirement stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is met.
+    Met {
+        /// By what.
+        reasons: Vec<String>,
+    },
+    /// It is not met.
+    NotMet {
+        /// Why.
+        reasons: Vec<String>,
+    },
+    /// It cannot be told.
+    Unknown {
+        /// What is missing.
+        missing: Vec<String>,
+    },
+}
+
+impl Answer {
+    pub(crate) fn met(reason: impl Into<String>) -> Self {
+        Answer::Met { reasons: vec![reason.into()] }
+    }
+
+    pub(crate) fn not_met(reason: impl Into<String>) -> Self {
+        Answer::NotMet { reasons: vec![reason.into()] }
+    }
+
+    pub(crate) fn unknown(missing: impl Into<String>) -> Self {
+        Answer::Unknown { missing: vec![missing.into()] }
+    }
+}
+
+/// What requirements see beside the facts.
+pub(crate) struct Context<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) keys: &'a BTreeMap<String, String>,
+    pub(crate) now: i64,
+    /// Why the image is revoked.
+    pub(crate) revoked: &'a [String],
+    /// What is missing to tell whether it is.
+    pub(crate) revocation_gaps: &'a [String],
+}
+
+/// What one requirement does to the decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Effect {
+    /// Nothing stands against the image.
+    Allow,
+    /// It is let in, and somebody should look.
+    Warn,
+    /// It cannot be told.
+    Unknown,
+    /// It is refused.
+    Deny,
+}
+
+/// One requirement, decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequirementResult {
+    /// Its name.
+    pub requirement: String,
+    /// How it stands.
+    pub answer: Outcome,
+    /// What it does to the decision.
+    pub effect: Effect,
+    /// Why, or what is missing.
+    pub reasons: Vec<String>,
+    /// The exception that covers it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub exception: Option<String>,
+}
+
+/// One policy, decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyResult {
+    /// Its name.
+    pub policy: String,
+    /// The namespace whose people wrote it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub namespace: Option<String>,
+    /// SHA-256 of what was written.
+    pub hash: String,
+    /// Its mode.
+    pub mode: Mode,
+    /// Its requirements, in the order written.
+    pub requirements: Vec<RequirementResult>,
+}
+
+/// The decision on one image, with its proof. The same facts, policies and moment give the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// Version of this document's form: `1.0`.
+    pub schema_version: String,
+    /// The image, as named.
+    pub image: String,
+    /// The digest that everything was held against.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<String>,
+    /// The moment that ages and expiries were held against, RFC 3339.
+    pub decided_at: String,
+    /// The worst of all effects.
+    pub effect: Effect,
+    /// Why it is refused or cannot be told, or what warns; each names its policy.
+    pub reasons: Vec<String>,
+    /// Revocations that hit it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub revoked: Vec<String>,
+    /// Signatures that were left out because their makers are revoked.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub disowned: Vec<String>,
+    /// The policies that are about it, in the order read.
+    pub policies: Vec<PolicyResult>,
+}
+
+impl Decision {
+    /// As an answer of `plimsoll verify`.
+    pub fn outcome(&self) -> Outcome {
+        match self.effect {
+            Effect::Allow | Effect::Warn => Outcome::Met,
+            Effect::Unknown => Outcome::Unknown,
+            Effect::Deny => Outcome::NotMet,
+        }
+    }
+}
+
+/// Decides on one image at a moment (seconds since 1970).
+///
+/// Every policy that is about it must be met: a further policy can only tighten. An image that no policy is about is
+/// *unknown*: nobody has said that it may run.
+pub fn decide(facts: &Facts<'_>, policies: &Policies, now: i64) -> Decision {
+    let mut disowned = Vec::new();
+    let facts = &without_disowned(facts, policies, &mut disowned);
+    let (mut revoked, mut gaps) = (Vec::new(), Vec::new());
+    for revocation in &policies.revocations {
+        match revocation.hits(facts) {
+            Ok(hit) => revoked.extend(hit),
+            Err(missing) => gaps.push(missing),
+        }
+    }
+    let results: Vec<PolicyResult> = policies
+        .policies
+        .iter()
+        .filter(|policy| policy.is_about(facts))
+        .map(|policy| {
+            let context =
+                Context { policy, keys: &policies.keys, now, revoked: &revoked, revocation_gaps: &gaps };
+            judge(facts, policies, &context)
+        })
+        .collect();
+    let mut effect = Effect::Allow;
+    let mut reasons = Vec::new();
+    if !revoked.is_empty() {
+        // Of revocation there is no exception.
+        effect = Effect::Deny;
+        reasons.extend(revoked.iter().cloned());
+    }
+    if results.is_empty() {
+        effect = effect.max(Effect::Unknown);
+        reasons.push("no policy is about this image".to_owned());
+    }
+    for result in &results {
+        for one in result.requirements.iter().filter(|one| one.effect > Effect::Allow) {
+            effect = effect.max(one.effect);
+            let whose = format!("{}/{}", result.policy, one.requirement);
+            reasons.extend(one.reasons.iter().map(|reason| format!("{whose}: {reason}")));
+        }
+    }
+    Decision {
+        schema_version: "1.0".into(),
+        image: facts.image.text.clone(),
+        digest: facts.digest.seen().ok().map(ToString::to_string),
+        decided_at: jiff::Timestamp::from_second(now)
+            .map_or_else(|_| now.to_string(), |time| time.to_string()),
+        effect,
+        reasons,
+        revoked,
+        disowned,
+        policies: results,
+    }
+}
+
+/// The facts without the signatures of makers that are revoked.
+fn without_disowned<'a>(facts: &Facts<'a>, policies: &Policies, disowned: &mut Vec<String>) -> Facts<'a> {
+    let mut facts = facts.clone();
+    if let Known::Seen(evidence) = &mut facts.evidence {
+        evidence.retain(|one| {
+            let by = policies.revocations.iter().find(|revocation| revocation.disowns(&one.maker));
+            disowned.extend(
+                by.map(|revocation| format!("a signature whose maker `{}` revokes", revocation.name())),
+            );
+            by.is_none()
+        });
+    }
+    facts
+}
+
+fn judge(facts: &Facts<'_>, policies: &Policies, context: &Context<'_>) -> PolicyResult {
+    let policy = context.policy;
+    let requirements = policy
+        .requirements
+        .iter()
+        .map(|requirement| {
+            let (answer, mut reasons) = match requirement.answer(facts, context) {
+                Answer::Met { reasons } => (Outcome::Met, reasons),
+                Answer::NotMet { reasons } => (Outcome::NotMet, reasons),
+                Answer::Unknown { missing } => (
+                    Outcome::Unknown,
+                    missing.into_iter().map(|missing| format!("not known: {missing}")).collect(),
+                ),
+            };
+            let mut exception = None;
+            if answer != Outcome::Met {
+                for one in &policies.exceptions {
+                    match one.stand(policy, &requirement.name, facts, context.now) {
+                        Stand::Covers if exception.is_none() => exception = Some(one),
+                        Stand::Expired => reasons.push(format!("the exception `{}` has expired", one.name)),
+                        Stand::TooLong => {
+                            reasons.push(format!("the exception `{}` runs longer than any may", one.name))
+                        }
+                        Stand::Covers | Stand::Not => {}
+                    }
+                }
+            }
+            let excepted = exception.is_some();
+            let effect = match (answer, policy.mode) {
+                (Outcome::Met, _) => Effect::Allow,
+                _ if excepted => Effect::Warn,
+                (Outcome::NotMet, Mode::Enforce) => Effect::Deny,
+                (Outcome::NotMet, Mode::Warn) => Effect::Warn,
+                (_, Mode::Audit) => Effect::Allow,
+                (Outcome::Unknown, Mode::Warn) => Effect::Warn,
+                (Outcome::Unknown, Mode::Enforce) => match requirement.on_missing {
+                    OnMissing::Deny => Effect::Unknown,
+                    OnMissing::Warn => Effect::Warn,
+                    OnMissing::Allow => Effect::Allow,
+                },
+            };
+            RequirementResult {
+                requirement: requirement.name.clone(),
+                answer,
+                effect,
+                reasons,
+                exception: exception.map(|one| {
+                    let ticket = one.ticket.as_ref().map(|ticket| format!(", {ticket}")).unwrap_or_default();
+                    let glass = if one.break_glass { "break-glass " } else { "" };
+                    format!("{glass}`{}` of {}: {}{ticket}", one.name, one.owner, one.reason)
+                }),
+            }
+        })
+        .collect();
+    PolicyResult {
+        policy: policy.name.clone(),
+        namespace: policy.namespace.clone(),
+        hash: policy.hash.clone(),
+        mode: policy.mode,
+        requirements,
+    }
+}

@@ -1,0 +1,488 @@
+//! Policies, exceptions and revocations as they are written: YAML documents, one or several in a file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::exception::Exception;
+use crate::identity::Pattern;
+use crate::requirement::{Need, Requirement, Written};
+use crate::revocation::Revocation;
+
+/// The form that is read.
+const VERSION: &str = "plimsoll.dev/v1";
+/// Largest file in bytes.
+const LARGEST: usize = 8 * 1024 * 1024;
+/// Most documents in one file, and most policies, exceptions and revocations together.
+const MOST: usize = 10_000;
+
+/// Why policies cannot be used. None of them is: a policy that is left out by mistake would allow what it forbids.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}{}: {detail}", .line.map(|line| format!(", line {line}")).unwrap_or_default())]
+pub struct LoadError {
+    /// The file.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: Option<u64>,
+    /// What is wrong, and where.
+    pub detail: String,
+}
+
+/// What becomes of an image that does not meet a policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mode {
+    /// It is refused.
+    #[default]
+    Enforce,
+    /// It is let in with a warning.
+    Warn,
+    /// It is let in and written down.
+    Audit,
+}
+
+/// What becomes of an image of which something is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnMissing {
+    /// The answer is *unknown*: refused in admission, exit code 3 in CI.
+    #[default]
+    Deny,
+    /// It passes with a warning.
+    Warn,
+    /// It passes.
+    Allow,
+}
+
+/// A length of time: `90d`, `12h`, `2w`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Duration {
+    /// In seconds.
+    pub seconds: i64,
+}
+
+impl Duration {
+    /// Reads a number with `m`, `h`, `d` or `w` behind it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let unit = match text.chars().last()? {
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            'w' => 7 * 86_400,
+            _ => return None,
+        };
+        let number = text.get(..text.len() - 1)?;
+        let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let seconds = plain.then(|| number.parse::<i64>().ok()?.checked_mul(unit)).flatten()?;
+        Some(Duration { seconds })
+    }
+}
+
+impl std::fmt::Display for Duration {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.seconds {
+            seconds if seconds % 86_400 == 0 => write!(formatter, "{}d", seconds / 86_400),
+            seconds if seconds % 3600 == 0 => write!(formatter, "{}h", seconds / 3600),
+            seconds => write!(formatter, "{}m", seconds / 60),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Duration::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("`{text}` is no length of time, as in 90d, 12h or 30m"))
+        })
+    }
+}
+
+impl Serialize for Duration {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Which images and objects a policy is about. What is not given fits everything.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Match {
+    /// Repositories, as patterns: `ghcr.io/acme/**`.
+    #[serde(default)]
+    pub(crate) images: Vec<String>,
+    #[serde(default)]
+    pub(crate) exclude_images: Vec<String>,
+    #[serde(default)]
+    pub(crate) namespaces: Vec<String>,
+    #[serde(default)]
+    pub(crate) exclude_namespaces: Vec<String>,
+    /// Labels that must be there with these values.
+    #[serde(default)]
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "apiVersion", default)]
+    version: String,
+    #[serde(default)]
+    kind: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document<S> {
+    #[serde(rename = "apiVersion")]
+    _version: String,
+    #[serde(rename = "kind")]
+    _kind: String,
+    metadata: Metadata,
+    spec: S,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Metadata {
+    name: String,
+    #[serde(default)]
+    namespace: Option<String>,
+    #[serde(default, rename = "annotations")]
+    _annotations: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PolicySpec {
+    #[serde(default)]
+    mode: Mode,
+    #[serde(default, rename = "match")]
+    matches: Match,
+    #[serde(default)]
+    signers: BTreeMap<String, SignerSpec>,
+    requirements: Vec<Written>,
+}
+
+/// Someone whose signature counts, as written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SignerSpec {
+    /// A public key in PEM.
+    #[serde(default)]
+    pub(crate) key: Option<String>,
+    /// With a key: accept signatures that no transparency log knows of.
+    #[serde(default)]
+    pub(crate) no_transparency_log: bool,
+    #[serde(default)]
+    pub(crate) keyless: Option<KeylessSpec>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct KeylessSpec {
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
+    #[serde(default)]
+    pub(crate) claims: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) roots: Vec<String>,
+}
+
+/// Someone whose signature counts.
+#[derive(Clone, Debug)]
+pub(crate) enum Signer {
+    /// By the PEM text, which whoever gathers facts turns into a fingerprint.
+    Key {
+        pem: String,
+        log: bool,
+    },
+    Keyless {
+        subject: Pattern,
+        issuer: Pattern,
+        claims: Vec<(String, Pattern)>,
+        roots: Vec<String>,
+    },
+}
+
+/// A policy, ready to decide.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(crate) name: String,
+    /// The namespace whose people wrote it; none for the platform's.
+    pub(crate) namespace: Option<String>,
+    pub(crate) mode: Mode,
+    pub(crate) images: Vec<Pattern>,
+    pub(crate) exclude_images: Vec<Pattern>,
+    pub(crate) namespaces: Vec<Pattern>,
+    pub(crate) exclude_namespaces: Vec<Pattern>,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) signers: BTreeMap<String, Signer>,
+    pub(crate) requirements: Vec<Requirement>,
+    /// SHA-256 of what was written, whatever its white space and order of keys.
+    pub(crate) hash: String,
+}
+
+impl Policy {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its requirements.
+    pub fn requirements(&self) -> &[Requirement] {
+        &self.requirements
+    }
+}
+
+/// Everything that decides.
+#[derive(Clone, Debug, Default)]
+pub struct Policies {
+    pub(crate) policies: Vec<Policy>,
+    pub(crate) exceptions: Vec<Exception>,
+    pub(crate) revocations: Vec<Revocation>,
+    /// Fingerprints of the keys in policies, by their PEM text.
+    pub(crate) keys: BTreeMap<String, String>,
+}
+
+impl Policies {
+    /// Adds the documents of a file.
+    ///
+    /// # Errors
+    /// At the first document that cannot be used, by file, line and key. Nothing of the file is added then.
+    pub fn add(&mut self, file: &str, text: &str) -> Result<(), LoadError> {
+        let refuse = |line: Option<u64>, detail: String| LoadError { file: file.to_owned(), line, detail };
+        if text.len() > LARGEST {
+            return Err(refuse(None, format!("larger than {LARGEST} bytes")));
+        }
+        let mut new = self.clone();
+        for (start, part) in documents(text) {
+            let broken = |error: serde_saphyr::Error| {
+                let line = error.location().map(|location| u64::from(location.line()) + start);
+                refuse(line, plain(&error))
+            };
+            let wrong = |detail: String| refuse(Some(start + 1), detail);
+            let head: Head = serde_saphyr::from_str(part).map_err(broken)?;
+            if head.version != VERSION {
+                return Err(wrong(format!(
+                    "apiVersion `{}` is not `{VERSION}`",
+                    crate::shortened(&head.version)
+                )));
+            }
+            match head.kind.as_str() {
+                "Policy" => {
+                    let document: Document<PolicySpec> = serde_saphyr::from_str(part).map_err(broken)?;
+                    let policy = policy(document).map_err(wrong)?;
+                    if new
+                        .policies
+                        .iter()
+                        .any(|known| known.name == policy.name && known.namespace == policy.namespace)
+                    {
+                        return Err(wrong(format!("policy `{}` is there twice", policy.name)));
+                    }
+                    new.policies.push(policy);
+                }
+                "Exception" => {
+                    let document: Document<crate::exception::Spec> =
+                        serde_saphyr::from_str(part).map_err(broken)?;
+                    let Metadata { name, namespace, .. } = document.metadata;
+                    new.exceptions.push(Exception::new(name, namespace, document.spec).map_err(wrong)?);
+                }
+                "Revocation" => {
+                    let document: Document<crate::revocation::Spec> =
+                        serde_saphyr::from_str(part).map_err(broken)?;
+                    new.revocations
+                        .push(Revocation::new(document.metadata.name, document.spec).map_err(wrong)?);
+                }
+                other => {
+                    return Err(wrong(format!(
+                        "kind `{}` is none of Policy, Exception, Revocation",
+                        crate::shortened(other)
+                    )));
+                }
+            }
+            if new.policies.len() + new.exceptions.len() + new.revocations.len() > MOST {
+                return Err(refuse(None, format!("more than {MOST} documents")));
+            }
+        }
+        *self = new;
+        Ok(())
+    }
+
+    /// The policies, in the order read.
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// The exceptions, in the order read.
+    pub fn exceptions(&self) -> &[Exception] {
+        &self.exceptions
+    }
+
+    /// The revocations, in the order read.
+    pub fn revocations(&self) -> &[Revocation] {
+        &self.revocations
+    }
+
+    /// What must be gathered to decide on an image, and no more. Revocations need what they name.
+    pub fn needs(&self, facts: &crate::Facts<'_>) -> BTreeSet<Need> {
+        let applicable = self.policies.iter().filter(|policy| policy.is_about(facts));
+        let mut needs: BTreeSet<Need> =
+            applicable.flat_map(|policy| policy.requirements.iter().flat_map(Requirement::needs)).collect();
+        needs.extend(self.revocations.iter().filter_map(Revocation::need));
+        needs
+    }
+
+    /// The keys in PEM that policies name, each with whether a transparency log must know of its signatures. Whoever
+    /// gathers facts verifies with them, and tells their fingerprints by [`Policies::know_key`].
+    pub fn keys(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.policies.iter().flat_map(|policy| policy.signers.values()).filter_map(|signer| match signer {
+            Signer::Key { pem, log } => Some((pem.as_str(), *log)),
+            Signer::Keyless { .. } => None,
+        })
+    }
+
+    /// Tells the fingerprint of a key.
+    pub fn know_key(&mut self, pem: &str, fingerprint: String) {
+        self.keys.insert(pem.to_owned(), fingerprint);
+    }
+
+    /// Names of images whose layers `baseImages` compares.
+    pub fn bases(&self) -> impl Iterator<Item = &str> {
+        self.policies.iter().flat_map(|policy| policy.requirements.iter().flat_map(Requirement::base_images))
+    }
+}
+
+/// The documents of a file with the number of lines before each.
+fn documents(text: &str) -> Vec<(u64, &str)> {
+    let mut out = Vec::new();
+    let (mut start, mut start_line, mut at) = (0, 0, 0);
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        if line.trim_end() == "---" || line.starts_with("--- ") {
+            out.push((start_line, &text[start..at]));
+            start = at + line.len();
+            start_line = number as u64 + 1;
+        }
+        at += line.len();
+    }
+    out.push((start_line, &text[start..]));
+    out.retain(|(_, part)| {
+        part.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+    });
+    out
+}
+
+/// The first line of an error: the library draws the text below it.
+fn plain(error: &serde_saphyr::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+fn policy(document: Document<PolicySpec>) -> Result<Policy, String> {
+    let hash = {
+        use std::fmt::Write as _;
+        let text = serde_json::to_string(&document.spec).map_err(|error| error.to_string())?;
+        let digest = Sha256::digest(text.as_bytes());
+        digest.iter().fold("sha256:".to_owned(), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
+    };
+    let Metadata { name, namespace, .. } = document.metadata;
+    let named = |detail: String| format!("policy `{}`: {detail}", crate::shortened(&name));
+    if name.trim().is_empty() {
+        return Err("metadata.name is empty".into());
+    }
+    let spec = document.spec;
+    let patterns = |texts: &[String], key: &str| {
+        texts
+            .iter()
+            .map(|text| pattern(text).map_err(|error| named(format!("match.{key}: {error}"))))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let signers = spec
+        .signers
+        .iter()
+        .map(|(name, written)| {
+            Ok((name.clone(), signer(written).map_err(|error| named(format!("signers.{name}: {error}")))?))
+        })
+        .collect::<Result<BTreeMap<_, _>, String>>()?;
+    if spec.requirements.is_empty() {
+        return Err(named("it has no requirements, so it would allow everything it matches".into()));
+    }
+    let requirements = spec
+        .requirements
+        .iter()
+        .enumerate()
+        .map(|(index, written)| {
+            Requirement::new(written, &signers)
+                .map_err(|error| named(format!("requirement {}: {error}", index + 1)))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if let Some(own) = &namespace
+        && spec.matches.namespaces.iter().any(|other| other != own)
+    {
+        return Err(named(format!("a policy of namespace `{own}` can only be about that namespace")));
+    }
+    Ok(Policy {
+        images: patterns(&spec.matches.images, "images")?,
+        exclude_images: patterns(&spec.matches.exclude_images, "excludeImages")?,
+        namespaces: patterns(&spec.matches.namespaces, "namespaces")?,
+        exclude_namespaces: patterns(&spec.matches.exclude_namespaces, "excludeNamespaces")?,
+        labels: spec.matches.labels,
+        mode: spec.mode,
+        signers,
+        requirements,
+        namespace,
+        hash,
+        name,
+    })
+}
+
+/// A pattern as users write it: exact, glob, or `/regular expression/`.
+pub(crate) fn pattern(text: &str) -> Result<Pattern, String> {
+    let parsed = match text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
+        Some(expression) => Pattern::regex(expression),
+        None => Pattern::parse(text),
+    };
+    parsed.map_err(|error| error.to_string())
+}
+
+fn signer(written: &SignerSpec) -> Result<Signer, String> {
+    match (&written.key, &written.keyless) {
+        (Some(pem), None) if pem.contains("-----BEGIN PUBLIC KEY-----") => {
+            Ok(Signer::Key { pem: pem.clone(), log: !written.no_transparency_log })
+        }
+        (Some(_), None) => Err("`key` is no public key in PEM (`-----BEGIN PUBLIC KEY-----`)".into()),
+        (None, Some(keyless)) => {
+            if written.no_transparency_log {
+                return Err(
+                    "`noTransparencyLog` is for keys: what a certificate needs its trust root says".into()
+                );
+            }
+            let claims = keyless.claims.iter().map(|(name, text)| Ok((name.clone(), pattern(text)?)));
+            Ok(Signer::Keyless {
+                subject: pattern(&keyless.subject)?,
+                issuer: pattern(&keyless.issuer)?,
+                claims: claims.collect::<Result<_, String>>()?,
+                roots: keyless.roots.clone(),
+            })
+        }
+        (Some(_), Some(_)) => Err("give either `key` or `keyless`".into()),
+        (None, None) => Err("give `key` or `keyless`".into()),
+    }
+}
+
+impl Policy {
+    /// Whether it is about this image there.
+    pub(crate) fn is_about(&self, facts: &crate::Facts<'_>) -> bool {
+        let fits = |patterns: &[Pattern], value: &str| patterns.iter().any(|pattern| pattern.matches(value));
+        let (repository, workload) = (facts.image.repository.as_str(), &facts.workload);
+        self.namespace.as_ref().is_none_or(|own| *own == workload.namespace)
+            && (self.images.is_empty() || fits(&self.images, repository))
+            && !fits(&self.exclude_images, repository)
+            && (self.namespaces.is_empty() || fits(&self.namespaces, &workload.namespace))
+            && !fits(&self.exclude_namespaces, &workload.namespace)
+            && self.labels.iter().all(|(name, value)| workload.labels.get(name) == Some(value))
+    }
+}

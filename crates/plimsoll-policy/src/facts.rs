@@ -1,0 +1,114 @@
+//! What is known of an image and of where it is to run.
+
+use std::collections::BTreeMap;
+
+use plimsoll_model::{Digest, FindingKind, Report};
+use serde_json::Value;
+
+use crate::identity::Certificate;
+
+/// A fact, or why it is not known.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Known<T> {
+    /// It is this.
+    Seen(T),
+    /// It could not be found out, or was not asked for.
+    Missing(String),
+}
+
+impl<T> Known<T> {
+    /// The fact, or the reason.
+    pub fn seen(&self) -> Result<&T, &str> {
+        match self {
+            Known::Seen(value) => Ok(value),
+            Known::Missing(reason) => Err(reason),
+        }
+    }
+}
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Known::Missing("nobody looked".into())
+    }
+}
+
+/// The name of an image, taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageName {
+    /// As written.
+    pub text: String,
+    /// Registry and repository: `ghcr.io/acme/shop`.
+    pub repository: String,
+    /// The tag, as written.
+    pub tag: Option<String>,
+    /// The digest, as written: the name is pinned.
+    pub digest: Option<Digest>,
+}
+
+/// Where an image is to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workload {
+    /// Namespace; empty outside of a cluster.
+    pub namespace: String,
+    /// Labels of the object.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Who made a piece of evidence. Verified: evidence that does not verify is no fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Maker {
+    /// The holder of the key with this fingerprint (SHA-256 of its SubjectPublicKeyInfo, hexadecimal).
+    Key(String),
+    /// The holder of a certificate of a trust root.
+    Certificate {
+        /// What it says.
+        certificate: Certificate,
+        /// Name of the root.
+        root: String,
+    },
+}
+
+/// What an attestation states.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    /// Kind of its predicate.
+    pub predicate_type: String,
+    /// The predicate.
+    pub predicate: Value,
+}
+
+/// A signature or attestation of the image, verified.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// What it states; `None` for a plain signature.
+    pub statement: Option<Statement>,
+    /// Who made it.
+    pub maker: Maker,
+    /// A transparency log knows of it.
+    pub logged: bool,
+}
+
+/// Everything that is known. Policies say what they need ([`crate::Policies::needs`]), so that nothing else is gathered.
+#[derive(Clone, Debug, Default)]
+pub struct Facts<'a> {
+    /// The name.
+    pub image: ImageName,
+    /// The digest that the name stands for.
+    pub digest: Known<Digest>,
+    /// When it was built, seconds since 1970.
+    pub created: Known<i64>,
+    /// Its layers, by the digest of their content, the lowest first.
+    pub layers: Known<Vec<Digest>>,
+    /// Layers of images that policies name as bases.
+    pub bases: BTreeMap<String, Known<Vec<Digest>>>,
+    /// Signatures and attestations.
+    pub evidence: Known<Vec<Evidence>>,
+    /// Evidence that could not be read or judged: what is missing may be among it.
+    pub unread_evidence: Vec<String>,
+    /// The scan.
+    pub report: Known<&'a Report>,
+    /// What the scan looked for, beside vulnerabilities.
+    pub looked_for: Vec<FindingKind>,
+    /// Where it is to run.
+    pub workload: Workload,
+}

@@ -1,0 +1,31 @@
+//! Requirements over facts -> a verdict with reasons. Pure: no network, no clock, no file.
+//!
+//! [`decide`] takes what is known of an image ([`Facts`]), the [`Policies`] and the moment, and answers allow, deny or
+//! **unknown** with a proof of how it came to that. The same function is called in CI, in admission and in audits. A fact
+//! that is missing is [`Known::Missing`] with the reason; no path leads from there to "allow" unless the requirement's own
+//! `onMissing` says so, and then the proof says it too.
+//!
+//! [`line`] is the older and smaller sibling: findings held against `--fail-on`.
+
+#![forbid(unsafe_code)]
+
+mod decide;
+mod document;
+mod exception;
+mod facts;
+pub mod fuzz;
+mod identity;
+pub mod line;
+pub mod provenance;
+mod requirement;
+mod revocation;
+mod text;
+
+pub use decide::{Answer, Decision, Effect, PolicyResult, RequirementResult, decide};
+pub use document::{Duration, LoadError, Mode, OnMissing, Policies, Policy};
+pub use exception::Exception;
+pub use facts::{Evidence, Facts, ImageName, Known, Maker, Statement, Workload};
+pub use identity::{Certificate, Pattern, PatternError};
+pub use requirement::{Need, Requirement};
+pub use revocation::Revocation;
+pub use text::shortened;

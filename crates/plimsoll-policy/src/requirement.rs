@@ -1,0 +1,573 @@
+//! What a policy can ask of an image: the typed requirements, each with what it needs to be decided and how it decides.
+
+use std::collections::BTreeMap;
+
+use plimsoll_model::{Effect as Seen, FindingKind, Level, Outcome, Report};
+use serde::{Deserialize, Serialize};
+
+use crate::decide::{Answer, Context};
+use crate::document::{Duration, OnMissing, Signer, pattern};
+use crate::facts::{Evidence, Facts, Known, Maker};
+use crate::identity::Pattern;
+use crate::line::{Line, judge};
+use crate::provenance::{Build, Provenance};
+
+/// The issuer of GitHub's workflows. Its certificates name the workflow that built, so that provenance by them can be held
+/// against its signer.
+const GITHUB: &str = "https://token.actions.githubusercontent.com";
+
+/// What must be gathered before a requirement can be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// The digest that the name stands for.
+    Digest,
+    /// Configuration and layers of the image.
+    Image,
+    /// Layers of the images that are named as bases.
+    Bases,
+    /// Signatures and attestations.
+    Evidence,
+    /// A scan.
+    Scan,
+    /// A scan that looks for secrets.
+    Secrets,
+}
+
+/// A requirement as written: exactly one of the kinds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Written {
+    name: Option<String>,
+    on_missing: OnMissing,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_by: Option<SignedBy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attested_by: Option<AttestedBy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    built_by: Option<BuiltBy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registries: Option<Registries>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_images: Option<BaseImages>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_severity: Option<MaxSeverity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_age: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_max_age: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pin_digest: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_revoked: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_secrets: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_malware: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_end_of_life: Option<bool>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SignedBy {
+    /// Names from `signers`.
+    signers: Vec<String>,
+    /// How many different ones must have signed.
+    #[serde(default = "one")]
+    at_least: usize,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AttestedBy {
+    /// Kind of predicate, as a pattern.
+    predicate_type: String,
+    signers: Vec<String>,
+    #[serde(default = "one")]
+    at_least: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BuiltBy {
+    /// Whose provenance counts. Not given: that of GitHub's workflows, which name themselves in the certificate.
+    #[serde(default)]
+    signers: Vec<String>,
+    #[serde(default)]
+    builder: Option<String>,
+    #[serde(default)]
+    source: Option<String>,
+    #[serde(default)]
+    branch: Option<String>,
+    #[serde(default)]
+    tag: Option<String>,
+    #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
+    workflow: Option<String>,
+    #[serde(default)]
+    inputs: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Registries {
+    #[serde(default)]
+    allow: Vec<String>,
+    #[serde(default)]
+    deny: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BaseImages {
+    allow: Vec<BaseImage>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BaseImage {
+    /// A reference whose layers are looked up.
+    #[serde(default)]
+    image: Option<String>,
+    /// The layers themselves, by the digest of their content, the lowest first.
+    #[serde(default)]
+    layers: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MaxSeverity {
+    /// Findings at this severity or above count.
+    severity: String,
+    /// Only those with a released fix.
+    #[serde(default)]
+    fixable: bool,
+    /// Known-exploited ones whatever their severity.
+    #[serde(default)]
+    kev: bool,
+}
+
+/// A requirement, ready to decide.
+#[derive(Clone, Debug)]
+pub struct Requirement {
+    pub(crate) name: String,
+    pub(crate) on_missing: OnMissing,
+    rule: Rule,
+}
+
+#[derive(Clone, Debug)]
+enum Rule {
+    SignedBy { signers: Vec<String>, at_least: usize },
+    AttestedBy { predicate_type: Pattern, signers: Vec<String>, at_least: usize },
+    BuiltBy { signers: Vec<String>, build: Box<Build> },
+    Registries { allow: Vec<Pattern>, deny: Vec<Pattern> },
+    BaseImages(Vec<Base>),
+    MaxSeverity(Line),
+    MaxAge(Duration),
+    DatabaseMaxAge(Duration),
+    PinDigest,
+    NotRevoked,
+    Absent(FindingKind),
+}
+
+#[derive(Clone, Debug)]
+enum Base {
+    Image(String),
+    Layers(Vec<plimsoll_model::Digest>),
+}
+
+impl Requirement {
+    pub(crate) fn new(written: &Written, known: &BTreeMap<String, Signer>) -> Result<Self, String> {
+        let signers = |kind: &str, names: &[String], at_least: usize| {
+            if names.is_empty() {
+                return Err(format!("{kind}.signers is empty"));
+            }
+            for name in names {
+                if !known.contains_key(name) {
+                    return Err(format!("{kind}: `{name}` is none of the policy's signers"));
+                }
+            }
+            if at_least == 0 || at_least > names.len() {
+                return Err(format!("{kind}.atLeast must be between 1 and {}", names.len()));
+            }
+            Ok(names.to_vec())
+        };
+        let mut rules: Vec<(&str, Rule)> = Vec::new();
+        if let Some(one) = &written.signed_by {
+            let signers = signers("signedBy", &one.signers, one.at_least)?;
+            rules.push(("signedBy", Rule::SignedBy { signers, at_least: one.at_least }));
+        }
+        if let Some(one) = &written.attested_by {
+            let signers = signers("attestedBy", &one.signers, one.at_least)?;
+            let predicate_type = pattern(&one.predicate_type)?;
+            rules.push(("attestedBy", Rule::AttestedBy { predicate_type, signers, at_least: one.at_least }));
+        }
+        if let Some(one) = &written.built_by {
+            let signers =
+                if one.signers.is_empty() { Vec::new() } else { signers("builtBy", &one.signers, 1)? };
+            let named = |text: &Option<String>| text.as_deref().map(pattern).transpose();
+            let build = Build {
+                builder: named(&one.builder)?,
+                source: named(&one.source)?,
+                branch: one.branch.clone(),
+                tag: one.tag.clone(),
+                version: one.version.clone(),
+                workflow: named(&one.workflow)?,
+                inputs: one.inputs.clone().into_iter().collect(),
+            };
+            if build.source.is_none() {
+                return Err(
+                    "builtBy.source is missing: without it anybody's build by that builder would do".into()
+                );
+            }
+            rules.push(("builtBy", Rule::BuiltBy { signers, build: Box::new(build) }));
+        }
+        if let Some(one) = &written.registries {
+            let patterns =
+                |texts: &[String]| texts.iter().map(|text| pattern(text)).collect::<Result<Vec<_>, _>>();
+            if one.allow.is_empty() && one.deny.is_empty() {
+                return Err("registries has neither `allow` nor `deny`".into());
+            }
+            rules.push((
+                "registries",
+                Rule::Registries { allow: patterns(&one.allow)?, deny: patterns(&one.deny)? },
+            ));
+        }
+        if let Some(one) = &written.base_images {
+            rules.push(("baseImages", Rule::BaseImages(bases(one)?)));
+        }
+        if let Some(one) = &written.max_severity {
+            let severity = match one.severity.as_str() {
+                "any" => Level::Unknown,
+                word if Level::from_word(word) != Level::Unknown => Level::from_word(word),
+                word => {
+                    return Err(format!("maxSeverity.severity: `{}` is no severity", crate::shortened(word)));
+                }
+            };
+            rules.push((
+                "maxSeverity",
+                Rule::MaxSeverity(Line { severity, fixable: one.fixable, kev: one.kev }),
+            ));
+        }
+        rules.extend(written.max_age.map(|age| ("maxAge", Rule::MaxAge(age))));
+        rules.extend(written.database_max_age.map(|age| ("databaseMaxAge", Rule::DatabaseMaxAge(age))));
+        let switches = [
+            ("pinDigest", written.pin_digest, Rule::PinDigest),
+            ("notRevoked", written.not_revoked, Rule::NotRevoked),
+            ("noSecrets", written.no_secrets, Rule::Absent(FindingKind::Secret)),
+            ("noMalware", written.no_malware, Rule::Absent(FindingKind::Malware)),
+            ("noEndOfLife", written.no_end_of_life, Rule::Absent(FindingKind::EndOfLife)),
+        ];
+        for (kind, switch, rule) in switches {
+            match switch {
+                Some(true) => rules.push((kind, rule)),
+                Some(false) => return Err(format!("`{kind}: false` asks nothing; leave it out")),
+                None => {}
+            }
+        }
+        let mut rules = rules.into_iter();
+        match (rules.next(), rules.next()) {
+            (Some((kind, rule)), None) => Ok(Requirement {
+                name: written.name.clone().unwrap_or_else(|| kind.to_owned()),
+                on_missing: written.on_missing,
+                rule,
+            }),
+            (Some((first, _)), Some((second, _))) => {
+                Err(format!("`{first}` and `{second}` are two requirements; write them as two"))
+            }
+            (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, registries, baseImages, maxSeverity, \
+                              maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife)"
+                .into()),
+        }
+    }
+
+    /// Its name: as given, or its kind.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn needs(&self) -> Vec<Need> {
+        match &self.rule {
+            Rule::SignedBy { .. } | Rule::AttestedBy { .. } | Rule::BuiltBy { .. } => {
+                vec![Need::Digest, Need::Evidence]
+            }
+            Rule::Registries { .. } | Rule::PinDigest | Rule::NotRevoked => Vec::new(),
+            Rule::BaseImages(_) => vec![Need::Digest, Need::Image, Need::Bases],
+            Rule::MaxAge(_) => vec![Need::Digest, Need::Image],
+            Rule::Absent(FindingKind::Secret) => vec![Need::Digest, Need::Scan, Need::Secrets],
+            Rule::MaxSeverity(_) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) => {
+                vec![Need::Digest, Need::Scan]
+            }
+        }
+    }
+
+    pub(crate) fn base_images(&self) -> Vec<&str> {
+        match &self.rule {
+            Rule::BaseImages(bases) => bases
+                .iter()
+                .filter_map(|base| match base {
+                    Base::Image(image) => Some(image.as_str()),
+                    Base::Layers(_) => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Decides.
+    pub(crate) fn answer(&self, facts: &Facts<'_>, context: &Context<'_>) -> Answer {
+        match &self.rule {
+            Rule::SignedBy { signers, at_least } => {
+                let plain = |evidence: &Evidence| evidence.statement.is_none();
+                made_by(facts, context, signers, *at_least, "signed", plain)
+            }
+            Rule::AttestedBy { predicate_type, signers, at_least } => {
+                let kind = |evidence: &Evidence| {
+                    evidence
+                        .statement
+                        .as_ref()
+                        .is_some_and(|stated| predicate_type.matches(&stated.predicate_type))
+                };
+                made_by(facts, context, signers, *at_least, "attested", kind)
+            }
+            Rule::BuiltBy { signers, build } => built_by(facts, context, signers, build),
+            Rule::Registries { allow, deny } => {
+                let repository = &facts.image.repository;
+                if let Some(pattern) = deny.iter().find(|pattern| pattern.matches(repository)) {
+                    return Answer::not_met(format!("{repository} is denied by {pattern}"));
+                }
+                match allow.iter().find(|pattern| pattern.matches(repository)) {
+                    Some(pattern) => Answer::met(format!("{repository} is allowed by {pattern}")),
+                    None if allow.is_empty() => Answer::met(format!("{repository} is not denied")),
+                    None => Answer::not_met(format!("{repository} is not among the allowed registries")),
+                }
+            }
+            Rule::BaseImages(bases) => base_images(facts, bases),
+            Rule::MaxSeverity(line) => scanned(facts, |report| {
+                let verdict = judge(*line, &report.findings, &report.problems, Some(&report.database), None);
+                match verdict.outcome {
+                    Outcome::Met => Answer::Met { reasons: verdict.reasons },
+                    Outcome::NotMet => Answer::NotMet { reasons: verdict.reasons },
+                    Outcome::Unknown => Answer::Unknown { missing: verdict.inputs_missing },
+                }
+            }),
+            Rule::MaxAge(age) => match facts.created.seen() {
+                Err(reason) => Answer::unknown(format!("when the image was built: {reason}")),
+                Ok(created) => not_older("built", *created, *age, context.now),
+            },
+            Rule::DatabaseMaxAge(age) => {
+                scanned(facts, |report| match report.database.date.parse::<jiff::Timestamp>() {
+                    Ok(date) => not_older("advisories of", date.as_second(), *age, context.now),
+                    Err(_) => Answer::unknown("the date of the advisories"),
+                })
+            }
+            Rule::PinDigest => match &facts.image.digest {
+                Some(digest) => Answer::met(format!("pinned to {digest}")),
+                None => Answer::not_met("the name has no digest: what it stands for can change"),
+            },
+            Rule::NotRevoked => match context.revoked {
+                [] if !context.revocation_gaps.is_empty() => {
+                    Answer::Unknown { missing: context.revocation_gaps.to_vec() }
+                }
+                [] => Answer::met("nothing of it is revoked"),
+                revoked => Answer::NotMet { reasons: revoked.to_vec() },
+            },
+            Rule::Absent(kind) => scanned(facts, |report| absent(facts, report, *kind)),
+        }
+    }
+}
+
+fn bases(written: &BaseImages) -> Result<Vec<Base>, String> {
+    if written.allow.is_empty() {
+        return Err("baseImages.allow is empty".into());
+    }
+    written
+        .allow
+        .iter()
+        .map(|base| match (&base.image, base.layers.as_slice()) {
+            (Some(image), []) => Ok(Base::Image(image.clone())),
+            (None, layers @ [_, ..]) => layers
+                .iter()
+                .map(|text| {
+                    plimsoll_model::Digest::parse(text)
+                        .map_err(|error| format!("baseImages: `{text}`: {error}"))
+                })
+                .collect::<Result<_, _>>()
+                .map(Base::Layers),
+            _ => Err("baseImages: an entry has either `image` or `layers`".into()),
+        })
+        .collect()
+}
+
+/// Whether one maker is one signer.
+fn is(maker: &Maker, logged: bool, signer: &Signer, keys: &BTreeMap<String, String>) -> bool {
+    match (maker, signer) {
+        (Maker::Key(fingerprint), Signer::Key { pem, log }) => {
+            keys.get(pem).is_some_and(|known| known == fingerprint) && (logged || !log)
+        }
+        (Maker::Certificate { certificate, root }, Signer::Keyless { subject, issuer, claims, roots }) => {
+            // What is not stated fits no pattern, not even one that fits everything.
+            let fits =
+                |pattern: &Pattern, value: Option<&String>| value.is_some_and(|value| pattern.matches(value));
+            (roots.is_empty() || roots.contains(root))
+                && fits(subject, certificate.subject.as_ref())
+                && fits(issuer, certificate.issuer.as_ref())
+                && claims.iter().all(|(name, pattern)| fits(pattern, certificate.claims.get(name)))
+        }
+        _ => false,
+    }
+}
+
+fn made_by(
+    facts: &Facts<'_>,
+    context: &Context<'_>,
+    signers: &[String],
+    at_least: usize,
+    word: &str,
+    wanted: impl Fn(&Evidence) -> bool,
+) -> Answer {
+    let evidence = match facts.evidence.seen() {
+        Ok(evidence) => evidence,
+        Err(reason) => return Answer::unknown(format!("signatures: {reason}")),
+    };
+    let of_kind: Vec<&Evidence> = evidence.iter().filter(|evidence| wanted(evidence)).collect();
+    let mut found: Vec<&String> = signers
+        .iter()
+        .filter(|name| {
+            let signer = &context.policy.signers[*name];
+            of_kind.iter().any(|one| is(&one.maker, one.logged, signer, context.keys))
+        })
+        .collect();
+    found.sort();
+    found.dedup();
+    let names = found.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    if found.len() >= at_least {
+        return Answer::met(format!("{word} by {names}"));
+    }
+    if !facts.unread_evidence.is_empty() {
+        return Answer::Unknown { missing: facts.unread_evidence.clone() };
+    }
+    Answer::not_met(match (found.len(), at_least) {
+        (0, _) if of_kind.is_empty() => format!("not {word} by anybody that could be verified"),
+        (0, _) => format!("{word}, but by none of {}", signers.join(", ")),
+        (some, all) => format!("{word} by {some} of the {all} that it needs ({names})"),
+    })
+}
+
+fn built_by(facts: &Facts<'_>, context: &Context<'_>, signers: &[String], build: &Build) -> Answer {
+    let evidence = match facts.evidence.seen() {
+        Ok(evidence) => evidence,
+        Err(reason) => return Answer::unknown(format!("provenance: {reason}")),
+    };
+    let mut reasons = Vec::new();
+    for one in evidence {
+        let Some(stated) = &one.statement else { continue };
+        let Ok(provenance) = Provenance::read(&stated.predicate_type, &stated.predicate) else { continue };
+        let certificate = match &one.maker {
+            Maker::Certificate { certificate, .. } => Some(certificate),
+            Maker::Key(_) => None,
+        };
+        let counts = if signers.is_empty() {
+            certificate
+                .and_then(|certificate| certificate.issuer.as_deref())
+                .is_some_and(|issuer| issuer == GITHUB)
+        } else {
+            signers.iter().any(|name| is(&one.maker, one.logged, &context.policy.signers[name], context.keys))
+        };
+        if !counts {
+            reasons.push("there is provenance, but by nobody who counts".to_owned());
+            continue;
+        }
+        let unmet = build.check(&provenance, certificate);
+        if unmet.is_empty() {
+            return Answer::met(format!("built by {} from {}", provenance.builder, provenance.source.uri));
+        }
+        reasons.extend(unmet.into_iter().map(|unmet| format!("{}: {}", unmet.part, unmet.detail)));
+    }
+    if !facts.unread_evidence.is_empty() {
+        return Answer::Unknown { missing: facts.unread_evidence.clone() };
+    }
+    if reasons.is_empty() {
+        return Answer::not_met("there is no provenance that could be verified");
+    }
+    reasons.sort();
+    reasons.dedup();
+    Answer::NotMet { reasons }
+}
+
+fn base_images(facts: &Facts<'_>, bases: &[Base]) -> Answer {
+    let layers = match facts.layers.seen() {
+        Ok(layers) => layers,
+        Err(reason) => return Answer::unknown(format!("the image's layers: {reason}")),
+    };
+    let mut missing = Vec::new();
+    let none = Known::Missing("nobody looked".to_owned());
+    for base in bases {
+        let (name, chain) = match base {
+            Base::Layers(chain) => ("the layers given", chain),
+            Base::Image(image) => match facts.bases.get(image).unwrap_or(&none).seen() {
+                Ok(chain) => (image.as_str(), chain),
+                Err(reason) => {
+                    missing.push(format!("layers of {image}: {reason}"));
+                    continue;
+                }
+            },
+        };
+        // An image without layers would be the base of everything.
+        if !chain.is_empty() && layers.starts_with(chain) {
+            return Answer::met(format!("built on {name}, {} layers", chain.len()));
+        }
+    }
+    if missing.is_empty() {
+        Answer::not_met("built on none of the allowed base images")
+    } else {
+        Answer::Unknown { missing }
+    }
+}
+
+fn scanned(facts: &Facts<'_>, answer: impl FnOnce(&Report) -> Answer) -> Answer {
+    match facts.report.seen() {
+        Ok(report) => answer(report),
+        Err(reason) => Answer::unknown(format!("a scan: {reason}")),
+    }
+}
+
+fn absent(facts: &Facts<'_>, report: &Report, kind: FindingKind) -> Answer {
+    let found =
+        report.findings.iter().filter(|finding| finding.kind == kind && finding.suppressed_by.is_none());
+    let count = found.clone().count();
+    if let Some(first) = found.clone().next() {
+        let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+        return Answer::not_met(format!(
+            "{}: {} in {}{more}",
+            kind.word(),
+            first.advisory,
+            first.subject.name()
+        ));
+    }
+    if kind == FindingKind::Secret && !facts.looked_for.contains(&kind) {
+        return Answer::unknown("a scan that looks for secrets");
+    }
+    let unseen = report.problems.iter().filter(|problem| problem.effect == Seen::Incomplete).count();
+    if unseen > 0 {
+        return Answer::unknown(format!("{unseen} things that the scan could not read or decide"));
+    }
+    Answer::met(format!("no {} was found, and everything was seen", kind.word()))
+}
+
+fn not_older(what: &str, since: i64, age: Duration, now: i64) -> Answer {
+    let text =
+        jiff::Timestamp::from_second(since).map_or_else(|_| since.to_string(), |time| time.to_string());
+    match now.checked_sub(since) {
+        // Some minutes between clocks are usual; more is a lie or a mistake, and an age cannot be told.
+        Some(passed) if passed < -600 => Answer::unknown(format!("an age: {what} {text} is in the future")),
+        Some(passed) if passed <= age.seconds => Answer::met(format!("{what} {text}, within {age}")),
+        Some(_) => Answer::not_met(format!("{what} {text}, more than {age} ago")),
+        None => Answer::unknown(format!("an age: {what} {text}")),
+    }
+}

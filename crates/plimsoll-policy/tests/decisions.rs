@@ -1,0 +1,550 @@
+//! Decisions as users meet them: policies in YAML, facts, and what comes of them.
+
+use std::collections::BTreeMap;
+
+use plimsoll_model::{
+    Coverage, DatabaseInfo, Digest, Ecosystem, Effect as Seen, Finding, FindingKind, ImagePath, Level,
+    Location, Outcome, Package, Problem, ProblemKind, Report, Target, TargetKind, Verdict,
+};
+use plimsoll_policy::{
+    Certificate, Decision, Effect, Evidence, Facts, ImageName, Known, Maker, Policies, Statement, Workload,
+    decide,
+};
+use proptest::prelude::*;
+use serde_json::json;
+
+const NOW: i64 = 1_800_000_000;
+const PEM: &str = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+
+fn policies(text: &str) -> Policies {
+    let mut policies = Policies::default();
+    policies.add("policy.yaml", text).unwrap_or_else(|error| panic!("{error}"));
+    policies.know_key(PEM, "aa".repeat(32));
+    policies
+}
+
+fn policy(requirements: &str) -> String {
+    format!(
+        "apiVersion: plimsoll.dev/v1
+kind: Policy
+metadata: {{name: production}}
+spec:
+  signers:
+    key: {{key: {PEM:?}}}
+    silent: {{key: {PEM:?}, noTransparencyLog: true}}
+    release: {{keyless: {{subject: 'https://github.com/acme/*/.github/workflows/release.yml@refs/tags/**', issuer: 'https://token.actions.githubusercontent.com'}}}}
+  requirements:
+{requirements}
+"
+    )
+}
+
+fn digest(byte: &str) -> Digest {
+    Digest::parse(&format!("sha256:{}", byte.repeat(32))).expect("a digest")
+}
+
+fn facts<'a>() -> Facts<'a> {
+    Facts {
+        image: ImageName {
+            text: "ghcr.io/acme/shop:1.4".into(),
+            repository: "ghcr.io/acme/shop".into(),
+            tag: Some("1.4".into()),
+            digest: None,
+        },
+        digest: Known::Seen(digest("11")),
+        created: Known::Seen(NOW - 86_400),
+        layers: Known::Seen(vec![digest("01"), digest("02"), digest("03")]),
+        evidence: Known::Seen(vec![signature("release")]),
+        workload: Workload { namespace: "shop".into(), labels: BTreeMap::new() },
+        ..Facts::default()
+    }
+}
+
+fn signature(who: &str) -> Evidence {
+    let maker = match who {
+        "key" => Maker::Key("aa".repeat(32)),
+        "other key" => Maker::Key("bb".repeat(32)),
+        who => Maker::Certificate {
+            certificate: Certificate {
+                subject: Some(format!(
+                    "https://github.com/acme/shop/.github/workflows/{who}.yml@refs/tags/v1"
+                )),
+                issuer: Some("https://token.actions.githubusercontent.com".into()),
+                claims: BTreeMap::from([(
+                    "sourceRepositoryURI".into(),
+                    "https://github.com/acme/shop".into(),
+                )]),
+            },
+            root: "sigstore".into(),
+        },
+    };
+    Evidence { statement: None, maker, logged: true }
+}
+
+fn provenance(source: &str, who: &str) -> Evidence {
+    let builder = format!("https://github.com/acme/shop/.github/workflows/{who}.yml@refs/tags/v1");
+    Evidence {
+        statement: Some(Statement {
+            predicate_type: "https://slsa.dev/provenance/v1".into(),
+            predicate: json!({
+                "buildDefinition": { "buildType": "x", "externalParameters": { "workflow": { "repository": source, "ref": "refs/heads/main" } } },
+                "runDetails": { "builder": { "id": builder } },
+            }),
+        }),
+        ..signature(who)
+    }
+}
+
+fn report(findings: Vec<Finding>) -> Report {
+    Report {
+        schema_version: "1.0".into(),
+        plimsoll: "0".into(),
+        target: Target::named(TargetKind::Image, "shop"),
+        database: DatabaseInfo {
+            coverage: Coverage::Database,
+            date: "2027-01-14T00:00:00Z".into(),
+            digest: None,
+            sources: Vec::new(),
+        },
+        verdict: Verdict {
+            outcome: Outcome::Met,
+            line: String::new(),
+            reasons: Vec::new(),
+            inputs_missing: Vec::new(),
+        },
+        packages: vec![{
+            let mut package = Package::new(Ecosystem::Npm, "x", "1.0.0", Location::new(ImagePath::from("a")));
+            package.purl = "pkg:npm/x@1.0.0".into();
+            package
+        }],
+        findings,
+        changes: Vec::new(),
+        problems: Vec::new(),
+    }
+}
+
+#[track_caller]
+fn decided(text: &str, facts: &Facts<'_>, effect: Effect, said: &str) -> Decision {
+    let decision = decide(facts, &policies(text), NOW);
+    assert_eq!(decision.effect, effect, "{decision:#?}");
+    let all = format!("{decision:?}");
+    assert!(all.contains(said), "`{said}` is not said in {decision:#?}");
+    decision
+}
+
+#[test]
+fn signatures() {
+    let by_release = policy("  - signedBy: {signers: [release]}");
+    decided(&by_release, &facts(), Effect::Allow, "signed by release");
+    let with = |evidence: Vec<Evidence>| Facts { evidence: Known::Seen(evidence), ..facts() };
+    decided(&by_release, &with(Vec::new()), Effect::Deny, "not signed by anybody");
+    decided(&by_release, &with(vec![signature("evil")]), Effect::Deny, "by none of release");
+    decided(&by_release, &with(vec![signature("key")]), Effect::Deny, "by none of release");
+    // An attestation is no signature.
+    decided(
+        &by_release,
+        &with(vec![provenance("https://github.com/acme/shop", "release")]),
+        Effect::Deny,
+        "not signed",
+    );
+    // Something could not be read: what is missing may be there.
+    let unread = Facts { unread_evidence: vec!["a bundle of version 9".into()], ..with(Vec::new()) };
+    decided(&by_release, &unread, Effect::Unknown, "a bundle of version 9");
+    // But enough is enough.
+    decided(
+        &by_release,
+        &Facts { unread_evidence: vec!["x".into()], ..facts() },
+        Effect::Allow,
+        "signed by release",
+    );
+    let gone = Facts { evidence: Known::Missing("the registry answered 503".into()), ..facts() };
+    decided(&by_release, &gone, Effect::Unknown, "the registry answered 503");
+
+    let both = policy("  - signedBy: {signers: [release, key], atLeast: 2}");
+    decided(&both, &facts(), Effect::Deny, "by 1 of the 2");
+    decided(&both, &with(vec![signature("release"), signature("key")]), Effect::Allow, "key, release");
+    // The same signer twice is one signer.
+    decided(&both, &with(vec![signature("key"), signature("key")]), Effect::Deny, "by 1 of the 2");
+
+    let silent = |logged| with(vec![Evidence { logged, ..signature("key") }]);
+    decided(&policy("  - signedBy: {signers: [key]}"), &silent(false), Effect::Deny, "by none of key");
+    decided(&policy("  - signedBy: {signers: [silent]}"), &silent(false), Effect::Allow, "signed by silent");
+    decided(
+        &policy("  - signedBy: {signers: [silent]}"),
+        &with(vec![signature("other key")]),
+        Effect::Deny,
+        "none of silent",
+    );
+}
+
+#[test]
+fn builds() {
+    let built = policy(
+        "  - builtBy: {builder: 'https://github.com/acme/shop/.github/workflows/release.yml', source: github.com/acme/shop, branch: main}",
+    );
+    let with = |evidence: Evidence| Facts { evidence: Known::Seen(vec![evidence]), ..facts() };
+    decided(&built, &with(provenance("https://github.com/acme/shop", "release")), Effect::Allow, "built by");
+    // A workflow signs what it likes, but the certificate says whose it is.
+    decided(
+        &built,
+        &with(provenance("https://github.com/evil/shop", "release")),
+        Effect::Deny,
+        "certificate was issued to",
+    );
+    decided(&built, &with(provenance("https://github.com/acme/shop", "evil")), Effect::Deny, "builder");
+    // A key may state anything: it counts only when its holder was named.
+    let stated = Evidence {
+        maker: Maker::Key("aa".repeat(32)),
+        ..provenance("https://github.com/acme/shop", "release")
+    };
+    decided(&built, &with(stated.clone()), Effect::Deny, "nobody who counts");
+    let named = built.replace("{builder:", "{signers: [key], builder:");
+    decided(&named, &with(stated), Effect::Allow, "built by");
+    // Another issuer, such as a person's mail, does not count by itself.
+    let mut mail = provenance("https://github.com/acme/shop", "release");
+    if let Maker::Certificate { certificate, .. } = &mut mail.maker {
+        certificate.issuer = Some("https://accounts.example.test".into());
+    }
+    decided(&built, &with(mail), Effect::Deny, "nobody who counts");
+}
+
+#[test]
+fn names_registries_and_bases() {
+    decided(&policy("  - pinDigest: true"), &facts(), Effect::Deny, "no digest");
+    let pinned = Facts { image: ImageName { digest: Some(digest("11")), ..facts().image }, ..facts() };
+    decided(&policy("  - pinDigest: true"), &pinned, Effect::Allow, "pinned");
+    decided(&policy("  - registries: {allow: ['ghcr.io/acme/**']}"), &facts(), Effect::Allow, "allowed by");
+    decided(&policy("  - registries: {allow: ['ghcr.io/acm/**']}"), &facts(), Effect::Deny, "not among");
+    decided(
+        &policy("  - registries: {allow: ['**'], deny: ['ghcr.io/**']}"),
+        &facts(),
+        Effect::Deny,
+        "denied by",
+    );
+
+    let (one, two, all) = (digest("01"), digest("02"), "  - baseImages: {allow: [{image: 'debian:12'}]}");
+    let layers = |list: &[&Digest]| {
+        let list: Vec<String> = list.iter().map(ToString::to_string).collect();
+        policy(&format!("  - baseImages: {{allow: [{{layers: {list:?}}}]}}"))
+    };
+    decided(&layers(&[&one, &two]), &facts(), Effect::Allow, "2 layers");
+    decided(&layers(&[&two]), &facts(), Effect::Deny, "none of the allowed");
+    decided(&policy(all), &facts(), Effect::Unknown, "debian:12");
+    let with = |chain: Vec<Digest>| Facts {
+        bases: BTreeMap::from([("debian:12".to_owned(), Known::Seen(chain))]),
+        ..facts()
+    };
+    decided(&policy(all), &with(vec![one.clone()]), Effect::Allow, "built on debian:12");
+    decided(&policy(all), &with(Vec::new()), Effect::Deny, "none of the allowed");
+    decided(
+        &policy(all),
+        &with(vec![digest("01"), digest("02"), digest("03"), digest("04")]),
+        Effect::Deny,
+        "none of",
+    );
+}
+
+#[test]
+fn ages() {
+    decided(&policy("  - maxAge: 90d"), &facts(), Effect::Allow, "within 90d");
+    decided(&policy("  - maxAge: 23h"), &facts(), Effect::Deny, "more than 23h ago");
+    let future = Facts { created: Known::Seen(NOW + 3600), ..facts() };
+    decided(&policy("  - maxAge: 90d"), &future, Effect::Unknown, "in the future");
+    decided(
+        &policy("  - maxAge: 90d"),
+        &Facts { created: Known::default(), ..facts() },
+        Effect::Unknown,
+        "nobody looked",
+    );
+    let report = report(Vec::new());
+    let scanned = Facts { report: Known::Seen(&report), ..facts() };
+    decided(&policy("  - databaseMaxAge: 2d"), &scanned, Effect::Allow, "within 2d");
+    decided(&policy("  - databaseMaxAge: 1h"), &scanned, Effect::Deny, "more than 1h");
+}
+
+#[test]
+fn findings() {
+    let line = policy("  - maxSeverity: {severity: high, fixable: true, kev: true}");
+    let check = |findings: Vec<Finding>, effect: Effect, said: &str| {
+        let report = report(findings);
+        decided(&line, &Facts { report: Known::Seen(&report), ..facts() }, effect, said);
+    };
+    check(Vec::new(), Effect::Allow, "nothing stands over the line");
+    check(vec![Finding::sample("CVE-1", Level::High, true)], Effect::Deny, "1 high");
+    check(vec![Finding::sample("CVE-1", Level::High, false)], Effect::Allow, "");
+    check(vec![Finding::sample("CVE-1", Level::Unknown, true)], Effect::Unknown, "severity");
+    decided(&line, &facts(), Effect::Unknown, "a scan: nobody looked");
+
+    let clean = report(Vec::new());
+    let blind = Facts { report: Known::Seen(&clean), ..facts() };
+    decided(&policy("  - noSecrets: true"), &blind, Effect::Unknown, "looks for secrets");
+    let looked = Facts { looked_for: vec![FindingKind::Secret], ..blind.clone() };
+    decided(&policy("  - noSecrets: true"), &looked, Effect::Allow, "no secret");
+    let secret =
+        report(vec![Finding { kind: FindingKind::Secret, ..Finding::sample("aws-key", Level::High, true) }]);
+    decided(
+        &policy("  - noSecrets: true"),
+        &Facts { report: Known::Seen(&secret), ..facts() },
+        Effect::Deny,
+        "aws-key",
+    );
+    let mut partial = report(Vec::new());
+    partial.problems.push(Problem {
+        kind: ProblemKind::Unreadable,
+        subject: "a.jar".into(),
+        detail: "truncated".into(),
+        layer: None,
+        effect: Seen::Incomplete,
+    });
+    decided(
+        &policy("  - noMalware: true"),
+        &Facts { report: Known::Seen(&partial), ..facts() },
+        Effect::Unknown,
+        "1 things",
+    );
+}
+
+#[test]
+fn modes_and_missing_facts() {
+    let mode =
+        |mode: &str| policy("  - pinDigest: true").replace("spec:\n", &format!("spec:\n  mode: {mode}\n"));
+    decided(&mode("warn"), &facts(), Effect::Warn, "no digest");
+    decided(&mode("audit"), &facts(), Effect::Allow, "no digest");
+    let missing = |on: &str| policy(&format!("  - maxAge: 90d\n    onMissing: {on}"));
+    let unknown = Facts { created: Known::default(), ..facts() };
+    decided(&missing("deny"), &unknown, Effect::Unknown, "not known");
+    decided(&missing("warn"), &unknown, Effect::Warn, "not known");
+    decided(&missing("allow"), &unknown, Effect::Allow, "not known");
+    // `onMissing` is about what is not known, never about what is not met.
+    decided(&missing("allow"), &Facts { created: Known::Seen(0), ..facts() }, Effect::Deny, "ago");
+    let other =
+        policy("  - pinDigest: true").replace("spec:\n", "spec:\n  match: {images: ['docker.io/**']}\n");
+    decided(&other, &facts(), Effect::Unknown, "no policy is about this image");
+}
+
+const EXCEPTION: &str = "---
+apiVersion: plimsoll.dev/v1
+kind: Exception
+metadata: {name: until-monday}
+spec: {policies: [production], requirements: [pinDigest], images: ['ghcr.io/acme/shop'], owner: ada, reason: the build is being moved, ticket: OPS-1, expires: 2027-01-20}
+";
+
+#[test]
+fn exceptions() {
+    let with = |exception: &str| format!("{}{exception}", policy("  - pinDigest: true\n  - maxAge: 1h"));
+    let only = |exception: &str| format!("{}{exception}", policy("  - pinDigest: true"));
+    decided(
+        &only(EXCEPTION),
+        &facts(),
+        Effect::Warn,
+        "`until-monday` of ada: the build is being moved, OPS-1",
+    );
+    // It excepts from what it names, and from nothing else.
+    decided(&with(EXCEPTION), &facts(), Effect::Deny, "production/maxAge");
+    for (from, to, said) in [
+        ("2027-01-20", "2027-01-14", "has expired"),
+        ("2027-01-20", "2028-01-01", "longer than any may"),
+        ("'ghcr.io/acme/shop'", "'ghcr.io/acme/shop2'", "no digest"),
+        ("[production]", "[staging]", "no digest"),
+        ("[pinDigest]", "[maxAge]", "no digest"),
+        ("{name: until-monday}", "{name: until-monday, namespace: shop}", "no digest"),
+        ("owner:", "namespaces: [other], owner:", "no digest"),
+    ] {
+        assert!(EXCEPTION.contains(from));
+        decided(&only(&EXCEPTION.replace(from, to)), &facts(), Effect::Deny, said);
+    }
+    // The last day counts whole.
+    decided(&only(&EXCEPTION.replace("2027-01-20", "2027-01-15")), &facts(), Effect::Warn, "until-monday");
+}
+
+#[test]
+fn break_glass_is_narrow_and_short() {
+    let glass = format!(
+        "---
+apiVersion: plimsoll.dev/v1
+kind: Exception
+metadata: {{name: night}}
+spec: {{policies: [production], digests: ['{}'], namespaces: [shop], owner: ada, reason: outage, breakGlass: true, expires: '2027-01-15T12:00:00Z'}}
+",
+        digest("11")
+    );
+    let whole = |glass: &str| format!("{}{glass}", policy("  - pinDigest: true\n  - maxAge: 1h"));
+    decided(&whole(&glass), &facts(), Effect::Warn, "break-glass `night`");
+    decided(
+        &whole(&glass.replace("2027-01-15T12", "2027-01-17T12")),
+        &facts(),
+        Effect::Deny,
+        "longer than any may",
+    );
+    decided(&whole(&glass.replace("[shop]", "[other]")), &facts(), Effect::Deny, "ago");
+    let mut policies = Policies::default();
+    let wide = glass.replace(&format!("digests: ['{}'], ", digest("11")), "images: ['**'], ");
+    let error = policies.add("p.yaml", &wide).expect_err("too wide").to_string();
+    assert!(error.contains("break-glass"), "{error}");
+}
+
+#[test]
+fn revocations() {
+    let revoke = |what: &str| {
+        format!(
+            "{}---\napiVersion: plimsoll.dev/v1\nkind: Revocation\nmetadata: {{name: leak}}\nspec: {{reason: it leaked, {what}}}\n{EXCEPTION}",
+            policy("  - signedBy: {signers: [release]}\n  - notRevoked: true")
+        )
+    };
+    let report = report(Vec::new());
+    let facts = Facts { report: Known::Seen(&report), ..facts() };
+    decided(
+        &revoke(&format!("digest: '{}'", digest("99"))),
+        &facts,
+        Effect::Allow,
+        "nothing of it is revoked",
+    );
+    decided(
+        &revoke(&format!("digest: '{}'", digest("11"))),
+        &facts,
+        Effect::Deny,
+        "revoked by `leak`: it leaked",
+    );
+    decided(&revoke(&format!("layer: '{}'", digest("02"))), &facts, Effect::Deny, "it leaked");
+    decided(
+        &revoke("package: {purl: 'pkg:npm/x', from: 0.9.0, to: 1.0.0}"),
+        &facts,
+        Effect::Deny,
+        "pkg:npm/x@1.0.0",
+    );
+    decided(&revoke("package: {purl: 'pkg:npm/x', from: 1.0.1}"), &facts, Effect::Allow, "");
+    decided(
+        &revoke("package: {purl: 'pkg:npm/x', to: not-a-version}"),
+        &facts,
+        Effect::Unknown,
+        "the order of",
+    );
+    decided(&revoke("identity: 'https://github.com/acme/**'"), &facts, Effect::Deny, "not signed");
+    let two =
+        Facts { evidence: Known::Seen(vec![signature("release"), signature("other key")]), ..facts.clone() };
+    decided(&revoke(&format!("key: {}", "bb".repeat(32))), &two, Effect::Allow, "`leak` revokes");
+    // Not to know is not to be clean.
+    let blind = Facts { layers: Known::default(), ..facts.clone() };
+    decided(&revoke(&format!("layer: '{}'", digest("02"))), &blind, Effect::Unknown, "the layers");
+}
+
+#[test]
+fn tenants_can_only_tighten() {
+    let theirs = "---
+apiVersion: plimsoll.dev/v1
+kind: Policy
+metadata: {name: own, namespace: shop}
+spec: {requirements: [{pinDigest: true}]}
+";
+    let platform = policy("  - signedBy: {signers: [release]}");
+    decided(&format!("{platform}{theirs}"), &facts(), Effect::Deny, "own/pinDigest");
+    let elsewhere =
+        Facts { workload: Workload { namespace: "other".into(), ..Workload::default() }, ..facts() };
+    decided(&format!("{platform}{theirs}"), &elsewhere, Effect::Allow, "signed by release");
+    // Their exception holds for their own policy, not for the platform's.
+    let own = EXCEPTION
+        .replace("{name: until-monday}", "{name: until-monday, namespace: shop}")
+        .replace("[production]", "[own, production]");
+    decided(&format!("{platform}{theirs}{own}"), &facts(), Effect::Warn, "until-monday");
+    let strict = policy("  - pinDigest: true");
+    decided(&format!("{strict}{own}"), &facts(), Effect::Deny, "production/pinDigest");
+}
+
+#[test]
+fn mistakes_are_named_with_file_and_line() {
+    let check = |text: &str, parts: &[&str]| {
+        let mut policies = Policies::default();
+        let error = policies.add("p.yaml", text).expect_err(text).to_string();
+        assert!(error.starts_with("p.yaml") && parts.iter().all(|part| error.contains(part)), "{error}");
+        assert!(policies.policies().is_empty(), "nothing of a broken file is used");
+    };
+    let good = policy("  - pinDigest: true");
+    check(&good.replace("plimsoll.dev/v1", "v2"), &["line 1", "apiVersion `v2`"]);
+    check(&good.replace("kind: Policy", "kind: Polcy"), &["Polcy"]);
+    check(&good.replace("pinDigest", "pinDigst"), &["line", "pinDigst"]);
+    check(&good.replace("pinDigest: true", "pinDigest: false"), &["production", "asks nothing"]);
+    check(&policy("  - {pinDigest: true, maxAge: 3d}"), &["two requirements"]);
+    check(&policy("  - {name: x}"), &["asks nothing"]);
+    check(&policy("  - maxAge: 3 days"), &["line", "3 days"]);
+    check(&policy("  - signedBy: {signers: [nobody]}"), &["`nobody`"]);
+    check(&policy("  - signedBy: {signers: [key], atLeast: 2}"), &["atLeast"]);
+    check(&policy("  - builtBy: {branch: main}"), &["builtBy.source"]);
+    check(&policy("  - registries: {allow: ['/(/']}"), &["requirement 1", "regular expression"]);
+    check(&format!("{good}---\n{good}"), &["twice"]);
+    check(
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: a}\nspec: {requirements: []}\n",
+        &["no requirements"],
+    );
+    check(
+        &format!(
+            "{good}---\n\n# a remark\napiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: b}}\nspec:\n  requirements:\n  - oops: 1\n"
+        ),
+        &["line 1", "oops"],
+    );
+}
+
+#[test]
+fn only_what_is_needed_is_gathered() {
+    use plimsoll_policy::Need;
+    let needs =
+        |requirement: &str| policies(&policy(requirement)).needs(&facts()).into_iter().collect::<Vec<_>>();
+    assert_eq!(needs("  - pinDigest: true"), []);
+    assert_eq!(needs("  - registries: {allow: ['**']}"), []);
+    assert_eq!(needs("  - signedBy: {signers: [key]}"), [Need::Digest, Need::Evidence]);
+    assert_eq!(needs("  - noSecrets: true"), [Need::Digest, Need::Scan, Need::Secrets]);
+}
+
+fn some_policy() -> impl Strategy<Value = String> {
+    let one = prop_oneof![
+        Just("pinDigest: true"),
+        Just("maxAge: 1h"),
+        Just("maxAge: 90d"),
+        Just("signedBy: {signers: [release]}"),
+        Just("signedBy: {signers: [key]}"),
+        Just("registries: {allow: ['ghcr.io/**']}"),
+        Just("maxSeverity: {severity: high}"),
+        Just("noSecrets: true"),
+        Just("notRevoked: true"),
+    ];
+    (proptest::collection::vec(one, 1..4), prop_oneof![Just("enforce"), Just("warn"), Just("audit")])
+        .prop_map(|(all, mode)| {
+            let requirements: String = all.iter().map(|one| format!("  - {one}\n")).collect();
+            policy(&requirements).replace("spec:\n", &format!("spec:\n  mode: {mode}\n"))
+        })
+}
+
+proptest! {
+    /// A further policy never lets in what was not let in.
+    #[test]
+    fn more_policies_only_tighten(first in some_policy(), second in some_policy()) {
+        let alone = decide(&facts(), &policies(&first), NOW);
+        let both = decide(&facts(), &policies(&format!("{first}---\n{}", second.replace("name: production", "name: second"))), NOW);
+        prop_assert!(both.effect >= alone.effect, "{alone:?} {both:?}");
+    }
+
+    /// A fact that goes missing never lets in what was not let in, as long as nobody asked for that.
+    #[test]
+    fn missing_facts_never_allow(text in some_policy(), gone in 0..5_usize) {
+        let report = report(Vec::new());
+        let whole = Facts { report: Known::Seen(&report), ..facts() };
+        let mut less = whole.clone();
+        match gone {
+            0 => less.evidence = Known::default(),
+            1 => less.report = Known::default(),
+            2 => less.created = Known::default(),
+            3 => less.digest = Known::default(),
+            _ => less.layers = Known::default(),
+        }
+        let (before, after) = (decide(&whole, &policies(&text), NOW), decide(&less, &policies(&text), NOW));
+        // From "refused" to "cannot be told" is no way in either: both are refused.
+        let refused = |effect: Effect| matches!(effect, Effect::Unknown | Effect::Deny);
+        prop_assert!(!refused(before.effect) || refused(after.effect), "{before:?} {after:?}");
+    }
+
+    /// The same facts, policies and moment give the same bytes.
+    #[test]
+    fn the_proof_is_the_same_each_time(text in some_policy()) {
+        let proof = || serde_json::to_string(&decide(&facts(), &policies(&text), NOW)).expect("JSON");
+        prop_assert_eq!(proof(), proof());
+    }
+}
