@@ -11,6 +11,7 @@
 
 mod csaf;
 mod csv;
+pub mod decision;
 pub mod diff;
 mod github;
 mod gitlab;

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod decision;
 pub mod diff;
 mod digest;
 pub mod distribution;

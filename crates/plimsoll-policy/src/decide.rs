@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use plimsoll_model::Outcome;
-use serde::{Deserialize, Serialize};
+use plimsoll_model::decision::{Decision, Effect, Mode, PolicyResult, RequirementResult};
 
-use crate::document::{Mode, OnMissing, Policies, Policy};
+use crate::document::{OnMissing, Policies, Policy};
 use crate::exception::Stand;
 use crate::facts::{Facts, Known};
 
@@ -54,92 +54,6 @@ pub(crate) struct Context<'a> {
     pub(crate) revocation_gaps: &'a [String],
 }
 
-/// What one requirement does to the decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Effect {
-    /// Nothing stands against the image.
-    Allow,
-    /// It is let in, and somebody should look.
-    Warn,
-    /// It cannot be told.
-    Unknown,
-    /// It is refused.
-    Deny,
-}
-
-/// One requirement, decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RequirementResult {
-    /// Its name.
-    pub requirement: String,
-    /// How it stands.
-    pub answer: Outcome,
-    /// What it does to the decision.
-    pub effect: Effect,
-    /// Why, or what is missing.
-    pub reasons: Vec<String>,
-    /// The exception that covers it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub exception: Option<String>,
-}
-
-/// One policy, decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PolicyResult {
-    /// Its name.
-    pub policy: String,
-    /// The namespace whose people wrote it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub namespace: Option<String>,
-    /// SHA-256 of what was written.
-    pub hash: String,
-    /// Its mode.
-    pub mode: Mode,
-    /// Its requirements, in the order written.
-    pub requirements: Vec<RequirementResult>,
-}
-
-/// The decision on one image, with its proof. The same facts, policies and moment give the same bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Decision {
-    /// Version of this document's form: `1.0`.
-    pub schema_version: String,
-    /// The image, as named.
-    pub image: String,
-    /// The digest that everything was held against.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub digest: Option<String>,
-    /// The moment that ages and expiries were held against, RFC 3339.
-    pub decided_at: String,
-    /// The worst of all effects.
-    pub effect: Effect,
-    /// Why it is refused or cannot be told, or what warns; each names its policy.
-    pub reasons: Vec<String>,
-    /// Revocations that hit it.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub revoked: Vec<String>,
-    /// Signatures that were left out because their makers are revoked.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub disowned: Vec<String>,
-    /// The policies that are about it, in the order read.
-    pub policies: Vec<PolicyResult>,
-}
-
-impl Decision {
-    /// As an answer of `plimsoll verify`.
-    pub fn outcome(&self) -> Outcome {
-        match self.effect {
-            Effect::Allow | Effect::Warn => Outcome::Met,
-            Effect::Unknown => Outcome::Unknown,
-            Effect::Deny => Outcome::NotMet,
-        }
-    }
-}
-
 /// Decides on one image at a moment (seconds since 1970).
 ///
 /// Every policy that is about it must be met: a further policy can only tighten. An image that no policy is about is
@@ -155,7 +69,7 @@ pub fn decide(facts: &Facts<'_>, policies: &Policies, now: i64) -> Decision {
         }
     }
     let results: Vec<PolicyResult> = policies
-        .policies
+        .policies()
         .iter()
         .filter(|policy| policy.is_about(facts))
         .map(|policy| {
@@ -232,7 +146,7 @@ fn judge(facts: &Facts<'_>, policies: &Policies, context: &Context<'_>) -> Polic
                         Stand::Covers if exception.is_none() => exception = Some(one),
                         Stand::Expired => reasons.push(format!("the exception `{}` has expired", one.name)),
                         Stand::TooLong => {
-                            reasons.push(format!("the exception `{}` runs longer than any may", one.name))
+                            reasons.push(format!("the exception `{}` runs longer than any may", one.name));
                         }
                         Stand::Covers | Stand::Not => {}
                     }
@@ -243,9 +157,8 @@ fn judge(facts: &Facts<'_>, policies: &Policies, context: &Context<'_>) -> Polic
                 (Outcome::Met, _) => Effect::Allow,
                 _ if excepted => Effect::Warn,
                 (Outcome::NotMet, Mode::Enforce) => Effect::Deny,
-                (Outcome::NotMet, Mode::Warn) => Effect::Warn,
                 (_, Mode::Audit) => Effect::Allow,
-                (Outcome::Unknown, Mode::Warn) => Effect::Warn,
+                (_, Mode::Warn) => Effect::Warn,
                 (Outcome::Unknown, Mode::Enforce) => match requirement.on_missing {
                     OnMissing::Deny => Effect::Unknown,
                     OnMissing::Warn => Effect::Warn,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use plimsoll_model::decision::Mode;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -27,19 +28,6 @@ pub struct LoadError {
     pub line: Option<u64>,
     /// What is wrong, and where.
     pub detail: String,
-}
-
-/// What becomes of an image that does not meet a policy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Mode {
-    /// It is refused.
-    #[default]
-    Enforce,
-    /// It is let in with a warning.
-    Warn,
-    /// It is let in and written down.
-    Audit,
 }
 
 /// What becomes of an image of which something is not known.
@@ -237,7 +225,7 @@ impl Policy {
 /// Everything that decides.
 #[derive(Clone, Debug, Default)]
 pub struct Policies {
-    pub(crate) policies: Vec<Policy>,
+    pub(crate) all: Vec<Policy>,
     pub(crate) exceptions: Vec<Exception>,
     pub(crate) revocations: Vec<Revocation>,
     /// Fingerprints of the keys in policies, by their PEM text.
@@ -257,7 +245,7 @@ impl Policies {
         let mut new = self.clone();
         for (start, part) in documents(text) {
             let broken = |error: serde_saphyr::Error| {
-                let line = error.location().map(|location| u64::from(location.line()) + start);
+                let line = error.location().map(|location| location.line() + start);
                 refuse(line, plain(&error))
             };
             let wrong = |detail: String| refuse(Some(start + 1), detail);
@@ -273,13 +261,13 @@ impl Policies {
                     let document: Document<PolicySpec> = serde_saphyr::from_str(part).map_err(broken)?;
                     let policy = policy(document).map_err(wrong)?;
                     if new
-                        .policies
+                        .all
                         .iter()
                         .any(|known| known.name == policy.name && known.namespace == policy.namespace)
                     {
                         return Err(wrong(format!("policy `{}` is there twice", policy.name)));
                     }
-                    new.policies.push(policy);
+                    new.all.push(policy);
                 }
                 "Exception" => {
                     let document: Document<crate::exception::Spec> =
@@ -300,7 +288,7 @@ impl Policies {
                     )));
                 }
             }
-            if new.policies.len() + new.exceptions.len() + new.revocations.len() > MOST {
+            if new.all.len() + new.exceptions.len() + new.revocations.len() > MOST {
                 return Err(refuse(None, format!("more than {MOST} documents")));
             }
         }
@@ -310,7 +298,7 @@ impl Policies {
 
     /// The policies, in the order read.
     pub fn policies(&self) -> &[Policy] {
-        &self.policies
+        &self.all
     }
 
     /// The exceptions, in the order read.
@@ -325,7 +313,7 @@ impl Policies {
 
     /// What must be gathered to decide on an image, and no more. Revocations need what they name.
     pub fn needs(&self, facts: &crate::Facts<'_>) -> BTreeSet<Need> {
-        let applicable = self.policies.iter().filter(|policy| policy.is_about(facts));
+        let applicable = self.all.iter().filter(|policy| policy.is_about(facts));
         let mut needs: BTreeSet<Need> =
             applicable.flat_map(|policy| policy.requirements.iter().flat_map(Requirement::needs)).collect();
         needs.extend(self.revocations.iter().filter_map(Revocation::need));
@@ -335,7 +323,7 @@ impl Policies {
     /// The keys in PEM that policies name, each with whether a transparency log must know of its signatures. Whoever
     /// gathers facts verifies with them, and tells their fingerprints by [`Policies::know_key`].
     pub fn keys(&self) -> impl Iterator<Item = (&str, bool)> {
-        self.policies.iter().flat_map(|policy| policy.signers.values()).filter_map(|signer| match signer {
+        self.all.iter().flat_map(|policy| policy.signers.values()).filter_map(|signer| match signer {
             Signer::Key { pem, log } => Some((pem.as_str(), *log)),
             Signer::Keyless { .. } => None,
         })
@@ -348,7 +336,7 @@ impl Policies {
 
     /// Names of images whose layers `baseImages` compares.
     pub fn bases(&self) -> impl Iterator<Item = &str> {
-        self.policies.iter().flat_map(|policy| policy.requirements.iter().flat_map(Requirement::base_images))
+        self.all.iter().flat_map(|policy| policy.requirements.iter().flat_map(Requirement::base_images))
     }
 }
 

@@ -133,7 +133,7 @@ impl Exception {
         let covers = theirs
             && here
             && image
-            && self.policies.iter().any(|name| *name == policy.name)
+            && self.policies.contains(&policy.name)
             && (self.break_glass || self.requirements.iter().any(|name| name == requirement));
         let longest = if self.break_glass { LONGEST_HOURS * 3600 } else { LONGEST_DAYS * 86_400 };
         match self.expires.saturating_sub(now) {

@@ -39,7 +39,7 @@ mod tests {
         super::policies(&"---\n".repeat(100_000));
         super::policies(&format!(
             "a: &a [x]\n{}",
-            (0..64).map(|n| format!("b{n}: [*a, *a, *a]\n")).collect::<String>()
+            (0..64).map(|n| format!("b{n}: [*a, *a, *a]\n")).collect::<Vec<_>>().concat()
         ));
     }
 }

@@ -21,11 +21,12 @@ mod requirement;
 mod revocation;
 mod text;
 
-pub use decide::{Answer, Decision, Effect, PolicyResult, RequirementResult, decide};
-pub use document::{Duration, LoadError, Mode, OnMissing, Policies, Policy};
+pub use decide::{Answer, decide};
+pub use document::{Duration, LoadError, OnMissing, Policies, Policy};
 pub use exception::Exception;
 pub use facts::{Evidence, Facts, ImageName, Known, Maker, Statement, Workload};
 pub use identity::{Certificate, Pattern, PatternError};
+pub use plimsoll_model::decision::{Decision, Effect, Mode, PolicyResult, RequirementResult};
 pub use requirement::{Need, Requirement};
 pub use revocation::Revocation;
 pub use text::shortened;

@@ -188,7 +188,8 @@ impl Revocation {
                 }
                 // A version that cannot be read is neither inside nor outside.
                 _ => {
-                    unread = Some(format!("the order of {} for the revocation `{}`", package.purl, self.name))
+                    unread =
+                        Some(format!("the order of {} for the revocation `{}`", package.purl, self.name));
                 }
             }
         }

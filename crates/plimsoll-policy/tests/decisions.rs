@@ -508,7 +508,7 @@ fn some_policy() -> impl Strategy<Value = String> {
     ];
     (proptest::collection::vec(one, 1..4), prop_oneof![Just("enforce"), Just("warn"), Just("audit")])
         .prop_map(|(all, mode)| {
-            let requirements: String = all.iter().map(|one| format!("  - {one}\n")).collect();
+            let requirements = all.iter().map(|one| format!("  - {one}\n")).collect::<Vec<_>>().concat();
             policy(&requirements).replace("spec:\n", &format!("spec:\n  mode: {mode}\n"))
         })
 }

@@ -16,6 +16,7 @@ pub mod diff;
 mod error;
 pub mod exceptions;
 mod explain;
+pub mod gate;
 mod java_index;
 pub mod many;
 mod scan;

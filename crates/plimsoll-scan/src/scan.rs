@@ -219,7 +219,7 @@ pub(crate) fn selection(reference: Option<String>, options: &Options) -> Selecti
 }
 
 /// This machine's architecture, as OCI calls it (Go's names).
-fn host_architecture() -> &'static str {
+pub(crate) fn host_architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

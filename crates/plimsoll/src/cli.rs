@@ -377,6 +377,7 @@ const BUILD: &str = "Which build it must come from (SLSA provenance)";
   plimsoll verify ghcr.io/owner/shop:1.4 --key cosign.pub
   plimsoll verify ghcr.io/owner/shop:1.4 --identity 'https://github.com/owner/shop/.github/workflows/*@refs/tags/*' \\
       --issuer https://token.actions.githubusercontent.com
+  plimsoll verify ghcr.io/owner/shop:1.4 --policy policies/ --namespace shop
   plimsoll verify ghcr.io/owner/shop:1.4 --identity '**' --issuer https://token.actions.githubusercontent.com \\
       --source github.com/owner/shop --branch main
 
@@ -389,6 +390,22 @@ pub(crate) struct VerifyArguments {
     /// Public key in PEM; may be given several times
     #[arg(long = "key", help_heading = SIGNERS, value_name = "FILE")]
     pub(crate) keys: Vec<PathBuf>,
+
+    /// Policies, exceptions and revocations (YAML), a file or a folder of them; may be given several times
+    #[arg(long = "policy", value_name = "PATH", conflicts_with_all = ["keys", "identity", "builder", "source", "branch", "tag", "version_tag", "workflow", "inputs", "attestations", "files"])]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// With policies: the namespace where it is to run
+    #[arg(long, value_name = "NAME", requires = "policies", default_value = "")]
+    pub(crate) namespace: String,
+
+    /// With policies: a label of what is to run; may be given several times
+    #[arg(long = "label", value_name = "NAME=VALUE", requires = "policies")]
+    pub(crate) labels: Vec<String>,
+
+    /// With policies: the advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE", requires = "policies")]
+    pub(crate) db: Option<PathBuf>,
 
     /// With a key: accept signatures that no transparency log knows of
     #[arg(long, help_heading = SIGNERS, requires = "keys")]

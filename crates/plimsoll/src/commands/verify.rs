@@ -1,23 +1,29 @@
 //! `plimsoll verify`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use plimsoll_format::View;
+use plimsoll_scan::gate::Gate;
+use plimsoll_scan::policy::Policies;
 use plimsoll_scan::trust::provenance::Build;
 use plimsoll_scan::trust::{By, Log, Pattern, PublicKey, Root, Signer, Trust};
 use plimsoll_scan::verify::Wanted;
-use plimsoll_scan::{Reference, ScanError};
+use plimsoll_scan::{Options, Reference, ScanError};
 
 use super::{Answer, scan};
 use crate::cli::VerifyArguments;
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
+use crate::progress;
 
 /// Largest file of a key, root or piece of evidence in bytes.
 const LARGEST_FILE: u64 = 128 * 1024 * 1024;
 
 pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Answer {
+    if !arguments.policies.is_empty() {
+        return decide(arguments, environment);
+    }
     let wanted = wanted(arguments).map_err(|error| Failure::new(USAGE, error))?;
     let registries = environment.network.registries(&arguments.registry);
     let verification =
@@ -32,6 +38,78 @@ pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Ans
         .map_err(|error| Failure::new(USAGE, error))?;
     print::data(&text)?;
     Ok(verification.verdict.outcome.exit_code())
+}
+
+/// By policies.
+fn decide(arguments: &VerifyArguments, environment: &Environment) -> Answer {
+    let usage = |error| Failure::new(USAGE, error);
+    let failed = |error: ScanError| {
+        let code = if error.is_usage() { USAGE } else { UNDECIDED };
+        let hint = ScanError::hint(&error);
+        Failure::new(code, error).hint(hint)
+    };
+    let policies = policies(&arguments.policies).map_err(usage)?;
+    let mut gate = Gate::new(policies, roots(arguments).map_err(usage)?).map_err(failed)?;
+    gate.repositories = repositories(arguments).map_err(usage)?;
+    gate.workload.namespace.clone_from(&arguments.namespace);
+    gate.workload.labels = arguments
+        .labels
+        .iter()
+        .map(|label| pair(label, "--label"))
+        .collect::<anyhow::Result<_>>()
+        .map_err(usage)?;
+    let options = Options {
+        database: scan::database(arguments.db.as_ref(), environment),
+        now: environment.now,
+        registries: Some(environment.network.registries(&arguments.registry)),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        cache: if arguments.registry.no_cache {
+            None
+        } else {
+            super::cache::cache(&arguments.registry.cache, environment)
+        },
+        ..Options::default()
+    };
+    let progress = progress::Line::new(environment.progress);
+    let decision = gate.decide(&arguments.image, &options, &progress);
+    drop(progress);
+    let decision = decision.map_err(failed)?;
+    let view = View { all: arguments.all, ..scan::view(&arguments.image, environment) };
+    let text = plimsoll_format::decision::write(&decision, arguments.format, &view)
+        .context("cannot render the decision")
+        .map_err(usage)?;
+    print::data(&text)?;
+    Ok(decision.outcome().exit_code())
+}
+
+/// The documents of files and folders; of a folder those whose names end in `.yaml` or `.yml`, in the order of their names.
+pub(super) fn policies(paths: &[PathBuf]) -> anyhow::Result<Policies> {
+    let mut policies = Policies::default();
+    for path in paths {
+        let files = if path.is_dir() {
+            let named = || format!("cannot list `{}`", path.display());
+            let mut files = std::fs::read_dir(path)
+                .with_context(named)?
+                .map(|entry| Ok(entry.with_context(named)?.path()))
+                .collect::<anyhow::Result<Vec<_>>>()?;
+            let is_yaml = |file: &PathBuf| file.extension().is_some_and(|end| end == "yaml" || end == "yml");
+            files.retain(|file| is_yaml(file) && file.is_file());
+            files.sort();
+            if files.is_empty() {
+                return Err(anyhow!("`{}` holds no file that ends in .yaml or .yml", path.display()));
+            }
+            files
+        } else {
+            vec![path.clone()]
+        };
+        for file in files {
+            policies.add(&file.display().to_string(), &text(&file)?)?;
+        }
+    }
+    if policies.policies().is_empty() {
+        return Err(anyhow!("there is no policy in what was given, and nothing can be decided without one"));
+    }
+    Ok(policies)
 }
 
 fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
@@ -61,35 +139,37 @@ fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
             },
         });
     }
-    let roots: Vec<&str> = match arguments.roots.as_slice() {
-        [] => vec!["sigstore", "github"],
-        given => given.iter().map(String::as_str).collect(),
-    };
-    let roots = roots
-        .into_iter()
-        .map(|name| match Root::builtin(name) {
-            Some(root) => Ok(root?),
-            None => Ok(Root::from_json(name, &text(Path::new(name))?)?),
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
     let files = arguments
         .files
         .iter()
         .map(|path| Ok((path.display().to_string(), bytes(path)?)))
         .collect::<anyhow::Result<_>>()?;
-    let repositories = arguments
-        .repositories
-        .iter()
-        .map(|name| Ok(Reference::parse(name)?))
-        .collect::<anyhow::Result<_>>()?;
     Ok(Wanted {
-        trust: Trust { roots, signers },
-        repositories,
+        trust: Trust { roots: roots(arguments)?, signers },
+        repositories: repositories(arguments)?,
         files,
         build: build(arguments)?,
         predicates: arguments.attestations.clone(),
         line: line(arguments),
     })
+}
+
+fn roots(arguments: &VerifyArguments) -> anyhow::Result<Vec<Root>> {
+    let names: Vec<&str> = match arguments.roots.as_slice() {
+        [] => vec!["sigstore", "github"],
+        given => given.iter().map(String::as_str).collect(),
+    };
+    names
+        .into_iter()
+        .map(|name| match Root::builtin(name) {
+            Some(root) => Ok(root?),
+            None => Ok(Root::from_json(name, &text(Path::new(name))?)?),
+        })
+        .collect()
+}
+
+fn repositories(arguments: &VerifyArguments) -> anyhow::Result<Vec<Reference>> {
+    arguments.repositories.iter().map(|name| Ok(Reference::parse(name)?)).collect()
 }
 
 /// The build that is asked for, when anything of one is named.

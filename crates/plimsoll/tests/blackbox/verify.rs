@@ -120,3 +120,97 @@ fn what_cannot_be_used_is_named_with_the_next_step() {
     place.run(&["attest", "localhost/x", "--key", &key]).exits(2).says(&["private.pem", "openssl genpkey"]);
     place.run(&["attest", "localhost/x", "--key", &key, "--type", "vuln"]).exits(2).says(&["--predicate"]);
 }
+
+fn policy(place: &Place, requirements: &str) -> String {
+    let key = std::fs::read_to_string(place.path("ours.pub")).unwrap();
+    let text = format!(
+        "apiVersion: plimsoll.dev/v1
+kind: Policy
+metadata: {{name: harbour}}
+spec:
+  match: {{namespaces: [shop]}}
+  signers:
+    ours: {{noTransparencyLog: true, key: {key:?}}}
+  requirements:
+{requirements}"
+    );
+    place.put("policy.yaml", text)
+}
+
+#[test]
+fn policies_decide_with_reasons_and_a_proof() {
+    let Some((_registry, place, name)) = harbour() else { return };
+    let decide = |file: &str, more: &[&str]| {
+        place.run(&[&["verify", &name, "--policy", file, "--namespace", "shop"], more].concat())
+    };
+    let signed = policy(&place, "  - signedBy: {signers: [ours]}\n");
+    let refused = decide(&signed, &[]).exits(1);
+    assert!(
+        refused.stdout.contains("DENY") && refused.stdout.contains("harbour/signedBy: not signed"),
+        "{}",
+        refused.stdout
+    );
+    place.run(&["attest", &name, "--key", &place.text("ours.pem")]).exits(0);
+    let allowed = decide(&signed, &[]).exits(0);
+    assert!(
+        allowed.stdout.contains("ALLOW") && allowed.stdout.contains("signed by ours"),
+        "{}",
+        allowed.stdout
+    );
+    let proof = decide(&signed, &["--format", "json"]).exits(0).stdout;
+    assert_eq!(proof, decide(&signed, &["--format", "json"]).exits(0).stdout, "the same bytes");
+    let proof: Value = serde_json::from_str(&proof).unwrap();
+    assert_eq!(proof["effect"], "allow");
+    assert_eq!(proof["policies"][0]["requirements"][0]["answer"], "met");
+    assert!(proof["policies"][0]["hash"].as_str().unwrap().starts_with("sha256:"));
+    // Elsewhere no policy is about it: nobody has said that it may run.
+    place.run(&["verify", &name, "--policy", &signed]).exits(3);
+
+    // A scan, made for the question: without advisories nothing can be said to be clean.
+    let clean = policy(&place, "  - maxSeverity: {severity: critical, fixable: true}\n");
+    decide(&clean, &["--db", super::database()]).exits(1);
+    // The base by its layers: the image is built on itself, and not on something else.
+    let itself = policy(&place, &format!("  - baseImages: {{allow: [{{image: '{name}'}}]}}\n"));
+    decide(&itself, &[]).exits(0);
+    let absent = policy(&place, "  - baseImages: {allow: [{image: '127.0.0.1:1/nothing'}]}\n");
+    let unknown = decide(&absent, &[]).exits(3);
+    assert!(unknown.stdout.contains("not known: layers of 127.0.0.1:1/nothing"), "{}", unknown.stdout);
+}
+
+#[test]
+fn an_image_that_cannot_be_reached_is_unknown_where_it_matters() {
+    let place = Place::new();
+    place.put("ours.pub", "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE1Olb3zMAFFxXKHiIkQO5cJ3Yhl5i6UPp+IhuteBJbuHcA5UogKo0EWtlWwW6KSaKoTNEYL7JlCQiVnkhBktUgg==\n-----END PUBLIC KEY-----\n");
+    let decide =
+        |file: &str| place.run(&["verify", "127.0.0.1:1/shop", "--policy", file, "--namespace", "shop"]);
+    let unknown = decide(&policy(&place, "  - signedBy: {signers: [ours]}\n")).exits(3);
+    assert!(
+        unknown.stdout.contains("UNKNOWN") && unknown.stdout.contains("127.0.0.1:1"),
+        "{}",
+        unknown.stdout
+    );
+    // What needs no network is decided without.
+    decide(&policy(&place, "  - pinDigest: true\n")).exits(1);
+    decide(&policy(&place, "  - registries: {allow: ['127.0.0.1:1/**']}\n")).exits(0);
+}
+
+#[test]
+fn policies_that_cannot_be_used_are_named_by_file_and_line() {
+    let place = Place::new();
+    let good = "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: a}\nspec:\n  requirements:\n  - pinDigest: true\n";
+    let bad = place.put("bad.yaml", good.replace("pinDigest", "pinDigst"));
+    place.run(&["verify", "localhost/x", "--policy", &bad]).exits(2).says(&["bad.yaml, line 6", "pinDigst"]);
+    let key = place
+        .put("key.yaml", good.replace("  requirements", "  signers: {a: {key: nothing}}\n  requirements"));
+    place.run(&["verify", "localhost/x", "--policy", &key]).exits(2).says(&["key.yaml", "signers.a"]);
+    let none = place.put("none.yaml", "# nothing\n");
+    place.run(&["verify", "localhost/x", "--policy", &none]).exits(2).says(&["no policy"]);
+    place
+        .run(&["verify", "localhost/x", "--policy", &place.text("absent.yaml")])
+        .exits(2)
+        .says(&["absent.yaml"]);
+    place
+        .run(&["verify", "localhost/x", "--policy", &none, "--key", "k"])
+        .exits(2)
+        .says(&["cannot be used with"]);
+}

@@ -1,0 +1,222 @@
+//! The use case of `plimsoll verify --policy`: gathers what the policies need to know of an image, and decides.
+//!
+//! What cannot be gathered is a missing fact with its reason, never an error that ends the decision: a policy that does not
+//! need it is not held up by it, and one that does answers *unknown*.
+
+use plimsoll_model::decision::Decision;
+use plimsoll_model::{Digest, FindingKind};
+use plimsoll_oci::{Platform, Reference, Registries, Selection};
+use plimsoll_policy::{
+    Evidence, Facts, ImageName, Known, Maker, Need, Policies, Statement, Workload, decide,
+};
+use plimsoll_trust::{By, Checked, Log, Outcome, PublicKey, Root, Signer, Target, Trust, What, discover};
+
+use crate::{Options, Progress, ScanError};
+
+/// What the decision rests on, beside the image.
+#[derive(Debug)]
+pub struct Gate {
+    policies: Policies,
+    trust: Trust,
+    /// Other repositories that hold evidence.
+    pub repositories: Vec<Reference>,
+    /// Where the image is to run.
+    pub workload: Workload,
+}
+
+impl Gate {
+    /// Takes policies and trust roots.
+    ///
+    /// # Errors
+    /// When a policy names a key that cannot be used.
+    pub fn new(mut policies: Policies, roots: Vec<Root>) -> Result<Self, ScanError> {
+        let keys: Vec<String> = policies.keys().map(|(pem, _)| pem.to_owned()).collect();
+        let mut signers = Vec::new();
+        for pem in keys {
+            let key = PublicKey::from_pem("a key in a policy", &pem)?;
+            policies.know_key(&pem, key.fingerprint());
+            // Whether a log must know of it is the requirement's to say.
+            signers.push(Signer { name: key.fingerprint(), by: By::Key { key, log: Log::IfPresent } });
+        }
+        Ok(Gate {
+            policies,
+            trust: Trust { roots, signers },
+            repositories: Vec::new(),
+            workload: Workload::default(),
+        })
+    }
+
+    /// Decides on an image in a registry.
+    ///
+    /// # Errors
+    /// When the name is none. Everything else that goes wrong is in the decision.
+    pub fn decide(
+        &self,
+        name: &str,
+        options: &Options,
+        progress: &dyn Progress,
+    ) -> Result<Decision, ScanError> {
+        let reference = Reference::parse(name.strip_prefix("registry:").unwrap_or(name))?;
+        let mut facts = Facts {
+            image: ImageName {
+                text: name.to_owned(),
+                repository: reference.name().to_string(),
+                tag: reference.tag().map(str::to_owned),
+                digest: reference.digest().cloned(),
+            },
+            workload: self.workload.clone(),
+            ..Facts::default()
+        };
+        let needs = self.policies.needs(&facts);
+        let Some(registries) = &options.registries else {
+            return Ok(decide(&facts, &self.policies, options.now.as_second()));
+        };
+        let needs = |need: Need| needs.contains(&need);
+        if needs(Need::Digest) {
+            let repository = registries.repository(reference.name());
+            match repository.manifest(&reference.selector()) {
+                Ok(manifest) => {
+                    if needs(Need::Evidence) {
+                        self.evidence(&mut facts, registries, &reference, &manifest);
+                    }
+                    facts.digest = Known::Seen(manifest.digest);
+                }
+                Err(error) => {
+                    let reason = line(&error);
+                    facts.evidence = Known::Missing(reason.clone());
+                    facts.digest = Known::Missing(reason);
+                }
+            }
+        }
+        // From here on the digest, not the tag: it may move between two requests.
+        let pinned = facts.digest.seen().ok().map(|digest| format!("{}@{digest}", reference.name()));
+        let report = match (&pinned, needs(Need::Scan)) {
+            (Some(name), true) => {
+                Some(crate::scan(&format!("registry:{name}"), options, &mut std::io::empty(), progress))
+            }
+            _ => None,
+        };
+        match &report {
+            Some(Ok(report)) => {
+                facts.report = Known::Seen(report);
+                facts.looked_for = looked_for(options);
+            }
+            Some(Err(error)) => facts.report = Known::Missing(line(error)),
+            None => {}
+        }
+        if needs(Need::Image)
+            && let Some(name) = &pinned
+        {
+            (facts.layers, facts.created) = image(registries, name, options);
+        }
+        if needs(Need::Bases) {
+            for base in self.policies.bases() {
+                let (layers, _) = image(registries, base, options);
+                facts.bases.insert(base.to_owned(), layers);
+            }
+        }
+        Ok(decide(&facts, &self.policies, options.now.as_second()))
+    }
+
+    fn evidence(
+        &self,
+        facts: &mut Facts<'_>,
+        registries: &Registries,
+        reference: &Reference,
+        manifest: &plimsoll_oci::Manifest,
+    ) {
+        let mut found = discover(
+            &registries.repository(reference.name()),
+            &reference.name().to_string(),
+            &manifest.digest,
+        );
+        for other in &self.repositories {
+            let more =
+                discover(&registries.repository(other.name()), &other.name().to_string(), &manifest.digest);
+            found.evidence.extend(more.evidence);
+            found.problems.extend(more.problems);
+        }
+        facts.unread_evidence = found.problems;
+        let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes) };
+        let mut evidence = Vec::new();
+        for one in &found.evidence {
+            let checked = self.trust.check(one, target);
+            if let Outcome::Unreadable { reason } = &checked.outcome {
+                facts.unread_evidence.push(format!(
+                    "{} ({}): {reason}",
+                    one.format.name(),
+                    one.place.layout.name()
+                ));
+            }
+            evidence.extend(fact(checked));
+        }
+        facts.evidence = Known::Seen(evidence);
+    }
+}
+
+/// Layers of an image, by the digest of their content, and the moment of its build; why not, where they are not known.
+fn image(registries: &Registries, name: &str, options: &Options) -> (Known<Vec<Digest>>, Known<i64>) {
+    let read = || {
+        let source = registries.source(&Reference::parse(name)?)?;
+        let any = Selection::any(Platform::linux(crate::scan::host_architecture()));
+        source.image(&Selection { platform: options.platform.clone(), ..any })
+    };
+    let image = match read() {
+        Ok(image) => image,
+        Err(error) => return (Known::Missing(line(&error)), Known::Missing(line(&error))),
+    };
+    let layers = match image.layers.iter().map(|layer| layer.diff_id.clone()).collect() {
+        Some(layers) => Known::Seen(layers),
+        None => Known::Missing("its configuration does not fit its layers".into()),
+    };
+    let created = match image.created.as_deref().map(str::parse::<jiff::Timestamp>) {
+        // Reproducible builds write the first second of 1970, or nothing.
+        Some(Ok(time)) if time.as_second() > 86_400 => Known::Seen(time.as_second()),
+        Some(Ok(_)) => Known::Missing("the image was built so as not to say it".into()),
+        Some(Err(_)) => Known::Missing("the image says something that is no date".into()),
+        None => Known::Missing("the image does not say it".into()),
+    };
+    (layers, created)
+}
+
+/// Verified evidence as a fact; `None` for what proves nothing.
+fn fact(checked: Checked) -> Option<Evidence> {
+    // A verified certificate counts whoever it names: requirements say who is meant.
+    let verified = matches!(
+        (&checked.outcome, &checked.certificate),
+        (Outcome::Trusted { .. }, _) | (Outcome::Untrusted { .. }, Some(_))
+    );
+    if !verified {
+        return None;
+    }
+    let maker = match (checked.certificate, checked.root, checked.key) {
+        (Some(certificate), Some(root), _) => Maker::Certificate { certificate, root },
+        (None, _, Some(key)) => Maker::Key(key),
+        _ => return None,
+    };
+    let statement = match checked.what {
+        What::Signature => None,
+        What::Attestation(statement) => {
+            Some(Statement { predicate_type: statement.predicate_type, predicate: statement.predicate })
+        }
+        What::Unknown => return None,
+    };
+    Some(Evidence { statement, maker, logged: checked.logged })
+}
+
+/// What a scan with these options looks for, beside vulnerabilities.
+fn looked_for(_options: &Options) -> Vec<FindingKind> {
+    Vec::new()
+}
+
+/// An error and its causes in one line.
+fn line(error: &dyn std::error::Error) -> String {
+    let mut out = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        out.push_str(": ");
+        out.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    out
+}
