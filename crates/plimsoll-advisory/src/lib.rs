@@ -36,7 +36,7 @@ pub use bundle::{
 pub use error::Error;
 pub use explain::{AdvisoryDetail, PackageDetail, RecordDetail, kind_word, package_detail};
 pub use java_index::{JavaArchive, JavaIndex, JavaIndexReport, build_java_index, sha1_of};
-pub use matching::{MatchOptions, Matches, matches};
+pub use matching::{MatchOptions, Matches, matches, sort};
 pub use signing::{KeyError, PublicKey, SigningKey};
 pub use store::{Cve, Database, LeftOut, Source, SourceInfo, Sourced, verify};
 pub use transfer::{ApplyError, NoDelta, StreamHead, apply, read_head, write_content, write_delta};

@@ -155,11 +155,16 @@ pub fn matches(source: &dyn Source, inventory: &Inventory, options: &MatchOption
     for finding in &mut findings {
         crate::remedy::fill(finding, &by_purl, inventory.release.as_ref());
     }
-    findings.sort_by(|left, right| order_of_work(left).cmp(&order_of_work(right)));
+    sort(&mut findings);
     let mut problems = matcher.problems;
     problems.sort();
     problems.dedup();
     Ok(Matches { findings, problems })
+}
+
+/// Puts findings into the order of work.
+pub fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|left, right| order_of_work(left).cmp(&order_of_work(right)));
 }
 
 /// Smaller comes first.

@@ -59,6 +59,8 @@ pub struct Extraction {
     pub ownership: Vec<Ownership>,
     /// Licences of packages that another file lists.
     pub licenses: Vec<DeclaredLicenses>,
+    /// Secrets, where they were looked for.
+    pub secrets: Vec<secret::Hit>,
     /// What could not be read.
     pub problems: Vec<Problem>,
 }

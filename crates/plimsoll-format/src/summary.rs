@@ -547,7 +547,7 @@ fn data(report: &Report, view: &View) -> String {
             format!("no advisory database: only {incidents} checked; absence of findings says little")
         }
         Coverage::None if report.target.kind == TargetKind::Files => String::new(),
-        Coverage::None => "no advisories were asked: inventory only".to_owned(),
+        Coverage::None => "no advisories were asked".to_owned(),
     }
 }
 
@@ -718,7 +718,7 @@ pub fn fix(finding: &Finding) -> String {
 
 /// What a rule saw, in its own words; `None` of what no rule of ours found.
 pub fn told(finding: &Finding) -> Option<String> {
-    let of_rule = finding.kind == FindingKind::Misconfiguration;
+    let of_rule = matches!(finding.kind, FindingKind::Misconfiguration | FindingKind::Secret);
     let evidence = finding.evidence.first().filter(|evidence| of_rule && !evidence.range.is_empty())?;
     Some(clean(&evidence.range).into_owned())
 }

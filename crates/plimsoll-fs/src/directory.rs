@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read as _};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -16,9 +16,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use plimsoll_model::{ImagePath, Problem, ProblemKind};
 
 use crate::index::resolve;
-use crate::layer::{Context, MAX_GROUPS, MAX_STEPS, State};
+use crate::layer::{Context, MAX_GROUPS, MAX_STEPS, State, reading_failed};
 use crate::links::directory_links;
-use crate::{Entry, Limits, Progress, Visited, Visitor, Walk, Want};
+use crate::{Entry, Glance, Limits, Progress, Visited, Visitor, Walk, Want};
 
 /// Problems with single files that are listed; the rest is counted.
 const MAX_PROBLEMS: usize = 1000;
@@ -82,8 +82,13 @@ pub fn walk_directory<V: Visitor>(
     limits: &Limits,
     progress: &dyn Progress,
 ) -> Walk<V::Output> {
-    let empty =
-        |problem| Walk { files: Vec::new(), problems: vec![problem], links: Vec::new(), layers: Vec::new() };
+    let empty = |problem| Walk {
+        files: Vec::new(),
+        glances: Vec::new(),
+        problems: vec![problem],
+        links: Vec::new(),
+        layers: Vec::new(),
+    };
     let root = match root.canonicalize() {
         Ok(root) => root,
         Err(error) => {
@@ -132,24 +137,39 @@ struct Queue {
 
 struct Found<O> {
     files: Vec<Visited<O>>,
+    glances: Vec<Glance<O>>,
     problems: Vec<Problem>,
     further: u64,
     /// By directory below the root: how many, the first, why.
     unreadable: BTreeMap<Vec<u8>, (u64, ImagePath, String)>,
     /// Wanted files with several names, by device and inode.
     several: BTreeMap<(u64, u64), Vec<(ImagePath, u32)>>,
+    /// The first name of each file with several that is glanced at.
+    first_names: BTreeMap<(u64, u64), ImagePath>,
     symlinks: HashMap<ImagePath, Vec<u8>>,
     full: bool,
+}
+
+/// What a file is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Only to visit it.
+    Visit,
+    /// Only for a glance.
+    Glance,
+    Both,
 }
 
 impl<O> Found<O> {
     fn new() -> Self {
         Found {
             files: Vec::new(),
+            glances: Vec::new(),
             problems: Vec::new(),
             further: 0,
             unreadable: BTreeMap::new(),
             several: BTreeMap::new(),
+            first_names: BTreeMap::new(),
             symlinks: HashMap::new(),
             full: false,
         }
@@ -315,29 +335,67 @@ impl<V: Visitor> Tree<'_, V> {
     fn file(&self, path: ImagePath, metadata: &Metadata) {
         let entry = Entry { path: &path, size: metadata.size(), mode: metadata.mode() & 0o7777 };
         let want = self.context.visitor.wants(&entry);
-        if want == Want::Skip || !self.remember(path.as_bytes().len()) {
+        let glanced_at = self.context.visitor.glance_limit(&entry) > 0;
+        let several = metadata.nlink() > 1;
+        if want == Want::Skip && !glanced_at {
+            return;
+        }
+        if (want != Want::Skip || several) && !self.remember(path.as_bytes().len()) {
             return;
         }
         let mode = entry.mode;
-        if metadata.nlink() > 1 {
-            let key = (metadata.dev(), metadata.ino());
-            lock(&self.found).several.entry(key).or_default().push((path, mode));
+        let identity = (metadata.dev(), metadata.ino());
+        if several {
+            let mut found = lock(&self.found);
+            if glanced_at {
+                let first = found.first_names.entry(identity).or_insert_with(|| path.clone());
+                if path < *first {
+                    first.clone_from(&path);
+                }
+            }
+            if want != Want::Skip {
+                found.several.entry(identity).or_default().push((path, mode));
+            }
             return;
         }
-        self.read(path, (metadata.dev(), metadata.ino()), Vec::new());
+        self.read(path, identity, Vec::new(), Purpose::Both);
     }
 
     /// Opens and visits the file that was seen at `path`.
-    fn read(&self, path: ImagePath, identity: (u64, u64), other_names: Vec<(ImagePath, Option<u32>)>) {
+    fn read(
+        &self,
+        path: ImagePath,
+        identity: (u64, u64),
+        other_names: Vec<(ImagePath, Option<u32>)>,
+        purpose: Purpose,
+    ) {
         let (file, metadata) = match open(&self.full_path(&path), identity) {
             Ok(opened) => opened,
             Err(error) => return self.unreadable(&path, &error),
         };
         let entry = Entry { path: &path, size: metadata.size(), mode: metadata.mode() & 0o7777 };
-        let want = self.context.visitor.wants(&entry);
+        let visitor = self.context.visitor;
+        let want = if purpose == Purpose::Glance { Want::Skip } else { visitor.wants(&entry) };
         let mut reader = BufReader::with_capacity(64 * 1024, file);
         self.context.progress.bytes(0, entry.size);
-        let state = self.context.visit(&entry, want, &mut reader, None);
+        let limit = visitor.glance_limit(&entry).min(entry.size);
+        let mut head = Vec::new();
+        if purpose != Purpose::Visit && limit > 0 {
+            match self.context.glance(&entry, limit, &mut reader, &mut head) {
+                Ok(None) => {}
+                Ok(Some((output, bytes))) => {
+                    if self.remember(path.as_bytes().len() + bytes) {
+                        let glance = Glance { path: path.clone(), layer: None, hidden_by: None, output };
+                        lock(&self.found).glances.push(glance);
+                    }
+                }
+                Err(error) => {
+                    let problem = Problem::incomplete(ProblemKind::Unreadable, &path, reading_failed(&error));
+                    return lock(&self.found).problem(problem);
+                }
+            }
+        }
+        let state = self.context.visit(&entry, want, &mut head.as_slice().chain(reader), None);
         let mut found = lock(&self.found);
         match state {
             State::Read(output) => found.files.push(Visited { path, layer: None, other_names, output }),
@@ -367,9 +425,14 @@ impl<V: Visitor> Tree<'_, V> {
             for group in groups {
                 let mut names = group.into_iter().map(|(path, _)| path);
                 if let Some(first) = names.next() {
-                    self.read(first, identity, names.map(|name| (name, None)).collect());
+                    let names = names.map(|name| (name, None)).collect();
+                    self.read(first, identity, names, Purpose::Visit);
                 }
             }
+        }
+        let first_names = std::mem::take(&mut lock(&self.found).first_names);
+        for (identity, path) in first_names {
+            self.read(path, identity, Vec::new(), Purpose::Glance);
         }
     }
 
@@ -377,7 +440,7 @@ impl<V: Visitor> Tree<'_, V> {
         self.read_several();
         let limits = self.context.limits;
         let found = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let (mut files, mut problems) = (found.files, found.problems);
+        let (mut files, mut glances, mut problems) = (found.files, found.glances, found.problems);
         for (top, (count, first, why)) in found.unreadable {
             problems.push(if count == 1 {
                 let shown = self.root.join(OsStr::from_bytes(first.as_bytes()));
@@ -396,13 +459,14 @@ impl<V: Visitor> Tree<'_, V> {
             problems.push(Problem::incomplete(ProblemKind::LimitExceeded, subject, detail));
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
+        glances.sort_by(|a, b| a.path.cmp(&b.path));
         problems.sort();
         let mut steps = MAX_STEPS;
         let links = directory_links(&files, found.symlinks.keys(), limits, |path| {
             resolve(path.as_bytes(), limits.max_path, &mut steps, |link| found.symlinks.get(link).cloned())
                 .ok()
         });
-        Walk { files, problems, links, layers: Vec::new() }
+        Walk { files, glances, problems, links, layers: Vec::new() }
     }
 }
 
@@ -525,6 +589,19 @@ mod tests {
         let recorder = Recorder::default();
         let tree = walk_directory(root.path(), &recorder, &Limits::default(), &NoProgress);
         assert_eq!(shown(&tree), ["a=1", "b=1", "c=1"]);
+    }
+
+    #[test]
+    fn glances_see_each_file_once() {
+        let long = format!("+{}", "x".repeat(9000));
+        let root = make(&[("b", "1"), ("no", "2"), ("long", &long), ("short", "-")]);
+        fs::hard_link(root.path().join("b"), root.path().join("a")).unwrap();
+        let recorder = Recorder { glances: 5000, ..Recorder::default() };
+        let tree = walk_directory(root.path(), &recorder, &Limits::default(), &NoProgress);
+        assert_eq!(crate::testing::glanced(&tree), ["a=1", "long=5000 bytes", "no=2"]);
+        assert_eq!(tree.files.len(), 4, "{:?}", shown(&tree));
+        assert!(tree.files.iter().any(|file| file.output == long), "whole after a glance");
+        assert_eq!(told(&tree), Vec::<String>::new());
     }
 
     #[test]

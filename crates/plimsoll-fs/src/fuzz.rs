@@ -24,6 +24,18 @@ impl Visitor for Everything {
     fn stream(&self, _: &Entry<'_>, content: &mut dyn Read) -> io::Result<u64> {
         io::copy(&mut content.take(1 << 20), &mut io::sink())
     }
+
+    fn glance_limit(&self, _: &Entry<'_>) -> u64 {
+        1 << 16
+    }
+
+    fn goes_on(&self, _: &Entry<'_>, first_block: &[u8]) -> bool {
+        first_block.first().is_some_and(|byte| byte % 2 == 0)
+    }
+
+    fn glance(&self, _: &Entry<'_>, content: &[u8]) -> Option<(u64, usize)> {
+        Some((content.len() as u64, 0))
+    }
 }
 
 /// Reads bytes as a layer twice, merges the two, and checks what must hold of any input: no panic, files sorted and each
@@ -38,5 +50,9 @@ pub fn fuzz_layer(data: &[u8]) {
         let inside =
             file.path.as_bytes().split(|byte| *byte == b'/').all(|name| !matches!(name, b"" | b"." | b".."));
         assert!(inside, "{} is outside", file.path);
+    }
+    for glance in &walk.glances {
+        let layer = glance.layer.unwrap_or_default();
+        assert!(matches!(layer, 1 | 2) && glance.hidden_by.is_none_or(|by| by > layer), "{}", glance.path);
     }
 }

@@ -11,7 +11,9 @@ use crate::budget::{Budget, Permit};
 use crate::decode::{Finished, Hashes, Stop, Stream};
 use crate::index::{KeySet, LayerIndex, Listed, Mark, child, keys_of, resolve};
 use crate::tar::{Archive, Kind, Member, Next};
-use crate::{Check, Entry, LayerStatistics, Limits, NoProgress, Progress, UNKNOWN_SIZE, Visitor, Want};
+use crate::{
+    Check, Entry, FIRST_BLOCK, LayerStatistics, Limits, NoProgress, Progress, UNKNOWN_SIZE, Visitor, Want,
+};
 
 /// Problems that are listed one by one for each layer; the rest is counted.
 pub(crate) const MAX_PROBLEMS: usize = 100;
@@ -75,8 +77,7 @@ impl<'a, V: Visitor> Context<'a, V> {
                     io::ErrorKind::InvalidData => ProblemKind::Corrupt,
                     _ => ProblemKind::Unreadable,
                 };
-                let mut problem =
-                    Problem::incomplete(kind, entry.path, format!("reading the file failed: {error}"));
+                let mut problem = Problem::incomplete(kind, entry.path, reading_failed(&error));
                 problem.layer = layer;
                 State::Problem(problem)
             }
@@ -89,6 +90,24 @@ impl<'a, V: Visitor> Context<'a, V> {
             Want::Whole { limit } if entry.size <= limit => State::Read(self.visitor.whole(entry, content)),
             _ => self.visit(entry, want, &mut content, None),
         }
+    }
+
+    /// Glances at up to `limit` bytes, which the file has. What was read of it is left in `head`.
+    pub(crate) fn glance(
+        &self,
+        entry: &Entry<'_>,
+        limit: u64,
+        content: &mut dyn Read,
+        head: &mut Vec<u8>,
+    ) -> io::Result<Option<(V::Output, usize)>> {
+        let first = limit.min(FIRST_BLOCK as u64);
+        *head = read_whole(content, first)?;
+        if limit > first && self.visitor.goes_on(entry, head) {
+            let _permit = self.visiting.acquire(limit);
+            head.append(&mut read_whole(content, limit - first)?);
+            return Ok(self.visitor.glance(entry, head));
+        }
+        Ok(self.visitor.glance(entry, head))
     }
 
     /// Takes memory for something that is remembered by name.
@@ -188,12 +207,26 @@ pub(crate) struct ImpliedName {
     pub(crate) listed: Listed,
 }
 
+/// What a glance gave, with what is needed to find out where the file really is.
+#[derive(Debug)]
+pub(crate) struct Glanced<O> {
+    pub(crate) path: ImagePath,
+    /// Position in the archive.
+    pub(crate) order: u64,
+    /// Its directory is not listed by this layer.
+    pub(crate) implied: bool,
+    /// Directories of its path that are listed.
+    pub(crate) listed: Listed,
+    pub(crate) output: O,
+}
+
 /// What one layer says, to be merged with the others. See [`read_layer`].
 #[derive(Debug)]
 pub struct LayerResult<O> {
     pub(crate) index: LayerIndex,
     pub(crate) items: BTreeMap<ImagePath, Item<O>>,
     pub(crate) implied: Vec<ImpliedName>,
+    pub(crate) glances: Vec<Glanced<O>>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) statistics: LayerStatistics,
     pub(crate) computed: Option<(Option<Digest>, Option<Digest>)>,
@@ -321,6 +354,7 @@ pub(crate) fn read<V: Visitor>(
         index: LayerIndex::default(),
         items: BTreeMap::new(),
         implied: Vec::new(),
+        glances: Vec::new(),
         problems: Vec::new(),
         statistics: LayerStatistics {
             label: job.label.clone(),
@@ -790,18 +824,43 @@ impl<V: Visitor> Reading<'_, '_, V> {
         }
         let entry = Entry { path: &path, size: member.size, mode: member.mode };
         let want = self.context.visitor.wants(&entry);
+        let limit = self.context.visitor.glance_limit(&entry).min(member.size);
+        let mut head = Vec::new();
+        let mut state = None;
+        if limit > 0 {
+            match self.context.glance(&entry, limit, archive, &mut head) {
+                Ok(None) => {}
+                Ok(Some((output, bytes))) => {
+                    if self.remember(path.as_bytes().len() + bytes) {
+                        self.result.glances.push(Glanced {
+                            path: path.clone(),
+                            order: self.order,
+                            implied: self.parent_implied,
+                            listed: self.parent_listed,
+                            output,
+                        });
+                    }
+                }
+                // What an extractor wanted of it is told with the file, if it is there in the end.
+                Err(error) if want != Want::Skip => state = Some(failed(&entry, &error)),
+                Err(error) => {
+                    let why = Stop { kind: ProblemKind::Truncated, detail: reading_failed(&error) };
+                    self.problem(why, Some(&path), Effect::Incomplete);
+                }
+            }
+        }
         if want == Want::Skip {
             return;
         }
+        let mut content = head.as_slice().chain(archive);
         let mut hidden = self.job.above.hides(&self.path_keys);
-        let mut state = None;
-        if hidden.is_none() {
+        if hidden.is_none() && state.is_none() {
             let fits = match want {
                 Want::Whole { limit } => member.size <= limit,
                 _ => true,
             };
             if let Some(permit) = fits.then(|| self.context.waiting.try_acquire(member.size)).flatten() {
-                state = Some(match read_whole(archive, member.size) {
+                state = Some(match read_whole(&mut content, member.size) {
                     Ok(content) => State::Waiting { want, content, permit },
                     Err(error) => failed(&entry, &error),
                 });
@@ -811,7 +870,11 @@ impl<V: Visitor> Reading<'_, '_, V> {
             }
         }
         let state = state.unwrap_or_else(|| {
-            if hidden == Some(true) { State::Hidden } else { self.context.visit(&entry, want, archive, None) }
+            if hidden == Some(true) {
+                State::Hidden
+            } else {
+                self.context.visit(&entry, want, &mut content, None)
+            }
         });
         if matches!(state, State::Hidden) {
             self.result.statistics.hidden += 1;
@@ -888,6 +951,9 @@ fn forget<O>(again: &mut Vec<Again<O>>, requests: Option<&Vec<Request>>, order: 
 }
 
 fn failed<O>(entry: &Entry<'_>, error: &io::Error) -> State<O> {
-    let detail = format!("reading the file failed: {error}");
-    State::Problem(Problem::incomplete(ProblemKind::Truncated, entry.path, detail))
+    State::Problem(Problem::incomplete(ProblemKind::Truncated, entry.path, reading_failed(error)))
+}
+
+pub(crate) fn reading_failed(error: &io::Error) -> String {
+    format!("reading the file failed: {error}")
 }

@@ -37,6 +37,9 @@ pub use limits::Limits;
 pub use merge::merge;
 pub use walk::walk_layers;
 
+/// Bytes of a file by which a visitor decides whether it glances at more of it.
+pub const FIRST_BLOCK: usize = 4096;
+
 /// What is known of a file before its content is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
@@ -95,6 +98,27 @@ pub trait Visitor: Sync {
         let _ = (first, second);
         false
     }
+
+    /// How many bytes of this file are glanced at, whatever upper layers make of it; 0 for not at all. Glances are for
+    /// what concerns the bytes that a layer carries, not the tree that the layers make: they also see files that are
+    /// overwritten or removed above. Never asked for hard links, whose file was seen under its first name.
+    fn glance_limit(&self, entry: &Entry<'_>) -> u64 {
+        let _ = entry;
+        0
+    }
+
+    /// Is more than the first block wanted? It has [`FIRST_BLOCK`] bytes, fewer only where the file or the limit ends.
+    fn goes_on(&self, entry: &Entry<'_>, first_block: &[u8]) -> bool {
+        let _ = (entry, first_block);
+        false
+    }
+
+    /// Glances at the beginning of a file, at most as many bytes as were asked for. What is to be remembered of it comes
+    /// with the bytes of memory that it takes.
+    fn glance(&self, entry: &Entry<'_>, content: &[u8]) -> Option<(Self::Output, usize)> {
+        let _ = (entry, content);
+        None
+    }
 }
 
 /// A layer that can be opened, more than once if need be.
@@ -139,6 +163,19 @@ pub struct Visited<O> {
     pub layer: Option<u32>,
     /// Hard links to the same file for which [`Visitor::alike`] said yes, sorted, with their layers.
     pub other_names: Vec<(ImagePath, Option<u32>)>,
+    /// What the visitor made of it.
+    pub output: O,
+}
+
+/// What a glance at one file gave ([`Visitor::glance`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glance<O> {
+    /// Where it is or was, after resolving the symbolic links of its directory.
+    pub path: ImagePath,
+    /// Layer that carries it, counted from 1 (the lowest); `None` in a directory.
+    pub layer: Option<u32>,
+    /// The lowest layer above that overwrites or removes it.
+    pub hidden_by: Option<u32>,
     /// What the visitor made of it.
     pub output: O,
 }
@@ -200,6 +237,8 @@ pub struct LayerStatistics {
 pub struct Walk<O> {
     /// Visited files, sorted by path; each path once.
     pub files: Vec<Visited<O>>,
+    /// What glances gave, sorted by path and layer.
+    pub glances: Vec<Glance<O>>,
     /// What could not be read, sorted.
     pub problems: Vec<Problem>,
     /// Symbolic links of the merged tree that lead to directories on the way to visited files, and all of the root

@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, HashMap};
 use plimsoll_model::{ImagePath, Problem, ProblemKind};
 
 use crate::index::{LayerIndex, Listed, Mark, keys_of, resolve};
-use crate::layer::{Item, Kept, LayerResult, MAX_STEPS, Place, Request, Requests, State, below};
+use crate::layer::{Glanced, Item, Kept, LayerResult, MAX_STEPS, Place, Request, Requests, State, below};
 use crate::links::directory_links;
-use crate::{Entry, Limits, Visited, Visitor, Walk, Want};
+use crate::{Entry, Glance, Limits, Visited, Visitor, Walk, Want};
 
 /// Hard links to hard links that are followed.
 const MAX_CHAIN: usize = 40;
@@ -47,6 +47,7 @@ pub fn merge<V: Visitor>(
 /// A merge that may still need files from a second reading.
 pub(crate) struct Merged<O> {
     pub(crate) files: Vec<Visited<O>>,
+    glances: Vec<Glance<O>>,
     pub(crate) problems: Vec<Problem>,
     file_problems: Vec<Problem>,
     statistics: Vec<crate::LayerStatistics>,
@@ -193,6 +194,7 @@ pub(crate) fn combine<V: Visitor>(
     let mut problems = Vec::new();
     let mut statistics = Vec::new();
     let mut implied = Vec::new();
+    let mut glanced = Vec::new();
     for (number, layer) in (1..).zip(layers) {
         problems.extend(layer.problems.into_iter().map(|mut problem| {
             problem.layer = Some(number);
@@ -202,15 +204,18 @@ pub(crate) fn combine<V: Visitor>(
         merge.indexes.push(layer.index);
         merge.items.push(layer.items);
         implied.push(layer.implied);
+        glanced.push(layer.glances);
     }
     let mut seen = Vec::new();
     for (layer, implied) in (1..).zip(implied) {
         merge.place_layer(layer, implied, &mut seen);
     }
+    let glances = merge.glances(glanced);
     let visible = merge.visible(seen);
     let files = merge.collect(visible);
     Merged {
         files,
+        glances,
         problems,
         file_problems: merge.problems,
         statistics,
@@ -314,7 +319,32 @@ impl<V: Visitor> Merge<'_, V> {
         }
     }
 
+    /// Where the files that were glanced at really are, and what hides them.
+    fn glances(&mut self, glanced: Vec<Vec<Glanced<V::Output>>>) -> Vec<Glance<V::Output>> {
+        let mut glances = Vec::new();
+        let mut keys = Vec::new();
+        for (layer, glanced) in (1..).zip(glanced) {
+            for Glanced { mut path, order, implied, listed, output } in glanced {
+                if implied {
+                    // Where its links lead in circles it stays where its layer says.
+                    path = self.resolve(&path, Moment { layer, order, listed }).unwrap_or(path);
+                }
+                let hidden_by = self.hidden_by(&path, layer, &mut keys);
+                let number = |layer| u32::try_from(layer).ok();
+                let (layer, hidden_by) = (number(layer), hidden_by.and_then(number));
+                glances.push(Glance { path, layer, hidden_by, output });
+            }
+        }
+        glances.sort_by(|a, b| (&a.path, a.layer).cmp(&(&b.path, b.layer)));
+        glances
+    }
+
     fn is_hidden(&mut self, path: &ImagePath, layer: usize, keys: &mut Vec<u64>) -> bool {
+        self.hidden_by(path, layer, keys).is_some()
+    }
+
+    /// The lowest layer above that hides a file.
+    fn hidden_by(&mut self, path: &ImagePath, layer: usize, keys: &mut Vec<u64>) -> Option<usize> {
         keys_of(path.as_bytes(), keys);
         if self.lookups > 0 {
             let cost = keys.len() as u64 * (self.indexes.len() - layer) as u64;
@@ -326,9 +356,9 @@ impl<V: Visitor> Merge<'_, V> {
             }
         }
         if self.lookups == 0 {
-            return false;
+            return None;
         }
-        self.indexes[layer..].iter().any(|index| index.hides(keys))
+        Some(layer + 1 + self.indexes[layer..].iter().position(|index| index.hides(keys))?)
     }
 
     /// Names that no upper layer hides; of several in one place the last.
@@ -567,6 +597,12 @@ impl<O> Merged<O> {
         }
         self.problems.sort();
         self.problems.dedup();
-        Walk { files: self.files, problems: self.problems, links, layers: self.statistics }
+        Walk {
+            files: self.files,
+            glances: self.glances,
+            problems: self.problems,
+            links,
+            layers: self.statistics,
+        }
     }
 }

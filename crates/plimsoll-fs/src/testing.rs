@@ -138,6 +138,8 @@ pub(crate) struct Recorder {
     pub(crate) visits: Mutex<Vec<(String, String)>>,
     pub(crate) limit: Option<u64>,
     pub(crate) alike: bool,
+    /// Most bytes that are glanced at; more than the first block only of what begins with `+`.
+    pub(crate) glances: u64,
 }
 
 impl Visitor for Recorder {
@@ -167,6 +169,23 @@ impl Visitor for Recorder {
     fn alike(&self, _: &Entry<'_>, _: &Entry<'_>) -> bool {
         self.alike
     }
+
+    fn glance_limit(&self, _: &Entry<'_>) -> u64 {
+        self.glances
+    }
+
+    fn goes_on(&self, _: &Entry<'_>, first_block: &[u8]) -> bool {
+        assert!(first_block.len() <= crate::FIRST_BLOCK);
+        first_block.starts_with(b"+")
+    }
+
+    fn glance(&self, _: &Entry<'_>, content: &[u8]) -> Option<(String, usize)> {
+        let shown = match content.len() {
+            0..100 => String::from_utf8_lossy(content).into_owned(),
+            length => format!("{length} bytes"),
+        };
+        (!content.starts_with(b"-")).then_some((shown, content.len()))
+    }
 }
 
 /// Walks archives, the lowest first.
@@ -184,6 +203,17 @@ pub(crate) fn shown(walk: &Walk<String>) -> Vec<String> {
         format!("{}{layer}={}{}", file.path, file.output, names.concat())
     };
     walk.files.iter().map(show).collect()
+}
+
+/// `path@layer=content` of each glance, and what hides the file.
+pub(crate) fn glanced(walk: &Walk<String>) -> Vec<String> {
+    let show = |glance: &crate::Glance<String>| {
+        let layer = |sign: &str, layer: Option<u32>| layer.map(|layer| format!("{sign}{layer}"));
+        let at = layer("@", glance.layer).unwrap_or_default();
+        let by = layer(" hidden by ", glance.hidden_by).unwrap_or_default();
+        format!("{}{at}={}{by}", glance.path, glance.output)
+    };
+    walk.glances.iter().map(show).collect()
 }
 
 /// `kind subject: detail` of each problem.

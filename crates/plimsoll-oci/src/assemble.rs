@@ -107,6 +107,7 @@ pub(crate) fn assemble(
             stored: part.stored,
         });
     }
+    let config = configuration.config.unwrap_or_default();
     Ok(Image {
         reference: identity.reference,
         manifest_digest: identity.manifest_digest,
@@ -114,7 +115,10 @@ pub(crate) fn assemble(
         platform,
         created: configuration.created,
         annotations: identity.annotations,
-        labels: configuration.config.map(|config| config.labels).unwrap_or_default(),
+        labels: config.labels,
+        env: config.env,
+        entrypoint: config.entrypoint,
+        command: config.command,
         history: configuration
             .history
             .into_iter()

@@ -15,6 +15,21 @@ fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// A list of words, or the one word that old builders wrote in its place.
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Words {
+        One(String),
+        Several(Vec<Option<String>>),
+    }
+    Ok(match Option::deserialize(deserializer)? {
+        None => Vec::new(),
+        Some(Words::One(word)) => vec![word],
+        Some(Words::Several(words)) => words.into_iter().flatten().collect(),
+    })
+}
+
 /// `oci-layout` (image-layout.md).
 #[derive(Debug, Deserialize)]
 pub(crate) struct Layout {
@@ -97,10 +112,16 @@ impl Configuration {
 }
 
 /// How the image is run.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct RunConfiguration {
     #[serde(rename = "Labels", default, deserialize_with = "nullable")]
     pub(crate) labels: BTreeMap<String, String>,
+    #[serde(rename = "Env", default, deserialize_with = "words")]
+    pub(crate) env: Vec<String>,
+    #[serde(rename = "Entrypoint", default, deserialize_with = "words")]
+    pub(crate) entrypoint: Vec<String>,
+    #[serde(rename = "Cmd", default, deserialize_with = "words")]
+    pub(crate) command: Vec<String>,
 }
 
 /// Digests of the open layers.

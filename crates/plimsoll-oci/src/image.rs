@@ -27,6 +27,12 @@ pub struct Image {
     pub annotations: BTreeMap<String, String>,
     /// Labels of the configuration.
     pub labels: BTreeMap<String, String>,
+    /// Environment of the configuration, `NAME=value` each.
+    pub env: Vec<String>,
+    /// Entrypoint of the configuration.
+    pub entrypoint: Vec<String>,
+    /// Command of the configuration.
+    pub command: Vec<String>,
     /// Steps that made it, first one first.
     pub history: Vec<History>,
     /// Layers, lowest first.

@@ -79,7 +79,7 @@ impl Files {
     fn configuration(&mut self, architecture: &str, diff_ids: &Value, history: &Value) -> Value {
         let config = json!({
             "os": "linux", "architecture": architecture, "created": "2024-01-02T03:04:05Z",
-            "config": {"Labels": {"maintainer": "somebody"}, "Cmd": ["sh"]},
+            "config": {"Labels": {"maintainer": "somebody"}, "Cmd": ["sh"], "Entrypoint": "old", "Env": ["A=1", null]},
             "rootfs": {"type": "layers", "diff_ids": diff_ids}, "history": history,
         });
         self.blob(CONFIG, config.to_string())
@@ -226,6 +226,11 @@ fn one_image() {
     assert_eq!(image.platform.to_string(), "linux/amd64");
     assert_eq!(image.created.as_deref(), Some("2024-01-02T03:04:05Z"));
     assert_eq!(image.labels["maintainer"], "somebody");
+    assert_eq!(
+        (image.env.as_slice(), image.entrypoint.as_slice()),
+        (&["A=1".to_owned()][..], &["old".to_owned()][..])
+    );
+    assert_eq!(image.command, ["sh"]);
     assert_eq!(image.annotations["org.opencontainers.image.base.name"], "docker.io/library/debian:12");
     assert_eq!(image.problems, []);
     assert_eq!(contents(&image), [layer("base"), layer("app")]);

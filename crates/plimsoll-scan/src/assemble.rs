@@ -327,7 +327,7 @@ fn outer_file(location: &Location) -> &[u8] {
 }
 
 /// The path with a linked leading directory replaced by where it points: at most a few steps, so that a cycle ends.
-fn real_path(path: &[u8], links: &DirectoryLinks) -> Vec<u8> {
+pub(crate) fn real_path(path: &[u8], links: &DirectoryLinks) -> Vec<u8> {
     const STEPS: usize = 4;
     let mut path = path.to_vec();
     for _ in 0..STEPS {

@@ -66,6 +66,29 @@ pub struct Step {
     pub empty: bool,
 }
 
+impl From<&plimsoll_oci::History> for Step {
+    fn from(step: &plimsoll_oci::History) -> Self {
+        Step { created_by: step.created_by.clone(), empty: step.empty_layer }
+    }
+}
+
+/// How many steps of the history came with the lowest `layers` layers: those that made them, and the settings that follow
+/// up to the last one that starts the base's program.
+pub fn steps(history: &[Step], layers: u32) -> usize {
+    let mut made = 0;
+    let mut steps = 0;
+    for (index, step) in history.iter().enumerate() {
+        made += u32::from(!step.empty);
+        if made > layers {
+            break;
+        }
+        if layers > 0 && (made < layers || !step.empty || starts_program(&step.created_by)) {
+            steps = index + 1;
+        }
+    }
+    steps
+}
+
 /// What an image tells about its own making.
 #[derive(Clone, Copy, Debug)]
 pub struct Clues<'a> {

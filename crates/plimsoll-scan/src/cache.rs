@@ -13,11 +13,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use plimsoll_extract::registry::EXTRACTORS;
-use plimsoll_model::{Digest, Inventory};
+use plimsoll_model::Digest;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 /// First line of each file. Raised when the form of the content changes.
-const MARK: &[u8] = b"plimsoll inventory 1\n";
+const MARK: &[u8] = b"plimsoll inventory 2\n";
 /// End of the names of our files: others in the folder are not touched.
 const ENDING: &str = ".inventory";
 /// Beginning of the names of files in the making.
@@ -96,8 +98,8 @@ impl Cache {
         Ok(removed)
     }
 
-    /// The name of these layers, the lowest first; `None` where one has no diff id.
-    pub(crate) fn key(&self, diff_ids: &[Option<Digest>], base_layers: u32) -> Option<Key> {
+    /// The name of these layers, the lowest first, and of what they were read for; `None` where one has no diff id.
+    pub(crate) fn key(&self, diff_ids: &[Option<Digest>], base_layers: u32, purpose: &str) -> Option<Key> {
         let mut hash = Sha256::new();
         // Every part ends with a byte that no part holds.
         let mut add = |part: &str| {
@@ -109,6 +111,7 @@ impl Cache {
             add(extractor.name);
             add(&extractor.version.to_string());
         }
+        add(purpose);
         add(&base_layers.to_string());
         for diff_id in diff_ids {
             add(&diff_id.as_ref()?.to_string());
@@ -126,24 +129,24 @@ impl Cache {
         self.folder.join(format!("{}{ENDING}", key.0))
     }
 
-    /// The inventory of a stack of layers. Whatever is wrong with a file, it is as if it were not there.
-    pub(crate) fn get(&self, key: &Key) -> Option<Inventory> {
+    /// What is known of a stack of layers. Whatever is wrong with a file, it is as if it were not there.
+    pub(crate) fn get<T: DeserializeOwned>(&self, key: &Key) -> Option<T> {
         let path = self.path(key);
         let file = std::fs::File::open(&path).ok()?;
         let mut bytes = Vec::new();
         (&file).take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
-        let inventory = decode(key, &bytes)?;
+        let known = decode(key, &bytes)?;
         // A folder that may not be written only loses the order in which files go.
         let _ = std::fs::File::options()
             .append(true)
             .open(&path)
             .and_then(|file| file.set_modified((self.now)()));
-        Some(inventory)
+        Some(known)
     }
 
-    /// Keeps an inventory. A cache that cannot be written costs the next scan its time, nothing else.
-    pub(crate) fn put(&self, key: &Key, inventory: &Inventory) {
-        let Some(bytes) = encode(key, inventory) else { return };
+    /// Keeps what is known. A cache that cannot be written costs the next scan its time, nothing else.
+    pub(crate) fn put<T: Serialize + DeserializeOwned + PartialEq>(&self, key: &Key, known: &T) {
+        let Some(bytes) = encode(key, known) else { return };
         if bytes.len() as u64 > self.limit || self.write(&self.path(key), &bytes).is_err() {
             return;
         }
@@ -198,8 +201,8 @@ impl Cache {
 }
 
 /// The content of a file: mark, SHA-256 of what follows and of the name, JSON.
-fn encode(key: &Key, inventory: &Inventory) -> Option<Vec<u8>> {
-    let content = serde_json::to_vec(inventory).ok()?;
+fn encode<T: Serialize + DeserializeOwned + PartialEq>(key: &Key, known: &T) -> Option<Vec<u8>> {
+    let content = serde_json::to_vec(known).ok()?;
     if content.len() as u64 > LARGEST - (MARK.len() + DIGEST) as u64 {
         return None;
     }
@@ -207,10 +210,10 @@ fn encode(key: &Key, inventory: &Inventory) -> Option<Vec<u8>> {
     bytes.extend_from_slice(&checksum(key, &content));
     bytes.extend_from_slice(&content);
     // A path that is no text does not survive JSON: better read such an image again than show another name.
-    (decode(key, &bytes)? == *inventory).then_some(bytes)
+    (decode::<T>(key, &bytes)? == *known).then_some(bytes)
 }
 
-fn decode(key: &Key, bytes: &[u8]) -> Option<Inventory> {
+fn decode<T: DeserializeOwned>(key: &Key, bytes: &[u8]) -> Option<T> {
     let rest = bytes.strip_prefix(MARK)?;
     let (expected, content) = rest.split_at_checked(DIGEST)?;
     if checksum(key, content).as_slice() != expected {
@@ -225,7 +228,7 @@ fn checksum(key: &Key, content: &[u8]) -> [u8; DIGEST] {
 
 #[cfg(test)]
 mod tests {
-    use plimsoll_model::{Algorithm, Ecosystem, ImagePath, Location, Package, Problem};
+    use plimsoll_model::{Algorithm, Ecosystem, ImagePath, Inventory, Location, Package, Problem};
 
     use super::*;
 
@@ -252,46 +255,47 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path(), 1_000_000);
         let layers = [diff_id(1), diff_id(2)];
-        let key = cache.key(&layers, 1).unwrap();
-        assert_eq!(cache.get(&key), None);
+        let key = cache.key(&layers, 1, "").unwrap();
+        assert_eq!(cache.get::<Inventory>(&key), None);
         assert_eq!(cache.status().unwrap(), CacheStatus::default());
         cache.put(&key, &inventory("x"));
         assert_eq!(cache.get(&key), Some(inventory("x")));
         assert_eq!(cache.status().unwrap().entries, 1);
         for other in [
-            cache.key(&[diff_id(2), diff_id(1)], 1),
-            cache.key(&layers[..1], 1),
-            cache.key(&layers, 0),
-            Cache { program: "test 2".into(), ..cache.clone() }.key(&layers, 1),
+            cache.key(&[diff_id(2), diff_id(1)], 1, ""),
+            cache.key(&layers[..1], 1, ""),
+            cache.key(&layers, 0, ""),
+            cache.key(&layers, 1, "secrets"),
+            Cache { program: "test 2".into(), ..cache.clone() }.key(&layers, 1, ""),
         ] {
             assert_ne!(other.as_ref(), Some(&key));
-            assert_eq!(cache.get(&other.unwrap()), None);
+            assert_eq!(cache.get::<Inventory>(&other.unwrap()), None);
         }
-        assert_eq!(cache.key(&[diff_id(1), None], 0), None);
-        assert_eq!(cache.key(&[], 0), None);
+        assert_eq!(cache.key(&[diff_id(1), None], 0, ""), None);
+        assert_eq!(cache.key(&[], 0, ""), None);
         assert_eq!(cache.clear().unwrap().entries, 1);
-        assert_eq!(cache.get(&key), None);
+        assert_eq!(cache.get::<Inventory>(&key), None);
     }
 
     #[test]
     fn whatever_is_damaged_is_a_miss() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path(), 1_000_000);
-        let key = cache.key(&[diff_id(1)], 0).unwrap();
+        let key = cache.key(&[diff_id(1)], 0, "").unwrap();
         cache.put(&key, &inventory("x"));
         let whole = std::fs::read(cache.path(&key)).unwrap();
         for position in 0..whole.len() {
             let mut damaged = whole.clone();
             damaged[position] ^= 1;
-            assert_eq!(decode(&key, &damaged), None, "byte {position}");
-            assert_eq!(decode(&key, &whole[..position]), None, "cut at {position}");
+            assert_eq!(decode::<Inventory>(&key, &damaged), None, "byte {position}");
+            assert_eq!(decode::<Inventory>(&key, &whole[..position]), None, "cut at {position}");
         }
         // The right file under another name.
-        let other = cache.key(&[diff_id(2)], 0).unwrap();
+        let other = cache.key(&[diff_id(2)], 0, "").unwrap();
         std::fs::copy(cache.path(&key), cache.path(&other)).unwrap();
-        assert_eq!(cache.get(&other), None);
+        assert_eq!(cache.get::<Inventory>(&other), None);
         std::fs::write(cache.path(&key), b"").unwrap();
-        assert_eq!(cache.get(&key), None);
+        assert_eq!(cache.get::<Inventory>(&key), None);
         cache.put(&key, &inventory("x"));
         assert_eq!(cache.get(&key), Some(inventory("x")), "and is written again");
     }
@@ -300,18 +304,18 @@ mod tests {
     fn what_does_not_read_back_is_not_kept() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path(), 1_000_000);
-        let key = cache.key(&[diff_id(1)], 0).unwrap();
+        let key = cache.key(&[diff_id(1)], 0, "").unwrap();
         let location = Location::new(ImagePath::new(b"caf\xe9/package.json"));
         let package = Package::new(Ecosystem::Npm, "a", "1", location);
         cache.put(&key, &Inventory { packages: vec![package], ..Inventory::default() });
-        assert_eq!(cache.get(&key), None);
+        assert_eq!(cache.get::<Inventory>(&key), None);
     }
 
     #[test]
     fn the_oldest_go_first_and_others_stay() {
         let folder = tempfile::tempdir().unwrap();
         let mut cache = cache(folder.path(), 1_000_000);
-        let keys: Vec<Key> = (0..10).map(|byte| cache.key(&[diff_id(byte)], 0).unwrap()).collect();
+        let keys: Vec<Key> = (0..10).map(|byte| cache.key(&[diff_id(byte)], 0, "").unwrap()).collect();
         let at = |seconds: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + seconds);
         for (second, key) in (0..).zip(&keys[..9]) {
             cache.put(key, &inventory("x"));
@@ -334,7 +338,7 @@ mod tests {
             .set_modified(SystemTime::UNIX_EPOCH)
             .unwrap();
         // Used: now younger than all others.
-        assert!(cache.get(&keys[0]).is_some());
+        assert!(cache.get::<Inventory>(&keys[0]).is_some());
         cache.limit = size * 9 + size / 2;
         cache.put(&keys[9], &inventory("x"));
         let there: Vec<bool> = keys.iter().map(|key| cache.path(key).exists()).collect();
@@ -357,9 +361,9 @@ mod tests {
                 let cache = &cache;
                 scope.spawn(move || {
                     for round in 0..40_u8 {
-                        let key = cache.key(&[diff_id(round % 7)], 0).unwrap();
+                        let key = cache.key(&[diff_id(round % 7)], 0, "").unwrap();
                         let text = format!("{}", round % 7);
-                        match cache.get(&key) {
+                        match cache.get::<Inventory>(&key) {
                             Some(found) => assert_eq!(found, inventory(&text)),
                             None => cache.put(&key, &inventory(&text)),
                         }
@@ -378,9 +382,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("inventories"), b"a file").unwrap();
         let cache = cache(folder.path(), 1_000_000);
-        let key = cache.key(&[diff_id(1)], 0).unwrap();
+        let key = cache.key(&[diff_id(1)], 0, "").unwrap();
         cache.put(&key, &inventory("x"));
-        assert_eq!(cache.get(&key), None);
+        assert_eq!(cache.get::<Inventory>(&key), None);
         assert!(cache.status().is_err());
     }
 }

@@ -4,14 +4,14 @@ use plimsoll_model::{Inventory, Problem, ProblemKind, Target as TargetFacts, Tar
 use plimsoll_oci::{DaemonContainer, DaemonImage, Daemons, Error, Reference, Selection};
 
 use crate::scan::{
-    Heard, assembled, attribute_to_base, image_facts, image_of_registry, limits, of_registry,
+    Heard, Seen, assembled, attribute_to_base, complete, image_facts, image_of_registry, limits, of_registry,
     rewritten_above_base, selection, stream_layers,
 };
-use crate::visit::{Extractors, PackageDatabases};
+use crate::visit::PackageDatabases;
 use crate::{Options, Progress, ScanError};
 
 /// What was found.
-type Read = Result<(TargetFacts, Inventory), ScanError>;
+type Read = Result<(TargetFacts, Seen), ScanError>;
 
 /// The daemons that have containers we can read.
 const WITH_CONTAINERS: [Via; 2] = [Via::Docker, Via::Podman];
@@ -91,7 +91,7 @@ pub(crate) fn named(
             }
             Err(error) => return Err(error),
         };
-        read.1.problems.append(&mut refused);
+        read.1.inventory.problems.append(&mut refused);
         return Ok(read);
     }
     Err(ScanError::Nowhere { kind: "image", name: name.to_owned(), tried, hint })
@@ -102,16 +102,17 @@ fn read_image(typed: &str, image: &DaemonImage, options: &Options, progress: &dy
     let place = image.origin().place;
     // It was asked for by its id: there is one image in it, or one for each platform.
     let selection = selection(None, options);
+    let extractors = options.extractors();
     let passed =
-        stream_layers(&place, &mut image.archive()?, None, &selection, &Extractors, options, progress)?;
-    let walk = plimsoll_fs::merge(passed.layers, &Extractors, &limits(options));
-    let inventory = assembled(walk, passed.problems);
-    let (mut target, mut inventory) = image_facts(typed, &passed.image, inventory, options);
-    if rewritten_above_base(&target, &inventory) {
+        stream_layers(&place, &mut image.archive()?, None, &selection, &extractors, options, progress)?;
+    let walk = plimsoll_fs::merge(passed.layers, &extractors, &limits(options));
+    let mut seen = assembled(walk, passed.problems);
+    let mut target = image_facts(typed, &passed.image, &seen.inventory, options);
+    if rewritten_above_base(&target, &seen.inventory) {
         let base = target.base.as_ref().map_or(0, |base| base.layers as usize);
         match base_again(&place, image, &selection, &passed.image.config_digest, base, options, progress) {
-            Ok(base) => attribute_to_base(&mut inventory, &base),
-            Err(detail) => inventory.problems.push(Problem::note(
+            Ok(base) => attribute_to_base(&mut seen.inventory, &base),
+            Err(detail) => seen.inventory.problems.push(Problem::note(
                 ProblemKind::Unreadable,
                 &place,
                 format!("which packages came with the base image cannot be told: {detail}"),
@@ -120,7 +121,8 @@ fn read_image(typed: &str, image: &DaemonImage, options: &Options, progress: &dy
     }
     target.reference = image.reference.clone().or(target.reference);
     target.origin = Some(image.origin());
-    Ok((target, inventory))
+    complete(&mut seen, &passed.image, &target, options);
+    Ok((target, seen))
 }
 
 /// The package databases of the base image alone: the daemon hands the image out a second time.
@@ -142,7 +144,7 @@ fn base_again(
     }
     passed.layers.truncate(base);
     let walk = plimsoll_fs::merge(passed.layers, &PackageDatabases, &limits(options));
-    Ok(assembled(walk, Vec::new()))
+    Ok(assembled(walk, Vec::new()).inventory)
 }
 
 /// The files of a container as they are now, from the first daemon that knows it.
@@ -171,21 +173,21 @@ fn read_container(
     options: &Options,
     progress: &dyn Progress,
 ) -> Read {
-    let limits = limits(options);
+    let (limits, extractors) = (limits(options), options.extractors());
     let files = plimsoll_fs::read_layer(
         &mut container.files()?,
         &format!("container {}", container.name),
-        &Extractors,
+        &extractors,
         &limits,
         &Heard(progress),
     );
-    let inventory = assembled(plimsoll_fs::merge(vec![files], &Extractors, &limits), Vec::new());
+    let seen = assembled(plimsoll_fs::merge(vec![files], &extractors, &limits), Vec::new());
     let target = TargetFacts {
         reference: container.image.clone(),
         image_id: container.image_id.parse().ok(),
-        release: inventory.release.clone(),
+        release: seen.inventory.release.clone(),
         origin: Some(container.origin()),
         ..TargetFacts::named(TargetKind::Image, typed)
     };
-    Ok((target, inventory))
+    Ok((target, seen))
 }

@@ -1,6 +1,6 @@
 //! Exceptions: findings that somebody decided to live with, until a date.
 //!
-//! A TOML or YAML file with a list `exception` (TOML `[[exception]]`). Each entry has an `id` (advisory or alias), a
+//! A TOML or YAML file with a list `exception` (TOML `[[exception]]`). Each entry has an `id` (advisory or alias, rule, or the id of one finding), a
 //! `reason`, and optionally `package`, `path`, `owner` and `expires` (`YYYY-MM-DD`, the last day it holds). An entry that
 //! has expired suppresses nothing, and says so; one that matches nothing says so too.
 
@@ -11,11 +11,11 @@ use serde::Deserialize;
 /// One exception.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exception {
-    /// Advisory id or alias: `CVE-2021-23337`.
+    /// Advisory id or alias (`CVE-2021-23337`), a rule's id, or the id of one finding (`private-key@srv/a.pem:1`).
     pub id: String,
     /// Name or package URL (with or without version) of the package; any when absent.
     pub package: Option<String>,
-    /// Path of the file that holds the package; `*` stands for any characters. Any when absent.
+    /// Path of the file that holds the package or that a rule names; `*` stands for any characters. Any when absent.
     pub path: Option<String>,
     /// Why it is accepted.
     pub reason: String,
@@ -179,9 +179,15 @@ impl Exceptions {
 impl Exception {
     fn covers(&self, finding: &Finding, packages: &[Package]) -> bool {
         let named = finding.advisory.eq_ignore_ascii_case(&self.id)
+            || finding.id == self.id
             || finding.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(&self.id));
         if !named {
             return false;
+        }
+        if finding.subject.as_package().is_none() {
+            let place = finding.subject.name();
+            let covers = |pattern: &String| matches_pattern(pattern.trim_start_matches('/'), &place);
+            return self.package.is_none() && self.path.as_ref().is_none_or(covers);
         }
         let mut affected =
             packages.iter().filter(|package| finding.subject.packages().contains(&package.purl));

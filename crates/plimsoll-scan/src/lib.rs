@@ -20,6 +20,8 @@ pub mod gate;
 mod java_index;
 pub mod many;
 mod scan;
+mod scanners;
+mod secrets;
 mod target;
 pub mod verify;
 mod visit;
@@ -37,6 +39,7 @@ pub use plimsoll_oci::{
 pub use plimsoll_policy::{self as policy, line as verdict};
 pub use plimsoll_trust as trust;
 pub use scan::{Options, Supplied, Supply, scan, span};
+pub use scanners::{SCANNERS, Scanner, Scanners, ScannersError};
 pub use target::{ImageForm, Target};
 
 /// Hears how far a scan is. Called from several threads at once.

@@ -19,12 +19,15 @@ use plimsoll_model::{
     Problem, ProblemKind, Report, Target as TargetFacts, TargetKind, Via,
 };
 use plimsoll_oci::{Daemons, Detected, Form, Image, Location, Platform, Registries, Selection};
+use serde::{Deserialize, Serialize};
 
 use crate::assemble;
 use crate::base::{self, BaseFlag, Clues, Step};
 use crate::cache::Cache;
 use crate::exceptions::Exceptions;
 use crate::java_index;
+use crate::scanners::{Scanner, Scanners};
+use crate::secrets::{self, Secrets};
 use crate::target::{ImageForm, Target};
 use crate::verdict::{self, Line};
 use crate::visit::{self, Extractors, PackageDatabases};
@@ -81,6 +84,8 @@ pub struct Options {
     pub cache: Option<Cache>,
     /// Take the inventory only: no advisories, no verdict.
     pub inventory_only: bool,
+    /// What to look for.
+    pub scanners: Scanners,
 }
 
 impl Default for Options {
@@ -102,8 +107,27 @@ impl Default for Options {
             from: vec![Via::Registry],
             cache: None,
             inventory_only: false,
+            scanners: Scanners::default(),
         }
     }
+}
+
+impl Options {
+    fn looks_for(&self, scanner: Scanner) -> bool {
+        !self.inventory_only && self.scanners.has(scanner)
+    }
+
+    pub(crate) fn extractors(&self) -> Extractors {
+        Extractors { secrets: self.looks_for(Scanner::Secrets) }
+    }
+}
+
+/// What reading a target gave. What is kept of known layers.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) inventory: Inventory,
+    /// Secrets in files; empty where nobody asked for them.
+    pub(crate) secrets: Secrets,
 }
 
 /// Scans what `typed` names. `stdin` is read only for the target `-`.
@@ -126,7 +150,7 @@ pub(crate) struct Opened {
 
 impl Opened {
     pub(crate) fn new(options: &Options) -> Result<Self, ScanError> {
-        let database = options.database.as_deref().filter(|_| !options.inventory_only);
+        let database = options.database.as_deref().filter(|_| options.looks_for(Scanner::Vulnerabilities));
         Ok(Opened {
             database: database.map(Database::open).transpose()?,
             java_index: options.java_index.as_deref().map(JavaIndex::open).transpose()?,
@@ -142,7 +166,7 @@ pub(crate) fn scan_with(
     stdin: &mut dyn Read,
     progress: &dyn Progress,
 ) -> Result<Report, ScanError> {
-    let (target, mut inventory) = match Target::parse(typed)? {
+    let (target, mut seen) = match Target::parse(typed)? {
         Target::Directory(path) => directory(typed, &path, options, progress)?,
         Target::Images { form, path, reference } => {
             image_file(typed, &path, form, reference, options, progress)?
@@ -152,15 +176,15 @@ pub(crate) fn scan_with(
         Target::Named { name, reference } => daemon::named(typed, &name, &reference, options, progress)?,
         Target::Container(name) => daemon::container(typed, &name, options, progress)?,
         Target::Stdin => image_stream(typed, stdin, None, None, options, progress)?,
-        Target::Sbom(path) => sbom(typed, &path)?,
+        Target::Sbom(path) => sbom(typed, &path, options)?,
     };
     if let Some(index) = &opened.java_index {
-        java_index::name_archives(index, &mut inventory);
+        java_index::name_archives(index, &mut seen.inventory);
     }
-    let supply = options.supply.as_ref().filter(|_| !options.inventory_only);
-    let supplied = supply.map(|supply| supply.supply(&inventory)).unwrap_or_default();
+    let supply = options.supply.as_ref().filter(|_| options.looks_for(Scanner::Vulnerabilities));
+    let supplied = supply.map(|supply| supply.supply(&seen.inventory)).unwrap_or_default();
     let newer = supplied.database.as_deref().map(Database::open).transpose()?;
-    report(target, inventory, newer.as_ref().or(opened.database.as_ref()), supplied.oldest, options)
+    report(target, seen, newer.as_ref().or(opened.database.as_ref()), supplied.oldest, options)
 }
 
 /// An image that a registry has.
@@ -169,15 +193,15 @@ pub(crate) fn of_registry(
     reference: &plimsoll_oci::Reference,
     options: &Options,
     progress: &dyn Progress,
-) -> Result<(TargetFacts, Inventory), ScanError> {
+) -> Result<(TargetFacts, Seen), ScanError> {
     let Some(registries) = &options.registries else {
         return Err(ScanError::NotFound { target: typed.to_owned(), near: None });
     };
     let source = registries.source(reference)?;
     let image = source.image(&selection(None, options))?;
-    let (mut target, inventory) = image_of_registry(typed, &image, options, progress);
+    let (mut target, seen) = image_of_registry(typed, &image, options, progress);
     target.origin = Some(Origin::new(Via::Registry, reference.name().registry()));
-    Ok((target, inventory))
+    Ok((target, seen))
 }
 
 pub(crate) fn limits(options: &Options) -> Limits {
@@ -189,25 +213,26 @@ fn directory(
     path: &Path,
     options: &Options,
     progress: &dyn Progress,
-) -> Result<(TargetFacts, Inventory), ScanError> {
+) -> Result<(TargetFacts, Seen), ScanError> {
     if !path.is_dir() {
         return Err(ScanError::NotFound { target: typed.to_owned(), near: None });
     }
-    let walk = plimsoll_fs::walk_directory(path, &Extractors, &limits(options), &Heard(progress));
-    let inventory = assembled(walk, Vec::new());
+    let walk = plimsoll_fs::walk_directory(path, &options.extractors(), &limits(options), &Heard(progress));
+    let seen = assembled(walk, Vec::new());
     Ok((
         TargetFacts {
-            release: inventory.release.clone(),
+            release: seen.inventory.release.clone(),
             ..TargetFacts::named(TargetKind::Directory, typed)
         },
-        inventory,
+        seen,
     ))
 }
 
-pub(crate) fn assembled(walk: Walk<Extraction>, more: Vec<Problem>) -> Inventory {
-    let (found, links, mut problems) = visit::found(walk);
+pub(crate) fn assembled(walk: Walk<Extraction>, more: Vec<Problem>) -> Seen {
+    let (found, glimpses, links, mut problems) = visit::found(walk);
     problems.extend(more);
-    assemble::inventory(found, &links, problems)
+    let secrets = secrets::of_files(&glimpses, &found, &links);
+    Seen { inventory: assemble::inventory(found, &links, problems), secrets }
 }
 
 pub(crate) fn selection(reference: Option<String>, options: &Options) -> Selection {
@@ -236,7 +261,7 @@ fn image_file(
     reference: Option<String>,
     options: &Options,
     progress: &dyn Progress,
-) -> Result<(TargetFacts, Inventory), ScanError> {
+) -> Result<(TargetFacts, Seen), ScanError> {
     let location = match form {
         ImageForm::DockerArchive => Location::DockerArchive(path.to_owned()),
         ImageForm::Oci => Location::Oci(path.to_owned()),
@@ -267,11 +292,11 @@ fn image(
     reference: Option<String>,
     options: &Options,
     progress: &dyn Progress,
-) -> Result<(TargetFacts, Inventory), ScanError> {
+) -> Result<(TargetFacts, Seen), ScanError> {
     let image = source.image(&selection(reference, options))?;
-    let (target, mut inventory, _) = read_image(typed, &image, options, progress);
-    add_problems(&mut inventory, &image);
-    Ok((target, inventory))
+    let (target, mut seen, _) = read_image(typed, &image, options, progress);
+    complete(&mut seen, &image, &target, options);
+    Ok((target, seen))
 }
 
 /// An image of a registry or of containerd: its layers are fetched only if nobody did before.
@@ -280,32 +305,42 @@ pub(crate) fn image_of_registry(
     image: &Image,
     options: &Options,
     progress: &dyn Progress,
-) -> (TargetFacts, Inventory) {
-    let (target, _) = image_facts(typed, image, Inventory::default(), options);
+) -> (TargetFacts, Seen) {
+    let target = image_facts(typed, image, &Inventory::default(), options);
     let base_layers = target.base.as_ref().map_or(0, |base| base.layers);
     let diff_ids: Vec<Option<Digest>> = image.layers.iter().map(|blob| blob.diff_id.clone()).collect();
     // A layer that cannot be had stays a problem, whatever others made of it.
     let all_there = image.layers.iter().all(|blob| blob.unavailable.is_none());
     let known = options.cache.as_ref().filter(|_| all_there);
-    let known = known.and_then(|cache| Some((cache, cache.key(&diff_ids, base_layers)?)));
-    if let Some(mut inventory) = known.as_ref().and_then(|(cache, key)| cache.get(key)) {
-        let target = TargetFacts { release: inventory.release.clone(), ..target };
-        add_problems(&mut inventory, image);
-        return (target, inventory);
+    // What was read without looking for secrets, or by other rules, says nothing of them.
+    let purpose = if options.looks_for(Scanner::Secrets) { plimsoll_extract::secret::table() } else { "" };
+    let known = known.and_then(|cache| Some((cache, cache.key(&diff_ids, base_layers, purpose)?)));
+    let kept: Option<Seen> = known.as_ref().and_then(|(cache, key)| cache.get(key));
+    if let Some(mut seen) = kept {
+        let target = TargetFacts { release: seen.inventory.release.clone(), ..target };
+        complete(&mut seen, image, &target, options);
+        return (target, seen);
     }
-    let (target, mut inventory, verified) = read_image(typed, image, options, progress);
+    let (target, mut seen, verified) = read_image(typed, image, options, progress);
     if let Some((cache, key)) = known.filter(|_| verified) {
-        cache.put(&key, &inventory);
+        cache.put(&key, &seen);
     }
-    add_problems(&mut inventory, image);
-    (target, inventory)
+    complete(&mut seen, image, &target, options);
+    (target, seen)
 }
 
-/// What the documents of an image have wrong, beside what its layers have.
-fn add_problems(inventory: &mut Inventory, image: &Image) {
+/// Adds what the documents of an image say, beside its layers: what is wrong with them, and secrets in them.
+pub(crate) fn complete(seen: &mut Seen, image: &Image, target: &TargetFacts, options: &Options) {
+    let inventory = &mut seen.inventory;
     inventory.problems.extend(image.problems.iter().cloned());
     inventory.problems.sort();
     inventory.problems.dedup();
+    if options.looks_for(Scanner::Secrets) {
+        let base_layers = target.base.as_ref().map_or(0, |base| base.layers);
+        let further = secrets::of_configuration(image, base_layers);
+        seen.secrets.findings.extend(further.findings);
+        seen.secrets.problems.extend(further.problems);
+    }
 }
 
 /// Reads all layers. Also says whether each was read to its end and is the one that the image names, so that reading
@@ -315,21 +350,22 @@ fn read_image(
     image: &Image,
     options: &Options,
     progress: &dyn Progress,
-) -> (TargetFacts, Inventory, bool) {
+) -> (TargetFacts, Seen, bool) {
     let layers: Vec<LayerBlob<'_>> = image.layers.iter().map(|blob| LayerBlob { blob }).collect();
     progress.expect(image.layers.iter().map(|blob| blob.size).sum());
     let sources: Vec<&dyn LayerSource> = layers.iter().map(|layer| layer as &dyn LayerSource).collect();
-    let walk = plimsoll_fs::walk_layers(&sources, &Extractors, &limits(options), &Heard(progress));
+    let walk = plimsoll_fs::walk_layers(&sources, &options.extractors(), &limits(options), &Heard(progress));
     let mut verified = is_verified(&walk);
-    let (target, mut inventory) = image_facts(typed, image, assembled(walk, Vec::new()), options);
-    if rewritten_above_base(&target, &inventory) {
+    let mut seen = assembled(walk, Vec::new());
+    let target = image_facts(typed, image, &seen.inventory, options);
+    if rewritten_above_base(&target, &seen.inventory) {
         let base = target.base.as_ref().map_or(0, |base| base.layers as usize);
         let walk =
             plimsoll_fs::walk_layers(&sources[..base], &PackageDatabases, &limits(options), &Heard(progress));
         verified &= is_verified(&walk);
-        attribute_to_base(&mut inventory, &assembled(walk, Vec::new()));
+        attribute_to_base(&mut seen.inventory, &assembled(walk, Vec::new()).inventory);
     }
-    (target, inventory, verified)
+    (target, seen, verified)
 }
 
 fn is_verified(walk: &Walk<Extraction>) -> bool {
@@ -385,7 +421,7 @@ fn compressed(
     reference: Option<String>,
     options: &Options,
     progress: &dyn Progress,
-) -> Result<(TargetFacts, Inventory), ScanError> {
+) -> Result<(TargetFacts, Seen), ScanError> {
     let mut file = std::fs::File::open(path)
         .map_err(|source| ScanError::Read { path: path.display().to_string(), source })?;
     image_stream(typed, &mut file, form, reference, options, progress)
@@ -398,11 +434,15 @@ fn image_stream(
     reference: Option<String>,
     options: &Options,
     progress: &dyn Progress,
-) -> Result<(TargetFacts, Inventory), ScanError> {
+) -> Result<(TargetFacts, Seen), ScanError> {
+    let extractors = options.extractors();
     let passed =
-        stream_layers(typed, reader, form, &selection(reference, options), &Extractors, options, progress)?;
-    let walk = plimsoll_fs::merge(passed.layers, &Extractors, &limits(options));
-    Ok(image_facts(typed, &passed.image, assembled(walk, passed.problems), options))
+        stream_layers(typed, reader, form, &selection(reference, options), &extractors, options, progress)?;
+    let walk = plimsoll_fs::merge(passed.layers, &extractors, &limits(options));
+    let mut seen = assembled(walk, passed.problems);
+    let target = image_facts(typed, &passed.image, &seen.inventory, options);
+    complete(&mut seen, &passed.image, &target, options);
+    Ok((target, seen))
 }
 
 /// An image whose layers passed.
@@ -520,14 +560,20 @@ impl plimsoll_fs::Progress for Heard<'_> {
 pub(crate) fn image_facts(
     typed: &str,
     image: &Image,
-    inventory: Inventory,
+    inventory: &Inventory,
     options: &Options,
-) -> (TargetFacts, Inventory) {
-    let history: Vec<Step> = image
-        .history
-        .iter()
-        .map(|step| Step { created_by: step.created_by.clone(), empty: step.empty_layer })
+) -> TargetFacts {
+    // What a report repeats of the history holds no secret, whether they are looked for or not.
+    let history: Vec<Step> = secrets::redacted_history(image)
+        .into_iter()
+        .zip(&image.history)
+        .map(|(created_by, step)| Step { created_by, empty: step.empty_layer })
         .collect();
+    let mut commands = vec![None; image.layers.len()];
+    let made = history.iter().filter(|step| !step.empty);
+    if made.clone().count() == image.layers.len() {
+        commands = made.map(|step| Some(step.created_by.clone())).collect();
+    }
     let diff_ids: Vec<Option<Digest>> = image.layers.iter().map(|blob| blob.diff_id.clone()).collect();
     let mut annotations = image.labels.clone();
     annotations.extend(image.annotations.clone());
@@ -538,18 +584,18 @@ pub(crate) fn image_facts(
     let layers = image
         .layers
         .iter()
-        .zip(image.steps())
+        .zip(commands)
         .zip(1_u32..)
-        .map(|((blob, step), index)| Layer {
+        .map(|((blob, command), index)| Layer {
             index,
             digest: blob.digest.clone(),
             diff_id: blob.diff_id.clone(),
             size: blob.size,
-            created_by: step.map(|step| step.created_by.clone()).filter(|command| !command.is_empty()),
+            created_by: command.filter(|command| !command.is_empty()),
             from_base: index <= base.layers,
         })
         .collect();
-    let target = TargetFacts {
+    TargetFacts {
         reference: image.reference.clone(),
         digest: image.manifest_digest.clone(),
         image_id: Some(image.config_digest.clone()),
@@ -559,11 +605,10 @@ pub(crate) fn image_facts(
         layers,
         base: Some(base),
         ..TargetFacts::named(TargetKind::Image, typed)
-    };
-    (target, inventory)
+    }
 }
 
-fn sbom(typed: &str, path: &Path) -> Result<(TargetFacts, Inventory), ScanError> {
+fn sbom(typed: &str, path: &Path, options: &Options) -> Result<(TargetFacts, Seen), ScanError> {
     /// An SBOM of this size lists more packages than any image has.
     const LIMIT: u64 = 512 * 1024 * 1024;
     let shown = path.display().to_string();
@@ -580,23 +625,30 @@ fn sbom(typed: &str, path: &Path) -> Result<(TargetFacts, Inventory), ScanError>
     let inventory = assemble::listed(document.inventory);
     let target =
         TargetFacts { name: typed.to_owned(), release: inventory.release.clone(), ..document.target };
-    Ok((target, inventory))
+    let mut secrets = Secrets::default();
+    if options.looks_for(Scanner::Secrets) {
+        let detail = "an SBOM lists packages: there are no files in which secrets could be looked for";
+        secrets.problems.push(Problem::incomplete(ProblemKind::Unsupported, typed, detail));
+    }
+    Ok((target, Seen { inventory, secrets }))
 }
 
 fn report(
     target: TargetFacts,
-    inventory: Inventory,
+    seen: Seen,
     database: Option<&Database>,
     oldest: Option<(String, Timestamp)>,
     options: &Options,
 ) -> Result<Report, ScanError> {
     let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
+    let Seen { inventory, secrets } = seen;
     let mut findings = Vec::new();
     let mut newest = None;
     let mut problems = inventory.problems.clone();
+    problems.extend(secrets.problems);
     let (incidents, together);
     // An inventory asks nobody, so the pack is not even loaded.
-    let source: Option<&dyn Source> = if options.inventory_only {
+    let source: Option<&dyn Source> = if !options.looks_for(Scanner::Vulnerabilities) {
         None
     } else {
         incidents = Incidents::embedded()?;
@@ -623,6 +675,10 @@ fn report(
     } else {
         DatabaseInfo { coverage: Coverage::None, date: String::new(), digest: None, sources: Vec::new() }
     };
+    if !secrets.findings.is_empty() {
+        findings.extend(secrets.findings);
+        plimsoll_advisory::sort(&mut findings);
+    }
     let mut documents = Vec::with_capacity(options.vex.len());
     for (name, bytes) in &options.vex {
         let document = vex::Document::parse_named(name, bytes)
@@ -653,8 +709,15 @@ fn report(
         Some((source, asked)) => unasked(&source, asked, limit, options.now),
         None => staleness(&database_info, limit, options.now),
     });
-    let mut verdict = verdict::judge(options.line, &findings, &problems, Some(&database_info), stale);
-    if verdict.outcome == Outcome::Met && inventory.packages.is_empty() && !options.inventory_only {
+    // Whoever looks for secrets only misses no advisories.
+    let asked = Some(&database_info)
+        .filter(|_| options.inventory_only || options.looks_for(Scanner::Vulnerabilities));
+    let stale = stale.filter(|_| asked.is_some());
+    let mut verdict = verdict::judge(options.line, &findings, &problems, asked, stale);
+    if verdict.outcome == Outcome::Met
+        && inventory.packages.is_empty()
+        && options.looks_for(Scanner::Vulnerabilities)
+    {
         // An empty folder, a mistyped one, a program that nobody lists: all look the same, and none was seen to be clean.
         verdict.outcome = Outcome::Unknown;
         verdict.reasons =

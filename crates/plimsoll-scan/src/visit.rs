@@ -3,15 +3,18 @@
 use std::io::{self, Read};
 
 use plimsoll_extract::registry::wanting;
-use plimsoll_extract::{Extraction, Reader};
+use plimsoll_extract::{Extraction, Reader, secret};
 use plimsoll_fs::{Entry, Visitor, Walk, Want};
-use plimsoll_model::{Location, Problem};
+use plimsoll_model::{ImagePath, Location, Problem, ProblemKind};
 
 use crate::assemble::{DirectoryLinks, Found};
 
 /// Asks every extractor of the registry.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Extractors;
+pub(crate) struct Extractors {
+    /// Looks through every file for secrets too, also through those that upper layers hide.
+    pub(crate) secrets: bool,
+}
 
 impl Visitor for Extractors {
     type Output = Extraction;
@@ -47,6 +50,7 @@ impl Visitor for Extractors {
             all.releases.extend(part.releases);
             all.ownership.extend(part.ownership);
             all.licenses.extend(part.licenses);
+            all.secrets.extend(part.secrets);
             all.problems.extend(part.problems);
         }
         all
@@ -66,6 +70,46 @@ impl Visitor for Extractors {
         let is_plain = |entry: &Entry<'_>| wanting(entry).all(|extractor| extractor.name == executable);
         is_plain(first) && is_plain(second) && plimsoll_extract::binary::alike(first, second)
     }
+
+    fn glance_limit(&self, entry: &Entry<'_>) -> u64 {
+        if self.secrets && !secret::is_passed_over(entry.path.as_bytes()) { secret::LARGEST_TEXT } else { 0 }
+    }
+
+    fn goes_on(&self, _: &Entry<'_>, first_block: &[u8]) -> bool {
+        secret::is_text(first_block)
+    }
+
+    fn glance(&self, entry: &Entry<'_>, content: &[u8]) -> Option<(Extraction, usize)> {
+        /// What one secret takes in memory, with its shortened form.
+        const HIT: usize = 160;
+        let path = entry.path.as_bytes();
+        let is_text = secret::is_text(&content[..content.len().min(secret::FIRST_BLOCK)]);
+        let found = if is_text { secret::scan(path, content) } else { secret::scan_binary(path, content) };
+        let mut problems = Vec::new();
+        let mut cut = |why: String| {
+            problems.push(Problem::incomplete(ProblemKind::LimitExceeded, entry.path, why));
+        };
+        if is_text && entry.size > secret::LARGEST_TEXT {
+            let limit = secret::LARGEST_TEXT >> 20;
+            cut(format!("only its first {limit} MiB were looked through for secrets"));
+        }
+        if let Some(why) = found.cut {
+            cut(format!("not all of it was looked through for secrets: {why}"));
+        }
+        let bytes = HIT * (found.hits.len() + problems.len());
+        let extraction = Extraction { secrets: found.hits, problems, ..Extraction::default() };
+        (bytes > 0).then_some((extraction, bytes))
+    }
+}
+
+/// What a glance at one file gave.
+#[derive(Clone, Debug)]
+pub(crate) struct Glimpse {
+    pub(crate) path: ImagePath,
+    pub(crate) layer: Option<u32>,
+    /// The layer above that overwrites or removes the file.
+    pub(crate) hidden_by: Option<u32>,
+    pub(crate) extraction: Extraction,
 }
 
 /// Asks only for the databases that apk and rpm keep in one file.
@@ -78,23 +122,23 @@ impl Visitor for PackageDatabases {
     fn wants(&self, entry: &Entry<'_>) -> Want {
         let is_database = |name: &str| name == "os/apk_installed" || name.starts_with("os/rpm_");
         if wanting(entry).any(|extractor| is_database(extractor.name)) {
-            Extractors.wants(entry)
+            Extractors::default().wants(entry)
         } else {
             Want::Skip
         }
     }
 
     fn whole(&self, entry: &Entry<'_>, content: &[u8]) -> Extraction {
-        Extractors.whole(entry, content)
+        Extractors::default().whole(entry, content)
     }
 
     fn stream(&self, entry: &Entry<'_>, content: &mut dyn Read) -> io::Result<Extraction> {
-        Extractors.stream(entry, content)
+        Extractors::default().stream(entry, content)
     }
 }
 
 /// The walk's result in the form that [`crate::assemble`] takes.
-pub(crate) fn found(walk: Walk<Extraction>) -> (Vec<Found>, DirectoryLinks, Vec<Problem>) {
+pub(crate) fn found(walk: Walk<Extraction>) -> (Vec<Found>, Vec<Glimpse>, DirectoryLinks, Vec<Problem>) {
     let mut found = Vec::with_capacity(walk.files.len());
     for file in walk.files {
         for (path, layer) in file.other_names {
@@ -107,5 +151,15 @@ pub(crate) fn found(walk: Walk<Extraction>) -> (Vec<Found>, DirectoryLinks, Vec<
         found.push(Found { layer: file.layer, extraction: file.output });
     }
     let links = walk.links.into_iter().map(|link| (link.path, link.target)).collect();
-    (found, links, walk.problems)
+    let glimpses = walk
+        .glances
+        .into_iter()
+        .map(|glance| Glimpse {
+            path: glance.path,
+            layer: glance.layer,
+            hidden_by: glance.hidden_by,
+            extraction: glance.output,
+        })
+        .collect();
+    (found, glimpses, links, walk.problems)
 }

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use plimsoll_format::{By, Format};
 use plimsoll_scan::base::BaseFlag;
 use plimsoll_scan::verdict::Line;
-use plimsoll_scan::{Mirror, Via};
+use plimsoll_scan::{Mirror, Scanners, Via};
 
 /// Container security that says whose move it is.
 #[derive(Debug, Parser)]
@@ -202,6 +202,10 @@ pub(crate) struct ScanArguments {
     /// Where the base image ends: a reference, a digest, `layers:N`, or `chain:DIFFID,DIFFID...`
     #[arg(long, value_name = "BASE")]
     pub(crate) base: Option<BaseFlag>,
+
+    /// What to look for: vuln, secret, or both with a comma [default: vuln]
+    #[arg(long, value_name = "NAME[,NAME]")]
+    pub(crate) scanners: Option<Scanners>,
 
     /// Advisory database [default: PLIMSOLL_DB, else the user's data folder]
     #[arg(long, value_name = "FILE")]

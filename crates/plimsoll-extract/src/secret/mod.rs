@@ -116,6 +116,11 @@ impl std::fmt::Debug for Rule {
     }
 }
 
+/// The table of rules as it is written: what names its state.
+pub fn table() -> &'static str {
+    RULES_TEXT
+}
+
 /// All rules, specific ones before general ones.
 pub fn rules() -> &'static [Rule] {
     static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
@@ -225,6 +230,10 @@ pub struct Hit {
     pub rule: &'static str,
     /// Line, counted from 1.
     pub line: u32,
+    /// Where the secret begins, in bytes.
+    pub start: usize,
+    /// Where it ends: the first byte that is not part of it.
+    pub end: usize,
     /// How sure it is.
     pub certainty: Certainty,
     /// How bad.
@@ -397,9 +406,33 @@ pub fn scan(path: &[u8], content: &[u8]) -> Found {
         counted = start;
         let rule = &all[number];
         let severity = if certainty == Certainty::Doubtful { Level::Low } else { rule.severity };
-        hits.push(Hit { rule: &rule.id, line, certainty, severity, shown: shorten(&content[start..end]) });
+        let shown = shorten(&content[start..end]);
+        hits.push(Hit { rule: &rule.id, line, start, end, certainty, severity, shown });
     }
     Found { hits, cut }
+}
+
+/// The text without the secrets in it: each becomes `***`.
+pub fn redact(text: &str) -> Cow<'_, str> {
+    /// What one secret covered may show once that is gone.
+    const ROUNDS: usize = 4;
+    let mut text = Cow::Borrowed(text);
+    for _ in 0..ROUNDS {
+        let found = scan(b"", text.as_bytes());
+        if found.hits.is_empty() {
+            return text;
+        }
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut from = 0;
+        for hit in &found.hits {
+            bytes.extend_from_slice(&text.as_bytes()[from..hit.start]);
+            bytes.extend_from_slice(b"***");
+            from = hit.end;
+        }
+        bytes.extend_from_slice(&text.as_bytes()[from..]);
+        text = Cow::Owned(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    Cow::Borrowed("[a text full of secrets]")
 }
 
 /// Looks for key stores and keys that are no text. `content` is the beginning of the file.
@@ -407,6 +440,8 @@ pub fn scan_binary(path: &[u8], content: &[u8]) -> Found {
     let hit = |rule: &'static Rule| Hit {
         rule: &rule.id,
         line: 1,
+        start: 0,
+        end: content.len(),
         certainty: Certainty::Verified,
         severity: rule.severity,
         shown: "(not text)".to_owned(),
@@ -518,10 +553,14 @@ pub fn fuzz(data: &[u8]) {
     for hit in &found.hits {
         assert!(hit.line >= 1 && hit.line as usize <= lines, "{hit:?}");
         assert!(find(hit.rule).is_some());
+        assert!(hit.start < hit.end && hit.end <= content.len(), "{hit:?}");
     }
     assert_eq!(found, scan(path, content));
     scan_binary(path, content);
     let _ = is_passed_over(path);
+    let text = String::from_utf8_lossy(content);
+    let redacted = redact(&text);
+    assert_eq!(redacted, redact(&redacted), "nothing is left to redact");
 }
 
 #[cfg(test)]

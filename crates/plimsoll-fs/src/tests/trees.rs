@@ -1,6 +1,6 @@
 //! What layers make together.
 
-use crate::testing::{Recorder, Tar, shown, told, walk};
+use crate::testing::{Recorder, Tar, glanced, shown, told, walk};
 use crate::{Limits, NoProgress, merge, read_layer};
 
 fn check(layers: Vec<Tar>, expected: &[&str]) {
@@ -36,6 +36,69 @@ fn layers_add_and_replace() {
         ],
         &["a/x@2=2", "a/y@1=1", "b@1=1", "c@2=2"],
     );
+}
+
+/// Glances see what upper layers overwrite or remove, in whatever order layers are read, and change nothing else.
+#[test]
+fn glances_see_what_is_hidden() {
+    let layers: Vec<Vec<u8>> = [
+        tar().dir("etc/").file("etc/a", "1").file("etc/b", "1").file("etc/no", "1").file("d/x", "1"),
+        tar().dir("etc/").file("etc/.wh.a", "").file("etc/b", "2").symlink("link", "etc").file("e", "-"),
+        tar().file("link/c", "3").dir("d/").file("d/.wh..wh..opq", "").member("etc/z", b'1', b"", "etc/b"),
+    ]
+    .into_iter()
+    .map(Tar::end)
+    .collect();
+    let expected = [
+        "d/x@1=1 hidden by 3",
+        "etc/a@1=1 hidden by 2",
+        "etc/b@1=1 hidden by 2",
+        "etc/b@2=2",
+        "etc/c@3=3",
+        "etc/no@1=1",
+    ];
+    let plain = walk(&layers, &Recorder::default(), &Limits::default());
+    assert_eq!(glanced(&plain), Vec::<String>::new());
+    for workers in [1, 3] {
+        let limits = Limits { workers: workers.try_into().unwrap(), ..Limits::default() };
+        let recorder = Recorder { glances: 100, ..Recorder::default() };
+        let tree = walk(&layers, &recorder, &limits);
+        assert_eq!(glanced(&tree), expected);
+        assert_eq!(shown(&tree), shown(&plain));
+        let alone = layers
+            .iter()
+            .map(|layer| read_layer(&mut layer.as_slice(), "x", &recorder, &limits, &NoProgress))
+            .collect();
+        assert_eq!(glanced(&merge(alone, &recorder, &limits)), expected);
+    }
+}
+
+#[test]
+fn a_glance_takes_nothing_from_the_visit() {
+    let long = format!("+{}", "x".repeat(20_000));
+    let short = "y".repeat(20_000);
+    let layers = [tar().file("a", &long).file("b", &short).file("s", &long).end()];
+    for (glances, expected) in [
+        (100, ["a@1=100 bytes", "b@1=100 bytes", "s@1=100 bytes"]),
+        (9000, ["a@1=9000 bytes", "b@1=4096 bytes", "s@1=9000 bytes"]),
+        (1 << 20, ["a@1=20001 bytes", "b@1=4096 bytes", "s@1=20001 bytes"]),
+    ] {
+        let recorder = Recorder { glances, ..Recorder::default() };
+        let tree = walk(&layers, &recorder, &Limits::default());
+        assert_eq!(glanced(&tree), expected);
+        assert_eq!(shown(&tree), [format!("a@1={long}"), format!("b@1={short}"), format!("s@1={long}")]);
+    }
+}
+
+#[test]
+fn glances_of_a_cut_layer_end_with_it() {
+    let whole = tar().file("no", &"x".repeat(3000)).end();
+    let recorder = Recorder { glances: 1 << 20, ..Recorder::default() };
+    for length in [512, 700, 3000] {
+        let tree = walk(&[whole[..length].to_vec()], &recorder, &Limits::default());
+        assert_eq!(glanced(&tree), Vec::<String>::new());
+        assert!(!tree.problems.is_empty());
+    }
 }
 
 #[test]

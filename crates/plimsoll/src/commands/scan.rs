@@ -39,6 +39,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         exceptions,
         line: arguments.fail_on.unwrap_or_default(),
         now: environment.now,
+        scanners: arguments.scanners.clone().unwrap_or_default(),
         ..reading_options(&arguments.reading, environment)?
     };
     if let Some(named) = many::named(arguments)? {

@@ -114,6 +114,8 @@ pub(crate) struct Image {
     pub(crate) architecture: String,
     pub(crate) annotations: BTreeMap<String, String>,
     pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) env: Vec<String>,
+    pub(crate) command: Vec<String>,
 }
 
 impl Image {
@@ -124,6 +126,8 @@ impl Image {
             architecture: "amd64".into(),
             annotations: BTreeMap::new(),
             labels: BTreeMap::new(),
+            env: Vec::new(),
+            command: Vec::new(),
         }
     }
 
@@ -156,12 +160,18 @@ impl Image {
                 step
             })
             .collect();
+        let mut config = json!({ "Labels": self.labels });
+        for (name, words) in [("Env", &self.env), ("Cmd", &self.command)] {
+            if !words.is_empty() {
+                config[name] = json!(words);
+            }
+        }
         let diff_ids: Vec<String> = self.layers.iter().map(|layer| digest(layer)).collect();
         json!({
             "architecture": self.architecture,
             "os": "linux",
             "created": "2026-11-01T00:00:00Z",
-            "config": { "Labels": self.labels },
+            "config": config,
             "rootfs": { "type": "layers", "diff_ids": diff_ids },
             "history": history,
         })

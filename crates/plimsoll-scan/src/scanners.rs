@@ -1,0 +1,77 @@
+//! What a scan looks for.
+
+use std::collections::BTreeSet;
+
+/// One thing to look for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scanner {
+    /// Known flaws, malware and the end of support of packages.
+    Vulnerabilities,
+    /// Credentials and keys that lie open.
+    Secrets,
+}
+
+/// The scanners by the names that users type.
+pub const SCANNERS: &[(Scanner, &str)] = &[(Scanner::Vulnerabilities, "vuln"), (Scanner::Secrets, "secret")];
+
+/// What a scan looks for: never nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scanners(BTreeSet<Scanner>);
+
+impl Scanners {
+    /// Is this looked for?
+    pub fn has(&self, scanner: Scanner) -> bool {
+        self.0.contains(&scanner)
+    }
+}
+
+impl Default for Scanners {
+    fn default() -> Self {
+        Scanners(BTreeSet::from([Scanner::Vulnerabilities]))
+    }
+}
+
+/// Why a list of scanners cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is nothing that can be looked for: expected {}, or several of them with commas", names())]
+pub struct ScannersError {
+    name: String,
+}
+
+/// `vuln or secret`.
+fn names() -> String {
+    let names: Vec<&str> = SCANNERS.iter().map(|(_, name)| *name).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+impl std::str::FromStr for Scanners {
+    type Err = ScannersError;
+
+    fn from_str(text: &str) -> Result<Self, ScannersError> {
+        let one = |name: &str| {
+            let found = SCANNERS.iter().find(|(_, known)| *known == name.trim());
+            found.map(|(scanner, _)| *scanner).ok_or_else(|| ScannersError { name: name.trim().to_owned() })
+        };
+        Ok(Scanners(text.split(',').map(one).collect::<Result<_, _>>()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists() {
+        let both: Scanners = "secret, vuln".parse().unwrap();
+        assert!(both.has(Scanner::Secrets) && both.has(Scanner::Vulnerabilities));
+        let secrets: Scanners = "secret".parse().unwrap();
+        assert!(secrets.has(Scanner::Secrets) && !secrets.has(Scanner::Vulnerabilities));
+        for text in ["", "vuln,", "secrets", "vuln;secret", "all"] {
+            let error = text.parse::<Scanners>().unwrap_err().to_string();
+            assert!(error.contains("vuln") && error.contains("secret"), "{error}");
+        }
+    }
+}
