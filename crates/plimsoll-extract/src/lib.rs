@@ -61,8 +61,23 @@ pub struct Extraction {
     pub licenses: Vec<DeclaredLicenses>,
     /// Secrets, where they were looked for.
     pub secrets: Vec<secret::Hit>,
+    /// What is remembered of the file itself, where somebody asked for it.
+    pub note: Option<FileNote>,
     /// What could not be read.
     pub problems: Vec<Problem>,
+}
+
+/// How a file is set up, for whoever judges that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileNote {
+    /// Permission bits.
+    pub mode: u32,
+    /// Has the extended attribute `security.capability`.
+    pub capable: bool,
+    /// Bytes.
+    pub size: u64,
+    /// Content, where it is of interest; else empty.
+    pub text: String,
 }
 
 /// The files of one distribution package.

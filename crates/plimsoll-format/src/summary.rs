@@ -167,6 +167,7 @@ pub struct Summary<'a> {
     /// What to type next.
     pub next: Vec<String>,
     packages: HashMap<&'a str, &'a Package>,
+    settings: HashMap<&'a str, &'a Finding>,
 }
 
 impl<'a> Summary<'a> {
@@ -214,12 +215,26 @@ impl<'a> Summary<'a> {
             classes,
             changes,
             packages,
+            settings: report
+                .findings
+                .iter()
+                .filter(|finding| {
+                    finding.kind == FindingKind::Misconfiguration && report.target.kind != TargetKind::Files
+                })
+                .map(|finding| (finding.id.as_str(), finding))
+                .collect(),
         }
     }
 
     /// The package with this package URL.
     pub fn package(&self, purl: &str) -> Option<&'a Package> {
         self.packages.get(purl).copied()
+    }
+
+    /// What a change puts right of how a target is set up; `None` when it changes packages, or the report is about such
+    /// settings only.
+    pub fn setting(&self, change: &Change) -> Option<&'a Finding> {
+        self.settings.get(change.removes.first()?.as_str()).copied()
     }
 
     /// The layer that a finding, or its first package, stands in, counted from 1.
@@ -398,8 +413,11 @@ fn reason_unknown(waiting: &[&Finding]) -> String {
 /// What the sources say about fixes: `no fix yet: 12 postponed, 43 open`, `4 more have no fix yet: 4 open`.
 fn statuses(findings: &[&Finding], more: Option<usize>) -> String {
     let malware = findings.iter().filter(|finding| finding.kind == FindingKind::Malware).count();
+    let settings = findings.iter().filter(|finding| finding.kind == FindingKind::Misconfiguration).count();
     let of = |status: FixStatus| {
-        let flaws = findings.iter().filter(|finding| finding.kind != FindingKind::Malware);
+        let flaws = findings
+            .iter()
+            .filter(|finding| !matches!(finding.kind, FindingKind::Malware | FindingKind::Misconfiguration));
         flaws.filter(|finding| finding.status == status).count()
     };
     let open = of(FixStatus::Affected) + of(FixStatus::Unknown);
@@ -437,6 +455,9 @@ fn statuses(findings: &[&Finding], more: Option<usize>) -> String {
     let not_affected = of(FixStatus::NotAffected);
     if not_affected > 0 {
         parts.push(format!("{} not affected, says the source", thousands(not_affected as u64)));
+    }
+    if settings > 0 {
+        parts.push(format!("how it is set up: {}", count(settings, "thing", "things")));
     }
     parts.join("; ")
 }

@@ -21,6 +21,9 @@ const NARROWEST: usize = 40;
 /// From here on places stand in a column of their own, and reasons beside their row.
 const WIDE: usize = 96;
 
+/// Settings of an image that are told one by one; the rest is counted.
+const SHOWN_SETTINGS: usize = 4;
+
 /// Writes the report as text.
 pub(crate) fn write(report: &Report, view: &View) -> String {
     let mut page = Page {
@@ -281,7 +284,8 @@ impl Page {
     }
 
     fn changes(&mut self, summary: &Summary<'_>, view: &View) {
-        let mut changes: Vec<&Change> = summary.changes_of(Row::Application).collect();
+        let (settings, mut changes): (Vec<&Change>, Vec<&Change>) =
+            summary.changes_of(Row::Application).partition(|change| summary.setting(change).is_some());
         let rest = if view.all { 0 } else { changes.len().saturating_sub(SHOWN_CHANGES) };
         changes.truncate(changes.len() - rest);
         if !changes.is_empty() {
@@ -291,6 +295,7 @@ impl Page {
             }
             self.blank();
         }
+        self.settings(&settings, summary, view);
         if view.all {
             let others: Vec<&Change> = summary
                 .changes
@@ -307,6 +312,45 @@ impl Page {
             }
             self.blank();
         }
+    }
+
+    /// How the target is set up: few lines, however much there is to say.
+    fn settings(&mut self, changes: &[&Change], summary: &Summary<'_>, view: &View) {
+        let mut shown: Vec<(&Change, &Finding)> =
+            changes.iter().filter_map(|change| Some((*change, summary.setting(change)?))).collect();
+        if shown.is_empty() {
+            return;
+        }
+        let all = shown.len();
+        if !view.all {
+            shown.retain(|(change, _)| change.worst > Level::Negligible);
+            shown.truncate(SHOWN_SETTINGS);
+        }
+        let title = self.paint(QUIET, "  application: how it is set up");
+        self.line(&title);
+        let rest = all - shown.len();
+        for (change, finding) in &shown {
+            let level = format!("{:<10}", change.worst.word());
+            let seen = summary::told(finding).unwrap_or_else(|| clean(&finding.title).into_owned());
+            let seen = format!("{}: {seen}", summary::subject(finding));
+            for (index, piece) in wrap(&seen, self.width - 14).iter().enumerate() {
+                let front =
+                    if index == 0 { self.paint(level_style(change.worst), &level) } else { " ".repeat(10) };
+                self.line(&format!("  {front}  {piece}"));
+            }
+            for piece in wrap(&clean(&change.action), self.width - 16) {
+                self.line(&format!("{}{piece}", " ".repeat(16)));
+            }
+        }
+        if rest > 0 {
+            let minor = if shown.is_empty() { "negligible ones" } else { "more" };
+            self.line(&format!(
+                "  {}{} {minor}; --all lists them",
+                if shown.is_empty() { "" } else { "and " },
+                thousands(rest as u64)
+            ));
+        }
+        self.blank();
     }
 
     fn change_table(&mut self, changes: &[&Change]) {

@@ -14,11 +14,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use plimsoll_model::{ImagePath, Problem, ProblemKind};
+use rustix::io::Errno;
 
 use crate::index::resolve;
 use crate::layer::{Context, MAX_GROUPS, MAX_STEPS, State, reading_failed};
 use crate::links::directory_links;
-use crate::{Entry, Glance, Limits, Progress, Visited, Visitor, Walk, Want};
+use crate::{CAPABLE, Entry, Glance, Limits, Progress, Visited, Visitor, Walk, Want};
 
 /// Problems with single files that are listed; the rest is counted.
 const MAX_PROBLEMS: usize = 1000;
@@ -332,8 +333,28 @@ impl<V: Visitor> Tree<'_, V> {
         false
     }
 
+    /// Permission bits of a regular file, and [`CAPABLE`].
+    fn mode(&self, path: &ImagePath, metadata: &Metadata) -> u32 {
+        let mode = metadata.mode() & 0o7777;
+        // What nobody may execute gives nobody its capabilities.
+        if mode & 0o111 == 0 {
+            return mode;
+        }
+        match rustix::fs::lgetxattr(self.full_path(path), "security.capability", &mut [0_u8; 64][..]) {
+            Ok(0) | Err(Errno::NODATA | Errno::NOTSUP) => mode,
+            // One that does not fit is one all the same.
+            Ok(_) | Err(Errno::RANGE) => mode | CAPABLE,
+            Err(error) => {
+                let detail = format!("its capabilities cannot be read: {}", io::Error::from(error));
+                lock(&self.found).problem(Problem::incomplete(ProblemKind::Unreadable, path, detail));
+                mode
+            }
+        }
+    }
+
     fn file(&self, path: ImagePath, metadata: &Metadata) {
-        let entry = Entry { path: &path, size: metadata.size(), mode: metadata.mode() & 0o7777 };
+        let mode = self.mode(&path, metadata);
+        let entry = Entry { path: &path, size: metadata.size(), mode };
         let want = self.context.visitor.wants(&entry);
         let glanced_at = self.context.visitor.glance_limit(&entry) > 0;
         let several = metadata.nlink() > 1;
@@ -343,7 +364,6 @@ impl<V: Visitor> Tree<'_, V> {
         if (want != Want::Skip || several) && !self.remember(path.as_bytes().len()) {
             return;
         }
-        let mode = entry.mode;
         let identity = (metadata.dev(), metadata.ino());
         if several {
             let mut found = lock(&self.found);
@@ -373,7 +393,8 @@ impl<V: Visitor> Tree<'_, V> {
             Ok(opened) => opened,
             Err(error) => return self.unreadable(&path, &error),
         };
-        let entry = Entry { path: &path, size: metadata.size(), mode: metadata.mode() & 0o7777 };
+        let mode = self.mode(&path, &metadata);
+        let entry = Entry { path: &path, size: metadata.size(), mode };
         let visitor = self.context.visitor;
         let want = if purpose == Purpose::Glance { Want::Skip } else { visitor.wants(&entry) };
         let mut reader = BufReader::with_capacity(64 * 1024, file);

@@ -68,6 +68,7 @@ impl<'a, V: Visitor> Context<'a, V> {
                 read_whole(content, entry.size).map(|content| self.visitor.whole(entry, &content))
             }
             Want::Stream => self.visitor.stream(entry, content),
+            Want::Name => Ok(self.visitor.whole(entry, &[])),
         };
         match result {
             Ok(output) => State::Read(output),
@@ -859,8 +860,9 @@ impl<V: Visitor> Reading<'_, '_, V> {
                 Want::Whole { limit } => member.size <= limit,
                 _ => true,
             };
-            if let Some(permit) = fits.then(|| self.context.waiting.try_acquire(member.size)).flatten() {
-                state = Some(match read_whole(&mut content, member.size) {
+            let needed = if want == Want::Name { 0 } else { member.size };
+            if let Some(permit) = fits.then(|| self.context.waiting.try_acquire(needed)).flatten() {
+                state = Some(match read_whole(&mut content, needed) {
                     Ok(content) => State::Waiting { want, content, permit },
                     Err(error) => failed(&entry, &error),
                 });

@@ -48,9 +48,12 @@ pub struct Entry<'a> {
     /// Size of the content in bytes. Of a hard link that names a file not read yet, [`UNKNOWN_SIZE`]; such a file is
     /// asked for again with its real size before it is read.
     pub size: u64,
-    /// Permission bits (`0o755`).
+    /// Permission bits (`0o755`), and [`CAPABLE`].
     pub mode: u32,
 }
+
+/// Set in [`Entry::mode`] of a file that has the extended attribute `security.capability`. Above all permission bits.
+pub const CAPABLE: u32 = 1 << 16;
 
 /// Stands for the size of a hard link's file as long as the file has not been found: neither empty nor large.
 pub const UNKNOWN_SIZE: u64 = 4096;
@@ -74,6 +77,8 @@ pub enum Want {
     },
     /// The content as a stream, in bounded memory.
     Stream,
+    /// Only that it is there: [`Visitor::whole`] is called with no content, and nothing of it is read.
+    Name,
 }
 
 /// What happens to files. Called from several threads at once.

@@ -11,9 +11,9 @@ use std::io::{self, Read};
 
 use plimsoll_model::ProblemKind;
 
-use crate::Limits;
 use crate::decode::{Stop, Stream};
 use crate::sparse::{Pieces, Run};
+use crate::{CAPABLE, Limits};
 
 const BLOCK: usize = 512;
 const BLOCK_64: u64 = 512;
@@ -36,6 +36,7 @@ pub(crate) struct Member {
     pub(crate) name: Vec<u8>,
     pub(crate) link: Vec<u8>,
     pub(crate) kind: Kind,
+    /// Permission bits and [`CAPABLE`].
     pub(crate) mode: u32,
     /// Of the content, holes included.
     pub(crate) size: u64,
@@ -88,6 +89,7 @@ struct Extended {
     sparse_map: Vec<(u64, u64)>,
     sparse_offset: Option<u64>,
     is_sparse: bool,
+    is_capable: bool,
     /// A header that could not be read: the member's name is not known for certain.
     broken: Option<Stop>,
 }
@@ -204,6 +206,7 @@ impl<'s, 'a> Archive<'s, 'a> {
         let link = extended.link.take().unwrap_or_else(|| header.text(157, 100).to_vec());
         // Without a readable mode nobody can say that nobody may execute it.
         let mode = header.number(100, 8).map_or(0o777, |mode| u32::try_from(mode & 0o7777).unwrap_or(0o777));
+        let mode = if extended.is_capable { mode | CAPABLE } else { mode };
         let stored = extended.size.unwrap_or(size);
         let kind = match kind {
             // Before POSIX, which brought type `0`, a directory was a file whose name ends in a slash.
@@ -565,6 +568,10 @@ fn parse_pax(mut content: &[u8], extended: &mut Extended, limits: &Limits) -> Re
             b"linkpath" => extended.link = text()?,
             b"size" if value.is_empty() => extended.size = None,
             b"size" => extended.size = Some(number()?),
+            // Docker, containerd and buildah write the first form, libarchive the second; an empty value takes it back.
+            b"SCHILY.xattr.security.capability" | b"LIBARCHIVE.xattr.security.capability" => {
+                extended.is_capable = !value.is_empty();
+            }
             b"GNU.sparse.name" => extended.sparse_name = text()?,
             b"GNU.sparse.major" => (extended.sparse_major, extended.is_sparse) = (Some(number()?), true),
             b"GNU.sparse.minor" => extended.sparse_minor = Some(number()?),

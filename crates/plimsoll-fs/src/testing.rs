@@ -131,7 +131,8 @@ impl LayerSource for Blob {
     }
 }
 
-/// Wants every file but those whose name starts with `no`; streams those that start with `s`.
+/// Wants every file but those whose name starts with `no`; streams those that start with `s`, and wants only the name and
+/// mode of those that start with `=`.
 #[derive(Default)]
 pub(crate) struct Recorder {
     /// Every visit: path, content.
@@ -149,13 +150,22 @@ impl Visitor for Recorder {
         match entry.path.file_name() {
             [b'n', b'o', ..] => Want::Skip,
             [b's', ..] => Want::Stream,
+            [b'=', ..] => Want::Name,
             _ => Want::Whole { limit: self.limit.unwrap_or(1 << 20) },
         }
     }
 
     fn whole(&self, entry: &Entry<'_>, content: &[u8]) -> String {
-        assert_eq!(entry.size, content.len() as u64);
-        let content = String::from_utf8_lossy(content).into_owned();
+        let mut content = if self.wants(entry) == Want::Name {
+            assert!(content.is_empty());
+            format!("{:o}", entry.mode & 0o7777)
+        } else {
+            assert_eq!(entry.size, content.len() as u64);
+            String::from_utf8_lossy(content).into_owned()
+        };
+        if entry.mode & crate::CAPABLE != 0 {
+            content.push_str(" capable");
+        }
         self.visits.lock().unwrap().push((entry.path.to_string(), content.clone()));
         content
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use plimsoll_model::{Digest, Problem, ProblemKind};
 
-use crate::document::{Configuration, is_encrypted, is_layer};
+use crate::document::{Configuration, RunConfiguration, is_encrypted, is_layer};
 use crate::error::plain;
 use crate::store::{Content, Stored};
-use crate::{Blob, Error, History, Image};
+use crate::{Blob, Error, History, Image, Run};
 
 /// Most layers of an image. Docker stops at 127.
 const MOST_LAYERS: usize = 4_096;
@@ -107,6 +107,7 @@ pub(crate) fn assemble(
             stored: part.stored,
         });
     }
+    let run = configuration.config.as_ref().map_or(Some(Run::default()), RunConfiguration::run);
     let config = configuration.config.unwrap_or_default();
     Ok(Image {
         reference: identity.reference,
@@ -119,6 +120,7 @@ pub(crate) fn assemble(
         env: config.env,
         entrypoint: config.entrypoint,
         command: config.command,
+        run,
         history: configuration
             .history
             .into_iter()

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use plimsoll_model::Digest;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::Platform;
+use crate::image::Run;
 
 /// Go writes empty lists and maps as `null`.
 fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
@@ -28,6 +30,49 @@ fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::E
         Some(Words::One(word)) => vec![word],
         Some(Words::Several(words)) => words.into_iter().flatten().collect(),
     })
+}
+
+/// A text; `None` when it is something else.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Null => Some(String::new()),
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    })
+}
+
+/// Go writes a set as a map of nothings; others wrote lists. `None` when it is something else.
+fn set<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let mut names: Vec<String> = match Value::deserialize(deserializer)? {
+        Value::Null => Vec::new(),
+        Value::Object(map) => map.into_iter().map(|(name, _)| name).collect(),
+        Value::Array(list) => {
+            let texts: Option<Vec<String>> =
+                list.into_iter().map(|name| name.as_str().map(str::to_owned)).collect();
+            let Some(texts) = texts else { return Ok(None) };
+            texts
+        }
+        _ => return Ok(None),
+    };
+    names.sort();
+    names.dedup();
+    Ok(Some(names))
+}
+
+/// Is there a test, other than `NONE`?
+fn healthcheck<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let check = Value::deserialize(deserializer)?;
+    let test = check.get("Test").and_then(Value::as_array);
+    Ok(test.is_some_and(|test| test.first().is_some_and(|word| word.as_str() != Some("NONE"))))
+}
+
+fn nothing() -> Option<String> {
+    Some(String::new())
+}
+
+fn none() -> Option<Vec<String>> {
+    Some(Vec::new())
 }
 
 /// `oci-layout` (image-layout.md).
@@ -122,6 +167,26 @@ pub(crate) struct RunConfiguration {
     pub(crate) entrypoint: Vec<String>,
     #[serde(rename = "Cmd", default, deserialize_with = "words")]
     pub(crate) command: Vec<String>,
+    #[serde(rename = "User", default = "nothing", deserialize_with = "text")]
+    pub(crate) user: Option<String>,
+    #[serde(rename = "ExposedPorts", default = "none", deserialize_with = "set")]
+    pub(crate) exposed_ports: Option<Vec<String>>,
+    #[serde(rename = "Volumes", default = "none", deserialize_with = "set")]
+    pub(crate) volumes: Option<Vec<String>>,
+    #[serde(rename = "Healthcheck", default, deserialize_with = "healthcheck")]
+    pub(crate) has_healthcheck: bool,
+}
+
+impl RunConfiguration {
+    /// How the image is run; `None` where a part is of a form that nobody reads.
+    pub(crate) fn run(&self) -> Option<Run> {
+        Some(Run {
+            user: self.user.clone()?,
+            exposed_ports: self.exposed_ports.clone()?,
+            volumes: self.volumes.clone()?,
+            has_healthcheck: self.has_healthcheck,
+        })
+    }
 }
 
 /// Digests of the open layers.

@@ -33,6 +33,8 @@ pub struct Image {
     pub entrypoint: Vec<String>,
     /// Command of the configuration.
     pub command: Vec<String>,
+    /// How it is run; `None` where its configuration says that in a form nobody reads.
+    pub run: Option<Run>,
     /// Steps that made it, first one first.
     pub history: Vec<History>,
     /// Layers, lowest first.
@@ -51,6 +53,19 @@ impl Image {
             vec![None; self.layers.len()]
         }
     }
+}
+
+/// How an image is run (OCI image-spec 1.1, config.md). What is not said is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// User or number, with a group after a colon; empty is root.
+    pub user: String,
+    /// Ports: `8080/tcp`, sorted.
+    pub exposed_ports: Vec<String>,
+    /// Folders that become volumes, sorted.
+    pub volumes: Vec<String>,
+    /// Something tells whether it works: a test that is not `NONE`. An extension of Docker's.
+    pub has_healthcheck: bool,
 }
 
 /// One step of the history (OCI image-spec 1.1, config.md, "history").

@@ -37,7 +37,7 @@ mod tests;
 
 pub use daemon::{DaemonContainer, DaemonImage, DaemonSettings, DaemonVariables, Daemons};
 pub use error::Error;
-pub use image::{Blob, Form, History, Image, ImageSummary, Selection, Source};
+pub use image::{Blob, Form, History, Image, ImageSummary, Run, Selection, Source};
 pub use location::{Detected, Location, detect, list, open, split_reference};
 pub use platform::{Platform, PlatformError};
 pub use push::{Artifact, Descriptor, Part};

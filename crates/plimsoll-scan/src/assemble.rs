@@ -264,6 +264,32 @@ fn join(package: &mut Package, other: Package) {
     }
 }
 
+/// Which package a file belongs to, and which layer's package database says so, by the file's path.
+pub(crate) type Owners<'f> = HashMap<Vec<u8>, (Option<u32>, &'f str)>;
+
+/// The owners of some files.
+pub(crate) fn owners<'p, 'f>(
+    paths: impl Iterator<Item = &'p ImagePath>,
+    found: &'f [Found],
+    links: &DirectoryLinks,
+) -> Owners<'f> {
+    let mut owners: HashMap<Vec<u8>, Option<(Option<u32>, &str)>> =
+        paths.map(|path| (real_path(path.as_bytes(), links), None)).collect();
+    if owners.is_empty() {
+        return Owners::new();
+    }
+    for (layer, owned) in
+        found.iter().flat_map(|one| one.extraction.ownership.iter().map(move |owned| (one.layer, owned)))
+    {
+        for path in &owned.paths {
+            if let Some(owner) = owners.get_mut(&real_path(path.as_bytes(), links)) {
+                *owner = Some((layer, &owned.package));
+            }
+        }
+    }
+    owners.into_iter().filter_map(|(path, owner)| Some((path, owner?))).collect()
+}
+
 /// Links language packages to the distribution package that owns their files.
 fn link_owners(packages: &mut [Package], ownership: &[(Option<u32>, Ownership)], links: &DirectoryLinks) {
     let wanted: HashSet<Vec<u8>> = packages

@@ -323,6 +323,12 @@ pub(crate) fn context_of(path: &Path) -> BuildContext {
     BuildContext { ignore_file }
 }
 
+/// What it means that a rule could not decide. What would stay below the line, were it not met, keeps no verdict from being met.
+pub(crate) fn not_decided(rule: &str, line: Line) -> Effect {
+    let level = plimsoll_posture::find(rule).map(|rule| rule.severity).unwrap_or_default();
+    if line.reaches(level) { Effect::Incomplete } else { Effect::Note }
+}
+
 /// What could not be read or decided of one file.
 pub(crate) fn problems_of(path: &str, file: &Dockerfile, judged: &Judged, line: Line) -> Vec<Problem> {
     let faults = file.parsed.faults.iter().map(|fault| {
@@ -331,10 +337,10 @@ pub(crate) fn problems_of(path: &str, file: &Dockerfile, judged: &Judged, line: 
     let undecided = judged.undecided.iter().map(|undecided| {
         let place = undecided.line.map_or(path.to_owned(), |line| format!("{path}:{line}"));
         let detail = format!("`{}` could not be decided without {}", undecided.rule, undecided.missing);
-        // What would stay below the line, were it not met, keeps no verdict from being met.
-        let level = plimsoll_posture::find(undecided.rule).map(|rule| rule.severity).unwrap_or_default();
-        let effect = if line.reaches(level) { Effect::Incomplete } else { Effect::Note };
-        Problem { effect, ..Problem::note(ProblemKind::NotCovered, place, detail) }
+        Problem {
+            effect: not_decided(undecided.rule, line),
+            ..Problem::note(ProblemKind::NotCovered, place, detail)
+        }
     });
     faults.chain(undecided).collect()
 }

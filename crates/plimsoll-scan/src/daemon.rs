@@ -4,7 +4,7 @@ use plimsoll_model::{Inventory, Problem, ProblemKind, Target as TargetFacts, Tar
 use plimsoll_oci::{DaemonContainer, DaemonImage, Daemons, Error, Reference, Selection};
 
 use crate::scan::{
-    Heard, Seen, assembled, attribute_to_base, complete, image_facts, image_of_registry, limits, of_registry,
+    Heard, Seen, add_settings, assembled, attribute_to_base, complete, image_facts, image_of_registry, limits, of_registry,
     rewritten_above_base, selection, stream_layers,
 };
 use crate::visit::PackageDatabases;
@@ -181,7 +181,7 @@ fn read_container(
         &limits,
         &Heard(progress),
     );
-    let seen = assembled(plimsoll_fs::merge(vec![files], &extractors, &limits), Vec::new());
+    let mut seen = assembled(plimsoll_fs::merge(vec![files], &extractors, &limits), Vec::new());
     let target = TargetFacts {
         reference: container.image.clone(),
         image_id: container.image_id.parse().ok(),
@@ -189,5 +189,7 @@ fn read_container(
         origin: Some(container.origin()),
         ..TargetFacts::named(TargetKind::Image, typed)
     };
+    // Rules about the configuration stay unknown, by name: it is the engine's, and was not asked for.
+    add_settings(&mut seen, None, &target, options);
     Ok((target, seen))
 }

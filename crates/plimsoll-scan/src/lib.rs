@@ -17,6 +17,7 @@ mod error;
 pub mod exceptions;
 mod explain;
 pub mod gate;
+mod image_rules;
 mod java_index;
 pub mod many;
 mod scan;

@@ -19,18 +19,20 @@ use plimsoll_model::{
     Problem, ProblemKind, Report, Target as TargetFacts, TargetKind, Via,
 };
 use plimsoll_oci::{Daemons, Detected, Form, Image, Location, Platform, Registries, Selection};
+use plimsoll_posture::image::Files;
 use serde::{Deserialize, Serialize};
 
 use crate::assemble;
 use crate::base::{self, BaseFlag, Clues, Step};
 use crate::cache::Cache;
 use crate::exceptions::Exceptions;
+use crate::image_rules::{self, Settings};
 use crate::java_index;
 use crate::scanners::{Scanner, Scanners};
 use crate::secrets::{self, Secrets};
 use crate::target::{ImageForm, Target};
 use crate::verdict::{self, Line};
-use crate::visit::{self, Extractors, PackageDatabases};
+use crate::visit::{self, Extractors, FoundAll, PackageDatabases};
 use crate::whose::{self, Context};
 use crate::{Progress, ScanError, daemon};
 
@@ -117,8 +119,16 @@ impl Options {
         !self.inventory_only && self.scanners.has(scanner)
     }
 
+    /// `YYYY-MM-DD`.
+    fn today(&self) -> String {
+        jiff::tz::Offset::UTC.to_datetime(self.now).date().to_string()
+    }
+
     pub(crate) fn extractors(&self) -> Extractors {
-        Extractors { secrets: self.looks_for(Scanner::Secrets) }
+        Extractors {
+            secrets: self.looks_for(Scanner::Secrets),
+            settings: self.looks_for(Scanner::Configuration),
+        }
     }
 }
 
@@ -128,6 +138,11 @@ pub(crate) struct Seen {
     pub(crate) inventory: Inventory,
     /// Secrets in files; empty where nobody asked for them.
     pub(crate) secrets: Secrets,
+    /// How files are set up; empty where nobody asked.
+    pub(crate) files: Files,
+    /// What the rules say of that. Made anew each time: it depends on more than layers.
+    #[serde(skip)]
+    pub(crate) settings: Settings,
 }
 
 /// Scans what `typed` names. `stdin` is read only for the target `-`.
@@ -218,21 +233,22 @@ fn directory(
         return Err(ScanError::NotFound { target: typed.to_owned(), near: None });
     }
     let walk = plimsoll_fs::walk_directory(path, &options.extractors(), &limits(options), &Heard(progress));
-    let seen = assembled(walk, Vec::new());
-    Ok((
-        TargetFacts {
-            release: seen.inventory.release.clone(),
-            ..TargetFacts::named(TargetKind::Directory, typed)
-        },
-        seen,
-    ))
+    let mut seen = assembled(walk, Vec::new());
+    let target = TargetFacts {
+        release: seen.inventory.release.clone(),
+        ..TargetFacts::named(TargetKind::Directory, typed)
+    };
+    add_settings(&mut seen, None, &target, options);
+    Ok((target, seen))
 }
 
 pub(crate) fn assembled(walk: Walk<Extraction>, more: Vec<Problem>) -> Seen {
-    let (found, glimpses, links, mut problems) = visit::found(walk);
+    let FoundAll { found, glimpses, noted, links, mut problems } = visit::found(walk);
     problems.extend(more);
     let secrets = secrets::of_files(&glimpses, &found, &links);
-    Seen { inventory: assemble::inventory(found, &links, problems), secrets }
+    let files = image_rules::files(noted, &found, &links);
+    let inventory = assemble::inventory(found, &links, problems);
+    Seen { inventory, secrets, files, settings: Settings::default() }
 }
 
 pub(crate) fn selection(reference: Option<String>, options: &Options) -> Selection {
@@ -313,8 +329,14 @@ pub(crate) fn image_of_registry(
     let all_there = image.layers.iter().all(|blob| blob.unavailable.is_none());
     let known = options.cache.as_ref().filter(|_| all_there);
     // What was read without looking for secrets, or by other rules, says nothing of them.
-    let purpose = if options.looks_for(Scanner::Secrets) { plimsoll_extract::secret::table() } else { "" };
-    let known = known.and_then(|cache| Some((cache, cache.key(&diff_ids, base_layers, purpose)?)));
+    let mut purpose = String::new();
+    if options.looks_for(Scanner::Secrets) {
+        purpose.push_str(plimsoll_extract::secret::table());
+    }
+    if options.looks_for(Scanner::Configuration) {
+        purpose.push_str(&image_rules::purpose());
+    }
+    let known = known.and_then(|cache| Some((cache, cache.key(&diff_ids, base_layers, &purpose)?)));
     let kept: Option<Seen> = known.as_ref().and_then(|(cache, key)| cache.get(key));
     if let Some(mut seen) = kept {
         let target = TargetFacts { release: seen.inventory.release.clone(), ..target };
@@ -340,6 +362,15 @@ pub(crate) fn complete(seen: &mut Seen, image: &Image, target: &TargetFacts, opt
         let further = secrets::of_configuration(image, base_layers);
         seen.secrets.findings.extend(further.findings);
         seen.secrets.problems.extend(further.problems);
+    }
+    add_settings(seen, Some(image), target, options);
+}
+
+/// Adds what the rules say of how the target is set up.
+pub(crate) fn add_settings(seen: &mut Seen, image: Option<&Image>, target: &TargetFacts, options: &Options) {
+    if options.looks_for(Scanner::Configuration) {
+        let files = std::mem::take(&mut seen.files);
+        seen.settings = image_rules::judge(image, target, files, &options.today(), options.line);
     }
 }
 
@@ -630,7 +661,12 @@ fn sbom(typed: &str, path: &Path, options: &Options) -> Result<(TargetFacts, See
         let detail = "an SBOM lists packages: there are no files in which secrets could be looked for";
         secrets.problems.push(Problem::incomplete(ProblemKind::Unsupported, typed, detail));
     }
-    Ok((target, Seen { inventory, secrets }))
+    let mut settings = Settings::default();
+    if options.looks_for(Scanner::Configuration) {
+        let detail = "an SBOM lists packages: it does not say how the image is set up";
+        settings.problems.push(Problem::incomplete(ProblemKind::Unsupported, typed, detail));
+    }
+    Ok((target, Seen { inventory, secrets, files: Files::default(), settings }))
 }
 
 fn report(
@@ -641,11 +677,12 @@ fn report(
     options: &Options,
 ) -> Result<Report, ScanError> {
     let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
-    let Seen { inventory, secrets } = seen;
+    let Seen { inventory, secrets, settings, .. } = seen;
     let mut findings = Vec::new();
     let mut newest = None;
     let mut problems = inventory.problems.clone();
     problems.extend(secrets.problems);
+    problems.extend(settings.problems);
     let (incidents, together);
     // An inventory asks nobody, so the pack is not even loaded.
     let source: Option<&dyn Source> = if !options.looks_for(Scanner::Vulnerabilities) {
@@ -675,8 +712,9 @@ fn report(
     } else {
         DatabaseInfo { coverage: Coverage::None, date: String::new(), digest: None, sources: Vec::new() }
     };
-    if !secrets.findings.is_empty() {
+    if !secrets.findings.is_empty() || !settings.findings.is_empty() {
         findings.extend(secrets.findings);
+        findings.extend(settings.findings);
         plimsoll_advisory::sort(&mut findings);
     }
     let mut documents = Vec::with_capacity(options.vex.len());

@@ -9,10 +9,13 @@ pub enum Scanner {
     Vulnerabilities,
     /// Credentials and keys that lie open.
     Secrets,
+    /// How an image is set up: its configuration, its history, the rights on its files.
+    Configuration,
 }
 
 /// The scanners by the names that users type.
-pub const SCANNERS: &[(Scanner, &str)] = &[(Scanner::Vulnerabilities, "vuln"), (Scanner::Secrets, "secret")];
+pub const SCANNERS: &[(Scanner, &str)] =
+    &[(Scanner::Vulnerabilities, "vuln"), (Scanner::Secrets, "secret"), (Scanner::Configuration, "config")];
 
 /// What a scan looks for: never nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +41,7 @@ pub struct ScannersError {
     name: String,
 }
 
-/// `vuln or secret`.
+/// `vuln, secret or config`.
 fn names() -> String {
     let names: Vec<&str> = SCANNERS.iter().map(|(_, name)| *name).collect();
     match names.split_last() {

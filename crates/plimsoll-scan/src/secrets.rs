@@ -13,7 +13,7 @@ use plimsoll_model::{
 use plimsoll_oci::Image;
 use serde::{Deserialize, Serialize};
 
-use crate::assemble::{DirectoryLinks, Found, real_path};
+use crate::assemble::{DirectoryLinks, Found, Owners, owners, real_path};
 use crate::base;
 use crate::visit::Glimpse;
 
@@ -29,7 +29,7 @@ pub(crate) struct Secrets {
 
 /// Secrets in files.
 pub(crate) fn of_files(glimpses: &[Glimpse], found: &[Found], links: &DirectoryLinks) -> Secrets {
-    let owners = owners(glimpses, found, links);
+    let owners = owners(glimpses.iter().map(|glimpse| &glimpse.path), found, links);
     let mut secrets = Secrets::default();
     for glimpse in glimpses {
         let problem = |problem: &Problem| Problem { layer: glimpse.layer, ..problem.clone() };
@@ -64,28 +64,6 @@ pub(crate) fn of_files(glimpses: &[Glimpse], found: &[Found], links: &DirectoryL
     }
     secrets.settle();
     secrets
-}
-
-/// Which layer's package database says whose a file is, by the file's path.
-type Owners<'f> = HashMap<Vec<u8>, (Option<u32>, &'f str)>;
-
-/// The owners of the files in which something was found.
-fn owners<'f>(glimpses: &[Glimpse], found: &'f [Found], links: &DirectoryLinks) -> Owners<'f> {
-    let mut owners: HashMap<Vec<u8>, Option<(Option<u32>, &str)>> =
-        glimpses.iter().map(|glimpse| (real_path(glimpse.path.as_bytes(), links), None)).collect();
-    if owners.is_empty() {
-        return Owners::new();
-    }
-    for (layer, owned) in
-        found.iter().flat_map(|one| one.extraction.ownership.iter().map(move |owned| (one.layer, owned)))
-    {
-        for path in &owned.paths {
-            if let Some(owner) = owners.get_mut(&real_path(path.as_bytes(), links)) {
-                *owner = Some((layer, &owned.package));
-            }
-        }
-    }
-    owners.into_iter().filter_map(|(path, owner)| Some((path, owner?))).collect()
 }
 
 /// The distribution package that brought the file, if nobody wrote it since: then everybody who installs the package has it.

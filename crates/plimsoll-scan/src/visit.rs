@@ -3,17 +3,21 @@
 use std::io::{self, Read};
 
 use plimsoll_extract::registry::wanting;
-use plimsoll_extract::{Extraction, Reader, secret};
+use plimsoll_extract::{Extraction, FileNote, Reader, secret};
 use plimsoll_fs::{Entry, Visitor, Walk, Want};
 use plimsoll_model::{ImagePath, Location, Problem, ProblemKind};
+use plimsoll_posture::image::Interest;
 
 use crate::assemble::{DirectoryLinks, Found};
+use crate::image_rules::{self, Noted};
 
 /// Asks every extractor of the registry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Extractors {
     /// Looks through every file for secrets too, also through those that upper layers hide.
     pub(crate) secrets: bool,
+    /// Remembers how files are set up, those that the rules for images look at.
+    pub(crate) settings: bool,
 }
 
 impl Visitor for Extractors {
@@ -31,11 +35,18 @@ impl Visitor for Extractors {
                 (Reader::Stream { .. }, want) => want,
             };
         }
-        want
+        match (self.settings.then(|| image_rules::interest(entry)).flatten(), want) {
+            (Some(Interest::Text), Want::Whole { limit }) => {
+                Want::Whole { limit: limit.max(image_rules::LARGEST_TEXT) }
+            }
+            (Some(Interest::Text), _) => Want::Whole { limit: image_rules::LARGEST_TEXT },
+            (Some(_), Want::Skip) => Want::Name,
+            (_, want) => want,
+        }
     }
 
     fn whole(&self, entry: &Entry<'_>, content: &[u8]) -> Extraction {
-        let mut all = Extraction::default();
+        let mut all = Extraction { note: self.note(entry, content), ..Extraction::default() };
         for extractor in wanting(entry) {
             let part = match extractor.read {
                 Reader::Whole { parse, .. } => parse(entry.path, content),
@@ -59,15 +70,21 @@ impl Visitor for Extractors {
     fn stream(&self, entry: &Entry<'_>, content: &mut dyn Read) -> io::Result<Extraction> {
         // Only extractors that stream want this file, and a stream passes once: the first of them takes it.
         match wanting(entry).next().map(|extractor| extractor.read) {
-            Some(Reader::Stream { parse }) => parse(entry.path, content),
-            _ => Ok(Extraction::default()),
+            Some(Reader::Stream { parse }) => {
+                Ok(Extraction { note: self.note(entry, &[]), ..parse(entry.path, content)? })
+            }
+            _ => Ok(Extraction { note: self.note(entry, &[]), ..Extraction::default() }),
         }
     }
 
     fn alike(&self, first: &Entry<'_>, second: &Entry<'_>) -> bool {
         // Everything but an executable may read its own path.
         let executable = plimsoll_extract::binary::executable::EXECUTABLE.name;
-        let is_plain = |entry: &Entry<'_>| wanting(entry).all(|extractor| extractor.name == executable);
+        let is_plain = |entry: &Entry<'_>| {
+            wanting(entry).all(|extractor| extractor.name == executable)
+                // How a file is set up is told of each of its names.
+                && !(self.settings && image_rules::interest(entry).is_some())
+        };
         is_plain(first) && is_plain(second) && plimsoll_extract::binary::alike(first, second)
     }
 
@@ -99,6 +116,12 @@ impl Visitor for Extractors {
         let bytes = HIT * (found.hits.len() + problems.len());
         let extraction = Extraction { secrets: found.hits, problems, ..Extraction::default() };
         (bytes > 0).then_some((extraction, bytes))
+    }
+}
+
+impl Extractors {
+    fn note(self, entry: &Entry<'_>, content: &[u8]) -> Option<FileNote> {
+        self.settings.then(|| image_rules::note(entry, content)).flatten()
     }
 }
 
@@ -138,9 +161,21 @@ impl Visitor for PackageDatabases {
 }
 
 /// The walk's result in the form that [`crate::assemble`] takes.
-pub(crate) fn found(walk: Walk<Extraction>) -> (Vec<Found>, Vec<Glimpse>, DirectoryLinks, Vec<Problem>) {
+pub(crate) struct FoundAll {
+    pub(crate) found: Vec<Found>,
+    pub(crate) glimpses: Vec<Glimpse>,
+    pub(crate) noted: Vec<Noted>,
+    pub(crate) links: DirectoryLinks,
+    pub(crate) problems: Vec<Problem>,
+}
+
+pub(crate) fn found(walk: Walk<Extraction>) -> FoundAll {
     let mut found = Vec::with_capacity(walk.files.len());
-    for file in walk.files {
+    let mut noted = Vec::new();
+    for mut file in walk.files {
+        if let Some(note) = file.output.note.take() {
+            noted.push(Noted { path: file.path, layer: file.layer, note });
+        }
         for (path, layer) in file.other_names {
             let mut extraction = file.output.clone();
             for package in &mut extraction.packages {
@@ -161,5 +196,5 @@ pub(crate) fn found(walk: Walk<Extraction>) -> (Vec<Found>, Vec<Glimpse>, Direct
             extraction: glance.output,
         })
         .collect();
-    (found, glimpses, links, walk.problems)
+    FoundAll { found, glimpses, noted, links, problems: walk.problems }
 }

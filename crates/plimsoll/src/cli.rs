@@ -203,7 +203,7 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "BASE")]
     pub(crate) base: Option<BaseFlag>,
 
-    /// What to look for: vuln, secret, or both with a comma [default: vuln]
+    /// What to look for: vuln, secret, config, or several with commas [default: vuln]
     #[arg(long, value_name = "NAME[,NAME]")]
     pub(crate) scanners: Option<Scanners>,
 

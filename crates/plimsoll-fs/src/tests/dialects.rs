@@ -86,6 +86,20 @@ fn pax_names_and_sizes() {
 }
 
 #[test]
+fn capabilities_and_files_wanted_by_name() {
+    let value = b"\x01\0\0\x02\0\x20\0\0\n\0=\0";
+    let capable = |key: &str| pax(&[record(key, value)]);
+    check(
+        capable("SCHILY.xattr.security.capability").file("a", "1").file("b", "2").end(),
+        &["a@1=1 capable", "b@1=2"],
+    );
+    check(capable("LIBARCHIVE.xattr.security.capability").file("=a", "123").end(), &["=a@1=644 capable"]);
+    check(capable("SCHILY.xattr.security.ima").file("a", "1").end(), &["a@1=1"]);
+    // A file of which only the name is wanted is skipped, and the next one is found.
+    check(tar().file("=a", &"x".repeat(2000)).file("b", "2").end(), &["=a@1=644", "b@1=2"]);
+}
+
+#[test]
 fn global_headers_do_not_rename() {
     let comment = record("comment", b"0123");
     let layer = tar().member("pax_global_header", b'g', &comment, "").file("a", "1");

@@ -8,10 +8,10 @@ pub(crate) mod rules;
 use std::collections::BTreeMap;
 
 use plimsoll_model::ImagePath;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What is known of an image. A part that is `None` was not seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImageFacts {
     /// Reference by which it was asked for.
@@ -27,7 +27,7 @@ pub struct ImageFacts {
 }
 
 /// The configuration (OCI image-spec 1.1, config.md).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Configuration {
     /// `config.User`.
@@ -45,7 +45,7 @@ pub struct Configuration {
 }
 
 /// One step of the history.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct HistoryStep {
     /// The command.
@@ -57,7 +57,7 @@ pub struct HistoryStep {
 }
 
 /// What is known of the files.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Files {
     /// Setuid, setgid, world-writable and capable files, and tools.
@@ -69,7 +69,7 @@ pub struct Files {
 }
 
 /// One file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct File {
     /// Path.
@@ -85,7 +85,7 @@ pub struct File {
 }
 
 /// What a package manager left in a layer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Leftover {
     /// Which: one of [`LEFTOVERS`].
@@ -101,7 +101,7 @@ pub struct Leftover {
 }
 
 /// A small file with its content.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct SmallText {
     /// Path.

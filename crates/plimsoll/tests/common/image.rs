@@ -43,6 +43,18 @@ impl Tree {
         self.add(path.as_bytes(), tar::EntryType::Regular, 0o644, "", content.as_ref())
     }
 
+    /// A file with permission bits, setuid among them.
+    pub(crate) fn mode_file(self, path: &str, mode: u32, content: impl AsRef<[u8]>) -> Self {
+        self.add(path.as_bytes(), tar::EntryType::Regular, mode, "", content.as_ref())
+    }
+
+    /// A file with the extended attribute that holds capabilities.
+    pub(crate) fn capable_file(mut self, path: &str) -> Self {
+        let value: &[u8] = b"\x01\0\0\x02\0\x20\0\0\0\0\0\0";
+        self.0.append_pax_extensions([("SCHILY.xattr.security.capability", value)]).unwrap();
+        self.mode_file(path, 0o755, "x")
+    }
+
     /// A file whose name is not text.
     pub(crate) fn raw_file(self, path: &[u8], content: impl AsRef<[u8]>) -> Self {
         self.add(path, tar::EntryType::Regular, 0o644, "", content.as_ref())
@@ -116,6 +128,8 @@ pub(crate) struct Image {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) env: Vec<String>,
     pub(crate) command: Vec<String>,
+    /// Further parts of `config`, by name.
+    pub(crate) settings: BTreeMap<String, Value>,
 }
 
 impl Image {
@@ -128,6 +142,7 @@ impl Image {
             labels: BTreeMap::new(),
             env: Vec::new(),
             command: Vec::new(),
+            settings: BTreeMap::new(),
         }
     }
 
@@ -165,6 +180,9 @@ impl Image {
             if !words.is_empty() {
                 config[name] = json!(words);
             }
+        }
+        for (name, value) in &self.settings {
+            config[name] = value.clone();
         }
         let diff_ids: Vec<String> = self.layers.iter().map(|layer| digest(layer)).collect();
         json!({
