@@ -33,46 +33,28 @@ fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::E
 }
 
 /// A text; `None` when it is something else.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
+fn text(value: &Value) -> Option<String> {
+    match value {
         Value::Null => Some(String::new()),
-        Value::String(text) => Some(text),
+        Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
-    })
+    }
 }
 
 /// Go writes a set as a map of nothings; others wrote lists. `None` when it is something else.
-fn set<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    let mut names: Vec<String> = match Value::deserialize(deserializer)? {
+fn set(value: &Value) -> Option<Vec<String>> {
+    let mut names: Vec<String> = match value {
         Value::Null => Vec::new(),
-        Value::Object(map) => map.into_iter().map(|(name, _)| name).collect(),
+        Value::Object(map) => map.keys().cloned().collect(),
         Value::Array(list) => {
-            let texts: Option<Vec<String>> =
-                list.into_iter().map(|name| name.as_str().map(str::to_owned)).collect();
-            let Some(texts) = texts else { return Ok(None) };
-            texts
+            list.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<_>>()?
         }
-        _ => return Ok(None),
+        _ => return None,
     };
     names.sort();
     names.dedup();
-    Ok(Some(names))
-}
-
-/// Is there a test, other than `NONE`?
-fn healthcheck<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    let check = Value::deserialize(deserializer)?;
-    let test = check.get("Test").and_then(Value::as_array);
-    Ok(test.is_some_and(|test| test.first().is_some_and(|word| word.as_str() != Some("NONE"))))
-}
-
-fn nothing() -> Option<String> {
-    Some(String::new())
-}
-
-fn none() -> Option<Vec<String>> {
-    Some(Vec::new())
+    Some(names)
 }
 
 /// `oci-layout` (image-layout.md).
@@ -167,24 +149,28 @@ pub(crate) struct RunConfiguration {
     pub(crate) entrypoint: Vec<String>,
     #[serde(rename = "Cmd", default, deserialize_with = "words")]
     pub(crate) command: Vec<String>,
-    #[serde(rename = "User", default = "nothing", deserialize_with = "text")]
-    pub(crate) user: Option<String>,
-    #[serde(rename = "ExposedPorts", default = "none", deserialize_with = "set")]
-    pub(crate) exposed_ports: Option<Vec<String>>,
-    #[serde(rename = "Volumes", default = "none", deserialize_with = "set")]
-    pub(crate) volumes: Option<Vec<String>>,
-    #[serde(rename = "Healthcheck", default, deserialize_with = "healthcheck")]
-    pub(crate) has_healthcheck: bool,
+    #[serde(rename = "User", default)]
+    user: Value,
+    #[serde(rename = "ExposedPorts", default)]
+    exposed_ports: Value,
+    #[serde(rename = "Volumes", default)]
+    volumes: Value,
+    #[serde(rename = "Healthcheck", default)]
+    healthcheck: Value,
 }
 
 impl RunConfiguration {
     /// How the image is run; `None` where a part is of a form that nobody reads.
     pub(crate) fn run(&self) -> Option<Run> {
         Some(Run {
-            user: self.user.clone()?,
-            exposed_ports: self.exposed_ports.clone()?,
-            volumes: self.volumes.clone()?,
-            has_healthcheck: self.has_healthcheck,
+            user: text(&self.user)?,
+            exposed_ports: set(&self.exposed_ports)?,
+            volumes: set(&self.volumes)?,
+            has_healthcheck: self
+                .healthcheck
+                .get("Test")
+                .and_then(|test| test.get(0))
+                .is_some_and(|word| word.as_str() != Some("NONE")),
         })
     }
 }

@@ -72,16 +72,8 @@ const MAX_FINDINGS: usize = 100_000;
 /// When a path does not exist, or the database is damaged.
 pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> Result<Report, ScanError> {
     let database = options.database.as_deref().map(Database::open).transpose()?;
-    let mut run = Run {
-        today: jiff::tz::Offset::UTC.to_datetime(options.now).date().to_string(),
-        line: options.line,
-        database: database.as_ref(),
-        support: BTreeMap::new(),
-        findings: Vec::new(),
-        problems: Vec::new(),
-        expired: Vec::new(),
-        files: 0,
-    };
+    let today = jiff::tz::Offset::UTC.to_datetime(options.now).date().to_string();
+    let mut run = Run::new(today, options.line, database.as_ref());
     for typed in paths {
         if typed == "-" {
             let mut content = Vec::new();
@@ -106,6 +98,19 @@ pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> 
     Ok(run.report(paths, options))
 }
 
+/// What the rules say of one Dockerfile: findings, problems, and acceptances that ended.
+pub(crate) fn one(
+    path: &str,
+    content: &[u8],
+    database: Option<&Database>,
+    line: Line,
+    today: &str,
+) -> (Vec<Finding>, Vec<Problem>, Vec<String>) {
+    let mut run = Run::new(today.to_owned(), line, database);
+    run.dockerfile(path, content, Some(context_of(Path::new(path))));
+    (run.findings, run.problems, run.expired)
+}
+
 struct Run<'a> {
     today: String,
     line: Line,
@@ -118,7 +123,20 @@ struct Run<'a> {
     files: usize,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(today: String, line: Line, database: Option<&'a Database>) -> Self {
+        Run {
+            today,
+            line,
+            database,
+            support: BTreeMap::new(),
+            findings: Vec::new(),
+            problems: Vec::new(),
+            expired: Vec::new(),
+            files: 0,
+        }
+    }
+
     fn directory(&mut self, root: &Path) {
         let mut names = 0;
         let mut waiting = vec![(root.to_owned(), 0)];

@@ -13,6 +13,7 @@ pub mod check;
 pub mod commands;
 mod daemon;
 pub mod diff;
+mod dockerfile_lines;
 mod error;
 pub mod exceptions;
 mod explain;
@@ -29,6 +30,7 @@ mod visit;
 pub mod whose;
 
 pub use cache::{Cache, CacheStatus};
+pub use dockerfile_lines::BuildFile;
 pub use error::ScanError;
 pub use explain::{explain, explain_rule};
 pub use plimsoll_advisory::{Database, JavaIndex};

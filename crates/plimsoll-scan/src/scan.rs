@@ -25,6 +25,8 @@ use serde::{Deserialize, Serialize};
 use crate::assemble;
 use crate::base::{self, BaseFlag, Clues, Step};
 use crate::cache::Cache;
+use crate::check;
+use crate::dockerfile_lines::{self, BuildFile};
 use crate::exceptions::Exceptions;
 use crate::image_rules::{self, Settings};
 use crate::java_index;
@@ -88,6 +90,8 @@ pub struct Options {
     pub inventory_only: bool,
     /// What to look for.
     pub scanners: Scanners,
+    /// The Dockerfile that the image was built from.
+    pub dockerfile: Option<BuildFile>,
 }
 
 impl Default for Options {
@@ -110,6 +114,7 @@ impl Default for Options {
             cache: None,
             inventory_only: false,
             scanners: Scanners::default(),
+            dockerfile: None,
         }
     }
 }
@@ -685,9 +690,7 @@ fn report(
     problems.extend(settings.problems);
     let (incidents, together);
     // An inventory asks nobody, so the pack is not even loaded.
-    let source: Option<&dyn Source> = if !options.looks_for(Scanner::Vulnerabilities) {
-        None
-    } else {
+    let source: Option<&dyn Source> = if options.looks_for(Scanner::Vulnerabilities) {
         incidents = Incidents::embedded()?;
         Some(match database {
             Some(database) => {
@@ -696,6 +699,8 @@ fn report(
             }
             None => &incidents,
         })
+    } else {
+        None
     };
     let database_info = if let Some(source) = source {
         let matches = plimsoll_advisory::matches(source, &inventory, &MatchOptions::default())?;
@@ -712,9 +717,18 @@ fn report(
     } else {
         DatabaseInfo { coverage: Coverage::None, date: String::new(), digest: None, sources: Vec::new() }
     };
-    if !secrets.findings.is_empty() || !settings.findings.is_empty() {
+    let mut ended = Vec::new();
+    let mut of_file = Vec::new();
+    if let Some(build) = &options.dockerfile {
+        let told = check::one(&build.path, &build.content, database, options.line, &options.today());
+        of_file = told.0;
+        problems.extend(told.1);
+        ended = told.2;
+    }
+    if !secrets.findings.is_empty() || !settings.findings.is_empty() || !of_file.is_empty() {
         findings.extend(secrets.findings);
         findings.extend(settings.findings);
+        findings.extend(of_file);
         plimsoll_advisory::sort(&mut findings);
     }
     let mut documents = Vec::with_capacity(options.vex.len());
@@ -741,6 +755,10 @@ fn report(
     if let Some(source) = source {
         settle(&mut changes, &findings, &inventory.packages, source)?;
     }
+    let unplaced = options.dockerfile.as_ref().and_then(|build| {
+        point_at_lines(build, &target, &inventory.packages, &mut findings, &mut changes).err()
+    });
+    problems.extend(unplaced.clone());
     problems.sort();
     problems.dedup();
     let stale = options.max_database_age.and_then(|limit| match oldest {
@@ -763,6 +781,8 @@ fn report(
         verdict.inputs_missing.push("packages: none was recognised in the target".to_owned());
     }
     verdict.reasons.extend(applied.expired);
+    verdict.reasons.extend(ended);
+    verdict.reasons.extend(unplaced.map(|problem| format!("{}: {}", problem.subject, problem.detail)));
     Ok(Report {
         schema_version: SCHEMA_VERSION.to_owned(),
         plimsoll: env!("CARGO_PKG_VERSION").to_owned(),
@@ -774,6 +794,29 @@ fn report(
         changes,
         problems,
     })
+}
+
+/// Points at lines of the Dockerfile, or says why that cannot be done.
+fn point_at_lines(
+    build: &BuildFile,
+    target: &TargetFacts,
+    packages: &[Package],
+    findings: &mut [Finding],
+    changes: &mut [Change],
+) -> Result<(), Problem> {
+    let lines = dockerfile_lines::lines(build, &target.layers).map_err(|why| {
+        let detail = format!("which of its lines made which layer is not known: {why}");
+        Problem::note(ProblemKind::NotCovered, &build.path, detail)
+    })?;
+    let layers: HashMap<&str, u32> = packages
+        .iter()
+        .filter_map(|package| Some((package.purl.as_str(), package.locations.first()?.layer?)))
+        .collect();
+    let of_package = |purl: &String| layers.get(purl.as_str()).copied();
+    lines.point(findings, changes, |finding| {
+        finding.subject.layer().or_else(|| finding.subject.packages().iter().find_map(of_package))
+    });
+    Ok(())
 }
 
 /// [`whose::settle`] with the advisories of `source`.

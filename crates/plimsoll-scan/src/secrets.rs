@@ -190,7 +190,7 @@ pub(crate) fn of_configuration(image: &Image, base_layers: u32) -> Secrets {
                 if let Subject::Configuration(subject) = &mut finding.subject {
                     subject.layer = subject.layer.or(part.layer);
                 }
-                finding.evidence.extend(evidence(&hit, &part.name));
+                finding.evidence.push(evidence(&hit, &part.name));
                 continue;
             }
             known.insert((hit.rule, value), secrets.findings.len());
@@ -203,7 +203,7 @@ pub(crate) fn of_configuration(image: &Image, base_layers: u32) -> Secrets {
             let subject = ConfigurationSubject { part: part.name.clone(), layer: part.layer };
             let mut finding = finding(&hit, id, title, out, Subject::Configuration(subject));
             finding.evidence.clear();
-            finding.evidence.extend(evidence(&hit, &part.name));
+            finding.evidence.push(evidence(&hit, &part.name));
             secrets.findings.push(finding);
         }
     }
@@ -229,15 +229,15 @@ fn what(hit: &Hit) -> &'static str {
     secret::find(hit.rule).map_or("secret", |rule| &rule.what)
 }
 
-fn evidence(hit: &Hit, place: &str) -> Option<Evidence> {
-    Some(Evidence {
+fn evidence(hit: &Hit, place: &str) -> Evidence {
+    Evidence {
         source: "plimsoll".to_owned(),
         record: hit.rule.to_owned(),
         date: String::new(),
         range: format!("{}, {}", hit.shown, hit.certainty.word()),
         compared: place.to_owned(),
         rule: "pattern".to_owned(),
-    })
+    }
 }
 
 fn finding(hit: &Hit, id: String, title: String, out: &str, subject: Subject) -> Finding {
@@ -264,7 +264,7 @@ fn finding(hit: &Hit, id: String, title: String, out: &str, subject: Subject) ->
             action: format!("{doubt}revoke the {what} ({revoke}), then {out}"),
             ..Remedy::default()
         },
-        evidence: evidence(hit, &place).into_iter().collect(),
+        evidence: vec![evidence(hit, &place)],
         suppressed_by: None,
     }
 }

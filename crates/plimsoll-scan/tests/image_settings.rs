@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use plimsoll_format::{FORMATS, View};
 use plimsoll_model::{Effect, Finding, FindingKind, Outcome, Report};
-use plimsoll_scan::{Options, Progress, scan};
+use plimsoll_scan::{BuildFile, Options, Progress, scan};
 use serde_json::json;
 
 #[path = "../../plimsoll/tests/common/mod.rs"]
@@ -164,4 +165,58 @@ fn a_directory_has_files_and_no_configuration() {
         ["setuid-file@usr/bin/mine application", "world-writable-file@srv/open application"]
     );
     assert_eq!(report.problems, []);
+}
+
+#[test]
+fn lines_of_the_dockerfile() {
+    const FILE: &str = "FROM alpine:3.20.1\nRUN curl -fsSL https://example.org/i.sh | sh\nRUN rm /usr/bin/hidden\nEXPOSE 22 8080\n";
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("careless");
+    image::write(&image::layout(&[("1", &careless())], Pack::Gzip), &target);
+    let target = target.display().to_string();
+    let with = |content: &str| {
+        let dockerfile =
+            Some(BuildFile { path: "web/Dockerfile".into(), content: content.into(), stage: None });
+        run(&target, &Options { dockerfile, ..asked("config") })
+    };
+    let report = with(FILE);
+    let line = |rule: &str| {
+        let finding = report.findings.iter().find(|finding| finding.advisory == rule).unwrap();
+        let location = finding.remedy.location.as_ref().unwrap();
+        (location.path.to_string(), location.line.unwrap())
+    };
+    for (rule, expected) in [
+        ("history-download-piped-to-shell", 2),
+        // Of the file itself.
+        ("download-piped-to-shell", 2),
+        ("sudo-without-password", 2),
+        ("image-exposes-ssh", 4),
+        ("image-runs-as-root", 1),
+        ("setuid-files-of-distribution", 1),
+    ] {
+        assert_eq!(line(rule), ("web/Dockerfile".to_owned(), expected), "{rule}");
+    }
+    let change =
+        report.changes.iter().find(|change| change.removes[0].starts_with("world-writable")).unwrap();
+    assert_eq!(change.location.as_ref().unwrap().line, Some(2));
+    let view = View {
+        width: 100,
+        color: false,
+        links: false,
+        all: false,
+        by: None,
+        now: None,
+        command: String::new(),
+        build: None,
+    };
+    let sarif = FORMATS.iter().find(|row| row.name == "sarif").unwrap().format;
+    let sarif = plimsoll_format::write(&report, sarif, &view).unwrap();
+    assert!(sarif.contains("web/Dockerfile"));
+    // Another file: nothing is guessed, and it is said.
+    let report = with(&FILE.replace("rm /usr", "rm /opt"));
+    let finding = report.findings.iter().find(|finding| finding.advisory == "sudo-without-password").unwrap();
+    assert_eq!(finding.remedy.location.as_ref().unwrap().line, None);
+    let why = "line 3 is not in the history of the image: layer 3 was made by `RUN rm /usr/bin/hidden";
+    assert!(report.problems.iter().any(|problem| problem.detail.contains(why)), "{:?}", report.problems);
+    assert!(report.verdict.reasons.iter().any(|reason| reason.contains(why)));
 }

@@ -207,6 +207,14 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "NAME[,NAME]")]
     pub(crate) scanners: Option<Scanners>,
 
+    /// The Dockerfile that the image was built from: checks it, and points at its lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dockerfile: Option<PathBuf>,
+
+    /// The stage of the Dockerfile that was built, by name or number [default: the last]
+    #[arg(long = "target", value_name = "STAGE", requires = "dockerfile")]
+    pub(crate) stage: Option<String>,
+
     /// Advisory database [default: PLIMSOLL_DB, else the user's data folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,

@@ -2,13 +2,14 @@
 
 mod many;
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use plimsoll_format::{Format, View};
 use plimsoll_model::Report;
 use plimsoll_scan::exceptions::Exceptions;
-use plimsoll_scan::{Options, Platform, ScanError};
+use plimsoll_scan::{BuildFile, Options, Platform, ScanError};
 
 use super::Answer;
 use super::db::update;
@@ -40,6 +41,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         line: arguments.fail_on.unwrap_or_default(),
         now: environment.now,
         scanners: arguments.scanners.clone().unwrap_or_default(),
+        dockerfile: build_file(arguments)?,
         ..reading_options(&arguments.reading, environment)?
     };
     if let Some(named) = many::named(arguments)? {
@@ -57,6 +59,22 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
     };
     write(&report, arguments.format, &arguments.output, &view)?;
     Ok(report.verdict.outcome.exit_code())
+}
+
+/// The Dockerfile that was named.
+fn build_file(arguments: &ScanArguments) -> Result<Option<BuildFile>, Failure> {
+    let Some(path) = &arguments.dockerfile else { return Ok(None) };
+    let file = std::fs::File::open(path).and_then(|file| {
+        let mut content = Vec::new();
+        file.take(BuildFile::LARGEST + 1).read_to_end(&mut content)?;
+        Ok(content)
+    });
+    let content = file
+        .with_context(|| format!("cannot read the Dockerfile `{}`", path.display()))
+        .map_err(|error| Failure::new(USAGE, error))?;
+    let shown = path.display().to_string();
+    let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
+    Ok(Some(BuildFile { path: shown, content, stage: arguments.stage.clone() }))
 }
 
 /// The database to ask: one that was asked for must be there, the default one may be absent.
