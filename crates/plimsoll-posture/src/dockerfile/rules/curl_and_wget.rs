@@ -9,7 +9,7 @@ pub(crate) static RULE: Rule = Rule {
     what: "A file in which one `RUN` calls curl and another wget.",
     why: "Both have to be installed and kept, where one is enough.",
     fix: "use one of the two",
-    references: &[("hadolint", "DL4001"), ("trivy", "DS-0028")],
+    references: &[("hadolint", "DL4001"), ("trivy", "DS-0014")],
     needs: &[],
     bad: "FROM debian:12\nRUN curl -f https://a.example/x -o /x\nRUN wget https://a.example/y\n",
     good: "FROM debian:12\nRUN wget https://a.example/x\nRUN wget https://a.example/y\n",

@@ -9,7 +9,7 @@ pub(crate) static RULE: Rule = Rule {
     what: "A `RUN` that links or moves another shell to /bin/sh.",
     why: "Programs of the distribution rely on its own /bin/sh; only the build was meant to use another shell.",
     fix: "choose the shell with SHELL",
-    references: &[("hadolint", "DL4005"), ("trivy", "DS-0014")],
+    references: &[("hadolint", "DL4005")],
     needs: &[],
     bad: "FROM debian:12\nRUN ln -sf /bin/bash /bin/sh\n",
     good: "FROM debian:12\nSHELL [\"/bin/bash\", \"-c\"]\n",

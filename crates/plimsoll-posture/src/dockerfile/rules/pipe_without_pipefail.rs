@@ -9,7 +9,7 @@ pub(crate) static RULE: Rule = Rule {
     what: "A `RUN` with a pipe in a shell without `pipefail`: neither `SHELL` nor `set -o pipefail` sets it.",
     why: "The shell takes the last command's answer for the whole: a download that breaks off in front of the pipe leaves a broken image and a build that succeeded.",
     fix: "set SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"], or begin with set -o pipefail",
-    references: &[("hadolint", "DL4006"), ("trivy", "DS-0027")],
+    references: &[("hadolint", "DL4006")],
     needs: &[],
     bad: "FROM debian:12\nRUN wget -O - https://example.org/x | tar x\n",
     good: "FROM debian:12\nSHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]\nRUN wget -O - https://example.org/x | tar x\n",

@@ -9,7 +9,12 @@ pub(crate) static RULE: Rule = Rule {
     what: "An `ARG` whose name says that it holds a password, token or key.",
     why: "Build arguments stand in the image's history for everybody who has the image.",
     fix: "use RUN --mount=type=secret",
-    references: &[("trivy", "DS-0031"), ("buildkit", "SecretsUsedInArgOrEnv"), ("CWE", "538")],
+    references: &[
+        ("hadolint", "DL3064"),
+        ("trivy", "DS-0031"),
+        ("buildkit", "SecretsUsedInArgOrEnv"),
+        ("CWE", "538"),
+    ],
     needs: &[],
     bad: "FROM debian:12\nARG NPM_TOKEN\nRUN make\n",
     good: "FROM debian:12\nRUN --mount=type=secret,id=npm make\n",

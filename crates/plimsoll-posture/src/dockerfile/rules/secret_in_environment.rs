@@ -9,7 +9,12 @@ pub(crate) static RULE: Rule = Rule {
     what: "An `ENV` whose name says that it holds a password, token or key, and whose value is not empty.",
     why: "It stands in the image's configuration for everybody who has the image, and in the environment of every process.",
     fix: "hand it over when the container runs, as a mounted file",
-    references: &[("trivy", "DS-0031"), ("buildkit", "SecretsUsedInArgOrEnv"), ("CWE", "798")],
+    references: &[
+        ("hadolint", "DL3064"),
+        ("trivy", "DS-0031"),
+        ("buildkit", "SecretsUsedInArgOrEnv"),
+        ("CWE", "798"),
+    ],
     needs: &[],
     bad: "FROM debian:12\nENV DB_PASSWORD=hunter2\n",
     good: "FROM debian:12\nENV DB_PASSWORD_FILE=/run/secrets/db\n",
