@@ -40,9 +40,9 @@ fn of_containerd(
 ) -> Read {
     let (source, origin) = daemons.containerd(name)?;
     let image = source.image(&selection(None, options))?;
-    let (mut target, inventory) = image_of_registry(typed, &image, options, progress);
+    let (mut target, seen) = image_of_registry(typed, &image, options, progress);
     target.origin = Some(origin);
-    Ok((target, inventory))
+    Ok((target, seen))
 }
 
 /// An image that is named without a place: the first of the places that has it, for the platform that was asked for.

@@ -202,8 +202,7 @@ pub(crate) fn of_configuration(image: &Image, base_layers: u32) -> Secrets {
             let out = "rebuild without it: pass it at run time, or to the build as a secret mount";
             let subject = ConfigurationSubject { part: part.name.clone(), layer: part.layer };
             let mut finding = finding(&hit, id, title, out, Subject::Configuration(subject));
-            finding.evidence.clear();
-            finding.evidence.push(evidence(&hit, &part.name));
+            finding.evidence = vec![evidence(&hit, &part.name)];
             secrets.findings.push(finding);
         }
     }

@@ -172,7 +172,8 @@ fn redacted_text_holds_no_secret() {
     }
     // More than one scan tells.
     let token = "q7Rz0KpV3mXcT9bL2wYf8sHd";
-    let many: String = (0..250).map(|number| format!("sk_{}_{token}{number:04} ", "live")).collect();
+    let many: Vec<String> = (0..250).map(|number| format!("sk_{}_{token}{number:04}", "live")).collect();
+    let many = many.join(" ");
     assert!(!redact(&many).contains(token));
     assert_eq!(redact("RUN make install"), "RUN make install");
 }
