@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufReader, Read as _};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -100,18 +101,52 @@ pub fn walk_directory<V: Visitor>(
         return empty(Problem::incomplete(ProblemKind::Unreadable, root.display(), "it is no directory"));
     }
     let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let skipped = skipped_mounts(&mounts, &root);
+    walk(root, None, skipped, Context::new(visitor, limits, progress))
+}
+
+/// Walks what a process sees as its root, in its own mount namespace. Needs the rights of a debugger over it.
+///
+/// Whatever is mounted below that root is left out and named in a note: volumes are no part of a container. The process
+/// may change its files meanwhile: a directory is read only if it is the very one that was seen in its parent, so that a
+/// link that takes its place leads nowhere.
+///
+/// # Errors
+/// When the process or its root cannot be looked at.
+pub fn walk_process<V: Visitor>(
+    process: u32,
+    visitor: &V,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> io::Result<Walk<V::Output>> {
+    let root = PathBuf::from(format!("/proc/{process}/root"));
+    let metadata = fs::metadata(&root)?;
+    let mut mounts = mounts_below(&fs::read(format!("/proc/{process}/mountinfo"))?, Path::new("/"));
+    mounts.remove(&ImagePath::default());
+    let identity = (metadata.dev(), metadata.ino());
+    Ok(walk(root, Some(identity), mounts, Context::new(visitor, limits, progress)))
+}
+
+fn walk<V: Visitor>(
+    root: PathBuf,
+    identity: Option<Identity>,
+    skipped: BTreeMap<ImagePath, String>,
+    context: Context<'_, V>,
+) -> Walk<V::Output> {
+    let workers = context.limits.workers.get();
     let tree = Tree {
-        context: Context::new(visitor, limits, progress),
-        skipped: skipped_mounts(&mounts, &root),
+        context,
+        skipped,
         root,
-        queue: Mutex::new(Queue { directories: vec![ImagePath::default()], at_work: 0 }),
+        checked: identity.is_some(),
+        queue: Mutex::new(Queue { directories: vec![(ImagePath::default(), identity)], at_work: 0 }),
         changed: Condvar::new(),
         found: Mutex::new(Found::new()),
         stopped: AtomicBool::new(false),
         entries: AtomicU64::new(0),
     };
     std::thread::scope(|scope| {
-        for _ in 1..limits.workers.get() {
+        for _ in 1..workers {
             scope.spawn(|| tree.work());
         }
         tree.work();
@@ -119,9 +154,14 @@ pub fn walk_directory<V: Visitor>(
     tree.finish()
 }
 
+/// Device and inode.
+type Identity = (u64, u64);
+
 struct Tree<'a, V: Visitor> {
     context: Context<'a, V>,
     root: PathBuf,
+    /// Is each directory held against what was seen of it in its parent?
+    checked: bool,
     skipped: BTreeMap<ImagePath, String>,
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -131,7 +171,7 @@ struct Tree<'a, V: Visitor> {
 }
 
 struct Queue {
-    directories: Vec<ImagePath>,
+    directories: Vec<(ImagePath, Option<Identity>)>,
     /// Threads that may still add directories.
     at_work: usize,
 }
@@ -203,7 +243,7 @@ impl<V: Visitor> Tree<'_, V> {
     fn work(&self) {
         loop {
             let mut queue = lock(&self.queue);
-            let directory = loop {
+            let (directory, identity) = loop {
                 if let Some(directory) = queue.directories.pop() {
                     break directory;
                 }
@@ -215,7 +255,7 @@ impl<V: Visitor> Tree<'_, V> {
             queue.at_work += 1;
             drop(queue);
             let _at_work = AtWork(self);
-            if let Err(error) = self.directory(&directory) {
+            if let Err(error) = self.directory(&directory, identity) {
                 self.unreadable(&directory, &error);
             }
         }
@@ -240,10 +280,18 @@ impl<V: Visitor> Tree<'_, V> {
         }
     }
 
-    fn directory(&self, directory: &ImagePath) -> io::Result<()> {
+    fn directory(&self, directory: &ImagePath, identity: Option<Identity>) -> io::Result<()> {
         let is_machine = self.root == Path::new("/") && directory.as_bytes().is_empty();
         let mut below = Vec::new();
-        for entry in fs::read_dir(self.full_path(directory))? {
+        let full_path = self.full_path(directory);
+        let held = match identity {
+            Some(identity) => Some(open_directory(&full_path, identity)?),
+            None => None,
+        };
+        // Through its descriptor it is read as it was opened, whatever stands at its path by now.
+        let place =
+            held.as_ref().map_or(full_path, |held| format!("/proc/self/fd/{}", held.as_raw_fd()).into());
+        for entry in fs::read_dir(place)? {
             let entry = entry?;
             if self.stopped.load(Ordering::Relaxed) {
                 return Ok(());
@@ -278,9 +326,21 @@ impl<V: Visitor> Tree<'_, V> {
                 }
             };
             if kind.is_dir() {
-                if !self.is_left_out(&path, is_machine) {
-                    below.push(path);
+                if self.is_left_out(&path, is_machine) {
+                    continue;
                 }
+                let identity = if self.checked {
+                    match entry.metadata() {
+                        Ok(metadata) => Some((metadata.dev(), metadata.ino())),
+                        Err(error) => {
+                            self.unreadable(&path, &error);
+                            continue;
+                        }
+                    }
+                } else {
+                    None
+                };
+                below.push((path, identity));
             } else if kind.is_symlink() {
                 self.symlink(path);
             } else if kind.is_file() {
@@ -502,11 +562,35 @@ fn open(path: &Path, identity: (u64, u64)) -> io::Result<(File, Metadata)> {
     Ok((file, metadata))
 }
 
+/// Opens a directory and makes sure that it is the one that was seen.
+fn open_directory(path: &Path, identity: Identity) -> io::Result<File> {
+    // The root of a process is a link that the kernel resolves; its identity was taken through it.
+    let directory =
+        OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY | libc::O_NONBLOCK).open(path)?;
+    let metadata = directory.metadata()?;
+    if (metadata.dev(), metadata.ino()) != identity {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(directory)
+}
+
 /// Mount points below `root` that are left out, relative to it, with their file system's type.
 ///
 /// Format: proc_pid_mountinfo(5).
 fn skipped_mounts(table: &[u8], root: &Path) -> BTreeMap<ImagePath, String> {
-    let mut skipped = BTreeMap::new();
+    let mut mounts = mounts_below(table, root);
+    mounts.retain(|path, kind| {
+        let kind = kind.as_str();
+        let container = matches!(kind, "overlay" | "aufs" | "fuse.fuse-overlayfs");
+        !path.as_bytes().is_empty() && (VIRTUAL.contains(&kind) || REMOTE.contains(&kind) || container)
+    });
+    mounts
+}
+
+/// All mount points at and below `root`, relative to it, with their file system's type. Mounts in one place cover each
+/// other: the last one is what is seen.
+fn mounts_below(table: &[u8], root: &Path) -> BTreeMap<ImagePath, String> {
+    let mut mounts = BTreeMap::new();
     for line in table.split(|byte| *byte == b'\n') {
         let mut fields = line.split(|byte| *byte == b' ');
         let Some(point) = fields.nth(4) else { continue };
@@ -516,17 +600,9 @@ fn skipped_mounts(table: &[u8], root: &Path) -> BTreeMap<ImagePath, String> {
         let Ok(relative) = point.strip_prefix(root) else { continue };
         let path = ImagePath::new(relative.as_os_str().as_bytes());
         let Ok(kind) = std::str::from_utf8(kind) else { continue };
-        if path.as_bytes().is_empty() {
-            continue;
-        }
-        // Mounts in one place cover each other: the last one is what is seen.
-        skipped.remove(&path);
-        let container = matches!(kind, "overlay" | "aufs" | "fuse.fuse-overlayfs");
-        if VIRTUAL.contains(&kind) || REMOTE.contains(&kind) || container {
-            skipped.insert(path, kind.to_owned());
-        }
+        mounts.insert(path, kind.to_owned());
     }
-    skipped
+    mounts
 }
 
 /// Spaces and the like are written as three octal digits.
@@ -650,6 +726,30 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_that_was_replaced_is_not_read() {
+        let root = make(&[("a/file", "1"), ("b/file", "2")]);
+        let identity = |name: &str| {
+            let metadata = fs::symlink_metadata(root.path().join(name)).unwrap();
+            (metadata.dev(), metadata.ino())
+        };
+        let seen = identity("a");
+        assert!(open_directory(&root.path().join("a"), seen).is_ok());
+        fs::rename(root.path().join("a"), root.path().join("c")).unwrap();
+        symlink("b", root.path().join("a")).unwrap();
+        let error = open_directory(&root.path().join("a"), seen).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        // A whole walk: the right one is read, another one in its place is as if it had been removed.
+        let limits = Limits::default();
+        let recorder = Recorder::default();
+        let read = |identity| {
+            let context = Context::new(&recorder, &limits, &NoProgress);
+            shown(&walk(root.path().join("b"), Some(identity), BTreeMap::new(), context))
+        };
+        assert_eq!(read(identity("b")), ["file=2"]);
+        assert_eq!(read(seen), Vec::<String>::new());
+    }
+
+    #[test]
     fn refusals_of_one_directory_make_one_problem() {
         let root = tempfile::tempdir().unwrap();
         let visitor = Recorder::default();
@@ -657,6 +757,7 @@ mod tests {
         let tree = Tree {
             context: Context::new(&visitor, &limits, &NoProgress),
             root: root.path().to_owned(),
+            checked: false,
             skipped: BTreeMap::new(),
             queue: Mutex::new(Queue { directories: Vec::new(), at_work: 0 }),
             changed: Condvar::new(),

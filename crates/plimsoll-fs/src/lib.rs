@@ -31,7 +31,7 @@ use std::io::{self, Read};
 
 use plimsoll_model::{Digest, ImagePath, Problem};
 
-pub use directory::walk_directory;
+pub use directory::{walk_directory, walk_process};
 pub use layer::{LayerResult, read_layer};
 pub use limits::Limits;
 pub use merge::merge;

@@ -85,6 +85,8 @@ pub enum Via {
     Containerd,
     /// A registry.
     Registry,
+    /// A process of this machine, whose root it is.
+    Process,
 }
 
 impl Via {
@@ -95,6 +97,7 @@ impl Via {
             Via::Podman => "podman",
             Via::Containerd => "containerd",
             Via::Registry => "registry",
+            Via::Process => "process",
         }
     }
 }
@@ -121,8 +124,9 @@ pub struct Origin {
 pub struct Container {
     /// Its id.
     pub id: String,
-    /// Its name.
-    pub name: String,
+    /// Its name; a process does not tell it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
 }
 
 impl Origin {

@@ -261,6 +261,7 @@ fn label(via: Via) -> &'static str {
         Via::Podman => "Podman",
         Via::Containerd => "containerd",
         Via::Registry => "the registry",
+        Via::Process => "the process",
     }
 }
 

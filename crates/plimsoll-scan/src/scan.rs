@@ -36,7 +36,7 @@ use crate::target::{ImageForm, Target};
 use crate::verdict::{self, Line};
 use crate::visit::{self, Extractors, FoundAll, PackageDatabases};
 use crate::whose::{self, Context};
-use crate::{Progress, ScanError, daemon};
+use crate::{Progress, ScanError, daemon, process};
 
 /// Gets the advisories that an inventory needs, before they are asked.
 pub trait Supply: std::fmt::Debug + Send + Sync {
@@ -195,6 +195,7 @@ pub(crate) fn scan_with(
         Target::Daemon { via, name } => daemon::image(typed, via, &name, options, progress)?,
         Target::Named { name, reference } => daemon::named(typed, &name, &reference, options, progress)?,
         Target::Container(name) => daemon::container(typed, &name, options, progress)?,
+        Target::Process(number) => process::process(typed, number, options, progress)?,
         Target::Stdin => image_stream(typed, stdin, None, None, options, progress)?,
         Target::Sbom(path) => sbom(typed, &path, options)?,
     };

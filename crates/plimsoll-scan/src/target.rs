@@ -41,6 +41,8 @@ pub enum Target {
     },
     /// The files of a container that a daemon has.
     Container(String),
+    /// What a process of this machine sees as its root.
+    Process(u32),
     /// An image archive on standard input.
     Stdin,
     /// An SBOM document.
@@ -76,6 +78,13 @@ impl Target {
         }
         if let Some(name) = text.strip_prefix("container:") {
             return Ok(Target::Container(name.to_owned()));
+        }
+        if let Some(number) = text.strip_prefix("pid:") {
+            let process = number.parse().ok().filter(|process| *process > 0);
+            return process.map(Target::Process).ok_or_else(|| ScanError::NoTarget {
+                target: text.to_owned(),
+                hint: "expected the number of a process, as in pid:4711".to_owned(),
+            });
         }
         if let Some(path) = text.strip_prefix("dir:").or_else(|| text.strip_prefix("rootfs:")) {
             return existing(path, text).map(Target::Directory);

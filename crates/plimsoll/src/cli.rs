@@ -74,31 +74,37 @@ pub(crate) enum Shell {
     Zsh,
 }
 
-const TARGET_HELP: &str = "What to look at. Guessed when it has no prefix:
+/// What can be typed for a target, with further lines for what only one command takes.
+macro_rules! target_help {
+    ($title:literal, $more:literal) => {
+        concat!(
+            $title,
+            " Guessed when it has no prefix:
   dir:PATH             a directory or root file system
   docker-archive:FILE  what `docker save` writes
   oci:PATH             an OCI image layout, as a directory or tar
   oci-archive:FILE     an OCI image layout in a tar
   docker:NAME          an image that Docker has; podman:NAME, containerd:NAME for the others
   registry:NAME        an image in a registry, as in registry:ghcr.io/owner/name:tag
-  container:NAME       the files of a container of Docker or Podman, running or not
+",
+            $more,
+            "  container:NAME       the files of a container of Docker or Podman, running or not
+  pid:N                what a process sees as its root, as of a running container; for root
   sbom:FILE            a CycloneDX or SPDX document
   -                    an image archive on standard input
 FILE:NAME:TAG, PATH:TAG or PATH@DIGEST picks one of several images.
 What is no file is an image, of the first place of --from that has it; the report names it.
-In a registry debian:12 is docker.io/library/debian:12.";
+In a registry debian:12 is docker.io/library/debian:12."
+        )
+    };
+}
 
-const TARGETS_HELP: &str = "What to look at, one or several. Guessed when it has no prefix:
-  dir:PATH             a directory or root file system
-  docker-archive:FILE  what `docker save` writes
-  oci:PATH             an OCI image layout, as a directory or tar
-  oci-archive:FILE     an OCI image layout in a tar
-  registry:NAME        an image in a registry, as in registry:ghcr.io/owner/name:tag
-  registry:HOST/PREFIX/*  all images of a registry below a prefix, where it lists them
-  sbom:FILE            a CycloneDX or SPDX document
-  -                    an image archive on standard input
-FILE:NAME:TAG, PATH:TAG or PATH@DIGEST picks one of several images.
-What is no file is an image in a registry: debian:12 is docker.io/library/debian:12.";
+const TARGET_HELP: &str = target_help!("What to look at.", "");
+
+const TARGETS_HELP: &str = target_help!(
+    "What to look at, one or several.",
+    "  registry:HOST/PREFIX/*  all images of a registry below a prefix, where it lists them\n"
+);
 
 #[derive(Debug, Args)]
 pub(crate) struct TargetArguments {

@@ -179,8 +179,8 @@ fn base() -> BoxedStrategy<Base> {
 }
 
 fn origin() -> BoxedStrategy<Origin> {
-    let via = select(vec![Via::Docker, Via::Podman, Via::Containerd, Via::Registry]);
-    let container = (text(), text()).prop_map(|(id, name)| Container { id, name });
+    let via = select(vec![Via::Docker, Via::Podman, Via::Containerd, Via::Registry, Via::Process]);
+    let container = (text(), option::of(text())).prop_map(|(id, name)| Container { id, name });
     (via, text(), vec(text(), 0..2), option::of(container))
         .prop_map(|(via, place, digests, container)| Origin { via, place, digests, container })
         .boxed()

@@ -62,7 +62,7 @@ impl DaemonVariables {
             Via::Docker => self.docker(),
             Via::Podman => self.podman(),
             Via::Containerd => self.containerd(),
-            Via::Registry => Vec::new(),
+            Via::Registry | Via::Process => Vec::new(),
         }
     }
 

@@ -351,7 +351,7 @@ pub struct DaemonContainer {
 impl DaemonContainer {
     /// Where it was found.
     pub fn origin(&self) -> Origin {
-        let container = Container { id: self.id.clone(), name: self.name.clone() };
+        let container = Container { id: self.id.clone(), name: Some(self.name.clone()) };
         Origin { container: Some(container), ..Origin::new(self.daemon.via, self.daemon.place.clone()) }
     }
 

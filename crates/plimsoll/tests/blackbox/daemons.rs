@@ -48,6 +48,16 @@ impl Service {
     }
 }
 
+/// A process that ends with its owner.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0)
 }
@@ -220,6 +230,68 @@ fn a_container_that_does_not_run() {
         .scan(&place, &["container:wbe"])
         .exits(3)
         .says(&["no container `wbe` was found", "did you mean `web`?"]);
+}
+
+/// Copies a program and its libraries into a root of its own.
+fn install(program: &str, root: &Path) {
+    let listed = Command::new("ldd").arg(program).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let libraries = listed.split_whitespace().filter(|word| word.starts_with('/'));
+    for path in libraries.chain([program]) {
+        let place = root.join(&path[1..]);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::copy(path, place).unwrap();
+    }
+}
+
+/// A process with a root and mounts of its own, as a container's.
+#[test]
+#[expect(clippy::print_stderr, reason = "what is skipped is said")]
+fn the_root_of_a_process() {
+    let place = Place::new();
+    let root = place.path("r");
+    shop::root(&root);
+    install("/bin/sleep", &root);
+    std::os::unix::fs::symlink("/etc", root.join("srv/out")).unwrap();
+    std::fs::create_dir_all(root.join("srv/volume")).unwrap();
+    let lock = "{\"lockfileVersion\": 3, \"packages\": {\"node_modules/volumed\": {\"version\": \"1.0.0\"}}}";
+    let inside = place.put("package-lock.json", lock);
+    let script = "mount -t tmpfs none \"$0/srv/volume\" && cp \"$1\" \"$0/srv/volume/\" && exec chroot \"$0\" /bin/sleep 60";
+    let child = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, root.to_str().unwrap(), &inside])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut child = Ended(child);
+    let process = child.0.id();
+    for _ in 0..200 {
+        if std::fs::read_to_string(format!("/proc/{process}/comm")).is_ok_and(|name| name == "sleep\n") {
+            break;
+        }
+        if let Some(status) = child.0.try_wait().unwrap() {
+            assert!(!is_root(), "{status}");
+            eprintln!("skipped: root is needed for a process with a root of its own");
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let folder = place.json(&format!("dir:{}", root.display()), &[]);
+    let report = place.scan(&format!("pid:{process}"), &["--format", "json"]).json();
+    let names = |report: &Value| -> Vec<String> {
+        report["packages"].as_array().unwrap().iter().map(|package| text(&package["purl"])).collect()
+    };
+    assert_eq!(names(&report), names(&folder));
+    assert!(names(&report).iter().any(|purl| purl.contains("keelson")), "{report}");
+    assert_eq!(report["target"]["origin"]["via"], "process");
+    let left_out = report["problems"].as_array().unwrap().iter().any(|problem| {
+        problem["subject"] == "srv/volume" && text(&problem["detail"]).contains("tmpfs is mounted here")
+    });
+    assert!(left_out, "{}", report["problems"]);
+    place.run(&["scan", &format!("pid:{}", std::process::id())]).exits(2).says(&["scan that as dir:/"]);
+    place.run(&["scan", "pid:4294967295"]).exits(2).says(&["does not exist"]);
+    place.run(&["scan", "pid:web"]).exits(2).says(&["as in pid:4711"]);
 }
 
 #[test]
