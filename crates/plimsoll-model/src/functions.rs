@@ -73,6 +73,17 @@ impl Functions {
         Functions { tables: Vec::new(), hidden: true }
     }
 
+    /// The tables and whether a program hides, to be kept elsewhere.
+    pub fn parts(&self) -> (&[Arc<[u64]>], bool) {
+        (&self.tables, self.hidden)
+    }
+
+    /// What [`Functions::parts`] gave; `None` where a table is not in order.
+    pub fn from_parts(tables: Vec<Arc<[u64]>>, hidden: bool) -> Option<Self> {
+        let in_order = tables.iter().all(|table| table.is_sorted_by(|a, b| a < b));
+        in_order.then_some(Functions { tables, hidden })
+    }
+
     /// Nobody looked: no program, or not one of a kind whose functions are read.
     pub fn is_unknown(&self) -> bool {
         self.tables.is_empty() && !self.hidden
@@ -129,6 +140,9 @@ mod tests {
         assert_eq!(functions.holds("a/b", Some("G")), Some(true));
         assert_eq!(functions.holds("a/b", Some("H")), None);
         assert_eq!(Functions::default().holds("a/b", None), None);
+        let (tables, hidden) = functions.parts();
+        assert_eq!(Functions::from_parts(tables.to_vec(), hidden), Some(functions.clone()));
+        assert_eq!(Functions::from_parts(vec![vec![2, 1].into()], false), None);
         assert!(Functions::default().is_unknown() && !Functions::hidden().is_unknown());
     }
 }

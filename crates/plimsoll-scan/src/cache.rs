@@ -7,15 +7,18 @@
 //! Many processes may use a folder at once and be killed at any moment: files are written beside their place and
 //! renamed, carry their own SHA-256, and a damaged one is a miss. The oldest ones go when the folder grows over its limit.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use plimsoll_extract::registry::EXTRACTORS;
-use plimsoll_model::Digest;
-use serde::Serialize;
+use plimsoll_model::functions::Functions;
+use plimsoll_model::{Digest, Inventory};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// First line of each file. Raised when the form of the content changes.
@@ -130,7 +133,7 @@ impl Cache {
     }
 
     /// What is known of a stack of layers. Whatever is wrong with a file, it is as if it were not there.
-    pub(crate) fn get<T: DeserializeOwned>(&self, key: &Key) -> Option<T> {
+    pub(crate) fn get<T: Keep>(&self, key: &Key) -> Option<T> {
         let path = self.path(key);
         let file = std::fs::File::open(&path).ok()?;
         let mut bytes = Vec::new();
@@ -145,7 +148,7 @@ impl Cache {
     }
 
     /// Keeps what is known. A cache that cannot be written costs the next scan its time, nothing else.
-    pub(crate) fn put<T: Serialize + DeserializeOwned + PartialEq>(&self, key: &Key, known: &T) {
+    pub(crate) fn put<T: Keep>(&self, key: &Key, known: &T) {
         let Some(bytes) = encode(key, known) else { return };
         if bytes.len() as u64 > self.limit || self.write(&self.path(key), &bytes).is_err() {
             return;
@@ -201,8 +204,8 @@ impl Cache {
 }
 
 /// The content of a file: mark, SHA-256 of what follows and of the name, JSON.
-fn encode<T: Serialize + DeserializeOwned + PartialEq>(key: &Key, known: &T) -> Option<Vec<u8>> {
-    let content = serde_json::to_vec(known).ok()?;
+fn encode<T: Keep>(key: &Key, known: &T) -> Option<Vec<u8>> {
+    let content = serde_json::to_vec(&Keeping::of(known)).ok()?;
     if content.len() as u64 > LARGEST - (MARK.len() + DIGEST) as u64 {
         return None;
     }
@@ -213,17 +216,92 @@ fn encode<T: Serialize + DeserializeOwned + PartialEq>(key: &Key, known: &T) -> 
     (decode::<T>(key, &bytes)? == *known).then_some(bytes)
 }
 
-fn decode<T: DeserializeOwned>(key: &Key, bytes: &[u8]) -> Option<T> {
+fn decode<T: Keep>(key: &Key, bytes: &[u8]) -> Option<T> {
     let rest = bytes.strip_prefix(MARK)?;
     let (expected, content) = rest.split_at_checked(DIGEST)?;
     if checksum(key, content).as_slice() != expected {
         return None;
     }
-    serde_json::from_slice(content).ok()
+    serde_json::from_slice::<Kept<T>>(content).ok()?.whole()
+}
+
+/// What can be kept: something with an inventory in it.
+pub(crate) trait Keep: Serialize + DeserializeOwned + PartialEq {
+    fn inventory(&self) -> &Inventory;
+    fn inventory_mut(&mut self) -> &mut Inventory;
+}
+
+/// What is kept, and the functions of its programs, which the own form of an inventory leaves out. Packages of one program
+/// share a table.
+#[derive(Serialize)]
+struct Keeping<'a, T> {
+    known: &'a T,
+    tables: Vec<&'a [u64]>,
+    functions: Vec<HeldBy>,
+}
+
+#[derive(Deserialize)]
+struct Kept<T> {
+    known: T,
+    tables: Vec<Vec<u64>>,
+    functions: Vec<HeldBy>,
+}
+
+/// The functions of one package, by the places of package and tables.
+#[derive(Serialize, Deserialize)]
+struct HeldBy {
+    package: usize,
+    tables: Vec<usize>,
+    hidden: bool,
+}
+
+impl<'a, T: Keep> Keeping<'a, T> {
+    fn of(known: &'a T) -> Self {
+        let mut tables: Vec<&[u64]> = Vec::new();
+        let mut places: HashMap<&[u64], usize> = HashMap::new();
+        let mut functions = Vec::new();
+        for (package, held) in known.inventory().packages.iter().map(|package| &package.functions).enumerate() {
+            if held.is_unknown() {
+                continue;
+            }
+            let (of_package, hidden) = held.parts();
+            let of_package = of_package.iter().map(|table| {
+                *places.entry(table).or_insert_with(|| {
+                    tables.push(table);
+                    tables.len() - 1
+                })
+            });
+            functions.push(HeldBy { package, tables: of_package.collect(), hidden });
+        }
+        Keeping { known, tables, functions }
+    }
+}
+
+impl<T: Keep> Kept<T> {
+    fn whole(mut self) -> Option<T> {
+        let tables: Vec<Arc<[u64]>> = self.tables.into_iter().map(Arc::from).collect();
+        for held in self.functions {
+            let of_package: Option<Vec<_>> =
+                held.tables.iter().map(|place| tables.get(*place).cloned()).collect();
+            let package = self.known.inventory_mut().packages.get_mut(held.package)?;
+            package.functions = Functions::from_parts(of_package?, held.hidden)?;
+        }
+        Some(self.known)
+    }
 }
 
 fn checksum(key: &Key, content: &[u8]) -> [u8; DIGEST] {
     Sha256::new().chain_update(&key.0).chain_update(content).finalize().into()
+}
+
+impl Keep for Inventory {
+    fn inventory(&self) -> &Inventory {
+        self
+    }
+
+    fn inventory_mut(&mut self) -> &mut Inventory {
+        self
+    }
 }
 
 #[cfg(test)]
@@ -275,6 +353,36 @@ mod tests {
         assert_eq!(cache.key(&[], 0, ""), None);
         assert_eq!(cache.clear().unwrap().entries, 1);
         assert_eq!(cache.get::<Inventory>(&key), None);
+    }
+
+    /// Packages of Go programs carry what reports leave out: it must not keep their images from being known.
+    #[test]
+    fn functions_of_programs_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 1_000_000);
+        let key = cache.key(&[diff_id(1)], 0, "").unwrap();
+        let package = |name: &str, functions: Functions| Package {
+            functions,
+            ..Package::new(Ecosystem::Go, name, "1.0", Location::new(ImagePath::from("a")))
+        };
+        let mut both = Functions::of_program(vec![3, 1, 2]);
+        both.join(Functions::hidden());
+        let packages = vec![
+            package("a", Functions::of_program(vec![3, 1, 2])),
+            package("b", both),
+            package("c", Functions::default()),
+            package("d", Functions::hidden()),
+        ];
+        let inventory = Inventory { packages, ..Inventory::default() };
+        assert_eq!(Keeping::of(&inventory).tables.len(), 1, "a table of two packages is kept once");
+        cache.put(&key, &inventory);
+        assert_eq!(cache.get(&key), Some(inventory));
+        let broken = Kept {
+            known: Inventory::default(),
+            tables: Vec::new(),
+            functions: vec![HeldBy { package: 7, tables: vec![7], hidden: false }],
+        };
+        assert_eq!(broken.whole(), None);
     }
 
     #[test]

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::assemble;
 use crate::base::{self, BaseFlag, Clues, Step};
-use crate::cache::Cache;
+use crate::cache::{Cache, Keep};
 use crate::check;
 use crate::dockerfile_lines::{self, BuildFile};
 use crate::exceptions::Exceptions;
@@ -148,6 +148,16 @@ pub(crate) struct Seen {
     /// What the rules say of that. Made anew each time: it depends on more than layers.
     #[serde(skip)]
     pub(crate) settings: Settings,
+}
+
+impl Keep for Seen {
+    fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    fn inventory_mut(&mut self) -> &mut Inventory {
+        &mut self.inventory
+    }
 }
 
 /// Scans what `typed` names. `stdin` is read only for the target `-`.
