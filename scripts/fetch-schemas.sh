@@ -10,7 +10,8 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
 # The CycloneDX project's Python library carries the CycloneDX schemas and those they refer to.
-if [ ! -s "$cache/bom-1.6.schema.json" ]; then
+if [ ! -s "$cache/xml/bom-1.6.xsd" ]; then
+    mkdir -p "$cache/xml"
     python3 -m pip download --quiet --no-deps --dest "$work" 'cyclonedx-python-lib>=11,<12'
     python3 - "$work" "$cache" <<'PYTHON'
 import pathlib, sys, zipfile
@@ -22,13 +23,38 @@ with zipfile.ZipFile(wheel) as archive:
         if name.endswith(".SNAPSHOT.schema.json"):
             short = pathlib.PurePosixPath(name).name.replace(".SNAPSHOT", "")
             (cache / short).write_bytes(archive.read(name))
+        if name.endswith(".SNAPSHOT.xsd"):
+            # Schemas name each other as they are called here.
+            short = pathlib.PurePosixPath(name).name
+            (cache / "xml" / short).write_bytes(archive.read(name))
+            if short.startswith("bom-1.6."):
+                (cache / "xml" / "bom-1.6.xsd").write_bytes(archive.read(name))
 PYTHON
 fi
 
-# The SPDX project's validator.
+# The SPDX project's validator, and one for XML schemas.
 if [ ! -x "$cache/venv/bin/pyspdxtools" ]; then
     python3 -m venv "$cache/venv"
     "$cache/venv/bin/pip" install --quiet 'spdx-tools>=0.8,<0.9'
+fi
+if ! "$cache/venv/bin/python" -c 'import lxml' 2>/dev/null; then
+    "$cache/venv/bin/pip" install --quiet 'lxml>=5,<7'
+fi
+
+# The library csaf-lib carries the schema of OASIS and FIRST's schemas of CVSS.
+if [ ! -s "$cache/csaf/csaf_2_0.json" ]; then
+    python3 -m pip download --quiet --no-deps --dest "$work/csaf" 'csaf-lib==0.1.0b12'
+    mkdir -p "$cache/csaf"
+    python3 - "$work/csaf" "$cache/csaf" <<'PYTHON'
+import pathlib, sys, zipfile
+
+work, cache = map(pathlib.Path, sys.argv[1:])
+(wheel,) = work.glob("*.whl")
+with zipfile.ZipFile(wheel) as archive:
+    for name in archive.namelist():
+        if "/schemas/" in name and name.endswith(".json"):
+            (cache / pathlib.PurePosixPath(name).name).write_bytes(archive.read(name))
+PYTHON
 fi
 
 # The crate serde-sarif carries the schema of OASIS.

@@ -53,8 +53,18 @@ pub enum Format {
     SarifFindings,
     /// CycloneDX 1.6 as JSON.
     CycloneDx,
+    /// CycloneDX 1.5 as JSON.
+    CycloneDx15,
+    /// CycloneDX 1.7 as JSON.
+    CycloneDx17,
+    /// CycloneDX 1.6 as XML.
+    CycloneDxXml,
+    /// CycloneDX 1.6 with an analysis for each vulnerability, to fill in.
+    CycloneDxVex,
     /// SPDX 2.3 as JSON.
     Spdx,
+    /// SPDX 2.3 as tag-value.
+    SpdxTagValue,
     /// Markdown for pull requests and job summaries.
     Markdown,
     /// One self-contained page.
@@ -94,10 +104,17 @@ pub struct Row {
     pub inventory: bool,
     /// Has a place for findings that are about files and configuration: `plimsoll check` writes it.
     pub files: bool,
+    /// [`sbom::read`] reads it back.
+    pub sbom: bool,
 }
 
 const fn row(format: Format, name: &'static str, about: &'static str, inventory: bool, files: bool) -> Row {
-    Row { format, name, about, inventory, files }
+    Row { format, name, about, inventory, files, sbom: false }
+}
+
+/// A format of inventories that is read back.
+const fn inventory(format: Format, name: &'static str, about: &'static str) -> Row {
+    Row { format, name, about, inventory: true, files: false, sbom: true }
 }
 
 /// All formats, in the order in which help shows them. The first row of a format has its own name.
@@ -112,8 +129,17 @@ pub static FORMATS: &[Row] = &[
         true,
     ),
     row(Format::SarifFindings, "sarif@finding", "", false, true),
-    row(Format::CycloneDx, "cyclonedx", "CycloneDX 1.6 as JSON, with vulnerabilities", true, false),
-    row(Format::Spdx, "spdx", "SPDX 2.3 as JSON", true, false),
+    inventory(
+        Format::CycloneDx,
+        "cyclonedx",
+        "CycloneDX 1.6 as JSON, with vulnerabilities; @1.5, @1.6, @1.7, @xml",
+    ),
+    inventory(Format::CycloneDx, "cyclonedx@1.6", ""),
+    inventory(Format::CycloneDx15, "cyclonedx@1.5", ""),
+    inventory(Format::CycloneDx17, "cyclonedx@1.7", ""),
+    inventory(Format::CycloneDxXml, "cyclonedx@xml", ""),
+    inventory(Format::Spdx, "spdx", "SPDX 2.3 as JSON; @tag-value"),
+    inventory(Format::SpdxTagValue, "spdx@tag-value", ""),
     row(Format::Markdown, "markdown", "for pull requests and job summaries", false, true),
     row(Format::Html, "html", "one self-contained page", false, true),
     row(Format::Csv, "csv", "one line for each finding", false, true),
@@ -123,6 +149,13 @@ pub static FORMATS: &[Row] = &[
     row(Format::GitLabDependency, "gitlab-dependency", "GitLab dependency scanning report 15", false, false),
     row(Format::OpenVex, "openvex", "OpenVEX 0.2.0 to fill in; what is known is stated", false, false),
     row(Format::CsafVex, "csaf-vex", "CSAF 2.0 VEX to fill in; what is known is stated", false, false),
+    row(
+        Format::CycloneDxVex,
+        "cyclonedx-vex",
+        "CycloneDX 1.6 VEX to fill in; what is known is stated",
+        false,
+        false,
+    ),
     row(Format::VulnPredicate, "vuln-predicate", "predicate for `cosign attest --type vuln`", false, false),
     row(
         Format::SbomPredicate,
@@ -169,8 +202,11 @@ impl Format {
         match self {
             Format::Table => "txt",
             Format::Sarif | Format::SarifFindings => "sarif",
-            Format::CycloneDx => "cdx.json",
+            Format::CycloneDx | Format::CycloneDx15 | Format::CycloneDx17 => "cdx.json",
+            Format::CycloneDxXml => "cdx.xml",
+            Format::CycloneDxVex => "vex.cdx.json",
             Format::Spdx => "spdx.json",
+            Format::SpdxTagValue => "spdx",
             Format::Markdown => "md",
             Format::Html => "html",
             Format::Csv => "csv",
@@ -308,8 +344,13 @@ pub fn write(report: &Report, format: Format, view: &View) -> Result<String, Err
         Format::Json => json::write(report),
         Format::Sarif => sarif::write(report, sarif::Unit::Step),
         Format::SarifFindings => sarif::write(report, sarif::Unit::Finding),
-        Format::CycloneDx => sbom::cyclonedx::write(report),
+        Format::CycloneDx => sbom::cyclonedx::write(report, sbom::cyclonedx::VERSION),
+        Format::CycloneDx15 => sbom::cyclonedx::write(report, "1.5"),
+        Format::CycloneDx17 => sbom::cyclonedx::write(report, "1.7"),
+        Format::CycloneDxXml => sbom::cyclonedx::write_xml(report),
+        Format::CycloneDxVex => sbom::cyclonedx::write_vex(report),
         Format::Spdx => sbom::spdx::write(report),
+        Format::SpdxTagValue => sbom::spdx::write_tag_value(report),
         Format::Markdown => Ok(markdown::write(report, view)),
         Format::Html => html::write(report, view),
         Format::Csv => Ok(csv::write(report)),

@@ -32,7 +32,7 @@ pub(crate) fn sbom(report: &Report, format: Format) -> Result<String, Error> {
     let (kind, text) = if format == Format::SbomPredicateSpdx {
         ("https://spdx.dev/Document", sbom::spdx::write(report)?)
     } else {
-        ("https://cyclonedx.org/bom", sbom::cyclonedx::write(report)?)
+        ("https://cyclonedx.org/bom", sbom::cyclonedx::write(report, sbom::cyclonedx::VERSION)?)
     };
     let predicate: Value = serde_json::from_str(&text)?;
     let document = json!({

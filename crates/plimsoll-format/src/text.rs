@@ -293,10 +293,17 @@ pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String, serde_json:
         text.push('\n');
         return Ok(text);
     }
+    let mut result = escape_json(&text);
+    result.push('\n');
+    Ok(result)
+}
+
+/// JSON text with nothing in its strings that a terminal would obey or that XML forbids; its own line ends stay.
+pub(crate) fn escape_json(text: &str) -> String {
     let mut result = String::with_capacity(text.len() + 1);
     let mut units = [0; 2];
     for character in text.chars() {
-        if character != '\n' && unsafe_to_show(character) {
+        if character != '\n' && unsafe_to_show(character) || matches!(character, '\u{fffe}' | '\u{ffff}') {
             for unit in character.encode_utf16(&mut units) {
                 let _ = write!(result, "\\u{unit:04x}");
             }
@@ -304,8 +311,7 @@ pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String, serde_json:
             result.push(character);
         }
     }
-    result.push('\n');
-    Ok(result)
+    result
 }
 
 #[cfg(test)]

@@ -229,7 +229,7 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "DURATION", value_parser = age)]
     pub(crate) max_db_age: Option<Duration>,
 
-    /// OpenVEX or CSAF document that says what is not affected; may be given several times
+    /// OpenVEX, CSAF or CycloneDX document that says what is not affected; may be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) vex: Vec<PathBuf>,
 

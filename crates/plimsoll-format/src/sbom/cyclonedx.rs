@@ -1,4 +1,5 @@
-//! CycloneDX (ECMA-424): 1.6 is written as JSON, 1.2 to 1.7 are read as JSON and, through [`super::xml`], as XML.
+//! CycloneDX (ECMA-424): 1.5 to 1.7 are written as JSON, 1.6 also as XML through [`super::xml_writer`]; 1.2 to 1.7 are read
+//! as JSON and, through [`super::xml`], as XML.
 //!
 //! Written documents hold nothing random and no clock: the serial number is made of the content, the timestamp is the
 //! target's own.
@@ -14,6 +15,8 @@ use serde_json::{Value, json};
 use super::facts::{self, Facts, Native};
 use super::foreign::{Collector, Draft};
 use super::{Error, SbomDocument};
+use crate::stamp;
+use crate::stated::{self, Stated};
 
 /// Versions of the specification that are read.
 pub(super) const VERSIONS: [&str; 6] = ["1.2", "1.3", "1.4", "1.5", "1.6", "1.7"];
@@ -156,40 +159,82 @@ pub(super) struct Property {
 
 // ---------------------------------------------------------------------------------------------------------- writing
 
-/// Writes the inventory of a report and, where there are any, its findings.
-pub(crate) fn write(report: &Report) -> Result<String, crate::Error> {
+/// The version that is written where none is asked for.
+pub(crate) const VERSION: &str = "1.6";
+
+/// Writes the inventory of a report and, where there are any, its findings, as JSON.
+pub(crate) fn write(report: &Report, version: &str) -> Result<String, crate::Error> {
+    Ok(crate::text::json(&made_of(report, version, Purpose::Inventory)?)?)
+}
+
+/// As [`write`], as XML.
+pub(crate) fn write_xml(report: &Report) -> Result<String, crate::Error> {
+    Ok(super::xml_writer::write(&made_of(report, VERSION, Purpose::Inventory)?))
+}
+
+/// Writes what is known of the exploitability of each vulnerability found, to be filled in: the packages that are
+/// affected, and an analysis for each.
+pub(crate) fn write_vex(report: &Report) -> Result<String, crate::Error> {
+    Ok(crate::text::json(&made_of(report, VERSION, Purpose::Vex)?)?)
+}
+
+/// What a document is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// All packages; findings as they are known.
+    Inventory,
+    /// Vulnerabilities with an analysis each.
+    Vex,
+}
+
+fn made_of(report: &Report, version: &str, purpose: Purpose) -> Result<Bom, crate::Error> {
     let target = &report.target;
+    let vex = purpose == Purpose::Vex;
+    let findings = || report.findings.iter().filter(|finding| !vex || stated::is_vulnerability(finding));
+    let spoken_of: HashSet<&str> =
+        findings().flat_map(|finding| finding.subject.packages()).map(String::as_str).collect();
     let mut references: HashMap<&str, String> = HashMap::new();
     let mut used: HashSet<String> = [TARGET_REF, RELEASE_REF].map(str::to_owned).into();
     let mut components = Vec::with_capacity(report.packages.len() + 1);
-    if let Some(release) = &target.release {
+    if let Some(release) = target.release.as_ref().filter(|_| !vex) {
         components.push(operating_system(release));
     }
     for (index, package) in report.packages.iter().enumerate() {
+        if vex && !spoken_of.contains(package.purl.as_str()) {
+            continue;
+        }
         let mut reference = package.purl.clone();
         if reference.is_empty() || !used.insert(reference.clone()) {
             reference = format!("package-{index}");
             used.insert(reference.clone());
         }
-        components.push(component(package, reference.clone()));
+        let mut component = component(package, reference.clone());
+        if version < "1.6" {
+            // Before 1.6 an occurrence is a place and nothing else; the rest stands in our properties.
+            for occurrence in component.evidence.iter_mut().flat_map(|evidence| &mut evidence.occurrences) {
+                (occurrence.line, occurrence.additional_context) = (None, None);
+            }
+        }
+        components.push(component);
         references.entry(&package.purl).or_insert(reference);
     }
-    let facts = facts::of_document(target, &report.problems)?;
+    let facts = if vex { Facts::new() } else { facts::of_document(target, &report.problems)? };
     let digest = target.digest.as_ref().or(target.image_id.as_ref());
     let incomplete = report.problems.iter().any(|problem| problem.effect == Effect::Incomplete);
-    let compositions = if incomplete {
+    let compositions = if incomplete && !vex {
         vec![json!({"aggregate": "incomplete", "assemblies": [TARGET_REF]})]
     } else {
         Vec::new()
     };
     let mut bom = Bom {
-        schema: Some("http://cyclonedx.org/schema/bom-1.6.schema.json".into()),
+        schema: Some(format!("http://cyclonedx.org/schema/bom-{version}.schema.json")),
         bom_format: "CycloneDX".into(),
-        spec_version: "1.6".into(),
+        spec_version: version.into(),
         serial_number: None,
         version: Some(1),
         metadata: Some(Metadata {
-            timestamp: timestamp(target.created.as_deref()),
+            // A statement has to be younger than those that it answers: it is of the time of the data.
+            timestamp: if vex { Some(stamp::of_run(report)) } else { timestamp(target.created.as_deref()) },
             tools: Some(json!({"components": [
                 {"type": "application", "name": "plimsoll", "version": report.plimsoll},
             ]})),
@@ -198,17 +243,18 @@ pub(crate) fn write(report: &Report) -> Result<String, crate::Error> {
                 bom_ref: Some(TARGET_REF.into()),
                 name: Some(target.name.clone()),
                 version: digest.map(ToString::to_string),
+                purl: stamp::image_purl(target).filter(|_| vex),
                 ..Component::default()
             }),
             properties: properties(facts),
         }),
         components,
         compositions,
-        vulnerabilities: report.findings.iter().map(|finding| vulnerability(finding, &references)).collect(),
+        vulnerabilities: findings().map(|finding| vulnerability(finding, &references, purpose)).collect(),
     };
     let uuid = super::uuid(&serde_json::to_string(&bom)?);
     bom.serial_number = Some(format!("urn:uuid:{uuid}"));
-    Ok(crate::text::json(&bom)?)
+    Ok(bom)
 }
 
 const TARGET_REF: &str = "target";
@@ -320,7 +366,7 @@ pub(super) fn is_expression(text: &str) -> bool {
     spdx::Expression::parse(text).is_ok()
 }
 
-fn vulnerability(finding: &Finding, references: &HashMap<&str, String>) -> Value {
+fn vulnerability(finding: &Finding, references: &HashMap<&str, String>, purpose: Purpose) -> Value {
     let source = |id: &str| {
         let mut source = serde_json::Map::new();
         let name = finding.evidence.first().map_or("advisory", |evidence| evidence.source.as_str());
@@ -374,7 +420,7 @@ fn vulnerability(finding: &Finding, references: &HashMap<&str, String>) -> Value
     if !finding.remedy.action.is_empty() {
         put("recommendation", json!(finding.remedy.action));
     }
-    if let Some(analysis) = analysis(finding) {
+    if let Some(analysis) = analysis(finding, purpose) {
         put("analysis", analysis);
     }
     let mut affects: Vec<&String> =
@@ -395,33 +441,32 @@ fn vulnerability(finding: &Finding, references: &HashMap<&str, String>) -> Value
     Value::Object(result)
 }
 
-/// What is known of exploitability here: from a VEX statement, an exception, or the source itself.
-fn analysis(finding: &Finding) -> Option<Value> {
-    if let Some(suppression) = &finding.suppressed_by {
-        // Justifications of OpenVEX and CSAF in CycloneDX's words; others stay in the detail.
-        let justification = match suppression.reason.as_str() {
-            "component_not_present" | "vulnerable_code_not_present" => Some("code_not_present"),
-            "vulnerable_code_not_in_execute_path" => Some("code_not_reachable"),
-            "vulnerable_code_cannot_be_controlled_by_adversary" => Some("requires_environment"),
-            "inline_mitigations_already_exist" => Some("protected_by_mitigating_control"),
-            _ => None,
-        };
-        let detail = format!("{} ({}): {}", suppression.by, suppression.source, suppression.reason);
-        // An exception is somebody's decision to live with it, which is not the same as not being affected.
-        let state = if suppression.by == "exception" { "exploitable" } else { "not_affected" };
-        return Some(match (state, justification) {
-            ("not_affected", Some(justification)) => {
-                json!({"state": state, "justification": justification, "detail": detail})
+/// What is known of exploitability here: from a VEX statement, an exception, or the source itself. A draft says of
+/// everything else that it is to be answered.
+fn analysis(finding: &Finding, purpose: Purpose) -> Option<Value> {
+    Some(match stated::of(finding) {
+        Stated::NotAffected { justification, impact } => {
+            // Justifications of OpenVEX and CSAF in CycloneDX's words.
+            let justification = match justification {
+                Some("component_not_present" | "vulnerable_code_not_present") => Some("code_not_present"),
+                Some("vulnerable_code_not_in_execute_path") => Some("code_not_reachable"),
+                Some("vulnerable_code_cannot_be_controlled_by_adversary") => Some("requires_environment"),
+                Some("inline_mitigations_already_exist") => Some("protected_by_mitigating_control"),
+                _ => None,
+            };
+            match justification {
+                Some(word) => json!({"state": "not_affected", "justification": word, "detail": impact}),
+                None => json!({"state": "not_affected", "detail": impact}),
             }
-            ("exploitable", _) => json!({"state": state, "response": ["will_not_fix"], "detail": detail}),
-            _ => json!({"state": state, "detail": detail}),
-        });
-    }
-    match finding.status {
-        FixStatus::NotAffected => Some(json!({"state": "not_affected"})),
-        FixStatus::UnderInvestigation => Some(json!({"state": "in_triage"})),
-        _ => None,
-    }
+        }
+        Stated::Fixed(detail) => json!({"state": "resolved", "detail": detail}),
+        Stated::Affected(detail) => {
+            json!({"state": "exploitable", "response": ["will_not_fix"], "detail": detail})
+        }
+        Stated::Open(detail) if purpose == Purpose::Vex => json!({"state": "in_triage", "detail": detail}),
+        Stated::Open(_) if finding.status == FixStatus::UnderInvestigation => json!({"state": "in_triage"}),
+        Stated::Open(_) => return None,
+    })
 }
 
 // ---------------------------------------------------------------------------------------------------------- reading
@@ -564,13 +609,16 @@ fn take_component(collector: &mut Collector, component: Component, references: &
         collector.operating_system(&name, component.version.as_deref().unwrap_or_default(), &facts);
         return;
     }
+    let purl = component
+        .purl
+        .or_else(|| facts.iter().find(|(name, _)| name == facts::PURL).map(|(_, purl)| purl.clone()));
     let is_package = matches!(component.kind.as_str(), "application" | "framework" | "library" | "platform");
     let ours = facts.iter().find(|(name, _)| name == "plimsoll:ecosystem");
     let ecosystem = ours.and_then(|(_, name)| Ecosystem::from_purl_type(name)).or(ecosystem);
     let draft = Draft {
         name: join_name(ecosystem, component.group.as_deref(), &name),
         version: component.version,
-        purl: component.purl,
+        purl,
         facts,
         is_package,
     };

@@ -13,6 +13,8 @@ pub(super) type Facts = Vec<(String, String)>;
 
 /// In front of every name of ours.
 pub(super) const PREFIX: &str = "plimsoll:";
+/// The package URL, where a form has no place for one of its shape.
+pub(super) const PURL: &str = "plimsoll:purl";
 /// The whole target, as JSON.
 pub(super) const TARGET: &str = "plimsoll:target";
 /// One problem, as JSON; may stand there many times.
@@ -117,9 +119,11 @@ pub(super) fn take_release(release: &mut Release, facts: &Facts) -> bool {
 pub(super) fn of_document(target: &Target, problems: &[Problem]) -> Result<Facts, serde_json::Error> {
     // The distribution stands in the document as a component.
     let target = Target { release: None, ..target.clone() };
-    let mut facts = vec![(TARGET.to_owned(), serde_json::to_string(&target)?)];
+    // Escaped as JSON can, since not every form that holds it could keep control characters.
+    let escaped = crate::text::escape_json;
+    let mut facts = vec![(TARGET.to_owned(), escaped(&serde_json::to_string(&target)?))];
     for problem in problems.iter().filter(|problem| belongs_to_inventory(problem.kind)) {
-        facts.push((PROBLEM.to_owned(), serde_json::to_string(problem)?));
+        facts.push((PROBLEM.to_owned(), escaped(&serde_json::to_string(problem)?)));
     }
     Ok(facts)
 }

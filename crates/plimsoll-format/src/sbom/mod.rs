@@ -1,17 +1,22 @@
 //! Software bills of materials: reading inventories back, whoever wrote them.
 //!
-//! [`read`] tells CycloneDX (JSON, XML) and SPDX (JSON, tag-value) apart and returns an inventory with everything that
-//! matching needs. What we write comes back the same: facts that the standards have no place for travel as `plimsoll:...`
+//! [`read`] tells CycloneDX (JSON, XML), SPDX (JSON, tag-value), Syft's JSON and lists of package URLs apart, takes them out
+//! of attestations, and returns an inventory with everything that matching needs. What we write comes back the same: facts that the standards have no place for travel as `plimsoll:...`
 //! properties, which `docs/schema/sbom-properties.md` lists. What other tools put in their own properties is
 //! understood too. Documents are input from outside: their size and depth are bounded, nothing is trusted.
 
 pub(crate) mod cyclonedx;
 mod facts;
 mod foreign;
+mod list;
 pub(crate) mod spdx;
 mod spdx3;
+mod syft;
 mod tag_value;
+mod tag_value_writer;
+mod wrapped;
 mod xml;
+mod xml_writer;
 
 use plimsoll_model::{Inventory, Target};
 use sha2::{Digest as _, Sha256};
@@ -37,7 +42,7 @@ pub struct SbomDocument {
 pub enum Error {
     /// It is none of the forms that are read.
     #[error(
-        "this is no SBOM that plimsoll reads: {found}; expected CycloneDX (JSON or XML) or SPDX (JSON or tag-value)"
+        "this is no SBOM that plimsoll reads: {found}; expected CycloneDX (JSON or XML), SPDX (JSON or tag-value), Syft JSON or package URLs"
     )]
     NotAnSbom {
         /// What it looks like instead.
@@ -77,15 +82,21 @@ struct Probe {
     graph: Option<serde::de::IgnoredAny>,
     #[serde(rename = "predicateType")]
     predicate: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "payloadType")]
+    envelope: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "dsseEnvelope")]
+    bundle: Option<serde::de::IgnoredAny>,
     #[serde(rename = "artifactRelationships")]
-    syft: Option<serde::de::IgnoredAny>,
+    relationships: Option<serde::de::IgnoredAny>,
+    artifacts: Option<serde::de::IgnoredAny>,
     #[serde(rename = "Results")]
     trivy: Option<serde::de::IgnoredAny>,
 }
 
 /// Reads an SBOM.
 ///
-/// CycloneDX 1.2 - 1.7 as JSON or XML; SPDX 2.2 and 2.3 as JSON or tag-value; of SPDX 3.0 (JSON-LD) the packages.
+/// CycloneDX 1.2 - 1.7 as JSON or XML; SPDX 2.2 and 2.3 as JSON or tag-value; of SPDX 3.0 (JSON-LD) the packages; Syft's own
+/// JSON; package URLs, one on a line; and all of them within in-toto statements, DSSE envelopes and Sigstore bundles.
 pub fn read(bytes: &[u8]) -> Result<SbomDocument, Error> {
     if bytes.len() > LARGEST {
         return Err(Error::TooLarge("more than 256 MiB"));
@@ -94,38 +105,51 @@ pub fn read(bytes: &[u8]) -> Result<SbomDocument, Error> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return Err(Error::NotAnSbom { found: "it is not UTF-8 text" });
     };
+    read_text(text, true)
+}
+
+/// Reads a text; attestations only where `wrapped` allows them, so that none holds another one.
+fn read_text(text: &str, wrapped: bool) -> Result<SbomDocument, Error> {
     match text.trim_start().as_bytes().first() {
         None => Err(Error::NotAnSbom { found: "it is empty" }),
-        Some(b'{') => read_json(text),
+        Some(b'{') => read_json(text, wrapped),
         Some(b'<') => xml::read(text),
         Some(_) => {
             let mut lines =
                 text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
             match lines.next() {
                 Some(line) if line.starts_with("SPDXVersion:") => tag_value::read(text),
+                Some(line) if line.starts_with("pkg:") => Ok(list::read(text)),
                 Some(line) if line.starts_with("spec_version:") => {
                     Err(Error::Unsupported { form: "CycloneDX (protocol buffer text)".into() })
                 }
                 Some(line) if line.starts_with("SPDXID:") || line.starts_with("spdxVersion:") => {
                     Err(Error::Unsupported { form: "SPDX (YAML)".into() })
                 }
-                _ => Err(Error::NotAnSbom { found: "it is neither JSON, XML nor tag-value" }),
+                _ => Err(Error::NotAnSbom {
+                    found: "it is neither JSON, XML, tag-value nor a list of package URLs",
+                }),
             }
         }
     }
 }
 
-fn read_json(text: &str) -> Result<SbomDocument, Error> {
+fn read_json(text: &str, wrapped: bool) -> Result<SbomDocument, Error> {
     let probe: Probe = serde_json::from_str(text)
         .map_err(|error| Error::Broken { form: "JSON", detail: error.to_string() })?;
     match probe {
         Probe { bom_format: Some(_), .. } => cyclonedx::read(text),
         Probe { spdx_version: Some(_), .. } => spdx::read(text),
         Probe { graph: Some(_), .. } => spdx3::read(text),
-        Probe { predicate: Some(_), .. } => {
-            Err(Error::Unsupported { form: "an attestation around an SBOM".into() })
+        Probe { predicate: Some(_), .. }
+        | Probe { envelope: Some(_), .. }
+        | Probe { bundle: Some(_), .. } => {
+            if !wrapped {
+                return Err(Error::Unsupported { form: "an attestation within another one".into() });
+            }
+            wrapped::read(text, |inner| read_text(inner, false))
         }
-        Probe { syft: Some(_), .. } => Err(Error::Unsupported { form: "Syft's own JSON".into() }),
+        Probe { relationships: Some(_), artifacts: Some(_), .. } => syft::read(text),
         Probe { trivy: Some(_), .. } => Err(Error::Unsupported { form: "Trivy's own JSON".into() }),
         Probe { spec_version: Some(_), .. } => Err(Error::NotAnSbom { found: "`bomFormat` is missing" }),
         _ => Err(Error::NotAnSbom { found: "it is another JSON document" }),
@@ -167,8 +191,9 @@ pub fn fuzz(bytes: &[u8]) {
             changes: Vec::new(),
             problems: document.inventory.problems,
         };
-        for write in [cyclonedx::write, spdx::write] {
-            let text = write(&report).expect("what was read can be written");
+        for row in crate::FORMATS.iter().filter(|row| row.sbom) {
+            let view = crate::View::default();
+            let text = crate::write(&report, row.format, &view).expect("what was read can be written");
             read(text.as_bytes()).expect("what was written can be read");
         }
     }

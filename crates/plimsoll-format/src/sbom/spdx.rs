@@ -1,5 +1,5 @@
-//! SPDX 2.3 (ISO/IEC 5962 in its 2.2.1 form): written as JSON; 2.2 and 2.3 are read as JSON and, through
-//! [`super::tag_value`], as tag-value.
+//! SPDX 2.3 (ISO/IEC 5962 in its 2.2.1 form): written and, as 2.2, read as JSON and, through [`super::tag_value_writer`]
+//! and [`super::tag_value`], as tag-value.
 //!
 //! Identifiers and the namespace are made of the content; the date of creation is the target's own, else that of the
 //! advisory data, else the beginning of the epoch, because SPDX demands one.
@@ -141,12 +141,21 @@ pub(super) struct Relationship {
     pub(super) related_spdx_element: String,
 }
 
-const NOTHING: &str = "NOASSERTION";
+pub(super) const NOTHING: &str = "NOASSERTION";
 
 // ---------------------------------------------------------------------------------------------------------- writing
 
-/// Writes the inventory of a report.
+/// Writes the inventory of a report as JSON.
 pub(crate) fn write(report: &Report) -> Result<String, crate::Error> {
+    Ok(crate::text::json(&made_of(report)?)?)
+}
+
+/// Writes the inventory of a report as tag-value.
+pub(crate) fn write_tag_value(report: &Report) -> Result<String, crate::Error> {
+    Ok(super::tag_value_writer::write(&made_of(report)?))
+}
+
+fn made_of(report: &Report) -> Result<Document, crate::Error> {
     let target = &report.target;
     let database = crate::text::day(&report.database.date);
     let created = super::cyclonedx::timestamp(target.created.as_deref())
@@ -187,7 +196,7 @@ pub(crate) fn write(report: &Report) -> Result<String, crate::Error> {
         let mut written = one(package, id, &mut licenses);
         let mut facts = facts::of(package, Native::Digests);
         if written.external_refs.is_empty() {
-            facts.push((PURL.into(), package.purl.clone()));
+            facts.push((facts::PURL.into(), package.purl.clone()));
         }
         written.annotations.push(annotate(facts)?);
         packages.push(written);
@@ -212,13 +221,11 @@ pub(crate) fn write(report: &Report) -> Result<String, crate::Error> {
     };
     let uuid = super::uuid(&serde_json::to_string(&document)?);
     document.document_namespace = format!("https://spdx.org/spdxdocs/plimsoll/{uuid}");
-    Ok(crate::text::json(&document)?)
+    Ok(document)
 }
 
 const TARGET_ID: &str = "SPDXRef-Target";
 const RELEASE_ID: &str = "SPDXRef-OperatingSystem";
-/// The package URL, where SPDX has no place for one of its form.
-const PURL: &str = "plimsoll:purl";
 
 fn relation(from: &str, kind: &str, to: &str) -> Relationship {
     Relationship {
@@ -447,7 +454,7 @@ fn take_package(
         .iter()
         .find(|reference| reference.reference_type == "purl")
         .map(|reference| reference.reference_locator.clone())
-        .or_else(|| facts.iter().find(|(name, _)| name == PURL).map(|(_, text)| text.clone()));
+        .or_else(|| facts.iter().find(|(name, _)| name == facts::PURL).map(|(_, text)| text.clone()));
     let purpose = package.primary_package_purpose.as_deref().unwrap_or_default().replace('-', "_");
     let version = package.version_info.clone();
     if written_by_us && package.id == TARGET_ID {

@@ -3,6 +3,8 @@
 //! A line is a tag, a colon and a value; `<text>` may span lines. Files and snippets are passed over: they hold no
 //! packages.
 
+use std::collections::HashMap;
+
 use super::spdx::{
     self, Annotation, Checksum, Document, ExternalRef, ExtractedLicense, Relationship, SpdxPackage,
 };
@@ -27,6 +29,8 @@ fn broken(detail: String) -> Error {
 pub(super) fn read(text: &str) -> Result<SbomDocument, Error> {
     let mut document = Document::default();
     let mut section = Section::Document;
+    // What each annotation is about, in their order.
+    let mut about: Vec<String> = Vec::new();
     let mut lines = text.lines().enumerate();
     while let Some((index, line)) = lines.next() {
         let line = line.trim();
@@ -37,6 +41,8 @@ pub(super) fn read(text: &str) -> Result<SbomDocument, Error> {
             return Err(broken(format!("line {} has no tag", index + 1)));
         };
         let (tag, value) = (tag.trim(), value.trim());
+        // So we write a name that says nothing where nothing is said.
+        let value = if value == "\"NOASSERTION\"" { spdx::NOTHING } else { value };
         let value = match value.strip_prefix("<text>") {
             None => value.to_owned(),
             Some(first) => {
@@ -75,6 +81,7 @@ pub(super) fn read(text: &str) -> Result<SbomDocument, Error> {
             }
             "Annotator" => {
                 document.annotations.push(Annotation { annotator: value, ..Annotation::default() });
+                about.push(String::new());
                 section = Section::Annotation;
             }
             "FileName" | "SnippetSPDXID" | "SnippetSPDXIdentifier" | "Reviewer" => section = Section::Other,
@@ -113,12 +120,26 @@ pub(super) fn read(text: &str) -> Result<SbomDocument, Error> {
                             "AnnotationDate" => annotation.annotation_date = value,
                             "AnnotationType" => annotation.annotation_type = value,
                             "AnnotationComment" => annotation.comment = value,
+                            "SPDXREF" => {
+                                if let Some(last) = about.last_mut() {
+                                    *last = value;
+                                }
+                            }
                             _ => {}
                         }
                     }
                 }
                 Section::Document | Section::Other => {}
             },
+        }
+    }
+    // Annotations of packages stand with their package, as in the JSON form.
+    let packages: HashMap<String, usize> =
+        document.packages.iter().enumerate().map(|(index, package)| (package.id.clone(), index)).collect();
+    for (annotation, about) in std::mem::take(&mut document.annotations).into_iter().zip(about) {
+        match packages.get(&about) {
+            Some(index) => document.packages[*index].annotations.push(annotation),
+            None => document.annotations.push(annotation),
         }
     }
     spdx::understand(document, "tag-value")

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{arbitrary, sample};
 
 /// The formats that stand in no other suite.
-const NEW: [Format; 9] = [
+const NEW: [Format; 12] = [
     Format::Csv,
     Format::JUnit,
     Format::GitHub,
@@ -17,6 +17,9 @@ const NEW: [Format; 9] = [
     Format::CsafVex,
     Format::VulnPredicate,
     Format::SbomPredicate,
+    Format::CycloneDxXml,
+    Format::CycloneDxVex,
+    Format::SpdxTagValue,
 ];
 
 fn view() -> View {

@@ -49,6 +49,27 @@ fn openvex_takes_findings_off_the_line() {
     assert!(run.stdout.contains("VEX"), "{}", run.stdout);
 }
 
+/// What we draft is read as the answer that it becomes.
+#[test]
+fn drafts_that_were_filled_in_apply() {
+    let place = Place::new();
+    let shop = place.shop();
+    for (format, open, answer) in [
+        ("openvex", "\"under_investigation\"", "\"fixed\""),
+        ("csaf-vex", "\"under_investigation\"", "\"fixed\""),
+        ("cyclonedx-vex", "\"in_triage\"", "\"not_affected\""),
+    ] {
+        let draft = place.scan(&shop, &["--format", format]).stdout;
+        let as_it_is = place.put("draft.json", &draft);
+        let report = place.scan(&shop, &["--vex", &as_it_is, "--format", "json"]).exits(1).json();
+        assert!(finding(&report, "CVE-2099-0010")["suppressedBy"].is_null(), "{format}");
+        let filled = place.put("filled.json", draft.replace(open, answer));
+        let report = place.scan(&shop, &["--vex", &filled, "--format", "json"]).exits(0).json();
+        let suppression = &finding(&report, "CVE-2099-0010")["suppressedBy"];
+        assert_eq!(suppression["by"], "vex", "{format}: {suppression}");
+    }
+}
+
 #[test]
 fn a_statement_about_the_image_applies_to_it_alone() {
     let place = Place::new();
