@@ -27,6 +27,7 @@ mod scanners;
 mod secrets;
 mod target;
 pub mod verify;
+mod vex_hub;
 mod visit;
 pub mod whose;
 

@@ -34,6 +34,7 @@ use crate::scanners::{Scanner, Scanners};
 use crate::secrets::{self, Secrets};
 use crate::target::{ImageForm, Target};
 use crate::verdict::{self, Line};
+use crate::vex_hub;
 use crate::visit::{self, Extractors, FoundAll, PackageDatabases};
 use crate::whose::{self, Context};
 use crate::{Progress, ScanError, daemon, process};
@@ -70,6 +71,8 @@ pub struct Options {
     pub supply: Option<Arc<dyn Supply>>,
     /// VEX documents: name for people, content.
     pub vex: Vec<(String, Vec<u8>)>,
+    /// Folders of VEX hubs: their documents about what the target holds are applied like those above.
+    pub vex_hubs: Vec<PathBuf>,
     /// Exceptions.
     pub exceptions: Exceptions,
     /// The line that findings are held against.
@@ -104,6 +107,7 @@ impl Default for Options {
             max_database_age: None,
             supply: None,
             vex: Vec::new(),
+            vex_hubs: Vec::new(),
             exceptions: Exceptions::default(),
             line: Line::default(),
             now: Timestamp::UNIX_EPOCH,
@@ -746,10 +750,15 @@ fn report(
     for (name, bytes) in &options.vex {
         let document = vex::Document::parse_named(name, bytes)
             .map_err(|error| ScanError::Vex { path: name.clone(), reason: error.to_string() })?;
-        documents.push((name.as_str(), document));
+        documents.push((name.clone(), document));
+    }
+    for root in &options.vex_hubs {
+        let hub = vex_hub::documents(root, &target, &inventory)?;
+        documents.extend(hub.documents);
+        problems.extend(hub.problems);
     }
     let documents: Vec<(&str, &vex::Document)> =
-        documents.iter().map(|(name, document)| (*name, document)).collect();
+        documents.iter().map(|(name, document)| (name.as_str(), document)).collect();
     problems.extend(vex::apply_documents(&documents, &target, &inventory, &mut findings));
     let applied = options.exceptions.apply(&mut findings, &inventory.packages, today);
     problems.extend(applied.problems);

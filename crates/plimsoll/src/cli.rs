@@ -233,6 +233,10 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) vex: Vec<PathBuf>,
 
+    /// Folder of a VEX hub, with its index.json: what it says about the target's packages is believed
+    #[arg(long, value_name = "DIR")]
+    pub(crate) vex_hub: Vec<PathBuf>,
+
     /// Exceptions (TOML or YAML): id, reason, and optionally package, path, owner, expires
     #[arg(long, value_name = "FILE")]
     pub(crate) ignore_file: Option<PathBuf>,

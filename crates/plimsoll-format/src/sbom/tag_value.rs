@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::spdx::{
     self, Annotation, Checksum, Document, ExternalRef, ExtractedLicense, Relationship, SpdxPackage,
 };
+use super::tag_value_writer::is_special;
 use super::{Error, SbomDocument};
 
 /// What the lines belong to: the last thing that began.
@@ -41,8 +42,25 @@ pub(super) fn read(text: &str) -> Result<SbomDocument, Error> {
             return Err(broken(format!("line {} has no tag", index + 1)));
         };
         let (tag, value) = (tag.trim(), value.trim());
-        // So we write a name that says nothing where nothing is said.
-        let value = if value == "\"NOASSERTION\"" { spdx::NOTHING } else { value };
+        if matches!(tag, "PackageName" | "PackageVersion" | "DocumentName")
+            && let Some(inner) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
+            && is_special(inner)
+        {
+            // So we write what the form would take for something else.
+            match tag {
+                "PackageName" => {
+                    document.packages.push(SpdxPackage { name: inner.to_owned(), ..SpdxPackage::default() });
+                    section = Section::Package;
+                }
+                "PackageVersion" => {
+                    if let Some(package) = document.packages.last_mut() {
+                        package.version_info = Some(inner.to_owned());
+                    }
+                }
+                _ => inner.clone_into(&mut document.name),
+            }
+            continue;
+        }
         let value = match value.strip_prefix("<text>") {
             None => value.to_owned(),
             Some(first) => {

@@ -16,11 +16,7 @@ impl Tags {
 
     /// A name or version: what the form would take for something else stands in quotes.
     fn name(&mut self, tag: &str, value: &str) {
-        let special = [NOTHING, "NONE"].contains(&value)
-            || ["<text>", "Tool:", "Person:", "Organization:"].iter().any(|start| value.starts_with(start))
-            || value.get(..8).is_some_and(|start| start.parse::<jiff::civil::Date>().is_ok())
-            || value.get(..10).is_some_and(|start| start.parse::<jiff::civil::Date>().is_ok());
-        if special {
+        if is_special(value) {
             self.tag(tag, &format!("\"{value}\""));
         } else {
             self.tag(tag, value);
@@ -75,6 +71,14 @@ impl Tags {
             self.tag("ExternalRef", &format!("{category} {kind} {}", reference.reference_locator));
         }
     }
+}
+
+/// Would the form take a name for something else: a keyword, an actor, a text, a time?
+pub(super) fn is_special(value: &str) -> bool {
+    let time = || value.len() == 20 && value.ends_with('Z') && value.parse::<jiff::Timestamp>().is_ok();
+    [NOTHING, "NONE"].contains(&value)
+        || ["<text>", "Tool:", "Person:", "Organization:"].iter().any(|start| value.starts_with(start))
+        || time()
 }
 
 /// Writes a document.

@@ -304,6 +304,28 @@ fn spdx_as_tag_value() {
     assert_eq!(read.inventory.release.unwrap().stream().unwrap().as_str(), "debian:12");
 }
 
+/// Names and versions that the form would take for a keyword, a time or a text come back.
+#[test]
+fn names_that_look_like_something_else() {
+    let mut report = sample::empty();
+    let odd =
+        ["NOASSERTION", "NONE", "Tool: x", "2026-01-02T03:04:05Z", "<text>x", "20230710~deb12u1", "\"a\""];
+    report.packages = odd
+        .iter()
+        .enumerate()
+        .map(|(index, odd)| {
+            let place = Location::new(ImagePath::from("a"));
+            let mut package = Package::new(Ecosystem::Generic, (*odd).to_owned(), (*odd).to_owned(), place);
+            package.purl = format!("pkg:generic/odd-{index}");
+            package
+        })
+        .collect();
+    report.target.name = "NONE".into();
+    // An empty name is written as one that nothing is asserted about, so that name alone is lost.
+    report.packages[0].name = "a".into();
+    assert_eq!(document(&report, Format::SpdxTagValue).inventory.packages, report.packages);
+}
+
 #[test]
 fn spdx_3_packages() {
     let read = sbom::read(SPDX_3.as_bytes()).unwrap();

@@ -37,6 +37,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         max_database_age: arguments.max_db_age,
         supply: update::supply(&arguments.supply, arguments.db.as_deref(), &arguments.reading, environment)?,
         vex,
+        vex_hubs: arguments.vex_hub.clone(),
         exceptions,
         line: arguments.fail_on.unwrap_or_default(),
         now: environment.now,

@@ -49,6 +49,51 @@ fn openvex_takes_findings_off_the_line() {
     assert!(run.stdout.contains("VEX"), "{}", run.stdout);
 }
 
+#[test]
+fn a_hub_is_asked_about_what_the_target_holds() {
+    let place = Place::new();
+    let shop = place.shop();
+    let entry = |id: &str, location: &str| json!({"id": id, "location": location, "format": "openvex"});
+    std::fs::create_dir_all(place.path("hub/pkg")).unwrap();
+    place.put(
+        "hub/pkg/harbour.json",
+        openvex(&json!([statement("CVE-2099-0010", "pkg:pypi/harbour", "not_affected")])),
+    );
+    place.put("hub/pkg/other.json", "nobody reads this");
+    place.put("hub/pkg/sealib.json", "{}");
+    place.put(
+        "outside.json",
+        openvex(&json!([statement("CVE-2099-0020", "pkg:npm/keelson", "not_affected")])),
+    );
+    let index = json!({"updated_at": "2026-11-20T00:00:00Z", "packages": [
+        entry("pkg:pypi/harbour", "pkg/harbour.json"),
+        entry("pkg:npm/nobody-has-this", "pkg/other.json"),
+        entry("pkg:deb/debian/sealib", "pkg/sealib.json"),
+        entry("pkg:npm/keelson", "../outside.json"),
+        entry("pkg:maven/org.example.deck/deck-core", "pkg/absent.json"),
+    ]});
+    place.put("hub/index.json", index.to_string());
+    let hub = place.path("hub").display().to_string();
+    let report = place.scan(&shop, &["--vex-hub", &hub, "--format", "json"]).exits(1).json();
+    let suppression = &finding(&report, "CVE-2099-0010")["suppressedBy"];
+    assert!(text(&suppression["source"]).contains("harbour.json"), "{suppression}");
+    assert!(finding(&report, "CVE-2099-0020")["suppressedBy"].is_null(), "the index leads out of the hub");
+    let notes: Vec<String> = report["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|problem| text(&problem["detail"]).starts_with("the hub's document was not applied"))
+        .map(|problem| text(&problem["subject"]).rsplit('/').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(notes, ["outside.json", "absent.json", "sealib.json"]);
+
+    place.put("hub/index.json", "[]");
+    place
+        .scan(&shop, &["--vex-hub", &hub])
+        .exits(2)
+        .says(&["cannot use the VEX document", "is no index of a hub"]);
+}
+
 /// What we draft is read as the answer that it becomes.
 #[test]
 fn drafts_that_were_filled_in_apply() {
