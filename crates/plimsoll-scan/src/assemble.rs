@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use plimsoll_extract::binary::elf_note;
+use plimsoll_extract::binary::{dotnet, elf_note};
 use plimsoll_extract::{DeclaredLicenses, Extraction, Ownership, os};
 use plimsoll_model::{
     Ecosystem, ImagePath, Inventory, Location, Package, Presence, Problem, ProblemKind, Relation, Release,
@@ -43,6 +43,7 @@ pub fn inventory(found: Vec<Found>, links: &DirectoryLinks, mut problems: Vec<Pr
     }
     let (release, contradictions) = os::release::resolve(releases);
     problems.extend(contradictions);
+    drop_assemblies_of_lists(&mut packages);
     drop_notes_of_owned_files(&mut packages, &ownership, links);
     let release = release.or_else(|| release_of_notes(&packages));
     tell_foreign_notes_apart(&mut packages, release.as_ref());
@@ -59,6 +60,36 @@ pub fn inventory(found: Vec<Found>, links: &DirectoryLinks, mut problems: Vec<Pr
     problems.sort();
     problems.dedup();
     Inventory { release, packages, problems }
+}
+
+/// Where an application or a framework has a list of its packages (`*.deps.json`), what its assemblies say of themselves adds nothing but
+/// doubt: versions of assemblies are not those of packages.
+fn drop_assemblies_of_lists(packages: &mut Vec<Package>) {
+    let folder = |path: &[u8]| {
+        path.iter().rposition(|byte| *byte == b'/').map_or(Vec::new(), |at| path[..=at].to_vec())
+    };
+    let is_guess = |package: &Package| {
+        package.properties.get("identity").is_some_and(|identity| identity == dotnet::IDENTITY)
+    };
+    if !packages.iter().any(is_guess) {
+        return;
+    }
+    let lists: HashSet<Vec<u8>> = packages
+        .iter()
+        .filter(|package| package.ecosystem == Ecosystem::NuGet && !is_guess(package))
+        .flat_map(|package| &package.locations)
+        .filter(|location| location.path.as_bytes().ends_with(b".deps.json"))
+        .map(|location| folder(location.path.as_bytes()))
+        .collect();
+    packages.retain(|package| {
+        !is_guess(package)
+            || !package.locations.iter().all(|location| {
+                let path = location.path.as_bytes();
+                (0..=path.len())
+                    .filter(|end| *end == 0 || path[end - 1] == b'/')
+                    .any(|end| lists.contains(&path[..end]))
+            })
+    });
 }
 
 fn is_note(package: &Package) -> bool {
@@ -437,6 +468,24 @@ mod tests {
         );
         let layers: Vec<_> = inventory.packages.iter().map(|package| package.locations[0].layer).collect();
         assert_eq!(layers, [Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn assemblies_beside_a_list_of_packages_add_nothing() {
+        let assembly = |path: &str| {
+            let mut package = package(Ecosystem::NuGet, "Guess", path);
+            package.properties.insert("identity".into(), dotnet::IDENTITY.into());
+            package
+        };
+        let listed = package(Ecosystem::NuGet, "Left.Pad", "srv/app/app.deps.json");
+        let packages = |found: Vec<Package>| -> Vec<String> {
+            let walked = vec![super::tests::found(1, found, vec![])];
+            let inventory = inventory(walked, &DirectoryLinks::new(), vec![]);
+            inventory.packages.into_iter().map(|package| package.name).collect()
+        };
+        assert_eq!(packages(vec![assembly("srv/app/runtimes/x/Guess.dll"), listed.clone()]), ["Left.Pad"]);
+        assert_eq!(packages(vec![assembly("srv/app2/Guess.dll"), listed]), ["Guess", "Left.Pad"]);
+        assert_eq!(packages(vec![assembly("Guess.dll")]), ["Guess"]);
     }
 
     /// What the package note of a program says.

@@ -21,13 +21,13 @@ use plimsoll_fs::Entry;
 use plimsoll_model::{ImagePath, Package, Problem, ProblemKind};
 
 use super::products::Searches;
-use super::{elf_note, go, go_functions, rust};
+use super::{dotnet, elf_note, go, go_functions, rust};
 use crate::{Extraction, Extractor, Reader};
 
 /// Module lists of Go programs, crate lists of auditable Rust programs, products known by their bytes.
 pub static EXECUTABLE: Extractor = Extractor {
     name: "binary/executable",
-    version: 4,
+    version: 5,
     declares: false,
     wants,
     read: Reader::Stream { parse },
@@ -246,11 +246,22 @@ struct Capture {
 
 enum CaptureKind {
     /// A Go module list. Its length is known where it stands behind its header, else its end is looked for.
-    Modules { length: Option<usize>, text: Vec<u8> },
+    Modules {
+        length: Option<usize>,
+        text: Vec<u8>,
+    },
+    /// Where the files of a .NET bundle are, and one of them, its list of packages.
+    BundleHeader(dotnet::Header),
+    BundleList(dotnet::Object),
+    /// What a PE file says of its version.
+    VersionResource(dotnet::Resource),
     /// Names of the functions of a Go program.
     Functions(go_functions::Names),
     /// A Rust crate list.
-    Crates { inflater: Box<Decompress>, json: Vec<u8> },
+    Crates {
+        inflater: Box<Decompress>,
+        json: Vec<u8>,
+    },
 }
 
 /// Build information of one Go program: where its module list starts, and the toolchain.
@@ -290,6 +301,10 @@ struct Scanner {
     data_kept: usize,
     version_strings: Vec<(u64, [u8; 32])>,
     products: Searches,
+    bundle: dotnet::Bundle,
+    /// The program is an assembly of .NET.
+    is_assembly: bool,
+    resources: Vec<dotnet::Resource>,
     /// What package notes say.
     notes: Extraction,
     problems: Vec<(ProblemKind, &'static str)>,
@@ -299,6 +314,7 @@ impl Scanner {
     fn head(&mut self, head: &[u8]) {
         self.segments = segments(head);
         self.has_go_build_id = memmem::find(head, GO_BUILD_ID).is_some();
+        self.is_assembly = head.starts_with(b"MZ") && dotnet::is_assembly(head);
         // The packer's header stands behind the program headers (ELF, Mach-O) or the section table (PE).
         self.has_upx_mark = memmem::find(&head[..head.len().min(4096)], b"UPX!").is_some();
     }
@@ -312,6 +328,7 @@ impl Scanner {
             self.keep_for_pointers(base, buffer, stop);
         }
         self.function_tables(base, buffer, stop);
+        self.dotnet(base, buffer, stop);
         for at in memmem::find_iter(&buffer[..buffer.len().min(stop + GO_MAGIC.len() - 1)], GO_MAGIC) {
             if (base + at as u64).is_multiple_of(16) {
                 self.build_info(base + at as u64, &buffer[at..], base, buffer);
@@ -330,6 +347,41 @@ impl Scanner {
             // RFC 1950, section 2.2: deflate with a window of 32 KiB, no dictionary, header divisible by 31.
             if matches!(buffer.get(at + 1), Some(0x01 | 0x5e | 0x9c | 0xda)) {
                 self.crate_list(base + at as u64, &buffer[at..], base, buffer);
+            }
+        }
+    }
+
+    /// Marks of .NET. Each has something before it that is needed, so those are looked for that have it in this buffer: what the buffer
+    /// loses at its front was seen with the one before.
+    fn dotnet(&mut self, base: u64, buffer: &[u8], stop: usize) {
+        const BEFORE: usize = 8;
+        let places = |mark: &'static [u8]| {
+            let end = buffer.len().min(stop + BEFORE + mark.len() - 1);
+            let window = buffer.get(BEFORE..end).unwrap_or_default();
+            memmem::find_iter(window, mark).map(|at| at + BEFORE)
+        };
+        for at in places(dotnet::MARKER) {
+            if self.bundle.header_at.is_none()
+                && let Some(offset) = dotnet::header_offset(&buffer[..at])
+            {
+                self.bundle.header_at = Some(offset);
+                self.capture(offset, CaptureKind::BundleHeader(dotnet::Header::default()), base, buffer);
+            }
+        }
+        if self.bundle.header_at.is_some() {
+            for at in places(dotnet::DEPS) {
+                if let Some(start) = dotnet::list_start(buffer, at) {
+                    let list = CaptureKind::BundleList(dotnet::Object::default());
+                    self.capture(base + start as u64, list, base, buffer);
+                }
+            }
+        }
+        if self.is_assembly {
+            for at in places(dotnet::VERSION_INFO) {
+                if self.resources.len() < MAX_OPEN {
+                    let resource = CaptureKind::VersionResource(dotnet::Resource::default());
+                    self.capture(base + at as u64 - 6, resource, base, buffer);
+                }
             }
         }
     }
@@ -397,6 +449,16 @@ impl Scanner {
                         CaptureKind::Modules { text, .. } => self.modules.push((capture.start, text)),
                         CaptureKind::Crates { json, .. } => self.crates.push(json),
                         CaptureKind::Functions(names) => self.functions.extend(names.finish()),
+                        CaptureKind::BundleHeader(header) => self.bundle.header = Some(header),
+                        CaptureKind::BundleList(list) => {
+                            if !self.bundle.keep(capture.start, list.into_text()) {
+                                self.problem(
+                                    ProblemKind::LimitExceeded,
+                                    "a .NET application with more lists of packages than are kept",
+                                );
+                            }
+                        }
+                        CaptureKind::VersionResource(resource) => self.resources.push(resource),
                     }
                 }
                 Progress::Failed(kind, detail) => {
@@ -519,8 +581,18 @@ impl Scanner {
                 CaptureKind::Modules { length: Some(_), .. } => "the Go module list is cut off",
                 CaptureKind::Modules { length: None, .. } => "the Go module list has no end",
                 CaptureKind::Crates { .. } => "the crate list of cargo-auditable is cut off",
-                // What stands behind it is missing too, and is told; without names there is no answer about functions.
-                CaptureKind::Functions(_) => continue,
+                // It stands at the end of the file, and may be shorter than what is read of it.
+                CaptureKind::BundleHeader(header) => {
+                    self.bundle.header = Some(header).filter(|header| !header.is_empty());
+                    continue;
+                }
+                CaptureKind::VersionResource(resource) => {
+                    self.resources.push(resource);
+                    continue;
+                }
+                // What stands behind it is missing too, and is told; without names there is no answer about functions, and of a
+                // bundle's list the header says whether there should have been one.
+                CaptureKind::Functions(_) | CaptureKind::BundleList(_) => continue,
             };
             self.problem(ProblemKind::Truncated, detail);
         }
@@ -554,6 +626,8 @@ impl Scanner {
         for json in &self.crates {
             rust::packages(path, json, &mut found);
         }
+        std::mem::take(&mut self.bundle).finish(path, &mut found);
+        found.packages.extend(self.resources.iter().find_map(|resource| dotnet::package(path, resource)));
         found.packages.extend(std::mem::take(&mut self.products).finish(path));
         if self.programs.is_empty() && self.damaged_go {
             self.problem(ProblemKind::Corrupt, "the Go build information is damaged");
@@ -618,7 +692,17 @@ enum Progress {
 }
 
 fn advance(kind: &mut CaptureKind, fresh: &[u8]) -> Progress {
+    let done = |done: bool| if done { Progress::Done } else { Progress::More };
     match kind {
+        CaptureKind::BundleHeader(header) => done(header.feed(fresh)),
+        CaptureKind::BundleList(list) => match list.feed(fresh) {
+            Some(whole) => done(whole),
+            None => Progress::Failed(
+                ProblemKind::LimitExceeded,
+                "the list of packages of a .NET application is larger than 4 MiB",
+            ),
+        },
+        CaptureKind::VersionResource(resource) => done(resource.feed(fresh)),
         CaptureKind::Modules { length: Some(length), text } => {
             let missing = length.saturating_sub(text.len());
             text.extend_from_slice(&fresh[..fresh.len().min(missing)]);
