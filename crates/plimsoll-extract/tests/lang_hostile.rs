@@ -221,27 +221,33 @@ fn large_inputs_end() {
 }
 
 /// The readers that keep a good and a bad fixture in a folder of their name.
-const WITH_FIXTURES: [&str; 21] = [
+const WITH_FIXTURES: [&str; 27] = [
     "bun_lock",
     "composer_installed",
     "composer_lock",
     "dotnet_deps",
     "gemfile_lock",
     "gemspec",
+    "gradle_verification",
     "msbuild_project",
     "node_modules",
     "nuget_lock",
     "nuspec",
     "package_lock",
     "packages_config",
+    "paket_lock",
     "pdm_lock",
+    "pear",
     "pipfile_lock",
     "pnpm_lock",
     "poetry_lock",
     "pylock",
     "python_installed",
     "requirements",
+    "sbt_lock",
+    "snap",
     "uv_lock",
+    "vcpkg_status",
     "yarn_lock",
 ];
 

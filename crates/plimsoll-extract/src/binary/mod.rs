@@ -1,5 +1,6 @@
 //! Binaries and archives: what was linked into or packed into them.
 
+pub mod archived_packages;
 pub mod dotnet;
 pub mod elf_note;
 pub mod executable;

@@ -7,6 +7,7 @@
 
 pub mod bitnami_spdx;
 pub mod bun_lock;
+pub mod bun_lockb;
 pub mod cabal_freeze;
 pub mod cargo_lock;
 pub mod composer_installed;
@@ -17,12 +18,15 @@ pub mod conda_meta;
 pub mod cpanfile_snapshot;
 pub mod deno_lock;
 pub mod dotnet_deps;
+pub mod flatpak;
 pub mod gemfile_lock;
 pub mod gemspec;
 pub mod ghc_package;
 pub mod github_workflow;
 pub mod go_mod;
 pub mod gradle_lockfile;
+pub mod gradle_verification;
+pub mod homebrew;
 pub mod julia_manifest;
 pub mod luarocks;
 pub mod mix_lock;
@@ -34,7 +38,9 @@ pub mod opam_switch;
 pub mod otp_app;
 pub mod package_lock;
 pub mod packages_config;
+pub mod paket_lock;
 pub mod pdm_lock;
+pub mod pear;
 pub mod pipfile_lock;
 pub mod pnpm_lock;
 pub mod podfile_lock;
@@ -47,10 +53,13 @@ pub mod r_description;
 pub mod rebar_lock;
 pub mod renv_lock;
 pub mod requirements;
+pub mod sbt_lock;
+pub mod snap;
 pub mod stack_lock;
 pub mod swift_resolved;
 pub mod terraform_lock;
 pub mod uv_lock;
+pub mod vcpkg_status;
 pub mod wordpress;
 pub mod yarn_lock;
 
@@ -181,6 +190,8 @@ pub fn fuzz(bytes: &[u8]) {
         // Some look at where they are.
         let path = ImagePath::from(match extractor.name {
             "lang/conan_info" => "data/a/1/_/_/package/0/conaninfo.txt",
+            "lang/homebrew" => "Cellar/a/1/INSTALL_RECEIPT.json",
+            "lang/flatpak" => "flatpak/app/a/b/c/d/metadata",
             "lang/nuspec" => ".nuget/packages/a/1/a.nuspec",
             "lang/luarocks" => "rocks-5.4/a/1-1/a-1-1.rockspec",
             "lang/wordpress_extension" => "wp-content/plugins/a/b.php",

@@ -227,7 +227,7 @@ mod tests {
         expect(
             &found,
             &[
-                "Newtonsoft.Json@12.0.3 9 Direct Runtime",
+                "Keel.Json@12.0.3 9 Direct Runtime",
                 "Left.Pad@2.1.0 10 Direct Runtime",
                 "Pinned@3.0.0 11 Direct Runtime",
                 "Analyzer@1.0.0 12 Direct Development",
@@ -253,7 +253,7 @@ mod tests {
         expect(
             &read(text),
             &[
-                "Newtonsoft.Json@12.0.3 7 Unknown Runtime",
+                "Keel.Json@12.0.3 7 Unknown Runtime",
                 "Serilog@2.1.0 8 Unknown Runtime",
                 "Analyzer@1.0.0 9 Direct Development",
             ],
