@@ -252,8 +252,6 @@ impl<'a> Run<'a> {
 
     fn report(mut self, paths: &[String], options: &CheckOptions) -> Report {
         let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
-        let applied = options.exceptions.apply(&mut self.findings, &[], today);
-        self.problems.extend(applied.problems);
         let name = match paths {
             [one] if one == "-" => "standard input".to_owned(),
             [one] => one.clone(),
@@ -262,6 +260,8 @@ impl<'a> Run<'a> {
         };
         let mut target = TargetFacts::named(TargetKind::Files, &name);
         target.files = Some(self.files as u64);
+        let applied = options.exceptions.apply(&mut self.findings, &[], &target, today);
+        self.problems.extend(applied.problems);
         let context = Context { kind: target.kind, base: None, layers: &[], release: None, newest: None };
         for finding in &mut self.findings {
             finding.risk.work = Work::of(finding, "");

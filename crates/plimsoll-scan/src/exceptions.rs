@@ -1,11 +1,15 @@
 //! Exceptions: findings that somebody decided to live with, until a date.
 //!
-//! A TOML or YAML file with a list `exception` (TOML `[[exception]]`). Each entry has an `id` (advisory or alias, rule, or the id of one finding), a
-//! `reason`, and optionally `package`, `path`, `owner` and `expires` (`YYYY-MM-DD`, the last day it holds). An entry that
-//! has expired suppresses nothing, and says so; one that matches nothing says so too.
+//! A TOML or YAML file with a list `exception` (TOML `[[exception]]`). Each entry has an `id` (advisory, alias, or rule), a
+//! `reason`, and optionally `package`, `path`, `target`, `owner`, `ticket`, `expires` (`YYYY-MM-DD`, the last day it holds)
+//! and `until = "fix-available"`. An entry that no longer holds suppresses nothing, and says so; one that matches nothing
+//! says so too. One that covers only a part of a finding (one of its packages, one of its places) suppresses nothing
+//! either: what it does not name would be hidden with what it names.
 
 use jiff::civil::Date;
-use plimsoll_model::{Effect, Finding, Package, Problem, ProblemKind, Suppression};
+use plimsoll_model::{
+    Effect, Finding, Location, Package, Problem, ProblemKind, Subject, Suppression, Target as TargetFacts,
+};
 use serde::Deserialize;
 
 /// One exception.
@@ -15,15 +19,26 @@ pub struct Exception {
     pub id: String,
     /// Name or package URL (with or without version) of the package; any when absent.
     pub package: Option<String>,
-    /// Path of the file that holds the package or that a rule names; `*` stands for any characters. Any when absent.
+    /// Path of the file that holds the package, or that the finding is about; `*` stands for any characters. Any when
+    /// absent.
     pub path: Option<String>,
+    /// Name of the target, as typed or as the image calls itself, or its digest; `*` stands for any characters. Any when
+    /// absent.
+    pub target: Option<String>,
     /// Why it is accepted.
     pub reason: String,
     /// Who answers for it.
     pub owner: Option<String>,
+    /// Where it is discussed.
+    pub ticket: Option<String>,
     /// Last day it holds.
     pub expires: Option<Date>,
+    /// It holds only as long as no released version or edit removes the finding.
+    pub until_fix: bool,
 }
+
+/// Days that an exception may hold at most: whoever accepts a risk looks at it again.
+pub const LONGEST_DAYS: i32 = 180;
 
 /// Exceptions of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,9 +82,15 @@ struct Written {
     package: Option<String>,
     #[serde(default)]
     path: Option<String>,
+    #[serde(default)]
+    target: Option<String>,
     reason: String,
     #[serde(default)]
     owner: Option<String>,
+    #[serde(default)]
+    ticket: Option<String>,
+    #[serde(default)]
+    until: Option<String>,
     #[serde(default, deserialize_with = "date_text")]
     expires: Option<String>,
 }
@@ -117,90 +138,206 @@ impl Exceptions {
                     refuse(format!("{place}: `expires` is `{text}`; expected a date as in 2027-01-31"))
                 })?),
             };
+            let until_fix = match written.until.as_deref() {
+                None => false,
+                Some("fix-available") => true,
+                Some(text) => {
+                    return Err(refuse(format!(
+                        "{place}: `until` is `{text}`; expected `fix-available`, and a date in `expires`"
+                    )));
+                }
+            };
+            for (key, value) in
+                [("package", &written.package), ("path", &written.path), ("target", &written.target)]
+            {
+                if value.as_ref().is_some_and(|value| value.trim().is_empty()) {
+                    return Err(refuse(format!("{place}: `{key}` is empty; leave it out to mean any")));
+                }
+            }
             entries.push(Exception {
                 id: written.id,
                 package: written.package,
                 path: written.path,
+                target: written.target,
                 reason: written.reason,
                 owner: written.owner,
+                ticket: written.ticket,
                 expires,
+                until_fix,
             });
         }
         Ok(Exceptions { file: file.to_owned(), entries })
     }
 
+    /// Refuses entries that hold too long.
+    ///
+    /// # Errors
+    /// With the entry that does.
+    pub fn check(&self, today: Date) -> Result<(), ExceptionsError> {
+        let last = today.saturating_add(jiff::Span::new().days(LONGEST_DAYS));
+        match self.entries.iter().enumerate().find(|(_, entry)| entry.expires.is_some_and(|date| date > last))
+        {
+            None => Ok(()),
+            Some((index, entry)) => Err(ExceptionsError {
+                file: self.file.clone(),
+                reason: format!(
+                    "entry {} ({}): `expires` is more than {LONGEST_DAYS} days away; the last day it can be is {last}",
+                    index + 1,
+                    entry.id
+                ),
+            }),
+        }
+    }
+
     /// Marks the findings that an entry covers on `today`, and says which entries have expired or cover nothing.
-    pub fn apply(&self, findings: &mut [Finding], packages: &[Package], today: Date) -> Applied {
+    pub fn apply(
+        &self,
+        findings: &mut [Finding],
+        packages: &[Package],
+        target: &TargetFacts,
+        today: Date,
+    ) -> Applied {
         let mut applied = Applied::default();
-        for entry in &self.entries {
+        for entry in self.entries.iter().filter(|entry| entry.is_about(target)) {
             let expired = entry.expires.is_some_and(|expires| expires < today);
-            let mut covered = 0_usize;
-            for finding in findings.iter_mut().filter(|finding| entry.covers(finding, packages)) {
-                covered += 1;
-                if !expired && finding.suppressed_by.is_none() {
+            let (mut covered, mut partly, mut mended) = (0_usize, 0_usize, 0_usize);
+            for finding in findings.iter_mut() {
+                match entry.covers(finding, packages) {
+                    Cover::None => continue,
+                    Cover::Part => {
+                        partly += 1;
+                        continue;
+                    }
+                    Cover::Whole => covered += 1,
+                }
+                if entry.until_fix && finding.risk.fixable {
+                    mended += 1;
+                } else if !expired && finding.suppressed_by.is_none() {
+                    let words: Vec<String> = [("owner", &entry.owner), ("ticket", &entry.ticket)]
+                        .into_iter()
+                        .filter_map(|(key, value)| Some(format!("{key}: {}", value.as_ref()?)))
+                        .collect();
                     finding.suppressed_by = Some(Suppression {
                         by: "exception".into(),
                         source: self.file.clone(),
-                        reason: match &entry.owner {
-                            Some(owner) => format!("{} (owner: {owner})", entry.reason),
-                            None => entry.reason.clone(),
+                        reason: match words.is_empty() {
+                            false => format!("{} ({})", entry.reason, words.join(", ")),
+                            true => entry.reason.clone(),
                         },
                         expires: entry.expires.map(|date| date.to_string()),
                     });
                 }
             }
             let owner = entry.owner.as_deref().map(|owner| format!(", owner {owner}")).unwrap_or_default();
-            let detail = match (covered, expired, entry.expires) {
-                (0, _, _) => format!("the exception in {} matches no finding; remove it", self.file),
+            let mut note = |detail: String| {
+                applied.problems.push(Problem {
+                    kind: ProblemKind::StaleData,
+                    effect: Effect::Note,
+                    subject: entry.id.clone(),
+                    detail,
+                    layer: None,
+                });
+            };
+            if partly > 0 {
+                note(format!(
+                    "the exception in {} covers only a part of the packages or places of a finding, which counts: name the source package, or all places",
+                    self.file
+                ));
+            }
+            match (covered, expired, entry.expires) {
+                (0, _, _) if partly == 0 => {
+                    note(format!("the exception in {} matches no finding; remove it", self.file));
+                }
+                (0, _, _) => {}
                 (_, true, Some(date)) => {
+                    note(format!(
+                        "the exception in {} expired on {date}{owner}: the finding counts again",
+                        self.file
+                    ));
                     applied.expired.push(format!(
                         "the exception for {} expired on {date}{owner}: it counts again",
                         entry.id
                     ));
-                    format!(
-                        "the exception in {} expired on {date}{owner}: the finding counts again",
-                        self.file
-                    )
                 }
-                _ => continue,
-            };
-            applied.problems.push(Problem {
-                kind: ProblemKind::StaleData,
-                effect: Effect::Note,
-                subject: entry.id.clone(),
-                detail,
-                layer: None,
-            });
+                _ if mended > 0 => {
+                    note(format!(
+                        "the exception in {} held until there is a fix, and there is one{owner}: the finding counts again",
+                        self.file
+                    ));
+                    applied.expired.push(format!(
+                        "the exception for {} held until there is a fix{owner}: it counts again",
+                        entry.id
+                    ));
+                }
+                _ => {}
+            }
         }
         applied
     }
 }
 
+/// How much of a finding an entry speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cover {
+    None,
+    Part,
+    Whole,
+}
+
 impl Exception {
-    fn covers(&self, finding: &Finding, packages: &[Package]) -> bool {
+    fn is_about(&self, target: &TargetFacts) -> bool {
+        let Some(pattern) = &self.target else { return true };
+        let digest = target.digest.as_ref().map(ToString::to_string);
+        [Some(target.name.as_str()), target.reference.as_deref(), digest.as_deref()]
+            .into_iter()
+            .flatten()
+            .any(|name| matches_pattern(pattern, name))
+    }
+
+    fn covers(&self, finding: &Finding, packages: &[Package]) -> Cover {
         let named = finding.advisory.eq_ignore_ascii_case(&self.id)
             || finding.id == self.id
             || finding.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(&self.id));
         if !named {
-            return false;
+            return Cover::None;
         }
-        if finding.subject.as_package().is_none() {
-            let place = finding.subject.name();
-            let covers = |pattern: &String| matches_pattern(pattern.trim_start_matches('/'), &place);
-            return self.package.is_none() && self.path.as_ref().is_none_or(covers);
+        let at = |location: &Location| {
+            self.path.as_ref().is_none_or(|pattern| {
+                matches_pattern(
+                    pattern.trim_start_matches('/'),
+                    location.path.to_string().trim_start_matches('/'),
+                )
+            })
+        };
+        let Some(subject) = finding.subject.as_package() else {
+            // No package: a file, or a part of the configuration, which is at no path.
+            let place = match &finding.subject {
+                Subject::File(location) => Some(location),
+                _ => finding.remedy.location.as_ref(),
+            };
+            let there = self.path.is_none() || place.is_some_and(at);
+            return if there && self.package.is_none() { Cover::Whole } else { Cover::None };
+        };
+        if self.package.is_none() && self.path.is_none() {
+            return Cover::Whole;
         }
-        let mut affected =
-            packages.iter().filter(|package| finding.subject.packages().contains(&package.purl));
-        match (&self.package, &self.path) {
-            (None, None) => true,
-            (package, path) => affected.any(|candidate| {
-                package.as_ref().is_none_or(|wanted| names(wanted, candidate, finding))
-                    && path.as_ref().is_none_or(|pattern| {
-                        candidate.locations.iter().any(|location| {
-                            matches_pattern(pattern.trim_start_matches('/'), &location.path.to_string())
-                        })
-                    })
-            }),
+        // Everything that the finding is about must be named: what is not would be hidden with the rest.
+        let (mut all, mut inside) = (0_usize, 0_usize);
+        for package in packages.iter().filter(|package| subject.packages.contains(&package.purl)) {
+            let named = self.package.as_ref().is_none_or(|wanted| names(wanted, package, finding));
+            for location in &package.locations {
+                all += 1;
+                inside += usize::from(named && at(location));
+            }
+            if package.locations.is_empty() {
+                all += 1;
+                inside += usize::from(named && self.path.is_none());
+            }
+        }
+        match inside {
+            0 => Cover::None,
+            _ if inside == all => Cover::Whole,
+            _ => Cover::Part,
         }
     }
 }
@@ -279,6 +416,100 @@ mod tests {
             ("a*a", "a", false),
         ] {
             assert_eq!(matches_pattern(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    fn package(name: &str, paths: &[&str]) -> Package {
+        let at = |path: &&str| Location::new(plimsoll_model::ImagePath::from(*path));
+        let mut package = Package::new(plimsoll_model::Ecosystem::Deb, name, "1.0-1", at(&paths[0]));
+        package.locations = paths.iter().map(at).collect();
+        package.purl = format!("pkg:deb/debian/{name}@1.0-1?arch=amd64&distro=debian-12");
+        package
+    }
+
+    /// The finding of openssl with two packages, one of them in two places.
+    fn openssl() -> (Finding, Vec<Package>) {
+        let packages = vec![package("libssl3", &["a/status"]), package("openssl", &["a/status", "b/status"])];
+        let mut finding = crate::verdict::tests::finding("CVE-1", plimsoll_model::Level::High, true);
+        finding.subject = Subject::package(
+            plimsoll_model::Ecosystem::Deb,
+            plimsoll_model::SourcePackage { name: "openssl-src".into(), version: "1.0-1".into() },
+            packages.iter().map(|package| package.purl.clone()).collect(),
+        );
+        (finding, packages)
+    }
+
+    fn suppressed(entry: &str, finding: &Finding, packages: &[Package], target: &str) -> (bool, Applied) {
+        let text = format!("[[exception]]\nid = \"{}\"\nreason = \"x\"\n{entry}", finding.advisory);
+        let exceptions = Exceptions::parse("a.toml", &text).unwrap();
+        let mut findings = [finding.clone()];
+        let target = TargetFacts::named(plimsoll_model::TargetKind::Image, target);
+        let applied = exceptions.apply(&mut findings, packages, &target, "2026-11-26".parse().unwrap());
+        (findings[0].suppressed_by.is_some(), applied)
+    }
+
+    #[test]
+    fn nothing_leaks_to_what_is_not_named() {
+        let (finding, packages) = openssl();
+        for (entry, expected, told) in [
+            ("", true, ""),
+            ("package = \"openssl-src\"", true, ""),
+            ("package = \"libssl3\"", false, "only a part"),
+            ("package = \"pkg:deb/debian/openssl\"", false, "only a part"),
+            ("package = \"pkg:deb/debian/openssl-src\"", false, "matches no finding"),
+            ("package = \"pkg:npm/openssl\"", false, "matches no finding"),
+            ("package = \"ssl\"", false, "matches no finding"),
+            ("path = \"*/status\"", true, ""),
+            ("path = \"/a/status\"", false, "only a part"),
+            ("path = \"c/*\"", false, "matches no finding"),
+            ("target = \"shop-*\"", true, ""),
+            ("target = \"shop\"", false, ""),
+            ("target = \"*-other\"", false, ""),
+        ] {
+            let (is, applied) = suppressed(entry, &finding, &packages, "shop-web");
+            assert_eq!(is, expected, "{entry} {applied:?}");
+            let details: Vec<&str> = applied.problems.iter().map(|problem| problem.detail.as_str()).collect();
+            assert_eq!(details.len(), usize::from(!told.is_empty()), "{entry} {details:?}");
+            assert!(details.iter().all(|detail| detail.contains(told)), "{entry} {details:?}");
+        }
+    }
+
+    #[test]
+    fn rules_are_answered_by_their_id_and_place() {
+        let mut finding = crate::verdict::tests::finding("latest-tag", plimsoll_model::Level::High, true);
+        finding.subject = Subject::File(Location::new(plimsoll_model::ImagePath::from("web/Dockerfile")));
+        for (entry, expected) in [
+            ("", true),
+            ("path = \"web/*\"", true),
+            ("path = \"jobs/*\"", false),
+            ("package = \"web\"", false),
+        ] {
+            assert_eq!(suppressed(entry, &finding, &[], "x").0, expected, "{entry}");
+        }
+    }
+
+    #[test]
+    fn until_there_is_a_fix_and_not_for_ever() {
+        let (mut finding, packages) = openssl();
+        let entry = "until = \"fix-available\"\nowner = \"web\"\nticket = \"SHOP-7\"";
+        let (is, applied) = suppressed(entry, &finding, &packages, "x");
+        assert!(!is && applied.expired.len() == 1, "{applied:?}");
+        finding.risk.fixable = false;
+        let (is, applied) = suppressed(entry, &finding, &packages, "x");
+        assert!(is && applied == Applied::default(), "{applied:?}");
+        let exceptions = Exceptions::parse(
+            "a.toml",
+            "[[exception]]\nid = \"CVE-1\"\nreason = \"x\"\nexpires = 2027-05-25",
+        )
+        .unwrap();
+        exceptions.check("2026-11-26".parse().unwrap()).unwrap();
+        let error = exceptions.check("2026-11-25".parse().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("entry 1 (CVE-1)") && error.contains("2027-05-24"), "{error}");
+        for (entry, part) in [("until = \"later\"", "`until` is `later`"), ("path = \"\"", "`path` is empty")]
+        {
+            let text = format!("[[exception]]\nid = \"CVE-1\"\nreason = \"x\"\n{entry}");
+            let error = Exceptions::parse("a.toml", &text).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
         }
     }
 }

@@ -760,7 +760,7 @@ fn report(
     let documents: Vec<(&str, &vex::Document)> =
         documents.iter().map(|(name, document)| (name.as_str(), document)).collect();
     problems.extend(vex::apply_documents(&documents, &target, &inventory, &mut findings));
-    let applied = options.exceptions.apply(&mut findings, &inventory.packages, today);
+    let applied = options.exceptions.apply(&mut findings, &inventory.packages, &target, today);
     problems.extend(applied.problems);
     plimsoll_model::work::sort(&mut findings, &database_info.date);
     let context = Context {

@@ -237,7 +237,7 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) vex_hub: Vec<PathBuf>,
 
-    /// Exceptions (TOML or YAML): id, reason, and optionally package, path, owner, expires
+    /// Exceptions (TOML or YAML), see docs/exceptions.md: id, reason, and optionally what, owner, until when
     #[arg(long, value_name = "FILE")]
     pub(crate) ignore_file: Option<PathBuf>,
 
@@ -322,7 +322,7 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
 
-    /// Exceptions (TOML or YAML): id, reason, and optionally path, owner, expires
+    /// Exceptions (TOML or YAML), see docs/exceptions.md: id, reason, and optionally what, owner, until when
     #[arg(long, value_name = "FILE")]
     pub(crate) ignore_file: Option<PathBuf>,
 
@@ -361,7 +361,7 @@ pub(crate) struct DiffArguments {
     #[command(flatten)]
     pub(crate) supply: SupplyArguments,
 
-    /// Exceptions (TOML or YAML): id, reason, and optionally package, path, owner, expires
+    /// Exceptions (TOML or YAML), see docs/exceptions.md: id, reason, and optionally what, owner, until when
     #[arg(long, value_name = "FILE")]
     pub(crate) ignore_file: Option<PathBuf>,
 

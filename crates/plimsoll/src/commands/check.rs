@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         }
     }
     let exceptions = match &arguments.ignore_file {
-        Some(path) => scan::read_exceptions(path)?,
+        Some(path) => scan::read_exceptions(path, environment)?,
         None => Exceptions::default(),
     };
     let database = scan::database(arguments.db.as_ref(), environment);

@@ -14,7 +14,7 @@ use crate::progress;
 
 pub(crate) fn run(arguments: &DiffArguments, environment: &Environment) -> Answer {
     let exceptions = match &arguments.ignore_file {
-        Some(path) => scan::read_exceptions(path)?,
+        Some(path) => scan::read_exceptions(path, environment)?,
         None => Exceptions::default(),
     };
     let options = Options {

@@ -20,7 +20,7 @@ use crate::progress;
 
 pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answer {
     let exceptions = match &arguments.ignore_file {
-        Some(path) => read_exceptions(path)?,
+        Some(path) => read_exceptions(path, environment)?,
         None => Exceptions::default(),
     };
     let mut vex = Vec::new();
@@ -178,10 +178,12 @@ pub(super) fn write(
     Ok(())
 }
 
-pub(super) fn read_exceptions(path: &Path) -> Result<Exceptions, Failure> {
+pub(super) fn read_exceptions(path: &Path, environment: &Environment) -> Result<Exceptions, Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the exceptions file `{name}`"))
         .map_err(|error| Failure::new(USAGE, error))?;
-    Exceptions::parse(&name, &text).map_err(|error| Failure::new(USAGE, error))
+    let exceptions = Exceptions::parse(&name, &text).map_err(|error| Failure::new(USAGE, error))?;
+    exceptions.check(environment.today()).map_err(|error| Failure::new(USAGE, error))?;
+    Ok(exceptions)
 }
