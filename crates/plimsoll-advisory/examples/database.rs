@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let old = if *old == "-" { None } else { Some(Database::open(Path::new(old))?) };
             let open = || Ok::<_, std::io::Error>(std::io::BufReader::new(std::fs::File::open(stream)?));
             let promised = plimsoll_model::Digest::parse(&read_head(&mut open()?)?.to)?;
-            apply(&mut open()?, old.as_ref(), Path::new(out), &promised, &[])?;
+            apply(&mut open()?, old.as_ref(), Path::new(out), &promised, &[], u64::MAX)?;
         }
         ["verify", path] => println!("{} sources", verify(Path::new(path))?.sources.len()),
         ["match", path, release, version, packages] => {

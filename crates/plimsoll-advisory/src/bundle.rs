@@ -28,6 +28,10 @@ use crate::transfer::{ApplyError, NoDelta, apply, digest_of, write_content, writ
 use crate::writer::{folder_of, remove_abandoned, temporary_file};
 
 const MAGIC: &[u8; 12] = b"PLIMSOLL-DB\x01";
+/// What a bundle may unpack to in bytes. All feeds together have a hundredth of the smaller one; whoever is vouched for may
+/// grow.
+const SIGNED_LIMIT: u64 = 64 << 30;
+const UNSIGNED_LIMIT: u64 = 8 << 30;
 /// The greatest size of a manifest or of signatures.
 const PART_LIMIT: u32 = 4 << 20;
 /// What is signed begins with this: a signature for something else cannot be passed off as one for a database.
@@ -432,6 +436,7 @@ pub fn install_bundle(
         out,
         &manifest.content,
         &[(MANIFEST, &kept), (SIGNATURES, &signatures)],
+        if matches!(trust, Trust::Signed(_)) { SIGNED_LIMIT } else { UNSIGNED_LIMIT },
     )
     .map_err(|source| BundleError::Apply { path: path.to_owned(), source })?;
     Ok(Installed { manifest, trust })

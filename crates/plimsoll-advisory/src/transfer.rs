@@ -384,7 +384,8 @@ impl From<io::Error> for ApplyError {
 }
 
 /// Installs the content of `stream` as the database `out`: a whole content, or a difference to `old`. The database gets
-/// its place only when its content has the digest `promised`. `more` is kept beside the content.
+/// its place only when its content has the digest `promised`. `more` is kept beside the content. At most `limit` bytes are
+/// unpacked.
 ///
 /// # Errors
 /// When the stream is broken or leads elsewhere, or the file cannot be written; `out` is then as it was.
@@ -394,12 +395,14 @@ pub fn apply(
     out: &Path,
     promised: &Digest,
     more: &[(&str, &str)],
+    limit: u64,
 ) -> Result<(), ApplyError> {
     let head = read_head(stream)?;
     if head.format != FORMAT {
         return Err(ApplyError::Format { found: head.format });
     }
     let mut writer = Writer::create(out)?;
+    writer.allow(limit);
     match (&head.from, old) {
         (None, _) => apply_whole(stream, &mut writer)?,
         (Some(from), Some(old)) => {

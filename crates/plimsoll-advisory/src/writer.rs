@@ -34,6 +34,9 @@ pub(crate) struct Writer {
     /// Index of the table that is being written.
     table: Option<usize>,
     insert: String,
+    /// So many bytes of rows may still come, and how many it were at the beginning.
+    left: u64,
+    limit: u64,
 }
 
 /// A database file that is whole, but not yet in its place.
@@ -113,7 +116,14 @@ impl Writer {
             hasher: ContentHasher::new(),
             table: None,
             insert: String::new(),
+            left: u64::MAX,
+            limit: u64::MAX,
         })
+    }
+
+    /// At most so many bytes of new rows.
+    pub(crate) fn allow(&mut self, limit: u64) {
+        (self.left, self.limit) = (limit, limit);
     }
 
     /// The folder in which the file will stand: temporary files belong on the same disk.
@@ -142,6 +152,16 @@ impl Writer {
 
     /// Writes a row of the table. Rows come in the order of their keys.
     pub(crate) fn row(&mut self, values: &[Value<'_>]) -> Result<(), Error> {
+        let size = |value: &Value<'_>| match value {
+            Value::Integer(_) => 8,
+            Value::Text(text) => text.len() as u64,
+            Value::Body(body) => body.len() as u64,
+        };
+        self.left = self.left.checked_sub(values.iter().map(size).sum()).ok_or_else(|| Error::Limit {
+            path: self.out.clone(),
+            what: "a content",
+            limit: self.limit,
+        })?;
         self.packed_row(values, None)
     }
 

@@ -63,12 +63,12 @@ fn check(old: &Path, new: &Path) {
     let out = folder.path().join("out.db");
     let database = Database::open(new).unwrap();
     let promised = database.digest().unwrap().clone();
-    apply(&mut content(new).as_slice(), None, &out, &promised, &[]).unwrap();
+    apply(&mut content(new).as_slice(), None, &out, &promised, &[], u64::MAX).unwrap();
     assert!(std::fs::read(&out).unwrap() == std::fs::read(new).unwrap(), "whole");
     match delta(old, new) {
         Ok(stream) => {
             let old = Database::open(old).unwrap();
-            apply(&mut stream.as_slice(), Some(&old), &out, &promised, &[]).unwrap();
+            apply(&mut stream.as_slice(), Some(&old), &out, &promised, &[], u64::MAX).unwrap();
             assert!(std::fs::read(&out).unwrap() == std::fs::read(new).unwrap(), "difference");
             verify(&out).unwrap();
         }
@@ -120,7 +120,8 @@ fn all_feeds_arrive_as_they_are() {
     // Everything is new: it is refused, or leads there all the same.
     if let Ok(stream) = stream {
         let old = Database::open(&small).unwrap();
-        apply(&mut stream.as_slice(), Some(&old), &out, &all.report.digest, &[("note", "kept")]).unwrap();
+        apply(&mut stream.as_slice(), Some(&old), &out, &all.report.digest, &[("note", "kept")], u64::MAX)
+            .unwrap();
         let database = Database::open(&out).unwrap();
         database.verify().unwrap();
         assert_eq!(database.digest(), Some(&all.report.digest));
@@ -140,7 +141,7 @@ fn what_is_damaged_is_never_installed() {
     for (stream, base) in [(content(&new), None), (delta(&old, &new).unwrap(), Some(&database))] {
         let attempt = |bytes: &[u8]| {
             std::fs::write(&out, &before).unwrap();
-            let result = apply(&mut &bytes[..], base, &out, &promised, &[]);
+            let result = apply(&mut &bytes[..], base, &out, &promised, &[], u64::MAX);
             match result {
                 // A byte that nobody reads may change; the content may not.
                 Ok(()) => assert_eq!(Database::open(&out).unwrap().digest(), Some(&promised)),
@@ -171,12 +172,13 @@ fn another_base_and_another_promise_are_refused() {
     let out = folder.path().join("out.db");
     let database = Database::open(&other).unwrap();
     let promised = digest(&new);
-    let error = apply(&mut stream.as_slice(), Some(&database), &out, &promised, &[]).unwrap_err();
+    let error = apply(&mut stream.as_slice(), Some(&database), &out, &promised, &[], u64::MAX).unwrap_err();
     assert!(matches!(error, ApplyError::Base { .. }), "{error}");
-    let error = apply(&mut stream.as_slice(), None, &out, &promised, &[]).unwrap_err();
+    let error = apply(&mut stream.as_slice(), None, &out, &promised, &[], u64::MAX).unwrap_err();
     assert!(matches!(error, ApplyError::Base { .. }), "{error}");
     let database = Database::open(&old).unwrap();
-    let error = apply(&mut stream.as_slice(), Some(&database), &out, &digest(&other), &[]).unwrap_err();
+    let error =
+        apply(&mut stream.as_slice(), Some(&database), &out, &digest(&other), &[], u64::MAX).unwrap_err();
     assert!(matches!(error, ApplyError::Content { .. }), "{error}");
     assert!(!out.exists());
     assert_eq!(delta(&old, &old), Err(NoDelta::Same));
@@ -208,4 +210,21 @@ fn epss_is_what_the_feed_says() {
     assert_eq!(epss("CVE-2099-8"), (943, 12_345, "2026-11-22".to_owned()));
     assert_eq!(epss("CVE-2099-9"), (943, 70_000, "2026-11-20".to_owned()));
     assert!(database.cve("CVE-2099-77").unwrap().is_none());
+}
+
+#[test]
+fn what_unpacks_to_more_than_allowed_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = written(folder.path(), "old", &feed(0..40), &[]);
+    let new = written(folder.path(), "new", &feed(0..45), &[]);
+    let promised = Database::open(&new).unwrap().digest().unwrap().clone();
+    let out = folder.path().join("out.db");
+    let database = Database::open(&old).unwrap();
+    for (stream, base) in [(content(&new), None), (delta(&old, &new).unwrap(), Some(&database))] {
+        let error = apply(&mut stream.as_slice(), base, &out, &promised, &[], 500).unwrap_err();
+        assert!(matches!(error, ApplyError::Database(plimsoll_advisory::Error::Limit { .. })), "{error:?}");
+        assert!(!out.exists());
+        apply(&mut stream.as_slice(), base, &out, &promised, &[], 1 << 20).unwrap();
+        std::fs::remove_file(&out).unwrap();
+    }
 }

@@ -40,7 +40,7 @@ pub use error::Error;
 pub use image::{Blob, Form, History, Image, ImageSummary, Run, Selection, Source};
 pub use location::{Detected, Location, detect, list, open, split_reference};
 pub use platform::{Platform, PlatformError};
-pub use push::{Artifact, Descriptor, Part};
+pub use push::{Artifact, Descriptor, Part, StoredArtifact, StoredPart};
 pub use reference::{Reference, RepositoryName};
 pub use registry::{Manifest, Mirror, Referrer, Registries, RegistrySettings, Repository};
 pub use stream::{BlobHeader, stream};

@@ -1,11 +1,15 @@
-//! Storing artifacts in a registry (OCI distribution-spec 1.1, "Push"): blobs, manifests, and what refers to an image.
+//! Storing artifacts in a registry (OCI distribution-spec 1.1, "Push"), and reading them: blobs, manifests, and what refers
+//! to an image.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use plimsoll_http::{Method, Request};
 use plimsoll_model::{Algorithm, Digest};
+use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::Error;
 use crate::error::plain;
@@ -62,7 +66,77 @@ pub struct Artifact {
     pub subject: Option<Descriptor>,
 }
 
+/// A layer of an artifact that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPart {
+    /// Where and what it is.
+    pub descriptor: Descriptor,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// An artifact as its manifest tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredArtifact {
+    /// Digest of its manifest.
+    pub digest: Digest,
+    /// What it is; empty for an image.
+    pub artifact_type: String,
+    /// Its layers.
+    pub parts: Vec<StoredPart>,
+}
+
 impl Repository {
+    /// What is stored under a tag or digest, its layers unread.
+    pub fn artifact(&self, selector: &str) -> Result<StoredArtifact, Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Document {
+            #[serde(default)]
+            artifact_type: String,
+            #[serde(default)]
+            layers: Vec<Layer>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Layer {
+            media_type: String,
+            digest: Digest,
+            size: u64,
+            #[serde(default)]
+            annotations: BTreeMap<String, String>,
+        }
+        let manifest = self.manifest(selector)?;
+        let document: Document = serde_json::from_slice(&manifest.bytes).map_err(|source| Error::Json {
+            place: self.0.name().to_string(),
+            thing: format!("the manifest `{}`", plain(selector)),
+            source,
+        })?;
+        let part = |Layer { media_type, digest, size, annotations }| StoredPart {
+            descriptor: Descriptor { media_type, digest, size },
+            annotations,
+        };
+        Ok(StoredArtifact {
+            digest: manifest.digest,
+            artifact_type: document.artifact_type,
+            parts: document.layers.into_iter().map(part).collect(),
+        })
+    }
+
+    /// A reader of a blob, which goes on after a cut. A content that is not what the digest promises is an error at its
+    /// end: nothing of it is to be used before.
+    pub fn open_blob(&self, blob: &Descriptor) -> Result<impl Read + Send + use<>, Error> {
+        let thing = format!("the blob `{}`", blob.digest);
+        let inner = self.0.open(&blob.digest, blob.size).map_err(|error| self.0.network(error, &thing))?;
+        let hasher = Hasher::new(blob.digest.algorithm());
+        let hasher = hasher.ok_or_else(|| Error::Invalid {
+            place: self.0.name().to_string(),
+            thing,
+            detail: format!("{} proves nothing", blob.digest.algorithm().name()),
+        })?;
+        Ok(Checked { inner, hasher: Some(hasher), expected: blob.digest.clone() })
+    }
+
     /// Stores a blob, unless it is there.
     pub fn put_blob(&self, bytes: &[u8]) -> Result<Digest, Error> {
         let digest = Descriptor::of("", bytes).digest;
@@ -154,6 +228,63 @@ impl Repository {
         }
         manifests.push(entry);
         self.0.put_manifest(&tag, INDEX, index.to_string().as_bytes()).map(drop)
+    }
+}
+
+/// Digests what passes.
+enum Hasher {
+    Sha256(Sha256),
+    Sha512(Sha512),
+}
+
+impl Hasher {
+    /// `None` for algorithms that prove nothing.
+    fn new(algorithm: Algorithm) -> Option<Self> {
+        match algorithm {
+            Algorithm::Sha1 => None,
+            Algorithm::Sha256 => Some(Hasher::Sha256(Sha256::new())),
+            Algorithm::Sha512 => Some(Hasher::Sha512(Sha512::new())),
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Hasher::Sha256(hasher) => hasher.update(bytes),
+            Hasher::Sha512(hasher) => hasher.update(bytes),
+        }
+    }
+
+    fn finish(self) -> Option<Digest> {
+        match self {
+            Hasher::Sha256(hasher) => Digest::from_bytes(Algorithm::Sha256, hasher.finalize().as_slice()),
+            Hasher::Sha512(hasher) => Digest::from_bytes(Algorithm::Sha512, hasher.finalize().as_slice()),
+        }
+    }
+}
+
+/// A blob that is checked at its end.
+struct Checked<R> {
+    inner: R,
+    /// Gone when the end was reached.
+    hasher: Option<Hasher>,
+    expected: Digest,
+}
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        if count > 0 {
+            if let Some(hasher) = &mut self.hasher {
+                hasher.update(&buffer[..count]);
+            }
+        } else if !buffer.is_empty()
+            && let Some(hasher) = self.hasher.take()
+            && hasher.finish().as_ref() != Some(&self.expected)
+        {
+            let detail = format!("the content is not that of {}: it was altered or damaged", self.expected);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, detail));
+        }
+        Ok(count)
     }
 }
 

@@ -708,7 +708,7 @@ impl Endpoint {
     }
 
     /// A reader of a blob. Its content is not checked: whoever reads it to the end does.
-    fn open(
+    pub(crate) fn open(
         self: &Arc<Self>,
         digest: &Digest,
         size: u64,

@@ -593,9 +593,27 @@ pub(crate) enum DbCommand {
         #[command(flatten)]
         into: InstallArguments,
     },
-    /// Get the database from a static host or folder: a delta where there is one, else the whole
+    /// Store the database in a registry, with a delta from what is there
+    Push {
+        /// oci://HOST/REPOSITORY:TAG
+        #[arg(value_name = "TARGET")]
+        target: String,
+        /// The database [default: PLIMSOLL_DB, else the user's data folder]
+        #[arg(long, value_name = "FILE")]
+        db: Option<PathBuf>,
+        /// Sign it with this private key (see `plimsoll db keygen`)
+        #[arg(long, value_name = "KEY")]
+        sign: Option<PathBuf>,
+        /// Certificate authorities to trust beside the usual ones, PEM
+        #[arg(long = "ca-file", value_name = "FILE")]
+        ca_files: Vec<PathBuf>,
+        /// Registry that may be reached without TLS or with any certificate
+        #[arg(long, value_name = "HOST[:PORT]")]
+        insecure: Vec<String>,
+    },
+    /// Get the database from a static host, a registry or a folder: a delta where there is one, else the whole
     Pull {
-        /// https://HOST/FOLDER/, https://HOST/FILE, a folder, or a file
+        /// https://HOST/FOLDER/, https://HOST/FILE, oci://HOST/REPOSITORY:TAG, a folder, or a file
         #[arg(value_name = "SOURCE")]
         source: String,
         #[command(flatten)]
@@ -603,6 +621,9 @@ pub(crate) enum DbCommand {
         /// Certificate authorities to trust beside the usual ones, PEM
         #[arg(long = "ca-file", value_name = "FILE")]
         ca_files: Vec<PathBuf>,
+        /// Registry that may be reached without TLS or with any certificate; needs a key
+        #[arg(long, value_name = "HOST[:PORT]")]
+        insecure: Vec<String>,
     },
     /// The index that names Java archives by their SHA-1
     #[command(subcommand)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use plimsoll_http::{Clock, Proxies, Roots, Settings};
-use plimsoll_scan::{DaemonSettings, DaemonVariables, Daemons, Registries, RegistrySettings};
+use plimsoll_scan::{DaemonSettings, DaemonVariables, Daemons, Mirror, Registries, RegistrySettings};
 
 use crate::cli::RegistryArguments;
 
@@ -68,11 +68,21 @@ impl Network {
 
     /// The registries, as flags and surroundings say.
     pub(crate) fn registries(&self, arguments: &RegistryArguments) -> Registries {
+        self.registries_by(&arguments.ca_files, &arguments.insecure, &arguments.mirrors)
+    }
+
+    /// The registries, with these further authorities, hosts that need not be secured, and mirrors.
+    pub(crate) fn registries_by(
+        &self,
+        ca_files: &[PathBuf],
+        insecure: &[String],
+        mirrors: &[Mirror],
+    ) -> Registries {
         Registries::new(RegistrySettings {
-            http: self.http(&arguments.ca_files),
+            http: self.http(ca_files),
             credentials: self.credentials.clone(),
-            insecure: arguments.insecure.clone(),
-            mirrors: arguments.mirrors.clone(),
+            insecure: insecure.to_vec(),
+            mirrors: mirrors.to_vec(),
         })
     }
 }

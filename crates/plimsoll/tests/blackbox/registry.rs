@@ -20,9 +20,9 @@ const PASSWORD: &str = "anchorage";
 const PASSWORD_FILE: &str = "sailor:$2b$05$abcdefghijklmnopqrstuuvD9d90Ub3DNw817dYPoCI65nb8SutGm\n";
 
 /// A registry that runs until it is dropped.
-struct Registry {
+pub(super) struct Registry {
     process: Child,
-    port: u16,
+    pub(super) port: u16,
 }
 
 impl Drop for Registry {
@@ -33,8 +33,8 @@ impl Drop for Registry {
 }
 
 /// What all tests of this file share: the content of the registries, and certificates.
-struct Shared {
-    place: Place,
+pub(super) struct Shared {
+    pub(super) place: Place,
 }
 
 fn free_port() -> u16 {
@@ -51,7 +51,7 @@ fn is_there(program: &str) -> bool {
 }
 
 /// Content of all registries of the tests, pushed once; `None` where the programs are missing.
-fn shared() -> Option<&'static Shared> {
+pub(super) fn shared() -> Option<&'static Shared> {
     static SHARED: OnceLock<Option<Shared>> = OnceLock::new();
     SHARED
         .get_or_init(|| {
@@ -102,7 +102,7 @@ fn shared() -> Option<&'static Shared> {
 
 impl Shared {
     /// A registry over the shared content, with more configuration.
-    fn start(&self, more: &Value) -> Registry {
+    pub(super) fn start(&self, more: &Value) -> Registry {
         let port = free_port();
         let mut configuration = json!({
             "version": "0.1",
@@ -134,7 +134,7 @@ impl Shared {
         panic!("the registry does not start");
     }
 
-    fn tls(&self) -> Value {
+    pub(super) fn tls(&self) -> Value {
         json!({ "tls": { "certificate": self.place.text("server.pem"), "key": self.place.text("server.key") } })
     }
 }
@@ -157,7 +157,7 @@ fn expected() -> Value {
 }
 
 /// `docker login`, as a file in the home of the run.
-fn log_in(place: &Place, host: &str, password: &str) {
+pub(super) fn log_in(place: &Place, host: &str, password: &str) {
     std::fs::create_dir_all(place.path(".docker")).unwrap();
     let auth = STANDARD.encode(format!("sailor:{password}"));
     place.put(".docker/config.json", json!({ "auths": { host: { "auth": auth } } }).to_string());

@@ -760,3 +760,47 @@ fn a_source_that_is_missing_is_missed_only_by_targets_that_need_it() {
     );
     run.exits(0).quiet();
 }
+
+/// `deploy/ci/publish-database.sh` with the feeds of the public hosts, one of which fails.
+#[test]
+fn the_script_publishes_what_was_fetched() {
+    let place = Place::new();
+    let upstreams = upstreams();
+    let base = upstreams.base();
+    place.run(&["db", "keygen", "key"]).exits(0);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/ci/publish-database.sh");
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_plimsoll")).parent().unwrap();
+    let publish = || {
+        let output = std::process::Command::new("sh")
+            .args([script, "advisories.db", "public", "key"])
+            .current_dir(place.folder.path())
+            .env_clear()
+            .env("PATH", format!("{}:/usr/bin:/bin", program.display()))
+            .env("SOURCE_DATE_EPOCH", super::NOW)
+            .env("PLIMSOLL_FEED_MIRROR", &base)
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    // Most hosts are not there: what is there is published, the rest is in the log.
+    let (code, said) = publish();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("rubysec: "), "{said}");
+    let pull = ["db", "pull", "public", "--db", "db", "--db-key", "key.pub"];
+    assert!(place.run(&pull).exits(0).stdout.contains("is installed"));
+    upstreams.put(KEV, r#"{"vulnerabilities":[{"cveID":"CVE-2099-0001","dateAdded":"2026-11-02"}]}"#);
+    assert_eq!(publish().0, Some(0));
+    assert!(place.run(&pull).exits(0).stdout.contains("is updated by a delta"));
+    // Without any host and without a database it fails.
+    let place = Place::new();
+    let status = std::process::Command::new("sh")
+        .args([script, "advisories.db", "public", "key"])
+        .current_dir(place.folder.path())
+        .env_clear()
+        .env("PATH", format!("{}:/usr/bin:/bin", program.display()))
+        .env("PLIMSOLL_FEED_MIRROR", "http://127.0.0.1:9")
+        .output()
+        .unwrap()
+        .status;
+    assert_eq!(status.code(), Some(3));
+}

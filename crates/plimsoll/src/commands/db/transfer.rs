@@ -11,14 +11,14 @@ use plimsoll_advisory::{
 use plimsoll_http::{Client, Request, Url};
 use plimsoll_scan::Database;
 
-use super::{make_folder_of, megabytes, open, place};
+use super::{make_folder_of, megabytes, open, place, registry};
 use crate::cli::{InstallArguments, KeyArguments};
 use crate::commands::Answer;
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 /// The greatest size of a bundle that is downloaded. All feeds together have a hundredth of it.
-const DOWNLOAD_LIMIT: u64 = 4 << 30;
+pub(super) const DOWNLOAD_LIMIT: u64 = 4 << 30;
 /// The greatest size of a file with keys.
 const KEY_LIMIT: u64 = 65 << 10;
 
@@ -54,7 +54,7 @@ pub(super) fn keys(arguments: &KeyArguments, environment: &Environment) -> Resul
     Ok(keys)
 }
 
-fn signing_key(path: Option<&Path>) -> Result<Option<SigningKey>, Failure> {
+pub(super) fn signing_key(path: Option<&Path>) -> Result<Option<SigningKey>, Failure> {
     let Some(path) = path else { return Ok(None) };
     SigningKey::from_pem(&key_text(path)?).map(Some).map_err(|error| {
         Failure::new(
@@ -156,7 +156,7 @@ pub(super) fn delta(old: &Path, new: &Path, out: &Path, sign: Option<&Path>) -> 
 }
 
 /// A failure with the next step.
-fn refused(error: BundleError) -> Failure {
+pub(super) fn refused(error: BundleError) -> Failure {
     let hint = match &error {
         BundleError::Read { .. } => Some("name a file of `plimsoll db export` or `plimsoll db delta`"),
         BundleError::Format { found, .. } if *found > 0 => {
@@ -215,6 +215,7 @@ pub(super) fn pull(
     source: &str,
     into: &InstallArguments,
     ca_files: &[PathBuf],
+    insecure: &[String],
     environment: &Environment,
 ) -> Answer {
     let keys = keys(&into.keys, environment)?;
@@ -233,13 +234,74 @@ pub(super) fn pull(
         }
         let url = Url::parse(source).map_err(|error| Failure::new(USAGE, error))?;
         let client = Client::new(environment.network.http(ca_files));
-        return pull.take_from_host(&client, &url, source.ends_with('/'));
+        return pull.take_from(&Host { client, url, folder: source.ends_with('/') });
+    }
+    if source.starts_with(registry::SCHEME) {
+        if let (Some(host), true) = (insecure.first(), keys.is_empty()) {
+            return Err(Failure::new(
+                USAGE,
+                anyhow!("`{host}` is not checked, and no key is given: anybody on the way could change the database"),
+            )
+            .hint("name the publisher's key with --db-key".to_owned()));
+        }
+        let registries = environment.network.registries_by(ca_files, insecure, &[]);
+        return pull.take_from(&registry::Shelf::open(source, &registries)?);
     }
     if source.contains("://") {
-        return Err(Failure::new(USAGE, anyhow!("`{source}` is no source of databases"))
-            .hint("https://HOST/FOLDER/, https://HOST/FILE, a folder, or a file".to_owned()));
+        return Err(Failure::new(USAGE, anyhow!("`{source}` is no source of databases")).hint(
+            "https://HOST/FOLDER/, https://HOST/FILE, oci://HOST/REPOSITORY:TAG, a folder, or a file"
+                .to_owned(),
+        ));
     }
     pull.take_file_or_folder(Path::new(source))
+}
+
+/// Where bundles are.
+pub(super) trait Shelf {
+    /// Address of the whole database.
+    fn name(&self) -> String;
+    /// The whole database.
+    fn whole(&self) -> Result<Box<dyn std::io::Read>, Failure>;
+    /// The delta of this name, where there is one.
+    fn delta(&self, name: &str) -> Result<Option<Box<dyn std::io::Read>>, Failure>;
+}
+
+/// A static host.
+struct Host {
+    client: Client,
+    url: Url,
+    /// A folder of bundles rather than one bundle.
+    folder: bool,
+}
+
+impl Host {
+    fn address(&self) -> Result<Url, Failure> {
+        if self.folder { self.url.join(BUNDLE_NAME).map_err(network) } else { Ok(self.url.clone()) }
+    }
+}
+
+impl Shelf for Host {
+    fn name(&self) -> String {
+        self.address().map_or_else(|_| self.url.to_string(), |url| url.to_string())
+    }
+
+    fn whole(&self) -> Result<Box<dyn std::io::Read>, Failure> {
+        let request = Request::get(self.address()?);
+        Ok(Box::new(self.client.download(request, DOWNLOAD_LIMIT).map_err(network)?))
+    }
+
+    fn delta(&self, name: &str) -> Result<Option<Box<dyn std::io::Read>>, Failure> {
+        if !self.folder {
+            return Ok(None);
+        }
+        let request = Request::get(self.url.join(name).map_err(network)?);
+        match self.client.download(request, DOWNLOAD_LIMIT) {
+            Ok(delta) => Ok(Some(Box::new(delta))),
+            // Nobody promised one.
+            Err(error) if matches!(error.status(), Some(403 | 404 | 410)) => Ok(None),
+            Err(error) => Err(network(error)),
+        }
+    }
 }
 
 struct Pull<'pull> {
@@ -286,37 +348,32 @@ impl Pull<'_> {
         told(self.database, &self.install(&whole).map_err(refused)?, "is installed")
     }
 
-    fn take_from_host(&self, client: &Client, url: &Url, folder: bool) -> Answer {
-        let whole = if folder { url.join(BUNDLE_NAME).map_err(network)? } else { url.clone() };
+    fn take_from(&self, shelf: &dyn Shelf) -> Answer {
         // Names in messages: what is downloaded has no better one than its address.
-        let name = PathBuf::from(whole.to_string());
-        let mut download = client.download(Request::get(whole), DOWNLOAD_LIMIT).map_err(network)?;
+        let name = PathBuf::from(shelf.name());
+        let mut download = shelf.whole()?;
         // The beginning says what it is: mostly nothing else is needed.
         let mut front = Vec::new();
-        let offered = read_bundle(&mut Recorded { from: &mut download, kept: &mut front }, &name, self.keys)
+        let offered = read_bundle(&mut Recorded { from: &mut *download, kept: &mut front }, &name, self.keys)
             .map_err(refused)?;
         if let Some(there) = self.there().as_ref().and_then(Database::digest) {
             if *there == offered.manifest.content {
                 return told(self.database, &offered, "is up to date");
             }
-            if folder {
-                let delta = url.join(&delta_name(there, &offered.manifest.content)).map_err(network)?;
-                match client.download(Request::get(delta), DOWNLOAD_LIMIT) {
-                    Ok(mut delta) => match self.fetched(&[], &mut delta) {
-                        Ok(installed) => return told(self.database, &installed, "is updated by a delta"),
-                        Err(failure) => go_whole(&failure),
-                    },
-                    // Nobody promised one.
-                    Err(error) if matches!(error.status(), Some(403 | 404 | 410)) => {}
-                    Err(error) => go_whole(&network(error)),
-                }
+            let delta = shelf
+                .delta(&delta_name(there, &offered.manifest.content))
+                .and_then(|delta| delta.map(|mut delta| self.fetched(&[], &mut *delta)).transpose());
+            match delta {
+                Ok(Some(installed)) => return told(self.database, &installed, "is updated by a delta"),
+                Ok(None) => {}
+                Err(failure) => go_whole(&failure),
             }
         }
-        told(self.database, &self.fetched(&front, &mut download)?, "is installed")
+        told(self.database, &self.fetched(&front, &mut *download)?, "is installed")
     }
 
     /// Installs what is downloaded, with what was read of it before.
-    fn fetched(&self, front: &[u8], download: &mut plimsoll_http::Download) -> Result<Installed, Failure> {
+    fn fetched(&self, front: &[u8], download: &mut dyn std::io::Read) -> Result<Installed, Failure> {
         let file = plimsoll_advisory::temporary_beside(self.database)
             .with_context(|| format!("cannot write beside `{}`", self.database.display()))?;
         let mut out = file.as_file();
@@ -344,9 +401,9 @@ fn network(error: plimsoll_http::Error) -> Failure {
 }
 
 /// Keeps what is read.
-struct Recorded<'read> {
-    from: &'read mut plimsoll_http::Download,
-    kept: &'read mut Vec<u8>,
+pub(super) struct Recorded<'read> {
+    pub(super) from: &'read mut dyn std::io::Read,
+    pub(super) kept: &'read mut Vec<u8>,
 }
 
 impl std::io::Read for Recorded<'_> {

@@ -1,0 +1,151 @@
+//! `plimsoll db push` and `pull` with a real registry.
+
+use std::process::Command;
+
+use plimsoll_advisory::verify;
+use serde_json::{Value, json};
+
+use super::Place;
+use super::common::feeds;
+use super::registry::{log_in, shared};
+
+/// `old.db`, `new.db` with one more advisory of thirty, `key`, `other`.
+fn place() -> Place {
+    let place = Place::new();
+    feeds::write(&place.path("feeds"));
+    for number in 0..30 {
+        if number == 29 {
+            place.run(&["db", "build", "--from", "feeds", "--out", "old.db"]).exits(0);
+        }
+        let id = format!("X-{number}");
+        let record = feeds::osv(&id, &[], "", "npm", &format!("filler-{number}"), &[("0", "1.0.0")]);
+        place.put(&format!("feeds/osv/npm/{id}.json"), record.to_string());
+    }
+    place.run(&["db", "build", "--from", "feeds", "--out", "new.db"]).exits(0);
+    for name in ["key", "other"] {
+        place.run(&["db", "keygen", name]).exits(0).quiet();
+    }
+    place
+}
+
+fn digest(place: &Place, name: &str) -> String {
+    verify(&place.path(name)).unwrap().digest.unwrap().to_string()
+}
+
+/// The manifest of a tag, as another tool sees it.
+fn manifest(name: &str) -> Value {
+    let output = Command::new("skopeo")
+        .args(["inspect", "--raw", "--tls-verify=false", &format!("docker://{name}")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn pushed_pulled_and_updated_by_a_delta() {
+    let Some(shared) = shared() else { return };
+    let registry = shared.start(&json!({}));
+    let place = place();
+    let name = format!("127.0.0.1:{}/team/advisories:latest", registry.port);
+    let target = format!("oci://{name}");
+    let run = place.run(&["db", "push", &target, "--db", "old.db", "--sign", "key"]).exits(0).quiet();
+    assert!(
+        run.stdout.contains("nothing was there before") && run.stdout.contains("signed by"),
+        "{}",
+        run.stdout
+    );
+    let pull = ["db", "pull", target.as_str(), "--db", "db", "--db-key", "key.pub"];
+    let run = place.run(&pull).exits(0).quiet();
+    assert!(run.stdout.contains("db is installed") && run.stdout.contains("signed by"), "{}", run.stdout);
+    assert_eq!(digest(&place, "db"), digest(&place, "old.db"));
+    let run = place.run(&pull).exits(0).quiet();
+    assert!(run.stdout.contains("db is up to date"), "{}", run.stdout);
+    let run = place.run(&["db", "push", &target, "--db", "old.db", "--sign", "key"]).exits(0).quiet();
+    assert!(run.stdout.contains("is up to date"), "{}", run.stdout);
+    // The next one comes as a delta to whoever has the last, whole to everybody else.
+    let run = place.run(&["db", "push", &target, "--db", "new.db", "--sign", "key"]).exits(0).quiet();
+    assert!(run.stdout.contains("with a delta of 0.0"), "{}", run.stdout);
+    let seen = manifest(&name);
+    assert_eq!(seen["artifactType"], "application/vnd.plimsoll.database.v1");
+    let titles: Vec<_> = seen["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|layer| &layer["annotations"]["org.opencontainers.image.title"])
+        .collect();
+    assert_eq!(titles.len(), 2);
+    assert_eq!(titles[0], "advisories.plimsoll-db");
+    assert!(titles[1].as_str().unwrap().ends_with(".delta"));
+    let run = place.run(&pull).exits(0).quiet();
+    assert!(run.stdout.contains("db is updated by a delta"), "{}", run.stdout);
+    assert_eq!(digest(&place, "db"), digest(&place, "new.db"));
+    place.run(&["db", "pull", &target, "--db", "fresh", "--db-key", "key.pub"]).exits(0).quiet();
+    assert_eq!(digest(&place, "fresh"), digest(&place, "new.db"));
+    // Another key: refused by whoever asks for theirs, and told by whoever publishes.
+    place
+        .run(&["db", "pull", &target, "--db", "none", "--db-key", "other.pub"])
+        .exits(3)
+        .says(&["not signed by"]);
+    assert!(!place.path("none").exists());
+    place
+        .run(&["db", "push", &target, "--db", "old.db", "--sign", "other"])
+        .exits(0)
+        .says(&["warning: no delta was made from what is there", "not signed by"]);
+    place.run(&pull).exits(3).says(&["not signed by"]);
+    assert_eq!(digest(&place, "db"), digest(&place, "new.db"));
+    // The same publisher going back does not take others with them.
+    let back = format!("{target}-back");
+    place.run(&["db", "push", &back, "--db", "new.db"]).exits(0).quiet();
+    place.run(&["db", "pull", &back, "--db", "open"]).exits(0).says(&["it is not signed"]);
+}
+
+#[test]
+fn only_with_credentials() {
+    let Some(shared) = shared() else { return };
+    let mut more = shared.tls();
+    more = json!({ "http": more, "auth": { "htpasswd": { "realm": "test", "path": shared.place.text("passwords") } } });
+    let registry = shared.start(&more);
+    let place = place();
+    let host = format!("127.0.0.1:{}", registry.port);
+    let target = format!("oci://{host}/private/advisories:1");
+    let authority = shared.place.text("authority.pem");
+    let push =
+        ["db", "push", target.as_str(), "--db", "old.db", "--sign", "key", "--ca-file", authority.as_str()];
+    place.run(&push).exits(3).says(&["error:", "401", "hint:"]);
+    log_in(&place, &host, "anchorage");
+    place.run(&push).exits(0).quiet();
+    let pull =
+        ["db", "pull", target.as_str(), "--db", "db", "--db-key", "key.pub", "--ca-file", authority.as_str()];
+    place.run(&pull).exits(0).quiet();
+    assert_eq!(digest(&place, "db"), digest(&place, "old.db"));
+    // Without the authority: refused; as an insecure one only with a key.
+    place.run(&pull[..7]).exits(3).says(&["error:", "authority"]);
+    place
+        .run(&["db", "pull", &target, "--db", "db", "--insecure", &host])
+        .exits(2)
+        .says(&["no key is given", "--db-key"]);
+    place
+        .run(&["db", "pull", &target, "--db", "db", "--insecure", &host, "--db-key", "key.pub"])
+        .exits(0)
+        .quiet();
+}
+
+#[test]
+fn what_is_no_database() {
+    let Some(shared) = shared() else { return };
+    let registry = shared.start(&json!({}));
+    let place = place();
+    let host = format!("127.0.0.1:{}", registry.port);
+    let image = format!("oci://{host}/team/shop:1.0");
+    place.run(&["db", "pull", &image, "--db", "db"]).exits(3).says(&["is no advisory database", "db push"]);
+    place.run(&["db", "pull", &format!("oci://{host}/team/none:1"), "--db", "db"]).exits(3).says(&["error:"]);
+    for wrong in ["oci://", "oci://h.x/UPPER:1", "oci://h/x@sha256:00"] {
+        place.run(&["db", "push", wrong, "--db", "old.db"]).exits(2).says(&["oci://HOST/REPOSITORY:TAG"]);
+    }
+    place
+        .run(&["db", "push", "https://h/x:1", "--db", "old.db"])
+        .exits(2)
+        .says(&["oci://HOST/REPOSITORY:TAG"]);
+    assert!(!place.path("db").exists());
+}
