@@ -260,7 +260,8 @@ impl<'a, T: Keep> Keeping<'a, T> {
         let mut tables: Vec<&[u64]> = Vec::new();
         let mut places: HashMap<&[u64], usize> = HashMap::new();
         let mut functions = Vec::new();
-        for (package, held) in known.inventory().packages.iter().map(|package| &package.functions).enumerate() {
+        for (package, held) in known.inventory().packages.iter().map(|package| &package.functions).enumerate()
+        {
             if held.is_unknown() {
                 continue;
             }
@@ -294,21 +295,21 @@ fn checksum(key: &Key, content: &[u8]) -> [u8; DIGEST] {
     Sha256::new().chain_update(&key.0).chain_update(content).finalize().into()
 }
 
-impl Keep for Inventory {
-    fn inventory(&self) -> &Inventory {
-        self
-    }
-
-    fn inventory_mut(&mut self) -> &mut Inventory {
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use plimsoll_model::{Algorithm, Ecosystem, ImagePath, Inventory, Location, Package, Problem};
 
     use super::*;
+
+    impl Keep for Inventory {
+        fn inventory(&self) -> &Inventory {
+            self
+        }
+
+        fn inventory_mut(&mut self) -> &mut Inventory {
+            self
+        }
+    }
 
     fn cache(folder: &Path, limit: u64) -> Cache {
         Cache {

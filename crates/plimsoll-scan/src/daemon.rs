@@ -4,8 +4,8 @@ use plimsoll_model::{Inventory, Problem, ProblemKind, Target as TargetFacts, Tar
 use plimsoll_oci::{DaemonContainer, DaemonImage, Daemons, Error, Reference, Selection};
 
 use crate::scan::{
-    Heard, Seen, add_settings, assembled, attribute_to_base, complete, image_facts, image_of_registry, limits, of_registry,
-    rewritten_above_base, selection, stream_layers,
+    Heard, Seen, add_settings, assembled, attribute_to_base, complete, image_facts, image_of_registry,
+    limits, of_registry, rewritten_above_base, selection, stream_layers,
 };
 use crate::visit::PackageDatabases;
 use crate::{Options, Progress, ScanError};

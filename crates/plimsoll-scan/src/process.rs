@@ -5,10 +5,9 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use plimsoll_model::{Container, Inventory, Origin, Target as TargetFacts, TargetKind, Via};
+use plimsoll_model::{Container, Origin, Target as TargetFacts, TargetKind, Via};
 
-use crate::scan::{Heard, assembled, limits};
-use crate::visit::Extractors;
+use crate::scan::{Heard, Seen, add_settings, assembled, limits};
 use crate::{Options, Progress, ScanError};
 
 /// Most bytes of a process's control groups that are read.
@@ -22,7 +21,7 @@ pub(crate) fn process(
     number: u32,
     options: &Options,
     progress: &dyn Progress,
-) -> Result<(TargetFacts, Inventory), ScanError> {
+) -> Result<(TargetFacts, Seen), ScanError> {
     let root = format!("/proc/{number}/root");
     let read = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => ScanError::NotFound { target: typed.to_owned(), near: None },
@@ -34,16 +33,17 @@ pub(crate) fn process(
             hint: "this process sees the root of this machine: scan that as dir:/".to_owned(),
         });
     }
-    let walk =
-        plimsoll_fs::walk_process(number, &Extractors, &limits(options), &Heard(progress)).map_err(read)?;
-    let inventory = assembled(walk, Vec::new());
+    let walk = plimsoll_fs::walk_process(number, &options.extractors(), &limits(options), &Heard(progress))
+        .map_err(read)?;
+    let mut seen = assembled(walk, Vec::new());
     let origin = Origin { container: container(number), ..Origin::new(Via::Process, root.clone()) };
     let target = TargetFacts {
-        release: inventory.release.clone(),
+        release: seen.inventory.release.clone(),
         origin: Some(origin),
         ..TargetFacts::named(TargetKind::Image, typed)
     };
-    Ok((target, inventory))
+    add_settings(&mut seen, None, &target, options);
+    Ok((target, seen))
 }
 
 /// Does it see the same files as we do?
