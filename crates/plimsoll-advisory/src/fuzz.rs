@@ -3,7 +3,8 @@
 use crate::{bundle, java_index, transfer};
 
 /// Reads arbitrary bytes as the front of a bundle and as a stream of database content: its head, the frames behind it, and rows as they stand in a
-/// frame. And as a list of Java archives.
+/// frame. And as a list of Java archives, and as a line of
+/// a feed's changes.
 ///
 /// # Panics
 /// When a row that was read is not written as it was read.
@@ -15,4 +16,10 @@ pub fn fuzz_content(data: &[u8]) {
     transfer::rows_round_trip(data);
     bundle::read_arbitrary(data);
     java_index::fuzz_list(data);
+    fuzz_changes(data);
+}
+
+/// Any bytes as a line of a feed's list of changes.
+pub fn fuzz_changes(data: &[u8]) {
+    crate::update::read_arbitrary_line(&String::from_utf8_lossy(data));
 }

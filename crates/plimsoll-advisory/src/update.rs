@@ -693,10 +693,7 @@ impl Run<'_> {
             Answer::New(response) => {
                 let Validators { etag, last_modified } = response.validators();
                 list_state = Some(FileState { etag, last_modified, size: 0 });
-                let changes = self.changes(response, &list_url, since, &|line| {
-                    let (date, id) = line.split_once(',')?;
-                    is_plain_id(id).then_some((date, id))
-                })?;
+                let changes = self.changes(response, &list_url, since, &osv_change)?;
                 newest = changes.newest;
                 if let (Some(_), Some(ids)) = (since, changes.entries) {
                     let changed = self.changed_records(upstream, folder, &escaped, &ids)?;
@@ -835,15 +832,7 @@ impl Run<'_> {
         };
         let Validators { etag, last_modified } = response.validators();
         let list_state = FileState { etag, last_modified, size: 0 };
-        let changes = self.changes(response, &list_url, since, &|line| {
-            let (path, date) = line.split_once(',')?;
-            let (path, date) = (path.trim().trim_matches('"'), date.trim().trim_matches('"'));
-            let (year, name) = path.split_once('/')?;
-            let plain = year.len() == 4
-                && year.bytes().all(|byte| byte.is_ascii_digit())
-                && name.strip_suffix(".json").is_some_and(is_plain_id);
-            plain.then_some((date, path))
-        })?;
+        let changes = self.changes(response, &list_url, since, &red_hat_change)?;
         let cursor = changes.newest.map_or_else(|| state.cursor.clone(), |date| date.to_string());
         if let (Some(_), Some(paths)) = (since, changes.entries) {
             let mut changed = false;
@@ -923,6 +912,31 @@ struct Changes {
     newest: Option<Timestamp>,
     /// What changed; `None` when it is too much.
     entries: Option<BTreeSet<String>>,
+}
+
+/// Date and id of a line of OSV.dev's `modified_id.csv`: `2026-11-20T10:00:00Z,GHSA-1`.
+fn osv_change(line: &str) -> Option<(&str, &str)> {
+    let (date, id) = line.split_once(',')?;
+    is_plain_id(id).then_some((date, id))
+}
+
+/// Date and path of a line of Red Hat's `changes.csv`: `"2024/cve-2024-1.json","2026-11-20T10:00:00+00:00"`.
+fn red_hat_change(line: &str) -> Option<(&str, &str)> {
+    let (path, date) = line.split_once(',')?;
+    let (path, date) = (path.trim().trim_matches('"'), date.trim().trim_matches('"'));
+    let (year, name) = path.split_once('/')?;
+    let plain = year.len() == 4
+        && year.bytes().all(|byte| byte.is_ascii_digit())
+        && name.strip_suffix(".json").is_some_and(is_plain_id);
+    plain.then_some((date, path))
+}
+
+/// For the fuzzer: any line of a list of changes names files below the folder and nothing else.
+pub(crate) fn read_arbitrary_line(line: &str) {
+    for (_, path) in [osv_change(line), red_hat_change(line)].into_iter().flatten() {
+        let names = path.split('/').all(|name| !name.is_empty() && !name.starts_with('.'));
+        assert!(names && path.split('/').count() <= 2 && !path.starts_with('/'), "{path}");
+    }
 }
 
 /// An id that is a file name and a part of an address as it stands.
@@ -1087,4 +1101,35 @@ pub fn sources_for(inventory: &Inventory) -> Vec<&'static Upstream> {
 pub fn source_named(name: &str) -> Option<&'static Upstream> {
     let matches = |row: &&Upstream| row.source == name || row.source.strip_prefix("osv/") == Some(name);
     upstreams().find(matches)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lines_of_changes() {
+        assert_eq!(
+            osv_change("2026-11-20T10:00:00Z,RHSA-2024:1"),
+            Some(("2026-11-20T10:00:00Z", "RHSA-2024:1"))
+        );
+        for line in ["", "x", "2026-11-20T10:00:00Z,", "d,../x", "d,a/b", "d,.x", "d,a b", "d,a,b"] {
+            assert_eq!(osv_change(line), None, "{line}");
+        }
+        let good = "\"2024/cve-2024-1.json\",\"2026-11-20T10:00:00+00:00\"";
+        assert_eq!(red_hat_change(good), Some(("2026-11-20T10:00:00+00:00", "2024/cve-2024-1.json")));
+        for line in ["", "a,b", "2024/x.txt,d", "24/x.json,d", "2024/../x.json,d", "../2024/x.json,d"] {
+            assert_eq!(red_hat_change(line), None, "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_lines(line in "(20[0-9]{2}|[./\",:a-z-]|json){0,12}", any in any::<String>()) {
+            crate::fuzz::fuzz_changes(line.as_bytes());
+            crate::fuzz::fuzz_changes(any.as_bytes());
+        }
+    }
 }

@@ -804,3 +804,16 @@ fn the_script_publishes_what_was_fetched() {
         .status;
     assert_eq!(status.code(), Some(3));
 }
+
+#[test]
+fn what_may_not_be_passed_on_is_said() {
+    let place = Place::new();
+    let upstreams = upstreams();
+    let text = alpine("", "1.2.3-r1");
+    upstreams.put("packages.wolfi.dev/os/security.json", text);
+    update(&place, &upstreams, &named(&["wolfi", "kev"])).exits(0).quiet();
+    place
+        .run(&["db", "export", "bundle", "--db", "db"])
+        .exits(0)
+        .says(&["warning: the source `wolfi` has a licence that restricts passing it on"]);
+}

@@ -122,6 +122,7 @@ pub(super) fn push(target: &str, database: &Path, sign: Option<&Path>, registrie
     let new = open(database)?;
     // What is damaged here must not become someone else's database with our signature.
     new.verify().map_err(|error| Failure::new(UNDECIDED, error))?;
+    transfer::warn_of_terms(&new);
     let repository = registries.repository_to_write(reference.name());
     let work = tempfile::tempdir().context("cannot make a temporary folder")?;
     let before = match Shelf::of(repository.clone(), &reference) {

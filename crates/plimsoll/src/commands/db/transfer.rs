@@ -4,6 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
+use plimsoll_advisory::feed::upstream::Terms;
+use plimsoll_advisory::update::source_named;
 use plimsoll_advisory::{
     ApplyError, BUNDLE_NAME, BundleError, Installed, Manifest, NoDelta, PublicKey, SigningKey, Trust,
     delta_name, install_bundle, read_bundle, write_bundle,
@@ -117,11 +119,25 @@ fn written(out: &Path, manifest: &Manifest, key: Option<&SigningKey>) -> Answer 
     Ok(0)
 }
 
+/// Says which sources may not, or not certainly, be passed on.
+pub(super) fn warn_of_terms(database: &Database) {
+    for source in database.sources() {
+        let terms = source_named(&source.name).map_or(Terms::Open, |row| row.terms);
+        let word = match terms {
+            Terms::Open => continue,
+            Terms::NotStated => "states no licence that we know of",
+            Terms::Restricted => "has a licence that restricts passing it on",
+        };
+        print::warning(&format!("the source `{}` {word}: see that you may give this to others", source.name));
+    }
+}
+
 pub(super) fn export(database: &Path, out: &Path, sign: Option<&Path>) -> Answer {
     let key = signing_key(sign)?;
     let database = open(database)?;
     // What is damaged here must not become someone else's database with our signature.
     database.verify().map_err(|error| Failure::new(UNDECIDED, error))?;
+    warn_of_terms(&database);
     make_folder_of(out)?;
     match write_bundle(&database, None, out, key.as_ref()).map_err(|error| Failure::new(UNDECIDED, error))? {
         Ok(manifest) => written(out, &manifest, key.as_ref()),
