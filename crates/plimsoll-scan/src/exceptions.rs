@@ -220,9 +220,10 @@ impl Exceptions {
                     finding.suppressed_by = Some(Suppression {
                         by: "exception".into(),
                         source: self.file.clone(),
-                        reason: match words.is_empty() {
-                            false => format!("{} ({})", entry.reason, words.join(", ")),
-                            true => entry.reason.clone(),
+                        reason: if words.is_empty() {
+                            entry.reason.clone()
+                        } else {
+                            format!("{} ({})", entry.reason, words.join(", "))
                         },
                         expires: entry.expires.map(|date| date.to_string()),
                     });
@@ -430,7 +431,7 @@ mod tests {
     /// The finding of openssl with two packages, one of them in two places.
     fn openssl() -> (Finding, Vec<Package>) {
         let packages = vec![package("libssl3", &["a/status"]), package("openssl", &["a/status", "b/status"])];
-        let mut finding = crate::verdict::tests::finding("CVE-1", plimsoll_model::Level::High, true);
+        let mut finding = plimsoll_model::Finding::sample("CVE-1", plimsoll_model::Level::High, true);
         finding.subject = Subject::package(
             plimsoll_model::Ecosystem::Deb,
             plimsoll_model::SourcePackage { name: "openssl-src".into(), version: "1.0-1".into() },
@@ -476,7 +477,7 @@ mod tests {
 
     #[test]
     fn rules_are_answered_by_their_id_and_place() {
-        let mut finding = crate::verdict::tests::finding("latest-tag", plimsoll_model::Level::High, true);
+        let mut finding = plimsoll_model::Finding::sample("latest-tag", plimsoll_model::Level::High, true);
         finding.subject = Subject::File(Location::new(plimsoll_model::ImagePath::from("web/Dockerfile")));
         for (entry, expected) in [
             ("", true),

@@ -204,6 +204,7 @@ fn lines_of_the_dockerfile() {
         color: false,
         links: false,
         all: false,
+        explain: false,
         by: None,
         now: None,
         command: String::new(),

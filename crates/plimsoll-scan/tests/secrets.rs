@@ -52,6 +52,7 @@ fn in_no_format(report: &Report, secret: &str) {
         color: false,
         links: false,
         all: false,
+        explain: false,
         by: None,
         now: None,
         command: String::new(),
