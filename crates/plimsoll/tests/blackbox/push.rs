@@ -47,7 +47,7 @@ fn pushed_pulled_and_updated_by_a_delta() {
     let Some(shared) = shared() else { return };
     let registry = shared.start(&json!({}));
     let place = place();
-    let name = format!("127.0.0.1:{}/team/advisories:latest", registry.port);
+    let name = format!("127.0.0.1:{}/data/advisories:latest", registry.port);
     let target = format!("oci://{name}");
     let run = place.run(&["db", "push", &target, "--db", "old.db", "--sign", "key"]).exits(0).quiet();
     assert!(
