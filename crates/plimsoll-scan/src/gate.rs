@@ -11,6 +11,7 @@ use plimsoll_policy::{
 };
 use plimsoll_trust::{By, Checked, Log, Outcome, PublicKey, Root, Signer, Target, Trust, What, discover};
 
+use crate::scanners::Scanner;
 use crate::{Options, Progress, ScanError};
 
 /// What the decision rests on, beside the image.
@@ -92,15 +93,17 @@ impl Gate {
         let pinned = facts.digest.seen().ok().map(|digest| format!("{}@{digest}", reference.name()));
         let report = match (&pinned, needs(Need::Scan)) {
             (Some(name), true) => {
-                Some(crate::scan(&format!("registry:{name}"), options, &mut std::io::empty(), progress))
+                let mut options = options.clone();
+                if needs(Need::Secrets) {
+                    options.scanners.add(Scanner::Secrets);
+                    facts.looked_for.push(FindingKind::Secret);
+                }
+                Some(crate::scan(&format!("registry:{name}"), &options, &mut std::io::empty(), progress))
             }
             _ => None,
         };
         match &report {
-            Some(Ok(report)) => {
-                facts.report = Known::Seen(report);
-                facts.looked_for = looked_for(options);
-            }
+            Some(Ok(report)) => facts.report = Known::Seen(report),
             Some(Err(error)) => facts.report = Known::Missing(line(error)),
             None => {}
         }
@@ -202,11 +205,6 @@ fn fact(checked: Checked) -> Option<Evidence> {
         What::Unknown => return None,
     };
     Some(Evidence { statement, maker, logged: checked.logged })
-}
-
-/// What a scan with these options looks for, beside vulnerabilities.
-fn looked_for(_options: &Options) -> Vec<FindingKind> {
-    Vec::new()
 }
 
 /// An error and its causes in one line.

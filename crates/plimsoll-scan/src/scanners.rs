@@ -26,6 +26,11 @@ impl Scanners {
     pub fn has(&self, scanner: Scanner) -> bool {
         self.0.contains(&scanner)
     }
+
+    /// Looks for this too.
+    pub(crate) fn add(&mut self, scanner: Scanner) {
+        self.0.insert(scanner);
+    }
 }
 
 impl Default for Scanners {

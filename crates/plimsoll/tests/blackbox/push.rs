@@ -32,6 +32,11 @@ fn digest(place: &Place, name: &str) -> String {
     verify(&place.path(name)).unwrap().digest.unwrap().to_string()
 }
 
+/// What is pushed here is not for the tests that list what the others share.
+fn own_content(place: &Place) -> Value {
+    json!({ "storage": { "filesystem": { "rootdirectory": place.text("pushed") } } })
+}
+
 /// The manifest of a tag, as another tool sees it.
 fn manifest(name: &str) -> Value {
     let output = Command::new("skopeo")
@@ -45,8 +50,8 @@ fn manifest(name: &str) -> Value {
 #[test]
 fn pushed_pulled_and_updated_by_a_delta() {
     let Some(shared) = shared() else { return };
-    let registry = shared.start(&json!({}));
     let place = place();
+    let registry = shared.start(&own_content(&place));
     let name = format!("127.0.0.1:{}/data/advisories:latest", registry.port);
     let target = format!("oci://{name}");
     let run = place.run(&["db", "push", &target, "--db", "old.db", "--sign", "key"]).exits(0).quiet();
@@ -105,8 +110,9 @@ fn only_with_credentials() {
     let Some(shared) = shared() else { return };
     let mut more = shared.tls();
     more = json!({ "http": more, "auth": { "htpasswd": { "realm": "test", "path": shared.place.text("passwords") } } });
-    let registry = shared.start(&more);
     let place = place();
+    more["storage"] = own_content(&place)["storage"].clone();
+    let registry = shared.start(&more);
     let host = format!("127.0.0.1:{}", registry.port);
     let target = format!("oci://{host}/private/advisories:1");
     let authority = shared.place.text("authority.pem");

@@ -169,6 +169,14 @@ fn policies_decide_with_reasons_and_a_proof() {
     // A scan, made for the question: without advisories nothing can be said to be clean.
     let clean = policy(&place, "  - maxSeverity: {severity: critical, fixable: true}\n");
     decide(&clean, &["--db", super::database()]).exits(1);
+    // Secrets are looked for because the policy asks.
+    let secrets = policy(&place, "  - noSecrets: true\n");
+    let asked = decide(&secrets, &["--db", super::database()]);
+    assert!(
+        asked.stdout.contains("noSecrets") && !asked.stdout.contains("looks for secrets"),
+        "{}",
+        asked.stdout
+    );
     // The base by its layers: the image is built on itself, and not on something else.
     let itself = policy(&place, &format!("  - baseImages: {{allow: [{{image: '{name}'}}]}}\n"));
     decide(&itself, &[]).exits(0);
