@@ -20,6 +20,7 @@ mod json;
 mod junit;
 mod markdown;
 mod openvex;
+pub mod plan;
 mod predicate;
 mod sarif;
 pub mod sbom;

@@ -15,6 +15,7 @@ pub mod functions;
 pub mod fuzz;
 pub mod inventory;
 mod path;
+pub mod plan;
 mod problem;
 pub mod product;
 pub mod purl;

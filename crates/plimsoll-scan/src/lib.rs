@@ -21,6 +21,7 @@ pub mod gate;
 mod image_rules;
 mod java_index;
 pub mod many;
+pub mod plan;
 mod process;
 mod scan;
 mod scanners;

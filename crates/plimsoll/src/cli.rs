@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Diff(DiffArguments),
     /// The inventory only, as CycloneDX, SPDX or JSON
     Sbom(SbomArguments),
+    /// The changes that remove most of the work across many targets, the greatest first
+    Plan(PlanArguments),
     /// Where an image comes from: its signatures and attestations, who made them, and whether that is who should have
     Verify(VerifyArguments),
     /// Sign a statement about an image and store it beside the image
@@ -389,6 +391,31 @@ pub(crate) struct SbomArguments {
 
     #[command(flatten)]
     pub(crate) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll plan reports/                    # folder of what `scan --format json` wrote
+  plimsoll plan shop.json debian:12 oci:build/image --all")]
+pub(crate) struct PlanArguments {
+    /// Saved reports (`scan --format json`), folders of them, and targets as of `scan`
+    #[arg(value_name = "REPORT|TARGET", required = true)]
+    pub(crate) targets: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+
+    /// Advisory database, for targets [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Form of the plan: table, json or markdown
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
+    pub(crate) format: Format,
+
+    /// List every step and every place
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 const SIGNERS: &str = "Whose signature counts";

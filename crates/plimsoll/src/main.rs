@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         cli::Command::Diff(arguments) => commands::diff::run(arguments, &environment),
         cli::Command::Verify(arguments) => commands::verify::run(arguments, &environment),
         cli::Command::Attest(arguments) => commands::attest::run(arguments, &environment),
+        cli::Command::Plan(arguments) => commands::plan::run(arguments, &environment),
         cli::Command::Check(arguments) => commands::check::run(arguments, &environment),
         cli::Command::Sbom(arguments) => commands::sbom::run(arguments, &environment),
         cli::Command::Db(arguments) => commands::db::run(arguments, &environment),

@@ -127,7 +127,7 @@ pub(super) fn scan(target: &str, options: &Options, environment: &Environment) -
 }
 
 /// A scan that could not be done, as the program tells it.
-fn failed(error: ScanError) -> Failure {
+pub(super) fn failed(error: ScanError) -> Failure {
     let code = if error.is_usage() { USAGE } else { UNDECIDED };
     let hint = error.hint();
     Failure::new(code, error).hint(hint)

@@ -18,6 +18,7 @@ mod many;
 mod options;
 mod outcomes;
 mod output;
+mod plan;
 mod push;
 mod registry;
 mod sbom;

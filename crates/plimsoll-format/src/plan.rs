@@ -1,0 +1,160 @@
+//! The changes that remove most of the work across many targets, for people and as JSON.
+
+use std::fmt::Write as _;
+
+use plimsoll_model::plan::{Plan, Step};
+
+use crate::text::{clean, count, markdown_code, markdown_text, shorten, thousands, wrap};
+use crate::{Error, Format, View};
+
+/// Steps that are shown unless all are asked for.
+const STEPS: usize = 10;
+/// Places of a step that are shown unless all are asked for.
+const EDITS: usize = 3;
+
+/// Writes the plan as table, JSON or Markdown.
+///
+/// # Errors
+/// For every other format.
+pub fn write(plan: &Plan, format: Format, view: &View) -> Result<String, Error> {
+    match format {
+        Format::Table => Ok(table(plan, view)),
+        Format::Json => Ok(crate::text::json(plan)?),
+        Format::Markdown => Ok(markdown(plan, view)),
+        other => {
+            Err(Error::NotForThis { format: other.name(), of: "plans", known: "table, json and markdown" })
+        }
+    }
+}
+
+/// Tenths of a percent as text. Not rounded up: nobody must read "100 %" where something is left.
+fn share(tenths: u32) -> String {
+    if tenths >= 1_000 { "100 %".to_owned() } else { format!("{}.{} %", tenths / 10, tenths % 10) }
+}
+
+/// "these 3 changes remove 80.1 % of the work".
+fn headline(plan: &Plan, shown: usize) -> String {
+    let Some(last) = plan.steps.get(shown.saturating_sub(1)).filter(|_| shown > 0) else {
+        return "no change removes anything".to_owned();
+    };
+    let these =
+        if shown == 1 { "this change removes".to_owned() } else { format!("these {shown} changes remove") };
+    format!("{these} {} of the work", share(last.cumulative))
+}
+
+fn what(step: &Step) -> String {
+    let kind = step.ecosystem.map(|ecosystem| format!(" ({})", ecosystem.name())).unwrap_or_default();
+    let to = step.to.as_ref().map(|to| format!(" to {}", clean(to))).unwrap_or_default();
+    format!("{}{kind}{to}", clean(&step.subject))
+}
+
+fn worst(step: &Step) -> String {
+    let mut text = step.worst.word().to_owned();
+    if step.malware {
+        text.push_str(", malicious");
+    }
+    if step.exploited {
+        text.push_str(", exploited");
+    }
+    text
+}
+
+fn totals(plan: &Plan) -> String {
+    format!(
+        "{}, {} of {} points",
+        count(plan.targets.len(), "target", "targets"),
+        count(usize::try_from(plan.findings).unwrap_or(usize::MAX), "finding", "findings"),
+        thousands(plan.points)
+    )
+}
+
+fn table(plan: &Plan, view: &View) -> String {
+    let width = view.width.clamp(40, 100);
+    let mut text = String::new();
+    let mut line = |line: &str| {
+        let _ = writeln!(text, "{}", shorten(line.trim_end(), width));
+    };
+    let shown = if view.all { plan.steps.len() } else { plan.steps.len().min(STEPS) };
+    line(&totals(plan));
+    line("");
+    line(&headline(plan, shown));
+    line("");
+    for (number, step) in plan.steps.iter().take(shown).enumerate() {
+        line(&format!("{:>3} {}", number + 1, what(step)));
+        line(&format!(
+            "    {}: removes {} in {}; {}; so far {}",
+            step.party.word(),
+            count(usize::try_from(step.removes).unwrap_or(usize::MAX), "finding", "findings"),
+            count(step.edits.len(), "place", "places"),
+            worst(step),
+            share(step.cumulative)
+        ));
+        let edits = if view.all { step.edits.len() } else { step.edits.len().min(EDITS) };
+        for edit in step.edits.iter().take(edits) {
+            let todo = edit.command.as_ref().unwrap_or(&edit.action);
+            for (index, row) in
+                wrap(&format!("{}: {}", clean(&edit.target), clean(todo)), width - 8).into_iter().enumerate()
+            {
+                line(&format!("{}{row}", if index == 0 { "      " } else { "        " }));
+            }
+        }
+        if step.edits.len() > edits {
+            line(&format!("      and {} more", count(step.edits.len() - edits, "place", "places")));
+        }
+    }
+    if plan.steps.len() > shown {
+        line(&format!(
+            "and {}; --all lists them",
+            count(plan.steps.len() - shown, "further change", "further changes")
+        ));
+    }
+    line("");
+    line(&format!(
+        "{} ({} points) would stay: nothing to change for them is known",
+        count(usize::try_from(plan.left).unwrap_or(usize::MAX), "finding", "findings"),
+        thousands(plan.left_points)
+    ));
+    for target in &plan.targets {
+        if let Some(failure) = &target.failure {
+            for row in wrap(&format!("left out: {}: {}", clean(&target.name), clean(&failure.message)), width)
+            {
+                line(&row);
+            }
+        } else if target.unseen > 0 {
+            let things = count(usize::try_from(target.unseen).unwrap_or(usize::MAX), "thing", "things");
+            line(&format!("could not see: {things} in {}", clean(&target.name)));
+        }
+    }
+    text
+}
+
+fn markdown(plan: &Plan, view: &View) -> String {
+    let shown = if view.all { plan.steps.len() } else { plan.steps.len().min(STEPS) };
+    let mut text = format!(
+        "### Plan: {}\n\n{}.\n\n| | change | whose | removes | worst | so far | places |\n|---|---|---|---:|---|---:|---|\n",
+        markdown_text(&headline(plan, shown)),
+        totals(plan)
+    );
+    for (number, step) in plan.steps.iter().take(shown).enumerate() {
+        let mut places: Vec<String> = step.edits.iter().map(|edit| markdown_code(&edit.target)).collect();
+        places.dedup();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            number + 1,
+            markdown_text(&what(step)),
+            step.party.word(),
+            thousands(step.removes),
+            worst(step),
+            share(step.cumulative),
+            places.join(", ")
+        );
+    }
+    if plan.steps.len() > shown {
+        let _ = write!(text, "\n{} more are not listed.\n", plan.steps.len() - shown);
+    }
+    for target in plan.targets.iter().filter(|target| target.failure.is_some()) {
+        let _ = write!(text, "\nLeft out: {}.\n", markdown_text(&target.name));
+    }
+    text
+}
