@@ -14,10 +14,7 @@ use plimsoll_model::{Ecosystem, Effect, Finding, Package, Report, version};
 
 use crate::scan::{Options, scan};
 use crate::verdict;
-use crate::{Progress, ScanError};
-
-/// A saved report of this size lists more than any image has.
-const LARGEST_REPORT: u64 = 512 * 1024 * 1024;
+use crate::{Progress, ScanError, saved};
 
 /// Scans both and compares. Each may also be a report that `--format json` wrote.
 ///
@@ -50,19 +47,10 @@ fn report(
 /// The report that a file holds, when it is one of ours.
 fn saved(typed: &str) -> Result<Option<Report>, ScanError> {
     let path = Path::new(typed);
-    if !path.is_file() {
+    if !path.is_file() || !saved::is_ours(path)? {
         return Ok(None);
     }
-    let failed = |source| ScanError::Read { path: typed.to_owned(), source };
-    let mut head = [0; 64];
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    let length = file.read(&mut head).map_err(failed)?;
-    let begins: Vec<u8> = head[..length].iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if !begins.starts_with(b"{\"schemaVersion\":") {
-        return Ok(None);
-    }
-    let mut bytes = head[..length].to_vec();
-    file.take(LARGEST_REPORT).read_to_end(&mut bytes).map_err(failed)?;
+    let bytes = saved::read(typed)?;
     serde_json::from_slice(&bytes)
         .map(Some)
         .map_err(|error| ScanError::SavedReport { path: typed.to_owned(), detail: error.to_string() })

@@ -9,9 +9,10 @@ use plimsoll_oci::{Platform, Reference, Registries, Selection};
 use plimsoll_policy::{
     Evidence, Facts, ImageName, Known, Maker, Need, Policies, Statement, Workload, decide,
 };
-use plimsoll_trust::{By, Checked, Log, Outcome, PublicKey, Root, Signer, Target, Trust, What, discover};
+use plimsoll_trust::{By, Checked, Log, Outcome, PublicKey, Root, Signer, Target, Trust, What};
 
 use crate::scanners::Scanner;
+use crate::verify::everything_said;
 use crate::{Options, Progress, ScanError};
 
 /// What the decision rests on, beside the image.
@@ -128,17 +129,7 @@ impl Gate {
         reference: &Reference,
         manifest: &plimsoll_oci::Manifest,
     ) {
-        let mut found = discover(
-            &registries.repository(reference.name()),
-            &reference.name().to_string(),
-            &manifest.digest,
-        );
-        for other in &self.repositories {
-            let more =
-                discover(&registries.repository(other.name()), &other.name().to_string(), &manifest.digest);
-            found.evidence.extend(more.evidence);
-            found.problems.extend(more.problems);
-        }
+        let found = everything_said(registries, reference.name(), &self.repositories, &manifest.digest);
         facts.unread_evidence = found.problems;
         let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes) };
         let mut evidence = Vec::new();

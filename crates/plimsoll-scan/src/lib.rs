@@ -23,6 +23,7 @@ mod java_index;
 pub mod many;
 pub mod plan;
 mod process;
+mod saved;
 mod scan;
 mod scanners;
 mod secrets;

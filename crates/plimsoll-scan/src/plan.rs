@@ -12,7 +12,7 @@ use plimsoll_model::survey::{Failure, Survey, Surveyed};
 use plimsoll_model::work::Work;
 use plimsoll_model::{Change, Effect, Finding, Level, Party, Report};
 
-use crate::ScanError;
+use crate::{ScanError, saved};
 
 /// Advisories that a step names.
 const ADVISORIES: usize = 10;
@@ -251,26 +251,17 @@ pub fn saved(typed: &str) -> Result<Option<Saved>, ScanError> {
         for entry in std::fs::read_dir(path).map_err(failed)? {
             let file = entry.map_err(failed)?.path();
             let json = file.extension().is_some_and(|extension| extension == "json");
-            if json && file.is_file() && is_ours(&file)? {
+            if json && file.is_file() && saved::is_ours(&file)? {
                 files.push(file);
             }
         }
         files.sort();
         return Ok((!files.is_empty()).then_some(Saved::Folder(files)));
     }
-    if !path.is_file() || !is_ours(path)? {
+    if !path.is_file() || !saved::is_ours(path)? {
         return Ok(None);
     }
     read(typed).map(|reports| Some(Saved::Reports(reports)))
-}
-
-fn is_ours(path: &Path) -> Result<bool, ScanError> {
-    use std::io::Read as _;
-    let failed = |source| ScanError::Read { path: path.display().to_string(), source };
-    let mut head = Vec::new();
-    std::fs::File::open(path).and_then(|file| file.take(64).read_to_end(&mut head)).map_err(failed)?;
-    head.retain(|byte| !byte.is_ascii_whitespace());
-    Ok(head.starts_with(b"{\"schemaVersion\":"))
 }
 
 /// The reports in a file that `scan --format json` wrote, of one target or of several.
@@ -278,17 +269,7 @@ fn is_ours(path: &Path) -> Result<bool, ScanError> {
 /// # Errors
 /// When it cannot be read, or is of another form.
 pub fn read(path: &str) -> Result<Vec<Surveyed>, ScanError> {
-    use std::io::Read as _;
-    /// A file of this size lists more than any fleet has.
-    const LARGEST: u64 = 512 * 1024 * 1024;
-    let failed = |source| ScanError::Read { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-        .map_err(failed)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(failed(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "larger than 512 MiB")));
-    }
+    let bytes = saved::read(path)?;
     /// What tells a survey from a report.
     #[derive(serde::Deserialize)]
     struct Shape {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use plimsoll_model::verification::{BuildInfo, EvidenceInfo, EvidenceOutcome, RootInfo, Verification};
 use plimsoll_model::{Digest, Outcome as Answer, Verdict};
-use plimsoll_oci::{Reference, Registries};
+use plimsoll_oci::{Reference, Registries, RepositoryName};
 use plimsoll_trust::provenance::{Build, Provenance};
 use plimsoll_trust::{Checked, Discovery, Evidence, Outcome, Target, Trust, What, discover};
 
@@ -37,13 +37,7 @@ pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<V
     let repository = registries.repository(reference.name());
     // Resolved once: from here on there is only the digest.
     let manifest = repository.manifest(&reference.selector())?;
-    let mut found = discover(&repository, &reference.name().to_string(), &manifest.digest);
-    for other in &wanted.repositories {
-        let Discovery { evidence, problems } =
-            discover(&registries.repository(other.name()), &other.name().to_string(), &manifest.digest);
-        found.evidence.extend(evidence);
-        found.problems.extend(problems);
-    }
+    let mut found = everything_said(registries, reference.name(), &wanted.repositories, &manifest.digest);
     for (path, bytes) in &wanted.files {
         found.evidence.push(from_file(path, bytes.clone(), &manifest.digest));
     }
@@ -69,6 +63,23 @@ pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<V
             .collect(),
         problems: found.problems,
     })
+}
+
+/// What an image's own repository and further ones hold about it.
+pub(crate) fn everything_said(
+    registries: &Registries,
+    own: &RepositoryName,
+    others: &[Reference],
+    digest: &Digest,
+) -> Discovery {
+    let mut found = Discovery::default();
+    for name in std::iter::once(own).chain(others.iter().map(Reference::name)) {
+        let Discovery { evidence, problems } =
+            discover(&registries.repository(name), &name.to_string(), digest);
+        found.evidence.extend(evidence);
+        found.problems.extend(problems);
+    }
+    found
 }
 
 /// A file is a bundle, or a DSSE envelope by itself.

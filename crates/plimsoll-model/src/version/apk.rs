@@ -5,10 +5,8 @@
 //! with a number behind (`6.6.2p1`). Other things that apk's own check refuses are refused; apk 2 and 3 order them
 //! differently.
 
-use std::cmp::Ordering;
-
 use super::Order;
-use super::number::{Number, take_digits};
+use super::number::{Component, Number, take_digits};
 
 /// Ordered as apk ranks what comes next when everything before was equal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,31 +21,6 @@ enum Token {
     After(u8),
     Letter(u8),
     Component(Component),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Component {
-    /// With a leading zero (and zero itself).
-    Text(Box<str>),
-    Number(Number),
-}
-
-impl Ord for Component {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Component::Number(left), Component::Number(right)) => left.cmp(right),
-            (Component::Text(left), Component::Text(right)) => left.cmp(right),
-            // As text, what starts with 0 is before what starts with 1 to 9.
-            (Component::Text(_), Component::Number(_)) => Ordering::Less,
-            (Component::Number(_), Component::Text(_)) => Ordering::Greater,
-        }
-    }
-}
-
-impl PartialOrd for Component {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

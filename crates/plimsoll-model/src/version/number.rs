@@ -42,6 +42,32 @@ fn trim_zeros(digits: &[u8]) -> &[u8] {
     &digits[zeros..]
 }
 
+/// A number behind the first of a version, as Gentoo and Alpine have it: one with a leading zero is compared as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Component {
+    /// With a leading zero.
+    Text(Box<str>),
+    Number(Number),
+}
+
+impl Ord for Component {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Component::Number(left), Component::Number(right)) => left.cmp(right),
+            (Component::Text(left), Component::Text(right)) => left.cmp(right),
+            // As text, what starts with 0 is before what starts with 1 to 9.
+            (Component::Text(_), Component::Number(_)) => Ordering::Less,
+            (Component::Number(_), Component::Text(_)) => Ordering::Greater,
+        }
+    }
+}
+
+impl PartialOrd for Component {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// Splits off the leading bytes that are `wanted`.
 pub(super) fn take_while(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     let length = bytes.iter().take_while(|byte| wanted(**byte)).count();

@@ -1,34 +1,7 @@
 //! Gentoo's order: `number{.number}[letter]{_suffix[number]}[-rN]` (Package Manager Specification 8, section 3.3).
 
-use std::cmp::Ordering;
-
 use super::Order;
-use super::number::{Number, take_digits};
-
-/// A number behind the first. With a leading zero it is compared as a fraction is: as text, without zeros at the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Component {
-    Text(Box<str>),
-    Number(Number),
-}
-
-impl Ord for Component {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Component::Number(left), Component::Number(right)) => left.cmp(right),
-            (Component::Text(left), Component::Text(right)) => left.cmp(right),
-            // As text, what starts with 0 is before what starts with 1 to 9.
-            (Component::Text(_), Component::Number(_)) => Ordering::Less,
-            (Component::Number(_), Component::Text(_)) => Ordering::Greater,
-        }
-    }
-}
-
-impl PartialOrd for Component {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
+use super::number::{Component, Number, take_digits};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Suffix {

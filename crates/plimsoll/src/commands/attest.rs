@@ -4,14 +4,13 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
-use plimsoll_scan::ScanError;
 use plimsoll_scan::trust::{SIGNED, SigningKey};
 use serde_json::Value;
 
-use super::{Answer, verify};
+use super::{Answer, scan, verify};
 use crate::cli::AttestArguments;
 use crate::environment::Environment;
-use crate::print::{self, Failure, UNDECIDED, USAGE};
+use crate::print::{self, Failure, USAGE};
 
 /// Short names of kinds of predicates, as cosign has them.
 const TYPES: &[(&str, &str)] = &[
@@ -30,13 +29,8 @@ pub(crate) fn run(arguments: &AttestArguments, environment: &Environment) -> Ans
     let (key, kind, predicate) = read(arguments).map_err(usage)?;
     let registries = environment.network.registries(&arguments.registry);
     let (attestation, subject) =
-        plimsoll_scan::attest::attest(&arguments.image, &key, &kind, &predicate, &registries).map_err(
-            |error| {
-                let code = if error.is_usage() { USAGE } else { UNDECIDED };
-                let hint = ScanError::hint(&error);
-                Failure::new(code, error).hint(hint)
-            },
-        )?;
+        plimsoll_scan::attest::attest(&arguments.image, &key, &kind, &predicate, &registries)
+            .map_err(scan::failed)?;
     print::data(&format!("{}\n", attestation.digest))?;
     print::talk(&format!("attested {} as {kind}; it refers to {}", arguments.image, subject.digest));
     Ok(0)

@@ -2,14 +2,14 @@
 
 use anyhow::Context as _;
 use plimsoll_format::View;
+use plimsoll_scan::Options;
 use plimsoll_scan::exceptions::Exceptions;
-use plimsoll_scan::{Options, ScanError};
 
 use super::db::update;
 use super::{Answer, scan};
 use crate::cli::DiffArguments;
 use crate::environment::Environment;
-use crate::print::{self, Failure, UNDECIDED, USAGE};
+use crate::print::{self, Failure, USAGE};
 use crate::progress;
 
 pub(crate) fn run(arguments: &DiffArguments, environment: &Environment) -> Answer {
@@ -34,11 +34,7 @@ pub(crate) fn run(arguments: &DiffArguments, environment: &Environment) -> Answe
         &progress,
     );
     drop(progress);
-    let diff = result.map_err(|error| {
-        let code = if error.is_usage() { USAGE } else { UNDECIDED };
-        let hint = ScanError::hint(&error);
-        Failure::new(code, error).hint(hint)
-    })?;
+    let diff = result.map_err(scan::failed)?;
     let view = View { all: arguments.all, ..scan::view("", environment) };
     let text = plimsoll_format::diff::write(&diff, arguments.format, &view)
         .context("cannot render the differences")

@@ -9,12 +9,12 @@ use plimsoll_scan::policy::Policies;
 use plimsoll_scan::trust::provenance::Build;
 use plimsoll_scan::trust::{By, Log, Pattern, PublicKey, Root, Signer, Trust};
 use plimsoll_scan::verify::Wanted;
-use plimsoll_scan::{Options, Reference, ScanError};
+use plimsoll_scan::{Options, Reference};
 
 use super::{Answer, scan};
 use crate::cli::VerifyArguments;
 use crate::environment::Environment;
-use crate::print::{self, Failure, UNDECIDED, USAGE};
+use crate::print::{self, Failure, USAGE};
 use crate::progress;
 
 /// Largest file of a key, root or piece of evidence in bytes.
@@ -27,11 +27,7 @@ pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Ans
     let wanted = wanted(arguments).map_err(|error| Failure::new(USAGE, error))?;
     let registries = environment.network.registries(&arguments.registry);
     let verification =
-        plimsoll_scan::verify::verify(&arguments.image, &wanted, &registries).map_err(|error| {
-            let code = if error.is_usage() { USAGE } else { UNDECIDED };
-            let hint = ScanError::hint(&error);
-            Failure::new(code, error).hint(hint)
-        })?;
+        plimsoll_scan::verify::verify(&arguments.image, &wanted, &registries).map_err(scan::failed)?;
     let view = View { all: arguments.all, ..scan::view(&arguments.image, environment) };
     let text = plimsoll_format::verification::write(&verification, arguments.format, &view)
         .context("cannot render the evidence")
@@ -43,13 +39,8 @@ pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Ans
 /// By policies.
 fn decide(arguments: &VerifyArguments, environment: &Environment) -> Answer {
     let usage = |error| Failure::new(USAGE, error);
-    let failed = |error: ScanError| {
-        let code = if error.is_usage() { USAGE } else { UNDECIDED };
-        let hint = ScanError::hint(&error);
-        Failure::new(code, error).hint(hint)
-    };
     let policies = policies(&arguments.policies).map_err(usage)?;
-    let mut gate = Gate::new(policies, roots(arguments).map_err(usage)?).map_err(failed)?;
+    let mut gate = Gate::new(policies, roots(arguments).map_err(usage)?).map_err(scan::failed)?;
     gate.repositories = repositories(arguments).map_err(usage)?;
     gate.workload.namespace.clone_from(&arguments.namespace);
     gate.workload.labels = arguments
@@ -73,7 +64,7 @@ fn decide(arguments: &VerifyArguments, environment: &Environment) -> Answer {
     let progress = progress::Line::new(environment.progress);
     let decision = gate.decide(&arguments.image, &options, &progress);
     drop(progress);
-    let decision = decision.map_err(failed)?;
+    let decision = decision.map_err(scan::failed)?;
     let view = View { all: arguments.all, ..scan::view(&arguments.image, environment) };
     let text = plimsoll_format::decision::write(&decision, arguments.format, &view)
         .context("cannot render the decision")
