@@ -19,6 +19,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("plimsoll-format", 1),
     ("plimsoll-policy", 1),
     ("plimsoll-posture", 1),
+    ("plimsoll-rules", 1),
     ("plimsoll-extract", 2),
     ("plimsoll-trust", 2),
     ("plimsoll-scan", 3),

@@ -1,0 +1,339 @@
+//! Gatekeeper's templates and constraints (`templates.gatekeeper.sh`, `constraints.gatekeeper.sh`), run as they are.
+//!
+//! Rego runs in `regorus`; where it reads the language otherwise than OPA, the text is written so that both agree first
+//! (see [`dialect`]). There is no access to anything but the object and the inventory that is handed in.
+
+mod dialect;
+mod matching;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use regorus::Engine;
+use regorus::utils::limits::ExecutionTimerConfig;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::gatekeeper::matching::Match;
+use crate::{Answer, Json, LoadError, Review, Violation};
+
+/// Longest time that one template may take for one object.
+const LONGEST: Duration = Duration::from_secs(2);
+/// Largest text of Rego in bytes.
+const LARGEST: usize = 1024 * 1024;
+
+/// A template: the rule, without the parameters that a constraint gives it.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// The kind of its constraints.
+    pub kind: String,
+    name: String,
+    engine: Engine,
+    /// `data.PACKAGE.violation`.
+    rule: String,
+}
+
+/// A constraint: which objects a template is about, and with which parameters.
+#[derive(Clone, Debug)]
+pub struct Constraint {
+    /// The kind that its template has.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// `deny`, `warn`, `dryrun`.
+    pub action: String,
+    matches: Match,
+    parameters: regorus::Value,
+}
+
+/// Objects that rules may look at beside the one in question, by Gatekeeper's own layout.
+#[derive(Clone, Debug)]
+pub struct Inventory(regorus::Value);
+
+#[derive(Deserialize)]
+struct WrittenTemplate {
+    metadata: Metadata,
+    spec: TemplateSpec,
+}
+
+#[derive(Deserialize, Default)]
+struct Metadata {
+    #[serde(default)]
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct TemplateSpec {
+    crd: Crd,
+    #[serde(default)]
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Crd {
+    spec: CrdSpec,
+}
+
+#[derive(Deserialize)]
+struct CrdSpec {
+    names: Names,
+}
+
+#[derive(Deserialize)]
+struct Names {
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    #[serde(default)]
+    target: String,
+    #[serde(default)]
+    rego: Option<String>,
+    #[serde(default)]
+    libs: Vec<String>,
+    #[serde(default)]
+    code: Vec<Code>,
+}
+
+#[derive(Deserialize)]
+struct Code {
+    engine: String,
+    #[serde(default)]
+    source: Value,
+}
+
+#[derive(Deserialize)]
+struct RegoSource {
+    rego: String,
+    #[serde(default)]
+    libs: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct WrittenConstraint {
+    kind: String,
+    #[serde(default)]
+    metadata: Metadata,
+    #[serde(default)]
+    spec: ConstraintSpec,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct ConstraintSpec {
+    enforcement_action: Option<String>,
+    #[serde(rename = "match")]
+    matches: Match,
+    parameters: Value,
+}
+
+impl Template {
+    /// Takes a template.
+    ///
+    /// # Errors
+    /// When it has no Rego for Kubernetes' admission, or Rego that does not compile.
+    pub fn new(document: &Value) -> Result<Self, LoadError> {
+        let name = document["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let refuse =
+            |reason: String| LoadError { kind: "ConstraintTemplate".into(), name: name.clone(), reason };
+        let written = WrittenTemplate::deserialize(document).map_err(|error| refuse(error.to_string()))?;
+        let kind = written.spec.crd.spec.names.kind;
+        // Gatekeeper's own rule: the constraints' kind gives the template its name.
+        if written.metadata.name != kind.to_lowercase() {
+            return Err(refuse(format!("its name is not its constraints' kind `{kind}` in lower case")));
+        }
+        let target = match written.spec.targets.as_slice() {
+            [one] if one.target == "admission.k8s.gatekeeper.sh" => one,
+            [one] => return Err(refuse(format!("`{}` is no target that is known", one.target))),
+            other => return Err(refuse(format!("it has {} targets instead of one", other.len()))),
+        };
+        let in_code = target.code.iter().find(|code| code.engine == "Rego");
+        let source = match (&target.rego, in_code) {
+            (Some(rego), _) => RegoSource { rego: rego.clone(), libs: target.libs.clone() },
+            (None, Some(code)) => RegoSource::deserialize(&code.source)
+                .map_err(|error| refuse(format!("code of engine Rego: {error}")))?,
+            (None, None) => return Err(refuse("it has no code of engine Rego".into())),
+        };
+        let mut engine = Engine::new();
+        engine.set_rego_v0(true);
+        let mut add = |what: String, text: &str| {
+            if text.len() > LARGEST {
+                return Err(refuse(format!("{what} is larger than {LARGEST} bytes")));
+            }
+            engine.add_policy(what.clone(), dialect::plain(text)).map_err(|error| refuse(error.to_string()))
+        };
+        let package = add("rego".into(), &source.rego)?;
+        for (number, lib) in source.libs.iter().enumerate() {
+            let package = add(format!("libs[{number}]"), lib)?;
+            if !(package == "data.lib" || package.starts_with("data.lib.")) {
+                return Err(refuse(format!("libs[{number}] is of package `{package}`, not of `lib`")));
+            }
+        }
+        let declared = engine.has_declared_rule_rooted_at("rego", &format!("{package}.violation"));
+        if !declared.map_err(|error| refuse(error.to_string()))? {
+            return Err(refuse("its Rego has no rule `violation`".into()));
+        }
+        engine.set_execution_timer_config(ExecutionTimerConfig {
+            limit: LONGEST,
+            check_interval: NonZeroU32::new(1000).unwrap_or(NonZeroU32::MIN),
+        });
+        let mut template = Template { kind, name, engine, rule: format!("{package}.violation") };
+        // What is only found when a rule runs (unknown functions, unsafe variables) is found here.
+        template.engine.set_input(regorus::Value::new_object());
+        template.engine.eval_rule(template.rule.clone()).map_err(|error| LoadError {
+            kind: "ConstraintTemplate".into(),
+            name: template.name.clone(),
+            reason: error.to_string(),
+        })?;
+        Ok(template)
+    }
+}
+
+impl Constraint {
+    /// Takes a constraint.
+    ///
+    /// # Errors
+    /// When it does not have the form of one.
+    pub fn new(document: &Value) -> Result<Self, LoadError> {
+        let named = |key: &str| document[key].as_str().unwrap_or_default().to_owned();
+        let refuse = |reason: String| LoadError {
+            kind: named("kind"),
+            name: document["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+            reason,
+        };
+        if !named("apiVersion").starts_with("constraints.gatekeeper.sh/") {
+            return Err(refuse(format!("apiVersion `{}` is that of no constraint", named("apiVersion"))));
+        }
+        let written = WrittenConstraint::deserialize(document).map_err(|error| refuse(error.to_string()))?;
+        let parameters = match &written.spec.parameters {
+            Value::Null => regorus::Value::new_object(),
+            other => regorus::Value::from_json_str(&other.to_string())
+                .map_err(|error| refuse(format!("parameters: {error}")))?,
+        };
+        Ok(Constraint {
+            kind: written.kind,
+            name: written.metadata.name,
+            action: written.spec.enforcement_action.unwrap_or_else(|| "deny".into()),
+            matches: written.spec.matches,
+            parameters,
+        })
+    }
+}
+
+impl Default for Inventory {
+    fn default() -> Self {
+        Inventory(regorus::Value::new_object())
+    }
+}
+
+impl Inventory {
+    /// The inventory of these objects.
+    ///
+    /// # Errors
+    /// When an object has no kind or name.
+    pub fn of<'o>(objects: impl IntoIterator<Item = &'o Value>) -> Result<Self, String> {
+        let (mut cluster, mut namespaces) = (serde_json::Map::new(), serde_json::Map::new());
+        for object in objects {
+            let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+            let (Some(api), Some(kind), Some(name)) =
+                (text(&object["apiVersion"]), text(&object["kind"]), text(&object["metadata"]["name"]))
+            else {
+                return Err("an object of the inventory has no apiVersion, kind or name".into());
+            };
+            let root = match text(&object["metadata"]["namespace"]) {
+                Some(namespace) => inner(&mut namespaces, namespace),
+                None => Some(&mut cluster),
+            };
+            let place = root.and_then(|root| inner(root, api)).and_then(|root| inner(root, kind));
+            if let Some(place) = place {
+                place.insert(name, object.clone());
+            }
+        }
+        let text = serde_json::json!({"inventory": {"cluster": cluster, "namespace": namespaces}}).to_string();
+        regorus::Value::from_json_str(&text).map(Inventory).map_err(|error| error.to_string())
+    }
+}
+
+fn inner(map: &mut serde_json::Map<String, Value>, key: String) -> Option<&mut serde_json::Map<String, Value>> {
+    map.entry(key).or_insert_with(|| Value::Object(serde_json::Map::new())).as_object_mut()
+}
+
+/// What a template with a constraint says of an object.
+pub fn judge(template: &Template, constraint: &Constraint, review: &Review<'_>, inventory: &Inventory) -> Answer {
+    if !constraint.matches.fits(review) {
+        return Answer::Skip;
+    }
+    match violations(template, constraint, review, inventory) {
+        Ok(violations) => Answer::from_violations(violations),
+        Err(reason) => Answer::Error(format!("{}: {reason}", template.name)),
+    }
+}
+
+fn violations(
+    template: &Template,
+    constraint: &Constraint,
+    review: &Review<'_>,
+    inventory: &Inventory,
+) -> Result<Vec<Violation>, String> {
+    let mut engine = template.engine.clone();
+    engine.add_data(inventory.0.clone()).map_err(|error| error.to_string())?;
+    let mut input = regorus::Value::new_object();
+    let map = input.as_object_mut().map_err(|error| error.to_string())?;
+    map.insert("review".into(), request(review)?);
+    map.insert("parameters".into(), constraint.parameters.clone());
+    engine.set_input(input);
+    let found = engine.eval_rule(template.rule.clone()).map_err(|error| error.to_string())?;
+    let all: Vec<&regorus::Value> = match &found {
+        regorus::Value::Set(set) => set.iter().collect(),
+        regorus::Value::Array(list) => list.iter().collect(),
+        regorus::Value::Undefined => Vec::new(),
+        other => return Err(format!("`violation` is no set but {}", shortened(&other.to_string()))),
+    };
+    all.into_iter()
+        .map(|one| {
+            let message = one.as_object().ok().and_then(|map| map.get(&"msg".into()));
+            match message.and_then(|message| message.as_string().ok()) {
+                Some(message) => Ok(Violation { message: message.to_string() }),
+                None => Err("a violation has no `msg`".to_owned()),
+            }
+        })
+        .collect()
+}
+
+/// `input.review`: the request as it came, or one made of the object that Gatekeeper's audit and `gator` make.
+fn request(review: &Review<'_>) -> Result<regorus::Value, String> {
+    if let Some(request) = review.request {
+        return value(request);
+    }
+    let mut out = regorus::Value::new_object();
+    let map = out.as_object_mut().map_err(|error| error.to_string())?;
+    let mut kind = regorus::Value::new_object();
+    let parts = kind.as_object_mut().map_err(|error| error.to_string())?;
+    for (key, text) in [("group", review.group), ("version", review.version), ("kind", review.kind)] {
+        parts.insert(key.into(), text.into());
+    }
+    map.insert("kind".into(), kind);
+    for (key, text) in [("name", review.name), ("namespace", review.namespace)] {
+        if !text.is_empty() {
+            map.insert(key.into(), text.into());
+        }
+    }
+    if let Some(operation) = review.operation.name() {
+        map.insert("operation".into(), operation.into());
+    }
+    for (key, object) in [("object", review.object), ("oldObject", review.old_object), ("userInfo", review.user)] {
+        if let Some(object) = object {
+            map.insert(key.into(), value(object)?);
+        }
+    }
+    Ok(out)
+}
+
+fn value(json: &Json<'_>) -> Result<regorus::Value, String> {
+    regorus::Value::from_json_str(&json.to_string()).map_err(|error| error.to_string())
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(80).collect()
+}

@@ -1,0 +1,24 @@
+//! Rules about Kubernetes objects that need nothing but the object: those of other engines as they are written.
+//!
+//! ValidatingAdmissionPolicies, Kyverno's policies and Gatekeeper's templates are read and run unchanged, and their own
+//! test files with them ([`suite`]). What an image needs beside its object (signatures, provenance, findings) is the
+//! matter of `plimsoll-policy`; [`import`] carries over what such rules ask of images, and lists what it could not.
+//!
+//! Pure: no network, no clock, no file. A rule that cannot be evaluated is an [`Answer::Error`], never a pass.
+
+#![forbid(unsafe_code)]
+
+mod answer;
+#[cfg(feature = "rego")]
+pub mod gatekeeper;
+mod review;
+mod selector;
+pub mod suite;
+mod yaml;
+
+pub use answer::{Answer, LoadError, Violation};
+pub use review::{Operation, Review};
+pub use yaml::documents;
+
+/// A JSON value that borrows from the text it was parsed from.
+pub type Json<'a> = serde_json_borrow::Value<'a>;
