@@ -31,6 +31,27 @@ pub fn versions(data: &[u8]) {
     }
 }
 
+/// Looks for what runs in an object, with kinds that use every way of saying where something stands.
+///
+/// # Panics
+/// When the pointer of an image does not lead to its name.
+pub fn workload(data: &[u8]) {
+    let Ok(object) = serde_json::from_slice::<serde_json_borrow::Value<'_>>(data) else { return };
+    let Ok(owned) = serde_json::from_slice::<serde_json::Value>(data) else { return };
+    let mut kinds = crate::workload::Kinds::default();
+    for line in ["Pod=image:/spec/*", "Pod=container:/spec/containers/*", "Pod=spec:/spec/*/*"] {
+        kinds.add(line).expect("a kind");
+    }
+    let found = crate::workload::pods(&object, &kinds);
+    let twice = found.unread.iter().any(|unread| unread.detail.ends_with("more than once"));
+    for container in found.pods.iter().flat_map(|pod| &pod.containers) {
+        if let Some(image) = container.image {
+            let there = owned.pointer(&container.pointer).and_then(serde_json::Value::as_str);
+            assert!(there == Some(image) || twice, "{} is {there:?}, not {image}", container.pointer);
+        }
+    }
+}
+
 /// Reads `data` as a package URL, writes it, and reads it again.
 ///
 /// # Panics

@@ -25,6 +25,7 @@ mod text;
 pub mod verification;
 pub mod version;
 pub mod work;
+pub mod workload;
 
 pub use digest::{Algorithm, Digest, DigestError};
 pub use distribution::{Distribution, Release, Stream};
