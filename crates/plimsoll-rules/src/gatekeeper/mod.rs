@@ -170,10 +170,6 @@ impl Template {
                 return Err(refuse(format!("libs[{number}] is of package `{package}`, not of `lib`")));
             }
         }
-        let declared = engine.has_declared_rule_rooted_at("rego", &format!("{package}.violation"));
-        if !declared.map_err(|error| refuse(error.to_string()))? {
-            return Err(refuse("its Rego has no rule `violation`".into()));
-        }
         engine.set_execution_timer_config(ExecutionTimerConfig {
             limit: LONGEST,
             check_interval: NonZeroU32::new(1000).unwrap_or(NonZeroU32::MIN),
