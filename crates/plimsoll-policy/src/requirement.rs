@@ -16,6 +16,9 @@ use crate::provenance::{Build, Provenance};
 /// against its signer.
 const GITHUB: &str = "https://token.actions.githubusercontent.com";
 
+/// How deep `anyOf` and `allOf` may stand in each other.
+const DEEPEST: usize = 4;
+
 /// What must be gathered before a requirement can be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {
@@ -65,6 +68,10 @@ pub(crate) struct Written {
     no_malware: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     no_end_of_life: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    any_of: Option<Vec<Written>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    all_of: Option<Vec<Written>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -173,6 +180,8 @@ enum Rule {
     PinDigest,
     NotRevoked,
     Absent(FindingKind),
+    AnyOf(Vec<Requirement>),
+    AllOf(Vec<Requirement>),
 }
 
 #[derive(Clone, Debug)]
@@ -183,6 +192,10 @@ enum Base {
 
 impl Requirement {
     pub(crate) fn new(written: &Written, known: &BTreeMap<String, Signer>) -> Result<Self, String> {
+        Self::within(written, known, 0)
+    }
+
+    fn within(written: &Written, known: &BTreeMap<String, Signer>, depth: usize) -> Result<Self, String> {
         let signers = |kind: &str, names: &[String], at_least: usize| {
             if names.is_empty() {
                 return Err(format!("{kind}.signers is empty"));
@@ -270,6 +283,30 @@ impl Requirement {
                 None => {}
             }
         }
+        let inner = |kind: &str, list: &[Written]| {
+            if list.is_empty() {
+                return Err(format!("{kind} is empty"));
+            }
+            if depth == DEEPEST {
+                return Err(format!("{kind}: requirements within requirements, more than {DEEPEST} deep"));
+            }
+            list.iter()
+                .map(|one| match one.on_missing {
+                    OnMissing::Deny => Self::within(one, known, depth + 1),
+                    // What is missing is judged once, by the requirement as a whole.
+                    OnMissing::Warn | OnMissing::Allow => {
+                        Err("`onMissing` belongs to the outermost one".into())
+                    }
+                })
+                .collect::<Result<Vec<_>, String>>()
+                .map_err(|error| format!("{kind}: {error}"))
+        };
+        if let Some(list) = &written.any_of {
+            rules.push(("anyOf", Rule::AnyOf(inner("anyOf", list)?)));
+        }
+        if let Some(list) = &written.all_of {
+            rules.push(("allOf", Rule::AllOf(inner("allOf", list)?)));
+        }
         let mut rules = rules.into_iter();
         match (rules.next(), rules.next()) {
             (Some((kind, rule)), None) => Ok(Requirement {
@@ -281,7 +318,7 @@ impl Requirement {
                 Err(format!("`{first}` and `{second}` are two requirements; write them as two"))
             }
             (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, registries, baseImages, maxSeverity, \
-                              maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife)"
+                              maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife, anyOf, allOf)"
                 .into()),
         }
     }
@@ -303,6 +340,7 @@ impl Requirement {
             Rule::MaxSeverity(_) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) => {
                 vec![Need::Digest, Need::Scan]
             }
+            Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().flat_map(Requirement::needs).collect(),
         }
     }
 
@@ -315,6 +353,7 @@ impl Requirement {
                     Base::Layers(_) => None,
                 })
                 .collect(),
+            Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().flat_map(Requirement::base_images).collect(),
             _ => Vec::new(),
         }
     }
@@ -378,7 +417,39 @@ impl Requirement {
                 revoked => Answer::NotMet { reasons: revoked.to_vec() },
             },
             Rule::Absent(kind) => scanned(facts, |report| absent(facts, report, *kind)),
+            Rule::AnyOf(all) => any_of(all, facts, context),
+            Rule::AllOf(all) => all_of(all, facts, context),
         }
+    }
+}
+
+/// Met by the first that is met; unknown while one of them may be.
+fn any_of(all: &[Requirement], facts: &Facts<'_>, context: &Context<'_>) -> Answer {
+    let (mut unmet, mut unknown) = (Vec::new(), Vec::new());
+    for one in all {
+        match one.answer(facts, context) {
+            Answer::Met { reasons } => return Answer::Met { reasons },
+            Answer::NotMet { reasons } => unmet.extend(reasons),
+            Answer::Unknown { missing } => unknown.extend(missing),
+        }
+    }
+    if unknown.is_empty() { Answer::NotMet { reasons: unmet } } else { Answer::Unknown { missing: unknown } }
+}
+
+/// Not met as soon as one is not; unknown while one of them is.
+fn all_of(all: &[Requirement], facts: &Facts<'_>, context: &Context<'_>) -> Answer {
+    let (mut met, mut unmet, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    for one in all {
+        match one.answer(facts, context) {
+            Answer::Met { reasons } => met.extend(reasons),
+            Answer::NotMet { reasons } => unmet.extend(reasons),
+            Answer::Unknown { missing } => unknown.extend(missing),
+        }
+    }
+    match (unmet.is_empty(), unknown.is_empty()) {
+        (false, _) => Answer::NotMet { reasons: unmet },
+        (true, false) => Answer::Unknown { missing: unknown },
+        (true, true) => Answer::Met { reasons: met },
     }
 }
 

@@ -245,6 +245,31 @@ fn names_registries_and_bases() {
 }
 
 #[test]
+fn one_of_several_and_all_of_several() {
+    let none = Facts { evidence: Known::Seen(Vec::new()), ..facts() };
+    let blind = Facts { evidence: Known::Missing("503".into()), ..facts() };
+    let any = policy("  - anyOf: [{signedBy: {signers: [release]}}, {pinDigest: true}]");
+    decided(&any, &facts(), Effect::Allow, "signed by release");
+    decided(&any, &none, Effect::Deny, "no digest");
+    // What is not known may be what is needed.
+    decided(&any, &blind, Effect::Unknown, "503");
+    let pinned = ImageName { digest: Some(digest("11")), ..facts().image };
+    decided(&any, &Facts { image: pinned.clone(), ..blind.clone() }, Effect::Allow, "pinned");
+    let all = policy("  - allOf: [{signedBy: {signers: [release]}}, {pinDigest: true}]");
+    decided(&all, &facts(), Effect::Deny, "no digest");
+    decided(&all, &blind, Effect::Deny, "no digest");
+    decided(&all, &Facts { image: pinned.clone(), ..blind }, Effect::Unknown, "503");
+    decided(&all, &Facts { image: pinned, ..facts() }, Effect::Allow, "pinned");
+    let refused = |requirement: &str, said: &str| {
+        let error = Policies::default().add("p", &policy(requirement)).expect_err("refused").to_string();
+        assert!(error.contains(said), "{error}");
+    };
+    refused("  - anyOf: []", "anyOf is empty");
+    refused("  - anyOf: [{pinDigest: true, onMissing: allow}]", "the outermost");
+    refused("  - anyOf: [{allOf: [{anyOf: [{allOf: [{anyOf: [{pinDigest: true}]}]}]}]}]", "more than 4 deep");
+}
+
+#[test]
 fn ages() {
     decided(&policy("  - maxAge: 90d"), &facts(), Effect::Allow, "within 90d");
     decided(&policy("  - maxAge: 23h"), &facts(), Effect::Deny, "more than 23h ago");

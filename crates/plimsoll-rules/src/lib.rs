@@ -1,14 +1,14 @@
 //! Rules about Kubernetes objects that need nothing but the object: those of other engines as they are written.
 //!
-//! ValidatingAdmissionPolicies, Kyverno's policies and Gatekeeper's templates are read and run unchanged, and their own
-//! test files with them ([`suite`]). What an image needs beside its object (signatures, provenance, findings) is the
-//! matter of `plimsoll-policy`; [`import`] carries over what such rules ask of images, and lists what it could not.
+//! Gatekeeper's templates and constraints are read and run unchanged, and their own test files with them ([`suite`]).
+//! What an image needs beside its object (signatures, provenance, findings) is the matter of `plimsoll-policy`.
 //!
 //! Pure: no network, no clock, no file. A rule that cannot be evaluated is an [`Answer::Error`], never a pass.
 
 #![forbid(unsafe_code)]
 
 mod answer;
+pub mod fuzz;
 #[cfg(feature = "rego")]
 pub mod gatekeeper;
 mod review;

@@ -112,24 +112,6 @@ impl<'a> Review<'a> {
     pub(crate) fn subject(&self) -> Option<&'a Json<'a>> {
         self.object.or(self.old_object)
     }
-
-    /// The name of the resource that kinds of the API are known by: as the request says, else made of the kind.
-    pub(crate) fn resource_name(&self) -> String {
-        if self.resource.is_empty() { resource_of(self.kind) } else { self.resource.to_owned() }
-    }
-}
-
-/// `NetworkPolicy` -> `networkpolicies`, as kubectl guesses it (`meta.UnsafeGuessKindToResource`).
-pub(crate) fn resource_of(kind: &str) -> String {
-    let singular = kind.to_lowercase();
-    match singular.as_str() {
-        "endpoints" => singular,
-        _ if singular.ends_with('s') => singular + "es",
-        _ if singular.ends_with('y') && !singular.ends_with("ay") && !singular.ends_with("ey") => {
-            format!("{}ies", &singular[..singular.len() - 1])
-        }
-        _ => singular + "s",
-    }
 }
 
 /// A text below an object; empty when there is none.
@@ -157,10 +139,5 @@ mod tests {
         assert_eq!(review.operation, Operation::Update);
         assert!(review.old_object.is_none() && review.object.is_some());
         assert!(Review::of_request(&Json::Null).is_none());
-        for (kind, resource) in
-            [("NetworkPolicy", "networkpolicies"), ("Ingress", "ingresses"), ("Gateway", "gateways"), ("Pod", "pods")]
-        {
-            assert_eq!(resource_of(kind), resource);
-        }
     }
 }

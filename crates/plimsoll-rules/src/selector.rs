@@ -38,7 +38,8 @@ impl LabelSelector {
 
     /// Whether it fits the labels of an object.
     pub(crate) fn fits(&self, object: Option<&Json<'_>>) -> bool {
-        let labels = object.and_then(|object| member(object, "metadata")).and_then(|meta| member(meta, "labels"));
+        let labels =
+            object.and_then(|object| member(object, "metadata")).and_then(|meta| member(meta, "labels"));
         let value = |key: &str| labels.and_then(|labels| member(labels, key)).and_then(Json::as_str);
         self.match_labels.iter().all(|(key, wanted)| value(key) == Some(wanted))
             && self.match_expressions.iter().all(|one| {
@@ -78,6 +79,8 @@ mod tests {
         assert!(fits("{matchExpressions: [{key: none, operator: NotIn, values: [a]}]}"));
         assert!(fits("{matchExpressions: [{key: tier, operator: Exists}]}"));
         assert!(!fits("{matchExpressions: [{key: tier, operator: DoesNotExist}]}"));
-        assert!(serde_saphyr::from_str::<LabelSelector>("{matchExpressions: [{key: a, operator: Is}]}").is_err());
+        assert!(
+            serde_saphyr::from_str::<LabelSelector>("{matchExpressions: [{key: a, operator: Is}]}").is_err()
+        );
     }
 }

@@ -46,6 +46,11 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Sign a statement about an image and store it beside the image
     Attest(AttestArguments),
+    /// Rules of other engines: run their own tests
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
     /// Build and inspect the advisory database
     #[command(subcommand)]
     Db(DbCommand),
@@ -553,6 +558,32 @@ pub(crate) struct AttestArguments {
 
     #[command(flatten)]
     pub(crate) registry: RegistryArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Run the suites of Gatekeeper templates (`gator verify`): 0 all right, 1 one wrong, 3 one could not be run
+    Test(PolicyTestArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyTestArguments {
+    /// Suites, or folders that are searched for them
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Name the cases that are right, too
+    #[arg(long, short)]
+    pub(crate) all: bool,
+
+    #[arg(long, short, value_enum, default_value_t = PolicyTestFormat::Table)]
+    pub(crate) format: PolicyTestFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyTestFormat {
+    Table,
+    Json,
 }
 
 #[derive(Debug, Subcommand)]

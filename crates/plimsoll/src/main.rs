@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         cli::Command::Scan(arguments) => commands::scan::run(arguments, &environment),
         cli::Command::Diff(arguments) => commands::diff::run(arguments, &environment),
         cli::Command::Verify(arguments) => commands::verify::run(arguments, &environment),
+        cli::Command::Policy { command } => commands::policy::run(command),
         cli::Command::Attest(arguments) => commands::attest::run(arguments, &environment),
         cli::Command::Plan(arguments) => commands::plan::run(arguments, &environment),
         cli::Command::Check(arguments) => commands::check::run(arguments, &environment),

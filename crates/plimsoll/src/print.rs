@@ -86,7 +86,7 @@ pub(crate) fn failure(failure: &Failure, environment: &Environment) {
 
 /// Names in messages come from hostile input: no control character of theirs reaches the terminal, and a line end of
 /// theirs starts no line that could be taken for ours. Parsers point at a place over several lines: those are set in.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.trim_end().split('\n').map(plimsoll_format::clean).collect::<Vec<_>>().join("\n  ")
 }
 

@@ -6,6 +6,8 @@
 //! then knows nothing. The last one decides whether something is refused. Each is written in the longer way that both
 //! read alike, before the text is compiled.
 
+use std::fmt::Write as _;
+
 /// A word, a text, a number or a sign, and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Token {
@@ -27,7 +29,8 @@ enum Kind {
 /// Most words of one call that are looked at.
 const MOST_TOKENS: usize = 10_000;
 /// Words behind which an expression goes on.
-const UNFINISHED: &[&str] = &["not", "some", "in", "every", "if", "contains", "default", "else", "with", "as"];
+const UNFINISHED: &[&str] =
+    &["not", "some", "in", "every", "if", "contains", "default", "else", "with", "as"];
 
 /// The text in the form that both read alike.
 pub(crate) fn plain(rego: &str) -> String {
@@ -48,7 +51,8 @@ pub(crate) fn plain(rego: &str) -> String {
                 if sign != b'{' && token.first && in_body && complete {
                     edits.push((token.start, "; ".to_owned()));
                 }
-                if let (b'{', true, Some(Token { kind: Kind::Sign(b'}'), .. })) = (sign, open.is_empty(), before)
+                if let (b'{', true, Some(Token { kind: Kind::Sign(b'}'), .. })) =
+                    (sign, open.is_empty(), before)
                     && let Some((from, to)) = head
                 {
                     edits.push((token.start, format!("\n{} ", rego[from..to].trim())));
@@ -124,7 +128,9 @@ fn lift(rego: &str, tokens: &[Token], not: usize, edits: &mut Vec<(usize, String
     let Some(close) = matching(tokens, at) else { return };
     // `not f(x) == y` is another statement.
     let ends = tokens.get(close + 1).is_none_or(|next| {
-        next.first || matches!(next.kind, Kind::Sign(b';' | b'}' | b']')) || &rego[next.start..next.end] == "with"
+        next.first
+            || matches!(next.kind, Kind::Sign(b';' | b'}' | b']'))
+            || &rego[next.start..next.end] == "with"
     });
     if !ends {
         return;
@@ -138,7 +144,7 @@ fn lift(rego: &str, tokens: &[Token], not: usize, edits: &mut Vec<(usize, String
         }
         let (Some(first), Some(last)) = (argument.first(), argument.last()) else { continue };
         let name = format!("__argument_{}_{number}", tokens[not].start);
-        lifted.push_str(&format!("{name} := {}; ", &rego[first.start..last.end]));
+        let _ = write!(lifted, "{name} := {}; ", &rego[first.start..last.end]);
         edits.push((first.start, replaced(first.start, last.end, &name)));
     }
     if !lifted.is_empty() {
@@ -283,7 +289,10 @@ fn tokens(text: &str) -> Vec<Token> {
             }
             b'`' => {
                 at += 1;
-                at += bytes[at..].iter().position(|byte| *byte == b'`').map_or(bytes.len() - at, |length| length + 1);
+                at += bytes[at..]
+                    .iter()
+                    .position(|byte| *byte == b'`')
+                    .map_or(bytes.len() - at, |length| length + 1);
                 Kind::Text
             }
             byte if byte.is_ascii_digit() => {

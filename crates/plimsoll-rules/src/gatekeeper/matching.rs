@@ -37,9 +37,14 @@ enum Scope {
 
 impl Match {
     pub(super) fn fits(&self, review: &Review<'_>) -> bool {
-        let any = |list: &[String], value: &str| list.is_empty() || list.iter().any(|one| one == "*" || one == value);
+        let any = |list: &[String], value: &str| {
+            list.is_empty() || list.iter().any(|one| one == "*" || one == value)
+        };
         let kinds = self.kinds.is_empty()
-            || self.kinds.iter().any(|one| any(&one.api_groups, review.group) && any(&one.kinds, review.kind));
+            || self
+                .kinds
+                .iter()
+                .any(|one| any(&one.api_groups, review.group) && any(&one.kinds, review.kind));
         let is_namespace = review.kind == "Namespace" && review.group.is_empty();
         // A namespace is in itself; what else has none is in no list.
         let namespace = if is_namespace { review.name } else { review.namespace };
@@ -51,8 +56,10 @@ impl Match {
             Scope::Namespaced => !review.namespace.is_empty(),
         };
         let name = self.name.as_ref().is_none_or(|pattern| {
-            let generated = review.subject().map(|object| crate::review::text(object, &["metadata", "generateName"]));
-            glob(pattern, review.name) || generated.is_some_and(|name| !name.is_empty() && glob(pattern, name))
+            let generated =
+                review.subject().map(|object| crate::review::text(object, &["metadata", "generateName"]));
+            glob(pattern, review.name)
+                || generated.is_some_and(|name| !name.is_empty() && glob(pattern, name))
         });
         // Nothing that expansion templates make is judged here: only what was written.
         let source = self.source.as_deref() != Some("Generated");
@@ -93,8 +100,7 @@ mod tests {
         let json = Json::from(&object);
         let space = serde_json::json!({"metadata": {"labels": {"team": "x"}}});
         let space = Json::from(&space);
-        let review =
-            Review { namespace_object: Some(&space), ..Review::of_object(&json, Operation::Look) };
+        let review = Review { namespace_object: Some(&space), ..Review::of_object(&json, Operation::Look) };
         let fits = |text: &str| serde_saphyr::from_str::<Match>(text).expect("a match").fits(&review);
         for yes in [
             "{}",

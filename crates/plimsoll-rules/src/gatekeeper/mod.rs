@@ -86,8 +86,8 @@ struct Names {
 
 #[derive(Deserialize)]
 struct Target {
-    #[serde(default)]
-    target: String,
+    #[serde(rename = "target", default)]
+    handler: String,
     #[serde(default)]
     rego: Option<String>,
     #[serde(default)]
@@ -144,8 +144,8 @@ impl Template {
             return Err(refuse(format!("its name is not its constraints' kind `{kind}` in lower case")));
         }
         let target = match written.spec.targets.as_slice() {
-            [one] if one.target == "admission.k8s.gatekeeper.sh" => one,
-            [one] => return Err(refuse(format!("`{}` is no target that is known", one.target))),
+            [one] if one.handler == "admission.k8s.gatekeeper.sh" => one,
+            [one] => return Err(refuse(format!("`{}` is no target that is known", one.handler))),
             other => return Err(refuse(format!("it has {} targets instead of one", other.len()))),
         };
         let in_code = target.code.iter().find(|code| code.engine == "Rego");
@@ -246,17 +246,40 @@ impl Inventory {
                 place.insert(name, object.clone());
             }
         }
-        let text = serde_json::json!({"inventory": {"cluster": cluster, "namespace": namespaces}}).to_string();
+        let text =
+            serde_json::json!({"inventory": {"cluster": cluster, "namespace": namespaces}}).to_string();
         regorus::Value::from_json_str(&text).map(Inventory).map_err(|error| error.to_string())
     }
 }
 
-fn inner(map: &mut serde_json::Map<String, Value>, key: String) -> Option<&mut serde_json::Map<String, Value>> {
+fn inner(
+    map: &mut serde_json::Map<String, Value>,
+    key: String,
+) -> Option<&mut serde_json::Map<String, Value>> {
     map.entry(key).or_insert_with(|| Value::Object(serde_json::Map::new())).as_object_mut()
 }
 
+/// A text as the Rego of a template.
+pub(crate) fn fuzz(text: &str) {
+    if dialect::plain(text).len() < 64 * 1024 {
+        let document = serde_json::json!({
+            "metadata": {"name": "k"},
+            "spec": {
+                "crd": {"spec": {"names": {"kind": "K"}}},
+                "targets": [{"target": "admission.k8s.gatekeeper.sh", "rego": text}],
+            },
+        });
+        let _ = Template::new(&document);
+    }
+}
+
 /// What a template with a constraint says of an object.
-pub fn judge(template: &Template, constraint: &Constraint, review: &Review<'_>, inventory: &Inventory) -> Answer {
+pub fn judge(
+    template: &Template,
+    constraint: &Constraint,
+    review: &Review<'_>,
+    inventory: &Inventory,
+) -> Answer {
     if !constraint.matches.fits(review) {
         return Answer::Skip;
     }
@@ -318,7 +341,9 @@ fn request(review: &Review<'_>) -> Result<regorus::Value, String> {
     if let Some(operation) = review.operation.name() {
         map.insert("operation".into(), operation.into());
     }
-    for (key, object) in [("object", review.object), ("oldObject", review.old_object), ("userInfo", review.user)] {
+    for (key, object) in
+        [("object", review.object), ("oldObject", review.old_object), ("userInfo", review.user)]
+    {
         if let Some(object) = object {
             map.insert(key.into(), value(object)?);
         }

@@ -68,7 +68,9 @@ enum Count {
 /// When the text is no suite.
 pub fn run(text: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Result<Vec<Case>, String> {
     let suite = documents(text)?.into_iter().next().ok_or("it is empty")?;
-    if suite["kind"] != "Suite" || !suite["apiVersion"].as_str().is_some_and(|api| api.starts_with("test.gatekeeper.sh/")) {
+    if suite["kind"] != "Suite"
+        || !suite["apiVersion"].as_str().is_some_and(|api| api.starts_with("test.gatekeeper.sh/"))
+    {
         return Err("it is no Suite of test.gatekeeper.sh".into());
     }
     let suite = Suite::deserialize(&suite).map_err(|error| error.to_string())?;
@@ -87,7 +89,9 @@ pub fn run(text: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Result<
         if test.invalid {
             let outcome = match loaded {
                 Err(_) => Outcome::Right,
-                Ok(_) => Outcome::Wrong("template and constraint were expected to be invalid, and are not".into()),
+                Ok(_) => {
+                    Outcome::Wrong("template and constraint were expected to be invalid, and are not".into())
+                }
             };
             cases.push(case("", outcome));
             continue;
@@ -106,11 +110,17 @@ pub fn run(text: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Result<
     Ok(cases)
 }
 
-fn load(test: &Test, read: &dyn Fn(&str) -> Result<String, String>) -> Result<(Template, Constraint), String> {
+fn load(
+    test: &Test,
+    read: &dyn Fn(&str) -> Result<String, String>,
+) -> Result<(Template, Constraint), String> {
     let template = Template::new(&single(&test.template, read)?).map_err(|error| error.to_string())?;
     let constraint = Constraint::new(&single(&test.constraint, read)?).map_err(|error| error.to_string())?;
     if template.kind != constraint.kind {
-        return Err(format!("the constraint is a `{}`, the template makes `{}`", constraint.kind, template.kind));
+        return Err(format!(
+            "the constraint is a `{}`, the template makes `{}`",
+            constraint.kind, template.kind
+        ));
     }
     Ok((template, constraint))
 }
@@ -141,9 +151,9 @@ fn one(
         Some(review) if object["kind"] == "AdmissionReview" => review,
         _ => Review::of_object(&json, Operation::Look),
     };
-    let namespace = inventory.iter().find(|one| {
-        one["kind"] == "Namespace" && one["metadata"]["name"].as_str() == Some(review.namespace)
-    });
+    let namespace = inventory
+        .iter()
+        .find(|one| one["kind"] == "Namespace" && one["metadata"]["name"].as_str() == Some(review.namespace));
     let namespace = namespace.map(Json::from);
     review.namespace_object = namespace.as_ref();
     let answer = judge(template, constraint, &review, &Inventory::of(&inventory)?);
@@ -162,7 +172,9 @@ fn one(
             Some(Count::Number(number)) => count == *number,
             Some(Count::Word(word)) if word == "yes" => count > 0,
             Some(Count::Word(word)) if word == "no" => count == 0,
-            Some(Count::Word(word)) => return Err(format!("violations `{word}` is neither yes, no nor a number")),
+            Some(Count::Word(word)) => {
+                return Err(format!("violations `{word}` is neither yes, no nor a number"));
+            }
         };
         if !right {
             let wanted = match &assertion.violations {

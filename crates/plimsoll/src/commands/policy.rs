@@ -1,0 +1,158 @@
+//! `plimsoll policy`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use plimsoll_rules::suite::{Case, Outcome, gator};
+use serde_json::json;
+
+use super::{Answer, verify};
+use crate::cli::{PolicyCommand, PolicyTestArguments, PolicyTestFormat};
+use crate::print::{self, Failure, UNDECIDED, USAGE};
+
+/// Deepest folder that is searched for suites.
+const DEEPEST: usize = 32;
+
+pub(crate) fn run(command: &PolicyCommand) -> Answer {
+    match command {
+        PolicyCommand::Test(arguments) => test(arguments),
+    }
+}
+
+/// A suite that was run, or why it could not be.
+struct Run {
+    file: PathBuf,
+    cases: Result<Vec<Case>, String>,
+}
+
+fn test(arguments: &PolicyTestArguments) -> Answer {
+    let mut files = Vec::new();
+    for path in &arguments.paths {
+        if path.is_dir() {
+            let before = files.len();
+            find(path, 0, &mut files).map_err(|error| Failure::new(USAGE, error))?;
+            if files.len() == before {
+                let error = anyhow!("`{}` holds no suite (kind Suite of test.gatekeeper.sh)", path.display());
+                return Err(Failure::new(USAGE, error));
+            }
+        } else {
+            files.push(path.clone());
+        }
+    }
+    let mut runs = Vec::new();
+    for file in files {
+        let text = verify::text(&file).map_err(|error| Failure::new(USAGE, error))?;
+        let beside = file.parent().map(Path::to_owned).unwrap_or_default();
+        let read = |path: &str| verify::text(&beside.join(path)).map_err(|error| format!("{error:#}"));
+        runs.push(Run { cases: gator::run(&text, &read), file });
+    }
+    let text = match arguments.format {
+        PolicyTestFormat::Table => table(&runs, arguments.all),
+        PolicyTestFormat::Json => document(&runs),
+    };
+    print::data(&text)?;
+    let wrong = count(&runs, |outcome| matches!(outcome, Outcome::Wrong(_)));
+    let unrun = count(&runs, |outcome| matches!(outcome, Outcome::Unrun(_)));
+    let unread = runs.iter().filter(|run| run.cases.is_err()).count();
+    let ran = count(&runs, |outcome| matches!(outcome, Outcome::Right));
+    Ok(match (wrong, unrun + unread, ran) {
+        (1.., _, _) => 1,
+        // Tests of which none ran show nothing.
+        (0, 1.., _) | (0, 0, 0) => UNDECIDED,
+        (0, 0, 1..) => 0,
+    })
+}
+
+/// Suites below a folder, in the order of their paths. Links are not followed.
+fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let named = || format!("cannot list `{}`", folder.display());
+    let mut entries = std::fs::read_dir(folder)
+        .with_context(named)?
+        .map(|entry| entry.with_context(named))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let (path, kind) = (entry.path(), entry.file_type().with_context(named)?);
+        let yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+        if kind.is_dir() {
+            anyhow::ensure!(depth < DEEPEST, "`{}` is nested too deep", path.display());
+            find(&path, depth + 1, files)?;
+        } else if kind.is_file() && yaml && is_suite(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_suite(path: &Path) -> bool {
+    let head = |text: String| {
+        let line = |wanted: &str| text.lines().any(|line| line.trim_end().starts_with(wanted));
+        line("kind: Suite") && line("apiVersion: test.gatekeeper.sh/")
+    };
+    std::fs::read_to_string(path).is_ok_and(head)
+}
+
+fn outcomes(runs: &[Run]) -> impl Iterator<Item = (&Run, &Case)> {
+    runs.iter().flat_map(|run| run.cases.iter().flatten().map(move |case| (run, case)))
+}
+
+fn count(runs: &[Run], wanted: impl Fn(&Outcome) -> bool) -> usize {
+    outcomes(runs).filter(|(_, case)| wanted(&case.outcome)).count()
+}
+
+fn word(outcome: &Outcome) -> (&'static str, &str) {
+    match outcome {
+        Outcome::Right => ("right", ""),
+        Outcome::Wrong(reason) => ("wrong", reason),
+        Outcome::Unrun(reason) => ("not run", reason),
+        Outcome::Skipped => ("skipped", ""),
+    }
+}
+
+fn table(runs: &[Run], all: bool) -> String {
+    let mut out = String::new();
+    for run in runs {
+        if let Err(reason) = &run.cases {
+            let _ = writeln!(out, "not read  {}: {}", run.file.display(), print::plain(reason));
+        }
+        for case in run.cases.iter().flatten().filter(|case| all || case.outcome != Outcome::Right) {
+            let (word, reason) = word(&case.outcome);
+            let colon = if reason.is_empty() { "" } else { ": " };
+            let name = print::plain(&case.name);
+            let _ = writeln!(out, "{word:8}  {} {name}{colon}{}", run.file.display(), print::plain(reason));
+        }
+    }
+    let number = |wanted: fn(&Outcome) -> bool| count(runs, wanted);
+    let unread = runs.iter().filter(|run| run.cases.is_err()).count();
+    let unread = if unread > 0 { format!(", {unread} suites not read") } else { String::new() };
+    let _ = writeln!(
+        out,
+        "{} right, {} wrong, {} not run, {} skipped, of {} suites{unread}",
+        number(|outcome| matches!(outcome, Outcome::Right)),
+        number(|outcome| matches!(outcome, Outcome::Wrong(_))),
+        number(|outcome| matches!(outcome, Outcome::Unrun(_))),
+        number(|outcome| matches!(outcome, Outcome::Skipped)),
+        runs.len()
+    );
+    out
+}
+
+fn document(runs: &[Run]) -> String {
+    let suites: Vec<_> = runs
+        .iter()
+        .map(|run| {
+            let cases: Vec<_> = run
+                .cases
+                .iter()
+                .flatten()
+                .map(|case| {
+                    let (word, reason) = word(&case.outcome);
+                    json!({"name": case.name, "outcome": word, "reason": reason})
+                })
+                .collect();
+            json!({"file": run.file.display().to_string(), "error": run.cases.as_ref().err(), "cases": cases})
+        })
+        .collect();
+    format!("{:#}\n", json!({"schemaVersion": "1.0", "suites": suites}))
+}
