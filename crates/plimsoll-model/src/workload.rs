@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use serde_json_borrow::{ObjectAsVec, Value};
 
-/// Most things of one kind that are told apart in [`Found::unread`]; further ones are counted by the last.
+/// Most entries of [`Found::unread`]; further ones say nothing that these do not say already.
 const MOST_UNREAD: usize = 100;
 /// Longest path of a configured kind in segments.
 const LONGEST_PATH: usize = 32;
