@@ -223,6 +223,8 @@ pub(crate) fn translate(url: &Url, error: reqwest::Error, timeouts: (Duration, D
                 Error::Certificate { host, detail: plain(&detail.to_string()) }
             }
             rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Error::NotTls { host, port },
+            // Authorities are read when a server is first checked: what is wrong with them comes this way.
+            rustls::Error::Other(other) if let Some(own) = other.0.downcast_ref::<Error>() => own.clone(),
             other => Error::Tls { host, source: Cause(plain(&other.to_string())) },
         };
     }

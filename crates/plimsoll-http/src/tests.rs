@@ -512,10 +512,19 @@ fn certificates_are_checked() {
     assert!(matches!(other_port, Err(Error::UnknownIssuer { .. })), "{other_port:?}");
     let missing = ask(&url, &|settings| settings.roots.extra = vec!["/nonexistent.pem".into()]);
     assert!(matches!(missing, Err(Error::Certificates { .. })), "{missing:?}");
+    let missing = ask(&url, &|settings| settings.roots.file = Some("/nonexistent.pem".into()));
+    assert!(matches!(missing, Err(Error::Certificates { .. })), "{missing:?}");
     // The right certificate of another name.
     let name = Url::parse(&url.with_secrets().replace("127.0.0.1", "localhost")).unwrap();
     let other_name = ask(&name, &|settings| settings.roots.extra = vec![authority.clone()]);
     assert!(matches!(other_name, Err(Error::Certificate { .. })), "{other_name:?}");
+    // A folder in which one file has several names.
+    let several = folder.path().join("several");
+    std::fs::create_dir(&several).unwrap();
+    for name in ["a.pem", "0123abcd.0"] {
+        std::fs::copy(&authority, several.join(name)).unwrap();
+    }
+    assert_eq!(ask(&url, &|settings| settings.roots.folder = Some(several.clone())).unwrap(), b"safe");
     // A self-signed one that calls itself an authority.
     let own = folder.path().join("self.pem");
     let url = tls_server(&own, &folder.path().join("self.key"));
@@ -523,7 +532,10 @@ fn certificates_are_checked() {
     assert!(ask(&url, &|settings| settings.roots.extra = vec![authority.clone()]).is_err());
     let name = Url::parse(&url.with_secrets().replace("127.0.0.1", "localhost")).unwrap();
     assert!(ask(&name, &|settings| settings.roots.extra = vec![own.clone()]).is_err());
-    // No TLS there.
+    // No TLS there, and no need for authorities.
+    let open = Server::start(vec![say("200 OK", b"open")]);
+    let no_file = |settings: &mut Settings| settings.roots.file = Some("/nonexistent.pem".into());
+    assert_eq!(ask(&open.url("/"), &no_file).unwrap(), b"open");
     let plain = Server::start(vec![say("400 Bad", b"plain"), say("400 Bad", b"plain")]);
     let url = Url::parse(&format!("https://127.0.0.1:{}/", plain.port)).unwrap();
     assert!(matches!(ask(&url, &|_| {}), Err(Error::NotTls { .. })));

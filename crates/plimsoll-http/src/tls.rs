@@ -1,7 +1,8 @@
 //! Whom we believe: certificates of authorities, and the exceptions that the user asked for.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -10,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
     client::verify_server_name,
 };
 
@@ -44,11 +45,7 @@ pub(crate) fn configuration(
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Setting { what: "the TLS library".into(), detail: error.to_string() })?;
     let verifier: Arc<dyn ServerCertVerifier> = if check {
-        let (store, own) = trusted(roots)?;
-        let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider).build().map_err(
-            |error| Error::Setting { what: "the list of authorities".into(), detail: error.to_string() },
-        )?;
-        Arc::new(Checked { inner, own })
+        Arc::new(Checked { own: own(roots)?, roots: roots.clone(), provider, inner: OnceLock::new() })
     } else {
         Arc::new(Unchecked(provider))
     };
@@ -73,32 +70,10 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
     })
 }
 
-/// All authorities, and those certificates that the user handed in.
-fn trusted(roots: &Roots) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), Error> {
-    let mut store = RootCertStore::empty();
-    match (&roots.file, &roots.folder) {
-        (None, None) => {
-            if let Some(bundle) = BUNDLES.iter().map(Path::new).find(|path| path.is_file()) {
-                store.add_parsable_certificates(read(bundle)?);
-            }
-        }
-        (file, folder) => {
-            if let Some(file) = file {
-                store.add_parsable_certificates(read(file)?);
-            }
-            if let Some(folder) = folder {
-                for path in files(folder)? {
-                    // Such folders hold lists of revocations and notes as well.
-                    store.add_parsable_certificates(read(&path).unwrap_or_default());
-                }
-            }
-        }
-    }
-    if store.is_empty() {
-        // A container without certificates of its own: Mozilla's list, as old as this program.
-        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
+/// The certificates that the user handed in, with their files. What is wrong with one is told before anything is asked.
+fn own(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, Error> {
     let mut own = Vec::new();
+    let mut store = RootCertStore::empty();
     for path in &roots.extra {
         let certificates = read(path)?;
         for certificate in &certificates {
@@ -109,7 +84,41 @@ fn trusted(roots: &Roots) -> Result<(RootCertStore, Vec<CertificateDer<'static>>
         }
         own.extend(certificates);
     }
-    Ok((store, own))
+    Ok(own)
+}
+
+/// All authorities: those of the system and the user's.
+fn trusted(roots: &Roots, own: &[CertificateDer<'static>]) -> Result<RootCertStore, Error> {
+    let mut certificates = Vec::new();
+    match (&roots.file, &roots.folder) {
+        (None, None) => {
+            if let Some(bundle) = BUNDLES.iter().map(Path::new).find(|path| path.is_file()) {
+                certificates = read(bundle)?;
+            }
+        }
+        (file, folder) => {
+            if let Some(file) = file {
+                certificates = read(file)?;
+            }
+            if let Some(folder) = folder {
+                for path in files(folder)? {
+                    // Such folders hold lists of revocations and notes as well.
+                    certificates.extend(read(&path).unwrap_or_default());
+                }
+            }
+        }
+    }
+    // Folders hold each under several names, and the bundle all of them once more.
+    let mut known = HashSet::new();
+    certificates.retain(|certificate| known.insert(certificate.clone()));
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(certificates);
+    if store.is_empty() {
+        // A container without certificates of its own: Mozilla's list, as old as this program.
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    store.add_parsable_certificates(own.iter().cloned());
+    Ok(store)
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
@@ -165,8 +174,28 @@ pub(crate) fn parse(bytes: Vec<u8>) -> Result<Vec<CertificateDer<'static>>, Stri
 /// it is the one that is meant, if the name fits.
 #[derive(Debug)]
 struct Checked {
-    inner: Arc<WebPkiServerVerifier>,
+    roots: Roots,
     own: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+    /// Made when the first server shows a certificate: a system's authorities are hundreds of files, which many runs
+    /// never need.
+    inner: OnceLock<Result<Arc<WebPkiServerVerifier>, Error>>,
+}
+
+impl Checked {
+    fn inner(&self) -> Result<&WebPkiServerVerifier, rustls::Error> {
+        let make = || {
+            let store = Arc::new(trusted(&self.roots, &self.own)?);
+            WebPkiServerVerifier::builder_with_provider(store, Arc::clone(&self.provider)).build().map_err(
+                |error| Error::Setting { what: "the list of authorities".into(), detail: error.to_string() },
+            )
+        };
+        match self.inner.get_or_init(make) {
+            Ok(inner) => Ok(inner),
+            // `crate::error::translate` takes it out again.
+            Err(error) => Err(rustls::Error::Other(OtherError(Arc::new(error.clone())))),
+        }
+    }
 }
 
 impl ServerCertVerifier for Checked {
@@ -178,7 +207,7 @@ impl ServerCertVerifier for Checked {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+        match self.inner()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Err(rustls::Error::InvalidCertificate(CertificateError::Other(_)))
                 if self.own.iter().any(|own| own.as_ref() == end_entity.as_ref()) =>
             {
@@ -195,7 +224,8 @@ impl ServerCertVerifier for Checked {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -204,11 +234,12 @@ impl ServerCertVerifier for Checked {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

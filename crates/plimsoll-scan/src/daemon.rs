@@ -107,7 +107,7 @@ fn read_image(typed: &str, image: &DaemonImage, options: &Options, progress: &dy
         stream_layers(&place, &mut image.archive()?, None, &selection, &extractors, options, progress)?;
     let walk = plimsoll_fs::merge(passed.layers, &extractors, &limits(options));
     let mut seen = assembled(walk, passed.problems);
-    let mut target = image_facts(typed, &passed.image, &seen.inventory, options);
+    let mut target = image_facts(typed, &passed.image, &mut seen, options);
     if rewritten_above_base(&target, &seen.inventory) {
         let base = target.base.as_ref().map_or(0, |base| base.layers as usize);
         match base_again(&place, image, &selection, &passed.image.config_digest, base, options, progress) {

@@ -15,8 +15,8 @@ use plimsoll_extract::Extraction;
 use plimsoll_fs::{Check, LayerResult, LayerSource, Limits, Visitor, Walk};
 use plimsoll_model::report::SCHEMA_VERSION;
 use plimsoll_model::{
-    Change, Coverage, DatabaseInfo, Digest, Ecosystem, Finding, Inventory, Layer, Origin, Outcome, Package,
-    Problem, ProblemKind, Report, Target as TargetFacts, TargetKind, Via,
+    Base, Change, Coverage, DatabaseInfo, Digest, Ecosystem, Finding, Inventory, Layer, Origin, Outcome,
+    Package, Problem, ProblemKind, Report, Target as TargetFacts, TargetKind, Via,
 };
 use plimsoll_oci::{Daemons, Detected, Form, Image, Location, Platform, Registries, Selection};
 use plimsoll_posture::image::Files;
@@ -31,7 +31,7 @@ use crate::exceptions::Exceptions;
 use crate::image_rules::{self, Settings};
 use crate::java_index;
 use crate::scanners::{Scanner, Scanners};
-use crate::secrets::{self, Secrets};
+use crate::secrets::{self, RedactedHistory, Secrets};
 use crate::target::{ImageForm, Target};
 use crate::verdict::{self, Line};
 use crate::vex_hub;
@@ -149,6 +149,9 @@ pub(crate) struct Seen {
     pub(crate) secrets: Secrets,
     /// How files are set up; empty where nobody asked.
     pub(crate) files: Files,
+    /// What reports repeat of an image's history.
+    #[serde(default)]
+    pub(crate) history: RedactedHistory,
     /// What the rules say of that. Made anew each time: it depends on more than layers.
     #[serde(skip)]
     pub(crate) settings: Settings,
@@ -268,7 +271,7 @@ pub(crate) fn assembled(walk: Walk<Extraction>, more: Vec<Problem>) -> Seen {
     let secrets = secrets::of_files(&glimpses, &found, &links);
     let files = image_rules::files(noted, &found, &links);
     let inventory = assemble::inventory(found, &links, problems);
-    Seen { inventory, secrets, files, settings: Settings::default() }
+    Seen { inventory, secrets, files, ..Seen::default() }
 }
 
 pub(crate) fn selection(reference: Option<String>, options: &Options) -> Selection {
@@ -342,9 +345,9 @@ pub(crate) fn image_of_registry(
     options: &Options,
     progress: &dyn Progress,
 ) -> (TargetFacts, Seen) {
-    let target = image_facts(typed, image, &Inventory::default(), options);
-    let base_layers = target.base.as_ref().map_or(0, |base| base.layers);
     let diff_ids: Vec<Option<Digest>> = image.layers.iter().map(|blob| blob.diff_id.clone()).collect();
+    let history: Vec<Step> = image.history.iter().map(Step::from).collect();
+    let base_layers = boundary(image, &diff_ids, &history, options).layers;
     // A layer that cannot be had stays a problem, whatever others made of it.
     let all_there = image.layers.iter().all(|blob| blob.unavailable.is_none());
     let known = options.cache.as_ref().filter(|_| all_there);
@@ -359,7 +362,7 @@ pub(crate) fn image_of_registry(
     let known = known.and_then(|cache| Some((cache, cache.key(&diff_ids, base_layers, &purpose)?)));
     let kept: Option<Seen> = known.as_ref().and_then(|(cache, key)| cache.get(key));
     if let Some(mut seen) = kept {
-        let target = TargetFacts { release: seen.inventory.release.clone(), ..target };
+        let target = image_facts(typed, image, &mut seen, options);
         complete(&mut seen, image, &target, options);
         return (target, seen);
     }
@@ -408,7 +411,7 @@ fn read_image(
     let walk = plimsoll_fs::walk_layers(&sources, &options.extractors(), &limits(options), &Heard(progress));
     let mut verified = is_verified(&walk);
     let mut seen = assembled(walk, Vec::new());
-    let target = image_facts(typed, image, &seen.inventory, options);
+    let target = image_facts(typed, image, &mut seen, options);
     if rewritten_above_base(&target, &seen.inventory) {
         let base = target.base.as_ref().map_or(0, |base| base.layers as usize);
         let walk =
@@ -491,7 +494,7 @@ fn image_stream(
         stream_layers(typed, reader, form, &selection(reference, options), &extractors, options, progress)?;
     let walk = plimsoll_fs::merge(passed.layers, &extractors, &limits(options));
     let mut seen = assembled(walk, passed.problems);
-    let target = image_facts(typed, &passed.image, &seen.inventory, options);
+    let target = image_facts(typed, &passed.image, &mut seen, options);
     complete(&mut seen, &passed.image, &target, options);
     Ok((target, seen))
 }
@@ -608,17 +611,21 @@ impl plimsoll_fs::Progress for Heard<'_> {
     }
 }
 
-pub(crate) fn image_facts(
-    typed: &str,
-    image: &Image,
-    inventory: &Inventory,
-    options: &Options,
-) -> TargetFacts {
+/// Where the base image ends.
+fn boundary(image: &Image, diff_ids: &[Option<Digest>], history: &[Step], options: &Options) -> Base {
+    let mut annotations = image.labels.clone();
+    annotations.extend(image.annotations.clone());
+    base::find(Clues { diff_ids, history, annotations: &annotations }, options.base.as_ref())
+}
+
+pub(crate) fn image_facts(typed: &str, image: &Image, seen: &mut Seen, options: &Options) -> TargetFacts {
     // What a report repeats of the history holds no secret, whether they are looked for or not.
-    let history: Vec<Step> = secrets::redacted_history(image)
-        .into_iter()
+    let history: Vec<Step> = seen
+        .history
+        .commands(&image.history)
+        .iter()
         .zip(&image.history)
-        .map(|(created_by, step)| Step { created_by, empty: step.empty_layer })
+        .map(|(created_by, step)| Step { created_by: created_by.clone(), empty: step.empty_layer })
         .collect();
     let mut commands = vec![None; image.layers.len()];
     let made = history.iter().filter(|step| !step.empty);
@@ -626,12 +633,7 @@ pub(crate) fn image_facts(
         commands = made.map(|step| Some(step.created_by.clone())).collect();
     }
     let diff_ids: Vec<Option<Digest>> = image.layers.iter().map(|blob| blob.diff_id.clone()).collect();
-    let mut annotations = image.labels.clone();
-    annotations.extend(image.annotations.clone());
-    let base = base::find(
-        Clues { diff_ids: &diff_ids, history: &history, annotations: &annotations },
-        options.base.as_ref(),
-    );
+    let base = boundary(image, &diff_ids, &history, options);
     let layers = image
         .layers
         .iter()
@@ -652,7 +654,7 @@ pub(crate) fn image_facts(
         image_id: Some(image.config_digest.clone()),
         platform: Some(image.platform.to_string()),
         created: image.created.clone(),
-        release: inventory.release.clone(),
+        release: seen.inventory.release.clone(),
         layers,
         base: Some(base),
         ..TargetFacts::named(TargetKind::Image, typed)
@@ -686,7 +688,7 @@ fn sbom(typed: &str, path: &Path, options: &Options) -> Result<(TargetFacts, See
         let detail = "an SBOM lists packages: it does not say how the image is set up";
         settings.problems.push(Problem::incomplete(ProblemKind::Unsupported, typed, detail));
     }
-    Ok((target, Seen { inventory, secrets, files: Files::default(), settings }))
+    Ok((target, Seen { inventory, secrets, settings, ..Seen::default() }))
 }
 
 fn report(

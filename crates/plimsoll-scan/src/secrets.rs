@@ -7,11 +7,12 @@ use std::collections::HashMap;
 
 use plimsoll_extract::secret::{self, Certainty, Hit};
 use plimsoll_model::{
-    ConfigurationSubject, Evidence, Finding, FindingKind, FixStatus, ImagePath, Location, Party, Problem,
-    ProblemKind, Remedy, Risk, Severity, Subject, Suppression,
+    Algorithm, ConfigurationSubject, Digest, Evidence, Finding, FindingKind, FixStatus, ImagePath, Location,
+    Party, Problem, ProblemKind, Remedy, Risk, Severity, Subject, Suppression,
 };
-use plimsoll_oci::Image;
+use plimsoll_oci::{History, Image};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::assemble::{DirectoryLinks, Found, Owners, owners, real_path};
 use crate::base;
@@ -133,9 +134,30 @@ fn test_data(path: &ImagePath) -> Option<Suppression> {
     })
 }
 
-/// The commands of an image's history, oldest first, without the secrets in them.
-pub(crate) fn redacted_history(image: &Image) -> Vec<String> {
-    image.history.iter().map(|step| secret::redact(&step.created_by).into_owned()).collect()
+/// The commands of an image's history, oldest first, without the secrets in them. Finding these takes all rules, so what
+/// is kept of an image holds them.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RedactedHistory {
+    /// Of which commands, and by which rules.
+    of: Option<Digest>,
+    commands: Vec<String>,
+}
+
+impl RedactedHistory {
+    /// The commands of this history.
+    pub(crate) fn commands(&mut self, history: &[History]) -> &[String] {
+        let mut hash = Sha256::new_with_prefix(secret::table());
+        for step in history {
+            hash.update((step.created_by.len() as u64).to_be_bytes());
+            hash.update(&step.created_by);
+        }
+        let of = Digest::from_bytes(Algorithm::Sha256, &hash.finalize());
+        if self.of != of {
+            let redacted = |step: &History| secret::redact(&step.created_by).into_owned();
+            *self = RedactedHistory { of, commands: history.iter().map(redacted).collect() };
+        }
+        &self.commands
+    }
 }
 
 /// A part of the configuration: its name, its text, and the layer whose makers wrote it where that is known.
@@ -265,5 +287,29 @@ fn finding(hit: &Hit, id: String, title: String, out: &str, subject: Subject) ->
         },
         evidence: vec![evidence(hit, &place)],
         suppressed_by: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_history_is_of_the_same_commands_only() {
+        let history = |commands: &[&str]| -> Vec<History> {
+            let step = |command: &&str| History { created_by: (*command).to_owned(), ..History::default() };
+            commands.iter().map(step).collect()
+        };
+        // In two pieces, so that nobody takes this file for one that leaks.
+        let secret = format!("RUN KEY=sk_{}_q7Rz0KpV3mXcT9bL2wYf8sHd0001 make", "live");
+        let first = history(&[&secret, "RUN true"]);
+        let mut kept = RedactedHistory::default();
+        let commands = kept.commands(&first).to_vec();
+        assert!(commands[0].contains("***") && !commands[0].contains("q7Rz"), "{commands:?}");
+        // What was kept is taken as it is for the same commands, and made anew for others.
+        kept.commands[1] = "kept".to_owned();
+        assert_eq!(kept.commands(&first)[1], "kept");
+        assert_eq!(kept.commands(&history(&["RUN true"])), ["RUN true"]);
+        assert_eq!(kept.commands(&history(&["RUN t", "rue"])), ["RUN t", "rue"]);
     }
 }
