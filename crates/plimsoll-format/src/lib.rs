@@ -29,6 +29,7 @@ mod stated;
 pub mod summary;
 pub mod survey;
 mod table;
+pub mod template;
 mod text;
 pub mod verification;
 mod xml;
@@ -90,6 +91,8 @@ pub enum Format {
     SbomPredicate,
     /// An in-toto statement around SPDX 2.3.
     SbomPredicateSpdx,
+    /// What a template of the user's makes of the report.
+    Template,
 }
 
 /// What is known of a format: one row of [`FORMATS`].
@@ -166,6 +169,7 @@ pub static FORMATS: &[Row] = &[
         false,
     ),
     row(Format::SbomPredicateSpdx, "sbom-predicate@spdx", "", true, false),
+    row(Format::Template, "template", "what --template makes of the report (docs/templates.md)", true, true),
 ];
 
 /// The formats with a few words each, one a line, for help.
@@ -212,6 +216,7 @@ impl Format {
             Format::Html => "html",
             Format::Csv => "csv",
             Format::JUnit => "xml",
+            Format::Template => "txt",
             _ => "json",
         }
     }
@@ -286,6 +291,8 @@ pub struct View {
     pub command: String,
     /// The build that the run is part of, for [`Format::GitHub`].
     pub build: Option<Build>,
+    /// The template of [`Format::Template`].
+    pub template: Option<template::Template>,
 }
 
 impl Default for View {
@@ -300,6 +307,7 @@ impl Default for View {
             now: None,
             command: String::new(),
             build: None,
+            template: None,
         }
     }
 }
@@ -333,6 +341,9 @@ pub enum Error {
     /// The page's template fails.
     #[error("cannot write the report as a page")]
     Page(#[from] askama::Error),
+    /// The template fails.
+    #[error(transparent)]
+    Template(#[from] template::Error),
     /// A statement is about something with a digest.
     #[error("`{0}` has no digest, and an attestation is about a digest: scan an image")]
     NoSubject(String),
@@ -363,6 +374,7 @@ pub fn write(report: &Report, format: Format, view: &View) -> Result<String, Err
         Format::CsafVex => csaf::write(report),
         Format::VulnPredicate => predicate::vulnerabilities(report),
         Format::SbomPredicate | Format::SbomPredicateSpdx => predicate::sbom(report, format),
+        Format::Template => template::write(report, view.template.as_ref()),
     }
 }
 
