@@ -205,7 +205,7 @@ impl Format {
     /// The end of names of files in this format.
     pub fn extension(self) -> &'static str {
         match self {
-            Format::Table => "txt",
+            Format::Table | Format::Template => "txt",
             Format::Sarif | Format::SarifFindings => "sarif",
             Format::CycloneDx | Format::CycloneDx15 | Format::CycloneDx17 => "cdx.json",
             Format::CycloneDxXml => "cdx.xml",
@@ -216,7 +216,6 @@ impl Format {
             Format::Html => "html",
             Format::Csv => "csv",
             Format::JUnit => "xml",
-            Format::Template => "txt",
             _ => "json",
         }
     }

@@ -244,6 +244,7 @@ fn formatter(
 
 /// JSON on one line that is safe within HTML, XML and a terminal.
 fn to_json(value: &Value) -> Result<String, minijinja::Error> {
+    use std::fmt::Write as _;
     let text = serde_json::to_string(value).map_err(|error| {
         minijinja::Error::new(ErrorKind::BadSerialization, "cannot be written as JSON").with_source(error)
     })?;
@@ -252,7 +253,7 @@ fn to_json(value: &Value) -> Result<String, minijinja::Error> {
     for character in text.chars() {
         if unsafe_to_show(character) || matches!(character, '<' | '>' | '&' | '\'') {
             for unit in character.encode_utf16(&mut units) {
-                result.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(result, "\\u{unit:04x}");
             }
         } else {
             result.push(character);
