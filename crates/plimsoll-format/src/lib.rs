@@ -29,6 +29,7 @@ mod stated;
 pub mod summary;
 pub mod survey;
 mod table;
+pub mod template;
 mod text;
 pub mod verification;
 mod xml;
@@ -90,6 +91,8 @@ pub enum Format {
     SbomPredicate,
     /// An in-toto statement around SPDX 2.3.
     SbomPredicateSpdx,
+    /// What a template of the user's makes of the report.
+    Template,
 }
 
 /// What is known of a format: one row of [`FORMATS`].
@@ -166,6 +169,7 @@ pub static FORMATS: &[Row] = &[
         false,
     ),
     row(Format::SbomPredicateSpdx, "sbom-predicate@spdx", "", true, false),
+    row(Format::Template, "template", "what --template makes of the report (docs/templates.md)", true, true),
 ];
 
 /// The formats with a few words each, one a line, for help.
@@ -201,7 +205,7 @@ impl Format {
     /// The end of names of files in this format.
     pub fn extension(self) -> &'static str {
         match self {
-            Format::Table => "txt",
+            Format::Table | Format::Template => "txt",
             Format::Sarif | Format::SarifFindings => "sarif",
             Format::CycloneDx | Format::CycloneDx15 | Format::CycloneDx17 => "cdx.json",
             Format::CycloneDxXml => "cdx.xml",
@@ -286,6 +290,8 @@ pub struct View {
     pub command: String,
     /// The build that the run is part of, for [`Format::GitHub`].
     pub build: Option<Build>,
+    /// The template of [`Format::Template`].
+    pub template: Option<template::Template>,
 }
 
 impl Default for View {
@@ -300,6 +306,7 @@ impl Default for View {
             now: None,
             command: String::new(),
             build: None,
+            template: None,
         }
     }
 }
@@ -333,6 +340,9 @@ pub enum Error {
     /// The page's template fails.
     #[error("cannot write the report as a page")]
     Page(#[from] askama::Error),
+    /// The template fails.
+    #[error(transparent)]
+    Template(#[from] template::Error),
     /// A statement is about something with a digest.
     #[error("`{0}` has no digest, and an attestation is about a digest: scan an image")]
     NoSubject(String),
@@ -363,6 +373,7 @@ pub fn write(report: &Report, format: Format, view: &View) -> Result<String, Err
         Format::CsafVex => csaf::write(report),
         Format::VulnPredicate => predicate::vulnerabilities(report),
         Format::SbomPredicate | Format::SbomPredicateSpdx => predicate::sbom(report, format),
+        Format::Template => template::write(report, view.template.as_ref()),
     }
 }
 

@@ -298,9 +298,9 @@ impl Overview {
     }
 }
 
-/// Names for the files of several targets: each ends in what its format asks for, holds only letters, digits, `.`, `_`,
+/// Names for the files of several targets: each ends in `extension`, holds only letters, digits, `.`, `_`,
 /// `-`, does not begin with a dot or dash, and is another than all others, also where upper and lower case are one.
-pub fn file_names<'a>(targets: impl IntoIterator<Item = &'a str>, format: Format) -> Vec<String> {
+pub fn file_names<'a>(targets: impl IntoIterator<Item = &'a str>, extension: &str) -> Vec<String> {
     /// Leaves room for the rest of the name on every file system.
     const LONGEST: usize = 160;
     let mut taken = std::collections::HashSet::new();
@@ -312,11 +312,11 @@ pub fn file_names<'a>(targets: impl IntoIterator<Item = &'a str>, format: Format
                 target.chars().map(|character| if plain(character) { character } else { '_' }).collect();
             let safe = safe.trim_start_matches(['.', '-']);
             let stem: String = if safe.is_empty() { "target" } else { safe }.chars().take(LONGEST).collect();
-            let mut name = format!("{stem}.{}", format.extension());
+            let mut name = format!("{stem}.{extension}");
             let mut number = 1;
             while !taken.insert(name.to_ascii_lowercase()) {
                 number += 1;
-                name = format!("{stem}-{number}.{}", format.extension());
+                name = format!("{stem}-{number}.{extension}");
             }
             name
         })
@@ -340,7 +340,7 @@ mod tests {
             "registry:h:5000/a/b@sha256:00",
         ];
         assert_eq!(
-            file_names(targets, Format::CycloneDx),
+            file_names(targets, Format::CycloneDx.extension()),
             [
                 "debian_12.cdx.json",
                 "debian_12-2.cdx.json",
@@ -353,7 +353,7 @@ mod tests {
             ]
         );
         let long = "x".repeat(5_000);
-        let names = file_names([long.as_str(), long.as_str()], Format::Json);
+        let names = file_names([long.as_str(), long.as_str()], "json");
         assert!(names[0] != names[1] && names.iter().all(|name| name.len() < 200), "{names:?}");
     }
 }

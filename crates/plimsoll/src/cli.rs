@@ -192,6 +192,10 @@ pub(crate) struct OutputArguments {
     /// Write a further report to a file, as in `--output sarif=report.sarif`; may be given several times
     #[arg(long = "output", short = 'o', value_name = "FORMAT=PATH", value_parser = format_and_path)]
     pub(crate) outputs: Vec<(Format, PathBuf)>,
+
+    /// The template of the format `template`: a file in Jinja2, @annotations or @prometheus (docs/templates.md)
+    #[arg(long, value_name = "FILE|@NAME")]
+    pub(crate) template: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! Documents for other programs: snapshots, and what must hold for every report.
 
+use plimsoll_format::template::{BUILT_IN, Template};
 use plimsoll_format::{Build, Error, FORMATS, Format, View, write};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -30,13 +31,29 @@ fn view() -> View {
         id: "7".into(),
         url: Some("https://github.com/shop/web/actions/runs/7".into()),
     };
-    View { build: Some(build), ..View::default() }
+    let template = Template {
+        name: "all.json".into(),
+        source: "[{{ target }}, {{ verdict }}, {{ findings }}, {{ packages }}]".into(),
+    };
+    View { build: Some(build), template: Some(template), ..View::default() }
 }
 
 #[test]
 fn documents() {
     for format in NEW {
         insta::assert_snapshot!(format.name(), write(&sample::few(), format, &view()).unwrap());
+    }
+}
+
+#[test]
+fn built_in_templates() {
+    for report in [sample::few(), sample::hostile()] {
+        for (name, _) in BUILT_IN {
+            let view = View { template: Template::built_in(name), ..View::default() };
+            let text = write(&report, Format::Template, &view).unwrap();
+            let hostile = if report.target.name == sample::few().target.name { "" } else { "_hostile" };
+            insta::assert_snapshot!(format!("template{}{hostile}", name.replace('@', "_")), text);
+        }
     }
 }
 

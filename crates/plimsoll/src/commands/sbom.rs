@@ -1,6 +1,7 @@
 //! `plimsoll sbom`.
 
 use anyhow::anyhow;
+use plimsoll_format::View;
 use plimsoll_model::Effect;
 use plimsoll_scan::Options;
 
@@ -19,12 +20,13 @@ pub(crate) fn run(arguments: &SbomArguments, environment: &Environment) -> Answe
                 .hint(format!("use one of {}", plimsoll_format::names(|row| row.inventory))));
         }
     }
+    let template = scan::template(arguments.format, &arguments.output)?;
     let options = Options {
         inventory_only: true,
         now: environment.now,
         ..scan::reading_options(&arguments.target.reading, environment)?
     };
-    let view = scan::view(&arguments.target.target, environment);
+    let view = View { template, ..scan::view(&arguments.target.target, environment) };
     let report = scan::scan(&arguments.target.target, &options, environment)?;
     scan::write(&report, arguments.format, &arguments.output, &view)?;
     // An inventory of which a part could not be read is not the whole inventory: the caller must be able to tell.

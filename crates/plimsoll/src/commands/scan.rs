@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use plimsoll_format::template::{self, BUILT_IN, Template};
 use plimsoll_format::{Format, View};
 use plimsoll_model::Report;
 use plimsoll_scan::exceptions::Exceptions;
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
             .map_err(|error| Failure::new(USAGE, error))?;
         vex.push((path.display().to_string(), bytes));
     }
+    let template = template(arguments.format, &arguments.output)?;
     let database = database(arguments.db.as_ref(), environment);
     let options = Options {
         base: arguments.base.clone(),
@@ -46,7 +48,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         ..reading_options(&arguments.reading, environment)?
     };
     if let Some(named) = many::named(arguments)? {
-        return many::run(&named, arguments, options, environment);
+        return many::run(&named, arguments, template, options, environment);
     }
     let [target] = arguments.targets.as_slice() else {
         return Err(Failure::new(USAGE, anyhow::anyhow!("no target was named")));
@@ -56,6 +58,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         all: arguments.all,
         explain: arguments.explain,
         by: arguments.by,
+        template,
         ..view(target, environment)
     };
     write(&report, arguments.format, &arguments.output, &view)?;
@@ -76,6 +79,45 @@ fn build_file(arguments: &ScanArguments) -> Result<Option<BuildFile>, Failure> {
     let shown = path.display().to_string();
     let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
     Ok(Some(BuildFile { path: shown, content, stage: arguments.stage.clone() }))
+}
+
+/// The template that was named, when a form of the report asks for one. What is wrong with it is told before anything
+/// is scanned.
+pub(super) fn template(format: Format, outputs: &OutputArguments) -> Result<Option<Template>, Failure> {
+    let asked = outputs.outputs.iter().map(|(format, _)| *format).chain([format]);
+    let asked = asked.into_iter().any(|format| format == Format::Template);
+    let built_in = || BUILT_IN.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let Some(path) = &outputs.template else {
+        if !asked {
+            return Ok(None);
+        }
+        let error = anyhow::anyhow!("the format `template` needs a template");
+        return Err(Failure::new(USAGE, error)
+            .hint(format!("name one: --template FILE, or one that comes with Plimsoll: {}", built_in())));
+    };
+    let name = path.display().to_string();
+    if !asked {
+        let error = anyhow::anyhow!("`{name}` is a template, and no format is `template`");
+        return Err(Failure::new(USAGE, error).hint(
+            "add --format template, or --output template=PATH for a file beside the report".to_owned(),
+        ));
+    }
+    let template = if name.starts_with('@') {
+        Template::built_in(&name).ok_or_else(|| {
+            let error = anyhow::anyhow!("no template `{name}` comes with Plimsoll");
+            let hint = format!("use one of {}; ./{name} is the file of that name", built_in());
+            Failure::new(USAGE, error).hint(hint)
+        })?
+    } else {
+        let mut source = String::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(template::LARGEST_SOURCE + 1).read_to_string(&mut source))
+            .with_context(|| format!("cannot read the template `{name}`"))
+            .map_err(|error| Failure::new(USAGE, error))?;
+        Template { name, source }
+    };
+    template::check(&template).map_err(|error| Failure::new(USAGE, error))?;
+    Ok(Some(template))
 }
 
 /// The database to ask: one that was asked for must be there, the default one may be absent.
@@ -144,6 +186,7 @@ pub(super) fn view(target: &str, environment: &Environment) -> View {
         now: Some(environment.now),
         command: target.to_owned(),
         build: environment.build.clone(),
+        template: None,
     }
 }
 
@@ -151,7 +194,7 @@ pub(super) fn view(target: &str, environment: &Environment) -> View {
 fn render(report: &Report, format: Format, view: &View) -> Result<String, Failure> {
     plimsoll_format::write(report, format, view).map_err(|error| {
         let code = match error {
-            plimsoll_format::Error::NoSubject(_) => USAGE,
+            plimsoll_format::Error::NoSubject(_) | plimsoll_format::Error::Template(_) => USAGE,
             _ => UNDECIDED,
         };
         Failure::new(

@@ -165,3 +165,47 @@ fn an_inventory_alone() {
     assert_eq!(inventory["findings"], serde_json::json!([]));
     assert_eq!(inventory["database"]["coverage"], "none");
 }
+
+#[test]
+fn templates_see_the_report_and_their_faults_name_the_line() {
+    let place = Place::new();
+    let shop = place.shop();
+    let good = place.put(
+        "names.json.j2",
+        "[{% for finding in findings %}{{ finding.advisory }}{% if not loop.last %},{% endif %}{% endfor %}]",
+    );
+    let run = place.scan(&shop, &["--format", "template", "--template", &good]).exits(1);
+    let names = run.json();
+    let report = place.json(&shop, &[]);
+    let expected: Vec<_> =
+        report["findings"].as_array().unwrap().iter().map(|finding| finding["advisory"].clone()).collect();
+    assert_eq!(names.as_array().unwrap(), &expected);
+
+    let file = place.path("metrics.txt");
+    let output = format!("template={}", file.display());
+    place.scan(&shop, &["--output", &output, "--template", "@prometheus"]).exits(1);
+    let metrics = std::fs::read_to_string(file).unwrap();
+    assert!(metrics.contains("outcome=\"notMet\"} 1\n"), "{metrics}");
+
+    let folder = place.path("out").display().to_string();
+    place.scan(&shop, &["--output-dir", &folder, "--format", "template", "--template", &good]).exits(1);
+    let names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(names.len() == 1 && names[0].extension().is_some_and(|end| end == "json"), "{names:?}");
+
+    let missing = place.put("missing.txt", "first\n{{ verdict.nothing }}\n");
+    let broken = place.put("broken.txt", "{% if %}");
+    for (arguments, said) in [
+        (vec!["--format", "template", "--template", &missing], "line 2: undefined value"),
+        (vec!["--format", "template", "--template", &broken], "line 1: syntax error"),
+        (
+            vec!["--format", "template", "--template", "@nothing"],
+            "no template `@nothing` comes with Plimsoll",
+        ),
+        (vec!["--format", "template", "--template", "absent"], "cannot read the template `absent`"),
+        (vec!["--format", "template"], "the format `template` needs a template"),
+        (vec!["--template", &good], "no format is `template`"),
+    ] {
+        let run = place.scan(&shop, &arguments).exits(2).says(&[said]);
+        assert_eq!(run.stdout, "", "{arguments:?}");
+    }
+}

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use plimsoll_format::survey::{Overview, Writer, file_names};
+use plimsoll_format::template::Template;
 use plimsoll_format::{Format, View};
 use plimsoll_model::survey::Surveyed;
 use plimsoll_model::{Problem, Verdict};
@@ -152,6 +153,7 @@ impl From<ScanError> for Stop {
 pub(super) fn run(
     named: &[String],
     arguments: &ScanArguments,
+    template: Option<Template>,
     mut options: Options,
     environment: &Environment,
 ) -> Answer {
@@ -159,6 +161,7 @@ pub(super) fn run(
         all: arguments.all,
         explain: arguments.explain,
         by: arguments.by,
+        template,
         ..super::view("", environment)
     };
     let in_file = View { color: false, links: false, width: 100, ..view.clone() };
@@ -189,10 +192,14 @@ pub(super) fn run(
             std::fs::create_dir_all(path)
                 .with_context(|| format!("cannot make the folder `{}`", path.display()))
                 .map_err(|error| Failure::new(USAGE, error))?;
+            let extension = match &view.template {
+                Some(template) if arguments.format == Format::Template => template.extension(),
+                _ => arguments.format.extension().to_owned(),
+            };
             let names = list.targets.iter().map(|target| target.name.as_str());
             Some(Folder {
                 path: path.clone(),
-                names: file_names(names, arguments.format),
+                names: file_names(names, &extension),
                 written: 0,
                 overview: Overview::default(),
             })
