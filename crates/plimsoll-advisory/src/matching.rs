@@ -327,6 +327,10 @@ impl Matcher<'_> {
             if ecosystem.is_distribution() {
                 continue;
             }
+            // Models have no versions that a source could speak of; what is wrong with one is seen in itself.
+            if package.properties.get("kind").is_some_and(|kind| kind == "model") {
+                continue;
+            }
             let target = Target::Ecosystem(ecosystem);
             let mut is_covered = self.covers(&mut covered, ecosystem)?;
             let packages = BTreeSet::from([index]);

@@ -83,6 +83,7 @@ pub static EXTRACTORS: &[&Extractor] = &[
     &lang::flatpak::FLATPAK,
     &lang::gradle_verification::GRADLE_VERIFICATION,
     &lang::homebrew::HOMEBREW,
+    &lang::hugging_face::HUGGING_FACE,
     &lang::paket_lock::PAKET_LOCK,
     &lang::pear::PEAR,
     &lang::sbt_lock::SBT_LOCK,
@@ -91,6 +92,7 @@ pub static EXTRACTORS: &[&Extractor] = &[
     &lang::vcpkg_status::VCPKG_STATUS,
     // Binaries and archives.
     &binary::archived_packages::ARCHIVED_PACKAGES,
+    &binary::model::MODEL,
     &binary::kernel::KERNEL_IMAGE,
     &binary::kernel::KERNEL_MODULE,
     &binary::executable::EXECUTABLE,

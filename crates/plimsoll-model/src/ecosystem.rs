@@ -142,6 +142,8 @@ ecosystems! {
     GitHubActions { purl_type: "github", osv: &["GitHub Actions"], scheme: Scheme::Semver, normalise: lower, upgrade: "" }
     /// Terraform and OpenTofu providers, named `host/namespace/type`.
     Terraform { purl_type: "terraform", osv: &[], scheme: Scheme::Semver, normalise: lower, upgrade: "" }
+    /// Models of the Hugging Face hub, named `organisation/name`; versions are commits, which have no order.
+    HuggingFace { purl_type: "huggingface", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "" }
     /// Anything else that has a name and a version.
     Generic { purl_type: "generic", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "" }
 }

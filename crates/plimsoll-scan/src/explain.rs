@@ -8,12 +8,17 @@ use plimsoll_advisory::{AdvisoryDetail, Database, Error, PackageDetail, Source a
 use plimsoll_model::work::Work;
 use plimsoll_model::{FindingKind, FixStatus, Level, Risk};
 
+use crate::models;
+
 /// Entries that are listed for one record; the rest is counted.
 const PACKAGES: usize = 12;
 
 /// What a rule of ours looks for, why, and how to fix it, by its id or by the id that another tool gives it; `None` when it is
 /// no rule's.
 pub fn explain_rule(id: &str) -> Option<String> {
+    if id.eq_ignore_ascii_case(models::RULE) {
+        return Some(models::EXPLAINED.to_owned());
+    }
     let own = plimsoll_posture::find(&id.to_ascii_lowercase());
     let rules: Vec<_> = own.map_or_else(|| plimsoll_posture::known_as(id).collect(), |rule| vec![rule]);
     let texts: Vec<String> = rules.into_iter().map(plimsoll_posture::text).collect();

@@ -21,6 +21,7 @@ pub mod gate;
 mod image_rules;
 mod java_index;
 pub mod many;
+mod models;
 pub mod plan;
 mod process;
 mod saved;

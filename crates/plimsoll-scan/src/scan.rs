@@ -29,7 +29,6 @@ use crate::check;
 use crate::dockerfile_lines::{self, BuildFile};
 use crate::exceptions::Exceptions;
 use crate::image_rules::{self, Settings};
-use crate::java_index;
 use crate::scanners::{Scanner, Scanners};
 use crate::secrets::{self, RedactedHistory, Secrets};
 use crate::target::{ImageForm, Target};
@@ -38,6 +37,7 @@ use crate::vex_hub;
 use crate::visit::{self, Extractors, FoundAll, PackageDatabases};
 use crate::whose::{self, Context};
 use crate::{Progress, ScanError, daemon, process};
+use crate::{java_index, models};
 
 /// Gets the advisories that an inventory needs, before they are asked.
 pub trait Supply: std::fmt::Debug + Send + Sync {
@@ -723,6 +723,7 @@ fn report(
         let matches = plimsoll_advisory::matches(source, &inventory, &MatchOptions::default())?;
         findings = matches.findings;
         problems.extend(matches.problems);
+        findings.extend(models::findings(&inventory.packages));
         if let Some(database) = database {
             problems.extend(thin_coverage(database, &inventory)?);
             let support = plimsoll_advisory::support::judge(database, &inventory)?;

@@ -9,6 +9,8 @@ mod go_functions;
 pub mod java_archive;
 mod java_classes;
 pub mod kernel;
+pub mod model;
+mod pickle;
 pub mod product_files;
 pub mod products;
 mod rust;

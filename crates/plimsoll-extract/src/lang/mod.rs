@@ -27,6 +27,7 @@ pub mod go_mod;
 pub mod gradle_lockfile;
 pub mod gradle_verification;
 pub mod homebrew;
+pub mod hugging_face;
 pub mod julia_manifest;
 pub mod luarocks;
 pub mod mix_lock;

@@ -15,6 +15,7 @@ mod diff;
 mod hostile;
 mod java;
 mod many;
+mod models;
 mod options;
 mod outcomes;
 mod output;
