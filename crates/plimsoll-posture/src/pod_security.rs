@@ -610,7 +610,7 @@ fn host_ports(judge: &mut Judge<'_>) {
             match judge.number(&field) {
                 None | Some(0) => {}
                 Some(number) => {
-                    judge.violation(&field.pointer, format!("{whose} takes the node's port {number}"))
+                    judge.violation(&field.pointer, format!("{whose} takes the node's port {number}"));
                 }
             }
         }
