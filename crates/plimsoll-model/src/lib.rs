@@ -16,6 +16,7 @@ pub mod fuzz;
 pub mod inventory;
 mod path;
 pub mod plan;
+pub mod pod_security;
 mod problem;
 pub mod product;
 pub mod purl;
@@ -41,4 +42,4 @@ pub use report::{
     Base, BaseSource, Container, Coverage, DatabaseInfo, FeedInfo, Layer, Origin, Outcome, Report, Target,
     TargetKind, Verdict, Via,
 };
-pub use text::edits;
+pub use text::{edits, shortened};

@@ -334,6 +334,14 @@ impl Policies {
         self.keys.insert(pem.to_owned(), fingerprint);
     }
 
+    /// The levels of the Pod Security Standards that policies name: pods are to be held against each.
+    pub fn standards(&self) -> BTreeSet<plimsoll_model::pod_security::Standard> {
+        self.all
+            .iter()
+            .flat_map(|policy| policy.requirements.iter().filter_map(Requirement::standard))
+            .collect()
+    }
+
     /// Names of images whose layers `baseImages` compares.
     pub fn bases(&self) -> impl Iterator<Item = &str> {
         self.all.iter().flat_map(|policy| policy.requirements.iter().flat_map(Requirement::base_images))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_model::pod_security::Standard;
 use plimsoll_model::{Digest, FindingKind, Report};
 use serde_json::Value;
 
@@ -52,6 +53,15 @@ pub struct Workload {
     pub namespace: String,
     /// Labels of the object.
     pub labels: BTreeMap<String, String>,
+}
+
+/// How a pod stands to a level of the Pod Security Standards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodSecurity {
+    /// What it does that the level forbids.
+    pub violations: Vec<String>,
+    /// What of it could not be read: it may hide a violation.
+    pub unread: Vec<String>,
 }
 
 /// Who made a piece of evidence. Verified: evidence that does not verify is no fact.
@@ -111,4 +121,6 @@ pub struct Facts<'a> {
     pub looked_for: Vec<FindingKind>,
     /// Where it is to run.
     pub workload: Workload,
+    /// What the pod that it runs in does against each standard that policies name ([`crate::Policies::standards`]).
+    pub pod_security: BTreeMap<Standard, PodSecurity>,
 }

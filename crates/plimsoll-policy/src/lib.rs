@@ -24,7 +24,7 @@ mod text;
 pub use decide::{Answer, decide};
 pub use document::{Duration, LoadError, OnMissing, Policies, Policy};
 pub use exception::Exception;
-pub use facts::{Evidence, Facts, ImageName, Known, Maker, Statement, Workload};
+pub use facts::{Evidence, Facts, ImageName, Known, Maker, PodSecurity, Statement, Workload};
 pub use identity::{Certificate, Pattern, PatternError};
 pub use plimsoll_model::decision::{Decision, Effect, Mode, PolicyResult, RequirementResult};
 pub use requirement::{Need, Requirement};

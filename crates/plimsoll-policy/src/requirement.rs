@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_model::pod_security::{Level as PodLevel, Standard};
 use plimsoll_model::{Effect as Seen, FindingKind, Level, Outcome, Report};
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,8 @@ pub(crate) struct Written {
     any_of: Option<Vec<Written>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     all_of: Option<Vec<Written>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pod_security: Option<Standard>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -182,6 +185,7 @@ enum Rule {
     Absent(FindingKind),
     AnyOf(Vec<Requirement>),
     AllOf(Vec<Requirement>),
+    PodSecurity(Standard),
 }
 
 #[derive(Clone, Debug)]
@@ -269,6 +273,13 @@ impl Requirement {
         }
         rules.extend(written.max_age.map(|age| ("maxAge", Rule::MaxAge(age))));
         rules.extend(written.database_max_age.map(|age| ("databaseMaxAge", Rule::DatabaseMaxAge(age))));
+        match written.pod_security {
+            Some(standard) if standard.level == PodLevel::Privileged => {
+                return Err("podSecurity.level: `privileged` forbids nothing; leave it out".into());
+            }
+            Some(standard) => rules.push(("podSecurity", Rule::PodSecurity(standard))),
+            None => {}
+        }
         let switches = [
             ("pinDigest", written.pin_digest, Rule::PinDigest),
             ("notRevoked", written.not_revoked, Rule::NotRevoked),
@@ -318,7 +329,8 @@ impl Requirement {
                 Err(format!("`{first}` and `{second}` are two requirements; write them as two"))
             }
             (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, registries, baseImages, maxSeverity, \
-                              maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife, anyOf, allOf)"
+                              maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife, \
+                              podSecurity, anyOf, allOf)"
                 .into()),
         }
     }
@@ -333,7 +345,7 @@ impl Requirement {
             Rule::SignedBy { .. } | Rule::AttestedBy { .. } | Rule::BuiltBy { .. } => {
                 vec![Need::Digest, Need::Evidence]
             }
-            Rule::Registries { .. } | Rule::PinDigest | Rule::NotRevoked => Vec::new(),
+            Rule::Registries { .. } | Rule::PinDigest | Rule::NotRevoked | Rule::PodSecurity(_) => Vec::new(),
             Rule::BaseImages(_) => vec![Need::Digest, Need::Image, Need::Bases],
             Rule::MaxAge(_) => vec![Need::Digest, Need::Image],
             Rule::Absent(FindingKind::Secret) => vec![Need::Digest, Need::Scan, Need::Secrets],
@@ -355,6 +367,13 @@ impl Requirement {
                 .collect(),
             Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().flat_map(Requirement::base_images).collect(),
             _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn standard(&self) -> Option<Standard> {
+        match self.rule {
+            Rule::PodSecurity(standard) => Some(standard),
+            _ => None,
         }
     }
 
@@ -419,6 +438,17 @@ impl Requirement {
             Rule::Absent(kind) => scanned(facts, |report| absent(facts, report, *kind)),
             Rule::AnyOf(all) => any_of(all, facts, context),
             Rule::AllOf(all) => all_of(all, facts, context),
+            Rule::PodSecurity(standard) => match facts.pod_security.get(standard) {
+                None => Answer::unknown(format!("the pod that is to meet {standard}")),
+                // What is seen to be forbidden is, whatever else could not be read.
+                Some(judged) if !judged.violations.is_empty() => {
+                    Answer::NotMet { reasons: judged.violations.clone() }
+                }
+                Some(judged) if !judged.unread.is_empty() => {
+                    Answer::Unknown { missing: judged.unread.clone() }
+                }
+                Some(_) => Answer::met(format!("the pod meets {standard}")),
+            },
         }
     }
 }

@@ -7,8 +7,8 @@ use plimsoll_model::{
     Location, Outcome, Package, Problem, ProblemKind, Report, Target, TargetKind, Verdict,
 };
 use plimsoll_policy::{
-    Certificate, Decision, Effect, Evidence, Facts, ImageName, Known, Maker, Policies, Statement, Workload,
-    decide,
+    Certificate, Decision, Effect, Evidence, Facts, ImageName, Known, Maker, PodSecurity, Policies,
+    Statement, Workload, decide,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -175,6 +175,35 @@ fn signatures() {
         Effect::Deny,
         "none of silent",
     );
+}
+
+#[test]
+fn pod_security() {
+    let restricted = policy("  - podSecurity: {level: restricted, version: v1.30}");
+    let standard = *policies(&restricted).standards().first().expect("a standard");
+    assert_eq!(standard.to_string(), "restricted:v1.30");
+    let with = |violations: &[&str], unread: &[&str]| {
+        let text = |lines: &[&str]| lines.iter().map(ToString::to_string).collect();
+        let judged = PodSecurity { violations: text(violations), unread: text(unread) };
+        Facts { pod_security: BTreeMap::from([(standard, judged)]), ..facts() }
+    };
+    decided(&restricted, &facts(), Effect::Unknown, "the pod that is to meet restricted:v1.30");
+    decided(&restricted, &with(&[], &[]), Effect::Allow, "the pod meets restricted:v1.30");
+    decided(&restricted, &with(&["privileged"], &["/spec/x is no text"]), Effect::Deny, "privileged");
+    decided(&restricted, &with(&[], &["/spec/x is no text"]), Effect::Unknown, "/spec/x is no text");
+    // Judged by another version is not judged.
+    let baseline = policy("  - podSecurity: {level: baseline}");
+    decided(&baseline, &with(&[], &[]), Effect::Unknown, "baseline:latest");
+    for (wrong, said) in [
+        ("{level: privileged}", "forbids nothing"),
+        ("{level: strict}", "strict"),
+        ("{level: baseline, version: '1.30'}", "no version of the Pod Security Standards"),
+        ("{level: baseline, versoin: latest}", "versoin"),
+    ] {
+        let text = policy(&format!("  - podSecurity: {wrong}"));
+        let error = Policies::default().add("policy.yaml", &text).expect_err(wrong).to_string();
+        assert!(error.contains(said), "{error}");
+    }
 }
 
 #[test]

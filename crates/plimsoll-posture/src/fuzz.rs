@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_model::pod_security::{Level, Standard, Version};
+
 use crate::dockerfile::{ignore, read};
 use crate::rule::{BuildContext, Surroundings, check_dockerfile};
 
@@ -19,5 +21,25 @@ pub fn fuzz_dockerfile(data: &[u8]) {
     ignore::read(&file.parsed, "2026-11-25");
     for stage in &file.stages {
         assert!(stage.steps.start < stage.steps.end && stage.steps.end <= file.steps.len());
+    }
+}
+
+/// Takes bytes as JSON of a pod with annotations and holds it against every level of several versions: no panic, and every
+/// violation has a place within the pod.
+pub fn fuzz_pod_security(data: &[u8]) {
+    let Ok(pod) = serde_json::from_slice::<serde_json_borrow::Value<'_>>(data) else { return };
+    let annotations = pod.get("metadata").get("annotations").as_object();
+    let view = crate::pod_security::Pod { spec: pod.get("spec"), pointer: "/spec", annotations };
+    for level in [Level::Privileged, Level::Baseline, Level::Restricted] {
+        for version in [Version::Minor(0), Version::Minor(22), Version::Minor(30), Version::Latest] {
+            let judged = crate::pod_security::check(view, Standard { level, version });
+            assert!(level != Level::Privileged || judged.violations.is_empty());
+            for violation in &judged.violations {
+                assert!(
+                    violation.pointer.starts_with("/spec/") || violation.pointer.starts_with("/metadata/")
+                );
+                assert!(!violation.detail.is_empty(), "{violation:?}");
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Is it set up securely? Facts go in - a Dockerfile, an image's configuration and files - and what is wrong with them comes out.
+//! Is it set up securely? Facts go in - a Dockerfile, an image's configuration and files, a pod - and what is wrong with them comes out.
 //!
 //! One rule is one file: its id, severity, what, why, how to fix, the ids that others give it, a bad and a good example, and
 //! the function that decides. The same text becomes the page in `docs/rules/`, SARIF help, and `plimsoll explain`. A rule
@@ -12,6 +12,7 @@ pub mod dockerfile;
 pub mod fuzz;
 pub mod image;
 mod page;
+pub mod pod_security;
 mod registry;
 mod rule;
 
