@@ -209,6 +209,7 @@ fn lines_of_the_dockerfile() {
         now: None,
         command: String::new(),
         build: None,
+        template: None,
     };
     let sarif = FORMATS.iter().find(|row| row.name == "sarif").unwrap().format;
     let sarif = plimsoll_format::write(&report, sarif, &view).unwrap();

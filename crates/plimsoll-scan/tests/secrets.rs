@@ -57,6 +57,7 @@ fn in_no_format(report: &Report, secret: &str) {
         now: None,
         command: String::new(),
         build: None,
+        template: None,
     };
     let mut written = 0;
     for row in FORMATS {
