@@ -102,21 +102,25 @@ pub enum Error {
 /// # Errors
 /// When it is not.
 pub fn check(template: &Template) -> Result<(), Error> {
-    let environment = environment(template, FUEL);
-    match environment.template_from_named_str(&template.name, &template.source) {
-        _ if template.source.len() as u64 > LARGEST_SOURCE => {
-            let name = crate::clean(&template.name).into_owned();
-            Err(Error::TooMuch { name, what: "is larger than 256 KiB" })
-        }
-        Ok(_) => Ok(()),
-        Err(error) => Err(failed(template, &error)),
+    compile(&environment(template, FUEL), template).map(|_| ())
+}
+
+fn compile<'t>(
+    environment: &'t Environment<'_>,
+    template: &'t Template,
+) -> Result<minijinja::Template<'t, 't>, Error> {
+    if template.source.len() as u64 > LARGEST_SOURCE {
+        let name = crate::clean(&template.name).into_owned();
+        return Err(Error::TooMuch { name, what: "is larger than 256 KiB" });
     }
+    environment
+        .template_from_named_str(&template.name, &template.source)
+        .map_err(|error| failed(template, &error))
 }
 
 /// Writes the report through the template.
 pub(crate) fn write(report: &Report, template: Option<&Template>) -> Result<String, crate::Error> {
     let template = template.ok_or(Error::None)?;
-    check(template)?;
     Ok(render(template, context(serde_json::to_value(report)?), FUEL, LARGEST)?)
 }
 
@@ -191,9 +195,7 @@ fn failed(template: &Template, error: &minijinja::Error) -> Error {
 
 fn rendered(template: &Template, context: Value, fuel: u64, largest: usize) -> Result<String, Error> {
     let environment = environment(template, fuel);
-    let compiled = environment
-        .template_from_named_str(&template.name, &template.source)
-        .map_err(|error| failed(template, &error))?;
+    let compiled = compile(&environment, template)?;
     let mut output = Bounded { bytes: Vec::new(), largest, full: false };
     let result = compiled.render_captured_to(context, &mut output).map(|_| ());
     if output.full {

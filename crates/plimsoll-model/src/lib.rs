@@ -42,4 +42,4 @@ pub use report::{
     Base, BaseSource, Container, Coverage, DatabaseInfo, FeedInfo, Layer, Origin, Outcome, Report, Target,
     TargetKind, Verdict, Via,
 };
-pub use text::{edits, shortened};
+pub use text::{edits, headline, shortened};

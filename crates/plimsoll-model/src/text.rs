@@ -25,9 +25,22 @@ pub fn shortened(text: &str) -> String {
     out
 }
 
+/// The first line of what a YAML reader says of a mistake: below it the reader draws the text.
+pub fn headline(error: &str) -> &str {
+    let line = error.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::edits;
+    use super::{edits, headline};
+
+    #[test]
+    fn first_lines() {
+        assert_eq!(headline("error: line 1: no\n  |\n1 | a"), "line 1: no");
+        assert_eq!(headline("no"), "no");
+        assert_eq!(headline(""), "");
+    }
 
     #[test]
     fn distances() {

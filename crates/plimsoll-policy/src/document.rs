@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_model::decision::Mode;
+use plimsoll_model::{headline, shortened};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -246,15 +247,12 @@ impl Policies {
         for (start, part) in documents(text) {
             let broken = |error: serde_saphyr::Error| {
                 let line = error.location().map(|location| location.line() + start);
-                refuse(line, plain(&error))
+                refuse(line, headline(&error.to_string()).to_owned())
             };
             let wrong = |detail: String| refuse(Some(start + 1), detail);
             let head: Head = serde_saphyr::from_str(part).map_err(broken)?;
             if head.version != VERSION {
-                return Err(wrong(format!(
-                    "apiVersion `{}` is not `{VERSION}`",
-                    crate::shortened(&head.version)
-                )));
+                return Err(wrong(format!("apiVersion `{}` is not `{VERSION}`", shortened(&head.version))));
             }
             match head.kind.as_str() {
                 "Policy" => {
@@ -284,7 +282,7 @@ impl Policies {
                 other => {
                     return Err(wrong(format!(
                         "kind `{}` is none of Policy, Exception, Revocation",
-                        crate::shortened(other)
+                        shortened(other)
                     )));
                 }
             }
@@ -367,13 +365,6 @@ fn documents(text: &str) -> Vec<(u64, &str)> {
     out
 }
 
-/// The first line of an error: the library draws the text below it.
-fn plain(error: &serde_saphyr::Error) -> String {
-    let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
-}
-
 fn policy(document: Document<PolicySpec>) -> Result<Policy, String> {
     let hash = {
         use std::fmt::Write as _;
@@ -385,7 +376,7 @@ fn policy(document: Document<PolicySpec>) -> Result<Policy, String> {
         })
     };
     let Metadata { name, namespace, .. } = document.metadata;
-    let named = |detail: String| format!("policy `{}`: {detail}", crate::shortened(&name));
+    let named = |detail: String| format!("policy `{}`: {detail}", shortened(&name));
     if name.trim().is_empty() {
         return Err("metadata.name is empty".into());
     }

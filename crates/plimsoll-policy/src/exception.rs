@@ -68,7 +68,7 @@ pub(crate) enum Stand {
 
 impl Exception {
     pub(crate) fn new(name: String, namespace: Option<String>, spec: Spec) -> Result<Self, String> {
-        let named = |detail: &str| format!("exception `{}`: {detail}", crate::shortened(&name));
+        let named = |detail: &str| format!("exception `{}`: {detail}", plimsoll_model::shortened(&name));
         if spec.policies.is_empty() {
             return Err(named("`policies` is empty"));
         }
@@ -88,7 +88,10 @@ impl Exception {
             return Err(named("`requirements` is empty; name what need not be met"));
         }
         let expires = moment(&spec.expires).ok_or_else(|| {
-            named(&format!("`expires: {}` is no date, as in 2027-01-31", crate::shortened(&spec.expires)))
+            named(&format!(
+                "`expires: {}` is no date, as in 2027-01-31",
+                plimsoll_model::shortened(&spec.expires)
+            ))
         })?;
         let patterns = |texts: &[String]| {
             texts

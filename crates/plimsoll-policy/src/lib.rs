@@ -19,7 +19,6 @@ pub mod line;
 pub mod provenance;
 mod requirement;
 mod revocation;
-mod text;
 
 pub use decide::{Answer, decide};
 pub use document::{Duration, LoadError, OnMissing, Policies, Policy};
@@ -29,4 +28,3 @@ pub use identity::{Certificate, Pattern, PatternError};
 pub use plimsoll_model::decision::{Decision, Effect, Mode, PolicyResult, RequirementResult};
 pub use requirement::{Need, Requirement};
 pub use revocation::Revocation;
-pub use text::shortened;

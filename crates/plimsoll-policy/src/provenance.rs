@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_model::shortened;
 use serde_json::Value;
 
 use crate::identity::{Certificate, Pattern};
-use crate::text::shortened;
 
 /// SLSA provenance v0.2.
 pub const V0_2: &str = "https://slsa.dev/provenance/v0.2";

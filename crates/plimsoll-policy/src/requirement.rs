@@ -263,7 +263,10 @@ impl Requirement {
                 "any" => Level::Unknown,
                 word if Level::from_word(word) != Level::Unknown => Level::from_word(word),
                 word => {
-                    return Err(format!("maxSeverity.severity: `{}` is no severity", crate::shortened(word)));
+                    return Err(format!(
+                        "maxSeverity.severity: `{}` is no severity",
+                        plimsoll_model::shortened(word)
+                    ));
                 }
             };
             rules.push((

@@ -57,7 +57,7 @@ enum What {
 
 impl Revocation {
     pub(crate) fn new(name: String, spec: Spec) -> Result<Self, String> {
-        let named = |detail: String| format!("revocation `{}`: {detail}", crate::shortened(&name));
+        let named = |detail: String| format!("revocation `{}`: {detail}", plimsoll_model::shortened(&name));
         if spec.reason.trim().is_empty() {
             return Err(named("`reason` must say something".into()));
         }

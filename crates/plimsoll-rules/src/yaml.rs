@@ -1,5 +1,6 @@
 //! YAML as Kubernetes' tools write it: several documents, lists of objects.
 
+use plimsoll_model::headline;
 use serde_json::Value;
 
 /// Largest text in bytes.
@@ -13,11 +14,8 @@ pub fn documents(text: &str) -> Result<Vec<Value>, String> {
     if text.len() > LARGEST {
         return Err(format!("larger than {LARGEST} bytes"));
     }
-    let read: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| {
-        let shown = error.to_string();
-        let line = shown.lines().next().unwrap_or_default();
-        line.strip_prefix("error: ").unwrap_or(line).to_owned()
-    })?;
+    let read: Vec<Value> =
+        serde_saphyr::from_multiple(text).map_err(|error| headline(&error.to_string()).to_owned())?;
     let mut out = Vec::with_capacity(read.len());
     for document in read {
         let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));

@@ -61,3 +61,13 @@ pub trait Progress: Sync {
     /// So many targets of several are done.
     fn targets(&self, _done: u64, _of: u64) {}
 }
+
+/// Hears nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn expect(&self, _bytes: u64) {}
+    fn read(&self, _bytes: u64) {}
+    fn files(&self, _files: u64) {}
+}

@@ -492,14 +492,6 @@ mod tests {
         }
     }
 
-    struct Silent;
-
-    impl Progress for Silent {
-        fn expect(&self, _: u64) {}
-        fn read(&self, _: u64) {}
-        fn files(&self, _: u64) {}
-    }
-
     fn run(targets: &[Planned], jobs: usize, stop_after: usize) -> (Vec<Surveyed>, Result<(), Stop>) {
         let mut seen = Vec::new();
         let result = scan_many(
@@ -507,7 +499,7 @@ mod tests {
             jobs,
             &Options::default(),
             &|| Box::new(std::io::empty()),
-            &Silent,
+            &crate::NoProgress,
             &mut |surveyed| {
                 seen.push(surveyed);
                 if seen.len() == stop_after { Err(Stop::Asked) } else { Ok(()) }

@@ -4,21 +4,13 @@
 
 use plimsoll_format::{FORMATS, View};
 use plimsoll_model::{Effect, Finding, FindingKind, Outcome, Report};
-use plimsoll_scan::{BuildFile, Options, Progress, scan};
+use plimsoll_scan::{BuildFile, NoProgress, Options, scan};
 use serde_json::json;
 
 #[path = "../../plimsoll/tests/common/mod.rs"]
 mod common;
 
 use common::image::{self, Image, Pack, Tree};
-
-struct Nobody;
-
-impl Progress for Nobody {
-    fn expect(&self, _: u64) {}
-    fn read(&self, _: u64) {}
-    fn files(&self, _: u64) {}
-}
 
 fn asked(scanners: &str) -> Options {
     Options {
@@ -31,7 +23,7 @@ fn asked(scanners: &str) -> Options {
 }
 
 fn run(target: &str, options: &Options) -> Report {
-    scan(target, options, &mut std::io::empty(), &Nobody).unwrap()
+    scan(target, options, &mut std::io::empty(), &NoProgress).unwrap()
 }
 
 /// `rule@place party layer` of each misconfiguration, negligible ones left out.
@@ -118,7 +110,7 @@ fn every_part_of_an_image() {
     // The same image as a stream.
     let files = image::docker_archive(&[("careless:1", &careless())], Pack::Open);
     let archive = image::gzip(&image::archive(&files));
-    let streamed = scan("-", &asked("config"), &mut archive.as_slice(), &Nobody).unwrap();
+    let streamed = scan("-", &asked("config"), &mut archive.as_slice(), &NoProgress).unwrap();
     assert_eq!(without_privileged_port(&streamed), EXPECTED);
 }
 
@@ -199,20 +191,8 @@ fn lines_of_the_dockerfile() {
     let change =
         report.changes.iter().find(|change| change.removes[0].starts_with("world-writable")).unwrap();
     assert_eq!(change.location.as_ref().unwrap().line, Some(2));
-    let view = View {
-        width: 100,
-        color: false,
-        links: false,
-        all: false,
-        explain: false,
-        by: None,
-        now: None,
-        command: String::new(),
-        build: None,
-        template: None,
-    };
     let sarif = FORMATS.iter().find(|row| row.name == "sarif").unwrap().format;
-    let sarif = plimsoll_format::write(&report, sarif, &view).unwrap();
+    let sarif = plimsoll_format::write(&report, sarif, &View::default()).unwrap();
     assert!(sarif.contains("web/Dockerfile"));
     // Another file: nothing is guessed, and it is said.
     let report = with(&FILE.replace("rm /usr", "rm /opt"));

@@ -7,19 +7,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use plimsoll_model::{BaseSource, Ecosystem, Presence, Report};
-use plimsoll_scan::{Options, Progress, scan};
-
-struct Silent;
-
-impl Progress for Silent {
-    fn expect(&self, _bytes: u64) {}
-    fn read(&self, _bytes: u64) {}
-    fn files(&self, _files: u64) {}
-}
+use plimsoll_scan::{NoProgress, Options, scan};
 
 fn run(target: &str) -> Report {
     let options = Options { threads: 2, inventory_only: true, ..Options::default() };
-    scan(target, &options, &mut std::io::empty(), &Silent).unwrap()
+    scan(target, &options, &mut std::io::empty(), &NoProgress).unwrap()
 }
 
 /// name, version, architecture, source, source version: as `dpkg-query` says it.

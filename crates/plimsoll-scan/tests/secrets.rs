@@ -5,20 +5,12 @@
 use plimsoll_format::{FORMATS, View};
 use plimsoll_model::{Effect, Finding, FindingKind, Outcome, Party, Report, Subject};
 use plimsoll_scan::exceptions::Exceptions;
-use plimsoll_scan::{Options, Progress, scan};
+use plimsoll_scan::{NoProgress, Options, scan};
 
 #[path = "../../plimsoll/tests/common/mod.rs"]
 mod common;
 
 use common::image::{self, Image, Pack, Tree};
-
-struct Nobody;
-
-impl Progress for Nobody {
-    fn expect(&self, _: u64) {}
-    fn read(&self, _: u64) {}
-    fn files(&self, _: u64) {}
-}
 
 /// Put together here, so that nothing in this file looks like a secret itself.
 fn key(tail: &str) -> String {
@@ -39,7 +31,7 @@ fn asked(scanners: &str) -> Options {
 }
 
 fn run(target: &str, options: &Options) -> Report {
-    scan(target, options, &mut std::io::empty(), &Nobody).unwrap()
+    scan(target, options, &mut std::io::empty(), &NoProgress).unwrap()
 }
 
 fn secrets(report: &Report) -> Vec<&Finding> {
@@ -47,22 +39,11 @@ fn secrets(report: &Report) -> Vec<&Finding> {
 }
 
 fn in_no_format(report: &Report, secret: &str) {
-    let view = View {
-        width: 100,
-        color: false,
-        links: false,
-        all: false,
-        explain: false,
-        by: None,
-        now: None,
-        command: String::new(),
-        build: None,
-        template: None,
-    };
     let mut written = 0;
     for row in FORMATS {
         for all in [false, true] {
-            let Ok(text) = plimsoll_format::write(report, row.format, &View { all, ..view.clone() }) else {
+            let Ok(text) = plimsoll_format::write(report, row.format, &View { all, ..View::default() })
+            else {
                 continue;
             };
             written += 1;

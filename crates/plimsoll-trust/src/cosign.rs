@@ -176,7 +176,7 @@ pub(crate) fn signed_digest(payload: &[u8]) -> Result<Digest, String> {
     ) {
         return Err(format!(
             "a payload of type `{}` is no signature of an image",
-            plimsoll_policy::shortened(&simple.critical.kind)
+            plimsoll_model::shortened(&simple.critical.kind)
         ));
     }
     Digest::parse(&simple.critical.image.digest).map_err(|error| format!("the payload's digest: {error}"))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_model::Digest;
-use plimsoll_policy::shortened;
+use plimsoll_model::shortened;
 use serde::Deserialize;
 use serde_json::Value;
 

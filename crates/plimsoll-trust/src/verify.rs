@@ -164,7 +164,7 @@ impl Trust {
             }
             Format::Other(media_type) => Checked::unreadable(format!(
                 "evidence of type `{}` is not known",
-                plimsoll_policy::shortened(media_type)
+                plimsoll_model::shortened(media_type)
             )),
         }
     }

@@ -35,7 +35,7 @@ const UNFINISHED: &[&str] =
 /// The text in the form that both read alike.
 pub(crate) fn plain(rego: &str) -> String {
     let tokens = tokens(rego);
-    let mut edits: Vec<(usize, String)> = Vec::new();
+    let mut edits = Vec::new();
     let mut open: Vec<Open> = Vec::new();
     // Where the rule at hand starts, and where its head ends once a second body has been seen.
     let (mut rule, mut head) = (0, None::<(usize, usize)>);
@@ -49,13 +49,13 @@ pub(crate) fn plain(rego: &str) -> String {
                 let in_body = open.last().is_some_and(|open| open.sign == b'{' || open.comprehension);
                 let complete = before.is_some_and(|before| ends_expression(rego, before));
                 if sign != b'{' && token.first && in_body && complete {
-                    edits.push((token.start, "; ".to_owned()));
+                    edits.push(Edit::insert(token.start, "; "));
                 }
                 if let (b'{', true, Some(Token { kind: Kind::Sign(b'}'), .. })) =
                     (sign, open.is_empty(), before)
                     && let Some((from, to)) = head
                 {
-                    edits.push((token.start, format!("\n{} ", rego[from..to].trim())));
+                    edits.push(Edit::insert(token.start, format!("\n{} ", rego[from..to].trim())));
                 }
                 open.push(Open { sign, start: token.start, comprehension: false });
             }
@@ -85,6 +85,19 @@ pub(crate) fn plain(rego: &str) -> String {
     apply(rego, edits)
 }
 
+/// A text in the place of another.
+struct Edit {
+    start: usize,
+    end: usize,
+    text: String,
+}
+
+impl Edit {
+    fn insert(at: usize, text: impl Into<String>) -> Self {
+        Edit { start: at, end: at, text: text.into() }
+    }
+}
+
 struct Open {
     sign: u8,
     start: usize,
@@ -109,7 +122,7 @@ fn ends_expression(rego: &str, token: Token) -> bool {
 }
 
 /// `not f(a, b.c)` -> `argument := b.c; not f(a, argument)`.
-fn lift(rego: &str, tokens: &[Token], not: usize, edits: &mut Vec<(usize, String)>) {
+fn lift(rego: &str, tokens: &[Token], not: usize, edits: &mut Vec<Edit>) {
     let sign = |at: usize| match tokens.get(at).map(|token| token.kind) {
         Some(Kind::Sign(sign)) => sign,
         _ => 0,
@@ -145,10 +158,10 @@ fn lift(rego: &str, tokens: &[Token], not: usize, edits: &mut Vec<(usize, String
         let (Some(first), Some(last)) = (argument.first(), argument.last()) else { continue };
         let name = format!("__argument_{}_{number}", tokens[not].start);
         let _ = write!(lifted, "{name} := {}; ", &rego[first.start..last.end]);
-        edits.push((first.start, replaced(first.start, last.end, &name)));
+        edits.push(Edit { start: first.start, end: last.end, text: name });
     }
     if !lifted.is_empty() {
-        edits.push((tokens[not].start, lifted));
+        edits.push(Edit::insert(tokens[not].start, lifted));
     }
 }
 
@@ -175,7 +188,7 @@ fn is_lifted(rego: &str, argument: &[Token]) -> bool {
 }
 
 /// `sprintf("%v %v", [a])` -> `sprintf("%v %v", [a, "%!v(MISSING)"])`.
-fn pad(rego: &str, tokens: &[Token], at: usize, edits: &mut Vec<(usize, String)>) {
+fn pad(rego: &str, tokens: &[Token], at: usize, edits: &mut Vec<Edit>) {
     let kinds: Vec<Kind> = tokens.iter().skip(at + 1).take(4).map(|token| token.kind).collect();
     if kinds != [Kind::Sign(b'('), Kind::Text, Kind::Sign(b','), Kind::Sign(b'[')] {
         return;
@@ -195,7 +208,7 @@ fn pad(rego: &str, tokens: &[Token], at: usize, edits: &mut Vec<(usize, String)>
     let missing = vec!["\"%!v(MISSING)\""; percents.saturating_sub(given.len())].join(", ");
     if !missing.is_empty() {
         let comma = if given.is_empty() || tokens[close - 1].kind == Kind::Sign(b',') { "" } else { ", " };
-        edits.push((tokens[close].start, format!("{comma}{missing}")));
+        edits.push(Edit::insert(tokens[close].start, format!("{comma}{missing}")));
     }
 }
 
@@ -231,28 +244,17 @@ fn matching(tokens: &[Token], open: usize) -> Option<usize> {
     None
 }
 
-/// An edit that takes the text up to `end` away: a mark that [`apply`] understands.
-fn replaced(start: usize, end: usize, by: &str) -> String {
-    format!("\0{}\0{by}", end - start)
-}
-
-fn apply(text: &str, mut edits: Vec<(usize, String)>) -> String {
-    edits.sort_by_key(|(at, _)| *at);
+fn apply(text: &str, mut edits: Vec<Edit>) -> String {
+    edits.sort_by_key(|edit| edit.start);
     let (mut out, mut done) = (String::with_capacity(text.len() + 64), 0);
-    for (at, edit) in edits {
+    for edit in edits {
         // An argument within one that has been lifted already.
-        if at < done {
+        if edit.start < done {
             continue;
         }
-        out.push_str(&text[done..at]);
-        done = at;
-        match edit.strip_prefix('\0').and_then(|rest| rest.split_once('\0')) {
-            Some((length, by)) => {
-                out.push_str(by);
-                done = at + length.parse::<usize>().unwrap_or(0);
-            }
-            None => out.push_str(&edit),
-        }
+        out.push_str(&text[done..edit.start]);
+        out.push_str(&edit.text);
+        done = edit.end;
     }
     out.push_str(&text[done..]);
     out

@@ -9,6 +9,7 @@ mod matching;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use plimsoll_model::shortened;
 use regorus::Engine;
 use regorus::utils::limits::ExecutionTimerConfig;
 use serde::Deserialize;
@@ -353,8 +354,4 @@ fn request(review: &Review<'_>) -> Result<regorus::Value, String> {
 
 fn value(json: &Json<'_>) -> Result<regorus::Value, String> {
     regorus::Value::from_json_str(&json.to_string()).map_err(|error| error.to_string())
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(80).collect()
 }

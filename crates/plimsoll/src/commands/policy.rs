@@ -52,16 +52,39 @@ fn test(arguments: &PolicyTestArguments) -> Answer {
         PolicyTestFormat::Json => document(&runs),
     };
     print::data(&text)?;
-    let wrong = count(&runs, |outcome| matches!(outcome, Outcome::Wrong(_)));
-    let unrun = count(&runs, |outcome| matches!(outcome, Outcome::Unrun(_)));
-    let unread = runs.iter().filter(|run| run.cases.is_err()).count();
-    let ran = count(&runs, |outcome| matches!(outcome, Outcome::Right));
-    Ok(match (wrong, unrun + unread, ran) {
+    let tally = Tally::of(&runs);
+    Ok(match (tally.wrong, tally.unrun + tally.unread, tally.right) {
         (1.., _, _) => 1,
         // Tests of which none ran show nothing.
         (0, 1.., _) | (0, 0, 0) => UNDECIDED,
         (0, 0, 1..) => 0,
     })
+}
+
+/// How many cases came out how, and how many suites could not be read.
+#[derive(Default)]
+struct Tally {
+    right: usize,
+    wrong: usize,
+    unrun: usize,
+    skipped: usize,
+    unread: usize,
+}
+
+impl Tally {
+    fn of(runs: &[Run]) -> Self {
+        let mut tally =
+            Tally { unread: runs.iter().filter(|run| run.cases.is_err()).count(), ..Tally::default() };
+        for case in runs.iter().flat_map(|run| run.cases.iter().flatten()) {
+            *match case.outcome {
+                Outcome::Right => &mut tally.right,
+                Outcome::Wrong(_) => &mut tally.wrong,
+                Outcome::Unrun(_) => &mut tally.unrun,
+                Outcome::Skipped => &mut tally.skipped,
+            } += 1;
+        }
+        tally
+    }
 }
 
 /// Suites below a folder, in the order of their paths. Links are not followed.
@@ -90,15 +113,7 @@ fn is_suite(path: &Path) -> bool {
         let line = |wanted: &str| text.lines().any(|line| line.trim_end().starts_with(wanted));
         line("kind: Suite") && line("apiVersion: test.gatekeeper.sh/")
     };
-    std::fs::read_to_string(path).is_ok_and(head)
-}
-
-fn outcomes(runs: &[Run]) -> impl Iterator<Item = (&Run, &Case)> {
-    runs.iter().flat_map(|run| run.cases.iter().flatten().map(move |case| (run, case)))
-}
-
-fn count(runs: &[Run], wanted: impl Fn(&Outcome) -> bool) -> usize {
-    outcomes(runs).filter(|(_, case)| wanted(&case.outcome)).count()
+    verify::text(path).is_ok_and(head)
 }
 
 fn word(outcome: &Outcome) -> (&'static str, &str) {
@@ -123,17 +138,12 @@ fn table(runs: &[Run], all: bool) -> String {
             let _ = writeln!(out, "{word:8}  {} {name}{colon}{}", run.file.display(), print::plain(reason));
         }
     }
-    let number = |wanted: fn(&Outcome) -> bool| count(runs, wanted);
-    let unread = runs.iter().filter(|run| run.cases.is_err()).count();
+    let Tally { right, wrong, unrun, skipped, unread } = Tally::of(runs);
     let unread = if unread > 0 { format!(", {unread} suites not read") } else { String::new() };
+    let suites = runs.len();
     let _ = writeln!(
         out,
-        "{} right, {} wrong, {} not run, {} skipped, of {} suites{unread}",
-        number(|outcome| matches!(outcome, Outcome::Right)),
-        number(|outcome| matches!(outcome, Outcome::Wrong(_))),
-        number(|outcome| matches!(outcome, Outcome::Unrun(_))),
-        number(|outcome| matches!(outcome, Outcome::Skipped)),
-        runs.len()
+        "{right} right, {wrong} wrong, {unrun} not run, {skipped} skipped, of {suites} suites{unread}"
     );
     out
 }
