@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use plimsoll_model::workload::Kinds;
 use plimsoll_posture::image::ImageFacts;
+use plimsoll_posture::kubernetes::{Objects, yaml};
 use plimsoll_posture::{
     Area, BuildContext, Input, Judged, RULES, Rule, Support, Surroundings, check_dockerfile, check_image,
-    dockerfile, page, text,
+    check_objects, dockerfile, page, text,
 };
 
 fn judged(rule: &Rule, example: &str) -> Judged {
@@ -25,6 +27,21 @@ fn judged(rule: &Rule, example: &str) -> Judged {
             let facts: ImageFacts = serde_json::from_str(example)
                 .unwrap_or_else(|error| panic!("{}: {error}: {example}", rule.id));
             check_image(&facts)
+        }
+        Area::Kubernetes => {
+            let stream = yaml::read(example);
+            assert_eq!(stream.fault, None, "{}", rule.id);
+            let values: Vec<_> = stream.documents.iter().map(yaml::Node::value).collect();
+            let mut objects = Objects::default();
+            for (place, value) in values.iter().enumerate() {
+                assert!(objects.add(value, place, &Kinds::default()), "{}", rule.id);
+            }
+            let mut judged = Judged::default();
+            for one in check_objects(&objects) {
+                judged.breaches.extend(one.breaches);
+                judged.undecided.extend(one.undecided);
+            }
+            judged
         }
     }
 }
@@ -100,7 +117,7 @@ fn pages_are_the_rules_own_text() {
     let mut index = String::from(
         "# Rules\n\nWhat `plimsoll check` and `plimsoll scan` look for beside known vulnerabilities. `plimsoll explain RULE` prints the same.\n",
     );
-    for area in [Area::Dockerfile, Area::Image] {
+    for area in [Area::Dockerfile, Area::Image, Area::Kubernetes] {
         let _ = write!(index, "\n## {}\n\n| rule | severity | |\n|---|---|---|\n", area.word());
         for rule in RULES.iter().filter(|rule| rule.area() == area) {
             let _ =
