@@ -15,6 +15,7 @@ mod exception;
 mod facts;
 pub mod fuzz;
 mod identity;
+pub mod import;
 pub mod line;
 pub mod provenance;
 mod requirement;

@@ -75,6 +75,9 @@ pub(crate) struct Written {
     all_of: Option<Vec<Written>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pod_security: Option<Standard>,
+    /// A condition that cannot be judged, in words: always unknown. Imported policies have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_judged: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -186,6 +189,7 @@ enum Rule {
     AnyOf(Vec<Requirement>),
     AllOf(Vec<Requirement>),
     PodSecurity(Standard),
+    NotJudged(String),
 }
 
 #[derive(Clone, Debug)]
@@ -283,6 +287,9 @@ impl Requirement {
             Some(standard) => rules.push(("podSecurity", Rule::PodSecurity(standard))),
             None => {}
         }
+        if let Some(text) = &written.not_judged {
+            rules.push(("notJudged", Rule::NotJudged(text.clone())));
+        }
         let switches = [
             ("pinDigest", written.pin_digest, Rule::PinDigest),
             ("notRevoked", written.not_revoked, Rule::NotRevoked),
@@ -333,7 +340,7 @@ impl Requirement {
             }
             (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, registries, baseImages, maxSeverity, \
                               maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife, \
-                              podSecurity, anyOf, allOf)"
+                              podSecurity, anyOf, allOf, notJudged)"
                 .into()),
         }
     }
@@ -348,7 +355,11 @@ impl Requirement {
             Rule::SignedBy { .. } | Rule::AttestedBy { .. } | Rule::BuiltBy { .. } => {
                 vec![Need::Digest, Need::Evidence]
             }
-            Rule::Registries { .. } | Rule::PinDigest | Rule::NotRevoked | Rule::PodSecurity(_) => Vec::new(),
+            Rule::Registries { .. }
+            | Rule::PinDigest
+            | Rule::NotRevoked
+            | Rule::PodSecurity(_)
+            | Rule::NotJudged(_) => Vec::new(),
             Rule::BaseImages(_) => vec![Need::Digest, Need::Image, Need::Bases],
             Rule::MaxAge(_) => vec![Need::Digest, Need::Image],
             Rule::Absent(FindingKind::Secret) => vec![Need::Digest, Need::Scan, Need::Secrets],
@@ -441,6 +452,7 @@ impl Requirement {
             Rule::Absent(kind) => scanned(facts, |report| absent(facts, report, *kind)),
             Rule::AnyOf(all) => any_of(all, facts, context),
             Rule::AllOf(all) => all_of(all, facts, context),
+            Rule::NotJudged(text) => Answer::unknown(text.clone()),
             Rule::PodSecurity(standard) => match facts.pod_security.get(standard) {
                 None => Answer::unknown(format!("the pod that is to meet {standard}")),
                 // What is seen to be forbidden is, whatever else could not be read.

@@ -568,6 +568,25 @@ pub(crate) struct AttestArguments {
 pub(crate) enum PolicyCommand {
     /// Run the suites of Gatekeeper templates (`gator verify`): 0 all right, 1 one wrong, 3 one could not be run
     Test(PolicyTestArguments),
+    /// Turn policies of Sigstore's policy-controller and Kyverno into ours, never looser: 0 all of it, 3 a condition of
+    /// them cannot be judged
+    Import(PolicyImportArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyImportArguments {
+    /// ClusterImagePolicy, ClusterPolicy and Policy with `verifyImages`, ImageValidatingPolicy; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Public key in PEM for a reference that the policies give instead: `awskms:///...`, `k8s://NAMESPACE/SECRET`; may be
+    /// given several times
+    #[arg(long = "key", value_name = "REFERENCE=FILE")]
+    pub(crate) keys: Vec<String>,
+
+    /// Write the policies there instead of to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
