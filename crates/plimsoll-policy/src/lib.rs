@@ -17,15 +17,17 @@ pub mod fuzz;
 mod identity;
 pub mod import;
 pub mod line;
+mod moment;
 pub mod provenance;
 mod requirement;
 mod revocation;
 
 pub use decide::{Answer, decide};
-pub use document::{Duration, LoadError, OnMissing, Policies, Policy};
+pub use document::{Duration, LoadError, NotationSigner, OnMissing, Policies, Policy};
 pub use exception::Exception;
 pub use facts::{Evidence, Facts, ImageName, Known, Maker, PodSecurity, Statement, Workload};
 pub use identity::{Certificate, Pattern, PatternError};
+pub use moment::moment;
 pub use plimsoll_model::decision::{Decision, Effect, Mode, PolicyResult, RequirementResult};
 pub use requirement::{Need, Requirement};
 pub use revocation::Revocation;

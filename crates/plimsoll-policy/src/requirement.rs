@@ -535,6 +535,7 @@ fn is(maker: &Maker, logged: bool, signer: &Signer, keys: &BTreeMap<String, Stri
                 && fits(issuer, certificate.issuer.as_ref())
                 && claims.iter().all(|(name, pattern)| fits(pattern, certificate.claims.get(name)))
         }
+        (Maker::Notation { signers, .. }, Signer::Notation(one)) => signers.contains(&one.id),
         _ => false,
     }
 }
@@ -586,7 +587,7 @@ fn built_by(facts: &Facts<'_>, context: &Context<'_>, signers: &[String], build:
         let Ok(provenance) = Provenance::read(&stated.predicate_type, &stated.predicate) else { continue };
         let certificate = match &one.maker {
             Maker::Certificate { certificate, .. } => Some(certificate),
-            Maker::Key(_) => None,
+            Maker::Key(_) | Maker::Notation { .. } => None,
         };
         let counts = if signers.is_empty() {
             certificate
@@ -677,8 +678,7 @@ fn absent(facts: &Facts<'_>, report: &Report, kind: FindingKind) -> Answer {
 }
 
 fn not_older(what: &str, since: i64, age: Duration, now: i64) -> Answer {
-    let text =
-        jiff::Timestamp::from_second(since).map_or_else(|_| since.to_string(), |time| time.to_string());
+    let text = crate::moment(since);
     match now.checked_sub(since) {
         // Some minutes between clocks are usual; more is a lie or a mistake, and an age cannot be told.
         Some(passed) if passed < -600 => Answer::unknown(format!("an age: {what} {text} is in the future")),

@@ -3,12 +3,15 @@
 //! What cannot be gathered is a missing fact with its reason, never an error that ends the decision: a policy that does not
 //! need it is not held up by it, and one that does answers *unknown*.
 
+use std::sync::Arc;
+
 use plimsoll_model::decision::Decision;
 use plimsoll_model::{Digest, FindingKind};
 use plimsoll_oci::{Platform, Reference, Registries, Selection};
 use plimsoll_policy::{
     Evidence, Facts, ImageName, Known, Maker, Need, Policies, Statement, Workload, decide,
 };
+use plimsoll_trust::notation::{self, Revocations, Verification, Written};
 use plimsoll_trust::{By, Checked, Log, Outcome, PublicKey, Root, Signer, Target, Trust, What};
 
 use crate::scanners::Scanner;
@@ -27,11 +30,15 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Takes policies and trust roots.
+    /// Takes policies and trust roots, and what is known of revoked certificates of Notation's signers.
     ///
     /// # Errors
-    /// When a policy names a key that cannot be used.
-    pub fn new(mut policies: Policies, roots: Vec<Root>) -> Result<Self, ScanError> {
+    /// When a policy names a key or certificate that cannot be used.
+    pub fn new(
+        mut policies: Policies,
+        roots: Vec<Root>,
+        revocations: &Arc<Revocations>,
+    ) -> Result<Self, ScanError> {
         let keys: Vec<String> = policies.keys().map(|(pem, _)| pem.to_owned()).collect();
         let mut signers = Vec::new();
         for pem in keys {
@@ -39,6 +46,24 @@ impl Gate {
             policies.know_key(&pem, key.fingerprint());
             // Whether a log must know of it is the requirement's to say.
             signers.push(Signer { name: key.fingerprint(), by: By::Key { key, log: Log::IfPresent } });
+        }
+        for (place, one) in policies.notation_signers() {
+            if signers.iter().any(|known| known.name == one.id) {
+                continue;
+            }
+            let stores: Vec<(&str, &str)> =
+                one.stores.iter().map(|(kind, pem)| (*kind, pem.as_str())).collect();
+            let written = Written {
+                stores: &stores,
+                identities: &one.identities,
+                verification: Verification {
+                    level: one.level.clone(),
+                    overrides: one.overrides.clone(),
+                    verify_timestamp: None,
+                },
+            };
+            let signer = notation::Signer::written(&place, &written, revocations)?;
+            signers.push(Signer { name: one.id.clone(), by: By::Notation(Box::new(signer)) });
         }
         Ok(Gate {
             policies,
@@ -79,7 +104,7 @@ impl Gate {
             match repository.manifest(&reference.selector()) {
                 Ok(manifest) => {
                     if needs(Need::Evidence) {
-                        self.evidence(&mut facts, registries, &reference, &manifest);
+                        self.evidence(&mut facts, registries, &reference, &manifest, options.now.as_second());
                     }
                     facts.digest = Known::Seen(manifest.digest);
                 }
@@ -128,10 +153,11 @@ impl Gate {
         registries: &Registries,
         reference: &Reference,
         manifest: &plimsoll_oci::Manifest,
+        now: i64,
     ) {
         let found = everything_said(registries, reference.name(), &self.repositories, &manifest.digest);
         facts.unread_evidence = found.problems;
-        let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes) };
+        let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes), now };
         let mut evidence = Vec::new();
         for one in &found.evidence {
             let checked = self.trust.check(one, target);
@@ -185,6 +211,13 @@ fn fact(checked: Checked) -> Option<Evidence> {
     }
     let maker = match (checked.certificate, checked.root, checked.key) {
         (Some(certificate), Some(root), _) => Maker::Certificate { certificate, root },
+        // A certificate of no root is one of Notation: it counts for the signers whose rules it meets.
+        (Some(certificate), None, Some(key)) => match checked.outcome {
+            Outcome::Trusted { signers } => {
+                Maker::Notation { subject: certificate.subject.unwrap_or_default(), key, signers }
+            }
+            _ => return None,
+        },
         (None, _, Some(key)) => Maker::Key(key),
         _ => return None,
     };

@@ -11,7 +11,7 @@
 //! Nothing here decides whether an image may run: that is a policy's, over these facts. A signature that is there and does
 //! not verify, one that nobody trusts and one that could not be read stay different answers.
 //!
-//! Hides sigstore-verify, the layouts of cosign's generations, and DSSE.
+//! Hides sigstore-verify, the layouts of cosign's generations, DSSE, and the envelopes and rules of Notation.
 
 #![forbid(unsafe_code)]
 
@@ -23,10 +23,13 @@ mod error;
 mod evidence;
 pub mod fuzz;
 mod key;
+pub mod notation;
+mod pem;
 mod roots;
 mod sign;
 mod statement;
 mod verify;
+mod x509;
 
 pub use discover::{Discovery, discover};
 pub use error::Error;

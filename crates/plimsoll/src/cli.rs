@@ -481,6 +481,18 @@ pub(crate) struct VerifyArguments {
     #[arg(long = "claim", help_heading = SIGNERS, value_name = "NAME=PATTERN", requires = "identity")]
     pub(crate) claims: Vec<String>,
 
+    /// Trust policy of Notation (trustpolicy.json): the one for this repository holds
+    #[arg(long, help_heading = SIGNERS, value_name = "FILE", conflicts_with = "policies")]
+    pub(crate) notation_trust_policy: Option<PathBuf>,
+
+    /// Folder of Notation's trust stores [default: the folder of the trust policy]
+    #[arg(long, help_heading = SIGNERS, value_name = "DIR", requires = "notation_trust_policy")]
+    pub(crate) notation_trust_store: Option<PathBuf>,
+
+    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
+    #[arg(long = "notation-revocations", help_heading = SIGNERS, value_name = "PATH")]
+    pub(crate) notation_revocations: Vec<PathBuf>,
+
     /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times
     /// [default: sigstore, github]
     #[arg(long = "trust-root", help_heading = SIGNERS, value_name = "NAME|FILE")]

@@ -3,6 +3,8 @@
 //! Certificates and timestamps come from OpenSSL; signatures, log entries and checkpoints from the primitives underneath
 //! the verifier. The log holds one entry at a time: its root is the hash of that entry.
 
+pub(crate) mod notation;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -11,7 +11,7 @@ use plimsoll_scan::trust::{By, Log, Pattern, PublicKey, Root, Signer, Trust};
 use plimsoll_scan::verify::Wanted;
 use plimsoll_scan::{Options, Reference};
 
-use super::{Answer, scan};
+use super::{Answer, notation, scan};
 use crate::cli::VerifyArguments;
 use crate::environment::Environment;
 use crate::print::{self, Failure, USAGE};
@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Ans
     if !arguments.policies.is_empty() {
         return decide(arguments, environment);
     }
-    let wanted = wanted(arguments).map_err(|error| Failure::new(USAGE, error))?;
+    let wanted = wanted(arguments, environment).map_err(|error| Failure::new(USAGE, error))?;
     let registries = environment.network.registries(&arguments.registry);
     let verification =
         plimsoll_scan::verify::verify(&arguments.image, &wanted, &registries).map_err(scan::failed)?;
@@ -40,7 +40,9 @@ pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Ans
 fn decide(arguments: &VerifyArguments, environment: &Environment) -> Answer {
     let usage = |error| Failure::new(USAGE, error);
     let policies = policies(&arguments.policies).map_err(usage)?;
-    let mut gate = Gate::new(policies, roots(arguments).map_err(usage)?).map_err(scan::failed)?;
+    let revocations = notation::revocations(&arguments.notation_revocations).map_err(usage)?;
+    let mut gate =
+        Gate::new(policies, roots(arguments).map_err(usage)?, &revocations).map_err(scan::failed)?;
     gate.repositories = repositories(arguments).map_err(usage)?;
     gate.workload.namespace.clone_from(&arguments.namespace);
     gate.workload.labels = arguments
@@ -103,8 +105,18 @@ pub(super) fn policies(paths: &[PathBuf]) -> anyhow::Result<Policies> {
     Ok(policies)
 }
 
-fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
+fn wanted(arguments: &VerifyArguments, environment: &Environment) -> anyhow::Result<Wanted> {
     let mut signers = Vec::new();
+    let mut skipped = None;
+    if let Some(policy) = &arguments.notation_trust_policy {
+        let store = arguments.notation_trust_store.as_deref();
+        match notation::signer(policy, store, &arguments.notation_revocations, &arguments.image)? {
+            notation::Found::Signer(signer) => signers.push(*signer),
+            notation::Found::Skip(reason) => skipped = Some(reason),
+        }
+    } else if !arguments.notation_revocations.is_empty() {
+        return Err(anyhow!("`--notation-revocations` needs a `--notation-trust-policy` or a `--policy`"));
+    }
     for path in &arguments.keys {
         let name = path.display().to_string();
         let key = PublicKey::from_pem(&name, &text(path)?)?;
@@ -135,13 +147,17 @@ fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
         .iter()
         .map(|path| Ok((path.display().to_string(), bytes(path)?)))
         .collect::<anyhow::Result<_>>()?;
+    let nobody = signers.is_empty();
     Ok(Wanted {
         trust: Trust { roots: roots(arguments)?, signers },
         repositories: repositories(arguments)?,
         files,
         build: build(arguments)?,
         predicates: arguments.attestations.clone(),
+        // Whoever names a signer beside it asks for that signer.
+        skipped: skipped.filter(|_| nobody),
         line: line(arguments),
+        now: environment.now.as_second(),
     })
 }
 
@@ -188,6 +204,12 @@ fn build(arguments: &VerifyArguments) -> anyhow::Result<Option<Build>> {
 /// What was asked, in one line.
 fn line(arguments: &VerifyArguments) -> String {
     let mut parts = Vec::new();
+    parts.extend(
+        arguments
+            .notation_trust_policy
+            .iter()
+            .map(|path| format!("--notation-trust-policy {}", path.display())),
+    );
     parts.extend(arguments.keys.iter().map(|path| format!("--key {}", path.display())));
     let mut add =
         |name: &str, value: Option<&String>| parts.extend(value.map(|value| format!("--{name} {value}")));
