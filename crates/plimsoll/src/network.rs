@@ -41,11 +41,12 @@ impl Network {
                 https: proxy("https_proxy"),
                 all: proxy("all_proxy"),
                 except: proxy("no_proxy"),
+                this_machine: false,
             },
             roots: Roots {
                 file: variable("SSL_CERT_FILE").map(PathBuf::from),
                 folder: variable("SSL_CERT_DIR").map(PathBuf::from),
-                extra: Vec::new(),
+                ..Roots::default()
             },
             credentials: credentials.into_iter().flatten().collect(),
             daemons: DaemonVariables::read(variable),
