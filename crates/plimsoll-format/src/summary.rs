@@ -413,11 +413,16 @@ fn reason_unknown(waiting: &[&Finding]) -> String {
 /// What the sources say about fixes: `no fix yet: 12 postponed, 43 open`, `4 more have no fix yet: 4 open`.
 fn statuses(findings: &[&Finding], more: Option<usize>) -> String {
     let malware = findings.iter().filter(|finding| finding.kind == FindingKind::Malware).count();
-    let settings = findings.iter().filter(|finding| finding.kind == FindingKind::Misconfiguration).count();
+    let of_kind = |kind| findings.iter().filter(|finding| finding.kind == kind).count();
+    let settings = of_kind(FindingKind::Misconfiguration);
+    let licenses = of_kind(FindingKind::License);
     let of = |status: FixStatus| {
-        let flaws = findings
-            .iter()
-            .filter(|finding| !matches!(finding.kind, FindingKind::Malware | FindingKind::Misconfiguration));
+        let flaws = findings.iter().filter(|finding| {
+            !matches!(
+                finding.kind,
+                FindingKind::Malware | FindingKind::Misconfiguration | FindingKind::License
+            )
+        });
         flaws.filter(|finding| finding.status == status).count()
     };
     let open = of(FixStatus::Affected) + of(FixStatus::Unknown);
@@ -455,6 +460,9 @@ fn statuses(findings: &[&Finding], more: Option<usize>) -> String {
     let not_affected = of(FixStatus::NotAffected);
     if not_affected > 0 {
         parts.push(format!("{} not affected, says the source", thousands(not_affected as u64)));
+    }
+    if licenses > 0 {
+        parts.push(format!("{} to decide on", count(licenses, "licence", "licences")));
     }
     if settings > 0 {
         parts.push(format!("how it is set up: {}", count(settings, "thing", "things")));
@@ -700,6 +708,8 @@ pub fn severity(finding: &Finding) -> String {
     match finding.kind {
         FindingKind::EndOfLife => "end of life".to_owned(),
         FindingKind::Informational => "notice".to_owned(),
+        // `license-not-allowed`
+        FindingKind::License => clean(&finding.advisory).replacen("license", "licence", 1).replace('-', " "),
         kind => {
             urgency(finding.severity.level, kind == FindingKind::Malware, finding.risk.kev.is_some(), epss)
         }
@@ -726,6 +736,7 @@ fn urgency(level: Level, malware: bool, exploited: bool, epss: u32) -> String {
 pub fn fix(finding: &Finding) -> String {
     match (&finding.fixed_version, finding.status) {
         _ if finding.subject.as_package().is_none() => "needs an edit".to_owned(),
+        _ if finding.kind == FindingKind::License => "needs a decision".to_owned(),
         (Some(version), _) => format!("fixed in {}", clean(version)),
         (None, FixStatus::Fixed) => "fixed".to_owned(),
         (None, FixStatus::NotAffected) => "not affected".to_owned(),
@@ -739,7 +750,7 @@ pub fn fix(finding: &Finding) -> String {
 
 /// What a rule saw, in its own words; `None` of what no rule of ours found.
 pub fn told(finding: &Finding) -> Option<String> {
-    let of_rule = matches!(finding.kind, FindingKind::Misconfiguration | FindingKind::Secret);
+    let of_rule = finding.kind.is_of_rule();
     let evidence = finding.evidence.first().filter(|evidence| of_rule && !evidence.range.is_empty())?;
     Some(clean(&evidence.range).into_owned())
 }

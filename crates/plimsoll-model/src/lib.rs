@@ -14,6 +14,7 @@ pub mod finding;
 pub mod functions;
 pub mod fuzz;
 pub mod inventory;
+pub mod license;
 mod path;
 pub mod plan;
 pub mod pod_security;

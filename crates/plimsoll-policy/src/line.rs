@@ -89,11 +89,15 @@ impl Line {
             // A package made to do harm is over every line: there is no severity at which one may keep it.
             FindingKind::Malware => return Side::Over,
             FindingKind::Informational => return Side::Under,
+            // The user's lists are the line for licences.
+            FindingKind::License => {
+                let unknown = finding.severity.level == Level::Unknown;
+                return if unknown { Side::CannotTell } else { Side::Over };
+            }
             FindingKind::EndOfLife
             | FindingKind::Vulnerability
             | FindingKind::Secret
-            | FindingKind::Misconfiguration
-            | FindingKind::License => {}
+            | FindingKind::Misconfiguration => {}
         }
         if self.fixable && !finding.risk.fixable {
             return Side::Under;
@@ -121,8 +125,15 @@ pub fn judge(
     stale: Option<String>,
 ) -> Verdict {
     let over: Vec<&Finding> = findings.iter().filter(|finding| line.side(finding) == Side::Over).collect();
-    let undecided = findings.iter().filter(|finding| line.side(finding) == Side::CannotTell).count();
+    let undecided = || findings.iter().filter(|finding| line.side(finding) == Side::CannotTell);
+    let licenses = undecided().filter(|finding| finding.kind == FindingKind::License).count();
+    let undecided = undecided().count() - licenses;
     let mut inputs_missing = Vec::new();
+    if licenses > 0 {
+        let those =
+            if licenses == 1 { "that of 1 package" } else { &format!("those of {licenses} packages") };
+        inputs_missing.push(format!("licences: {those} cannot be told"));
+    }
     if undecided > 0 {
         let those = if undecided == 1 { "1 finding has" } else { &format!("{undecided} findings have") };
         inputs_missing.push(format!("severity: {those} none in any source"));
@@ -167,8 +178,23 @@ pub fn judge(
     Verdict { outcome, line: line.to_string(), reasons, inputs_missing }
 }
 
-/// "1 known-exploited and 4 critical findings have a fix".
+/// "1 known-exploited and 4 critical findings have a fix; 2 licences are refused".
 fn over_the_line(over: &[&Finding]) -> String {
+    let (licenses, over): (Vec<&Finding>, Vec<&Finding>) =
+        over.iter().partition(|finding| finding.kind == FindingKind::License);
+    let refused = match licenses.len() {
+        0 => String::new(),
+        1 => "1 licence is refused".to_owned(),
+        some => format!("{some} licences are refused"),
+    };
+    if over.is_empty() {
+        return refused;
+    }
+    let told = findings_over_the_line(&over);
+    if refused.is_empty() { told } else { format!("{told}; {refused}") }
+}
+
+fn findings_over_the_line(over: &[&Finding]) -> String {
     let malware = over.iter().filter(|finding| finding.kind == FindingKind::Malware).count();
     let exploited = over
         .iter()
@@ -307,6 +333,23 @@ mod tests {
         let unrated = [finding("CVE-1", Level::Unknown, true)];
         check("critical,fixable", &unrated, &[], Coverage::Database, Outcome::Unknown);
         check("any", &unrated, &[], Coverage::Database, Outcome::NotMet);
+    }
+
+    #[test]
+    fn the_lists_are_the_line_for_licences() {
+        let license = |level| {
+            let mut license = finding("license-denied", level, false);
+            license.kind = FindingKind::License;
+            license
+        };
+        let refused = [license(Level::Medium), finding("CVE-1", Level::Critical, true)];
+        let verdict = check("critical,fixable", &refused, &[], Coverage::Database, Outcome::NotMet);
+        assert_eq!(verdict.reasons, ["1 critical finding has a fix; 1 licence is refused"]);
+        let verdict = check("critical", &refused[..1], &[], Coverage::Database, Outcome::NotMet);
+        assert_eq!(verdict.reasons, ["1 licence is refused"]);
+        let unknown = [license(Level::Unknown), license(Level::Unknown)];
+        let verdict = check("critical", &unknown, &[], Coverage::Database, Outcome::Unknown);
+        assert_eq!(verdict.inputs_missing, ["licences: those of 2 packages cannot be told"]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod explain;
 pub mod gate;
 mod image_rules;
 mod java_index;
+mod licenses;
 pub mod many;
 mod models;
 pub mod plan;

@@ -13,6 +13,7 @@ use plimsoll_advisory::record::Target as Asked;
 use plimsoll_advisory::{Database, JavaIndex, MatchOptions, Source, vex};
 use plimsoll_extract::Extraction;
 use plimsoll_fs::{Check, LayerResult, LayerSource, Limits, Visitor, Walk};
+use plimsoll_model::license::Lists;
 use plimsoll_model::report::SCHEMA_VERSION;
 use plimsoll_model::{
     Base, Change, Coverage, DatabaseInfo, Digest, Ecosystem, Finding, Inventory, Layer, Origin, Outcome,
@@ -29,6 +30,7 @@ use crate::check;
 use crate::dockerfile_lines::{self, BuildFile};
 use crate::exceptions::Exceptions;
 use crate::image_rules::{self, Settings};
+use crate::licenses;
 use crate::scanners::{Scanner, Scanners};
 use crate::secrets::{self, RedactedHistory, Secrets};
 use crate::target::{ImageForm, Target};
@@ -93,6 +95,8 @@ pub struct Options {
     pub inventory_only: bool,
     /// What to look for.
     pub scanners: Scanners,
+    /// Licences that are allowed and denied.
+    pub licenses: Lists,
     /// The Dockerfile that the image was built from.
     pub dockerfile: Option<BuildFile>,
 }
@@ -118,6 +122,7 @@ impl Default for Options {
             cache: None,
             inventory_only: false,
             scanners: Scanners::default(),
+            licenses: Lists::default(),
             dockerfile: None,
         }
     }
@@ -699,7 +704,8 @@ fn report(
     options: &Options,
 ) -> Result<Report, ScanError> {
     let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
-    let Seen { inventory, secrets, settings, .. } = seen;
+    let Seen { mut inventory, secrets, settings, .. } = seen;
+    licenses::normalise(&mut inventory.packages);
     let mut findings = Vec::new();
     let mut newest = None;
     let mut problems = inventory.problems.clone();
@@ -743,7 +749,14 @@ fn report(
         problems.extend(told.1);
         ended = told.2;
     }
-    if !secrets.findings.is_empty() || !settings.findings.is_empty() || !of_file.is_empty() {
+    let of_licenses = if options.looks_for(Scanner::Licenses) {
+        licenses::findings(&inventory.packages, &options.licenses)
+    } else {
+        Vec::new()
+    };
+    let further = [&secrets.findings, &settings.findings, &of_file, &of_licenses];
+    if further.iter().any(|findings| !findings.is_empty()) {
+        findings.extend(of_licenses);
         findings.extend(secrets.findings);
         findings.extend(settings.findings);
         findings.extend(of_file);
@@ -795,13 +808,16 @@ fn report(
     let mut verdict = verdict::judge(options.line, &findings, &problems, asked, stale);
     if verdict.outcome == Outcome::Met
         && inventory.packages.is_empty()
-        && options.looks_for(Scanner::Vulnerabilities)
+        && (options.looks_for(Scanner::Vulnerabilities) || options.looks_for(Scanner::Licenses))
     {
         // An empty folder, a mistyped one, a program that nobody lists: all look the same, and none was seen to be clean.
         verdict.outcome = Outcome::Unknown;
         verdict.reasons =
             vec!["no package was found, so there was nothing to hold against the line".to_owned()];
         verdict.inputs_missing.push("packages: none was recognised in the target".to_owned());
+    }
+    if options.looks_for(Scanner::Licenses) {
+        verdict.line = format!("{} {}", verdict.line, options.licenses);
     }
     verdict.reasons.extend(applied.expired);
     verdict.reasons.extend(ended);

@@ -220,9 +220,17 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "BASE")]
     pub(crate) base: Option<BaseFlag>,
 
-    /// What to look for: vuln, secret, config, or several with commas [default: vuln]
+    /// What to look for: vuln, secret, config, license, or several with commas [default: vuln]
     #[arg(long, value_name = "NAME[,NAME]")]
     pub(crate) scanners: Option<Scanners>,
+
+    /// Licences that packages may be under: SPDX ids and classes, see docs/licences.md. All others are over the line
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) license_allow: Vec<String>,
+
+    /// Licences that packages must not be under: SPDX ids and classes, see docs/licences.md
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) license_deny: Vec<String>,
 
     /// The Dockerfile that the image was built from: checks it, and points at its lines
     #[arg(long, value_name = "FILE")]

@@ -101,6 +101,8 @@ pub(crate) fn package() -> BoxedStrategy<Package> {
                 module,
                 vendor,
                 licenses,
+                license_expression: None,
+                unknown_licenses: Vec::new(),
                 relation,
                 scope,
                 presence,
