@@ -964,6 +964,7 @@ mod tests {
             base: None,
             files: None,
             origin: None,
+            git: None,
         }
     }
 

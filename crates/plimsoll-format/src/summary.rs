@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use plimsoll_model::functions::Reach;
 use plimsoll_model::{
-    Base, BaseSource, Change, Coverage, Digest, Ecosystem, Effect, Finding, FindingKind, FixStatus, Level,
-    Location, Package, Party, Problem, ProblemKind, Report, Subject, TargetKind,
+    Base, BaseSource, Change, Coverage, Digest, Ecosystem, Effect, Finding, FindingKind, FixStatus, Git,
+    Level, Location, Package, Party, Problem, ProblemKind, Report, Subject, TargetKind,
 };
 
 use crate::View;
@@ -517,7 +517,22 @@ fn target(report: &Report) -> Vec<String> {
     parts.extend(
         target.origin.iter().map(|origin| format!("from {} {}", origin.via.name(), clean(&origin.place))),
     );
+    parts.extend(target.git.iter().map(commit));
     parts
+}
+
+/// `main 1a2b3c4d5e6f, changed since, of https://host/owner/name, 3 untracked files read`.
+fn commit(git: &Git) -> String {
+    let name = git.tag.as_ref().or(git.branch.as_ref()).map(|name| clean(name).into_owned());
+    let commit = git.commit.as_ref().map_or("no commit", |commit| commit.get(..12).unwrap_or(commit));
+    let name = name.into_iter().chain([commit.to_owned()]).collect::<Vec<_>>().join(" ");
+    let changed = (git.dirty == Some(true)).then(|| "changed since".to_owned());
+    let remote = git.remote.as_ref().map(|remote| format!("of {}", clean(remote)));
+    let untracked = git.untracked.filter(|files| *files > 0).map(|files| {
+        let files = usize::try_from(files).unwrap_or(usize::MAX);
+        format!("{} read too", count(files, "untracked file", "untracked files"))
+    });
+    [Some(name), changed, remote, untracked].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn contents(report: &Report) -> String {

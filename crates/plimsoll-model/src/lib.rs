@@ -40,7 +40,7 @@ pub use inventory::{Inventory, Location, Package, Presence, Relation, Scope, Sou
 pub use path::ImagePath;
 pub use problem::{Effect, Problem, ProblemKind};
 pub use report::{
-    Base, BaseSource, Container, Coverage, DatabaseInfo, FeedInfo, Layer, Origin, Outcome, Report, Target,
-    TargetKind, Verdict, Via,
+    Base, BaseSource, Container, Coverage, DatabaseInfo, FeedInfo, Git, Layer, Origin, Outcome, Report,
+    Target, TargetKind, Verdict, Via,
 };
 pub use text::{edits, headline, shortened};

@@ -136,6 +136,33 @@ impl Origin {
     }
 }
 
+/// What git says of files: which commit they are, and from where.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Git {
+    /// The repository that they came from, without credentials.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remote: Option<String>,
+    /// The commit; absent on a branch without one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub commit: Option<String>,
+    /// The branch.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub branch: Option<String>,
+    /// The tag, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tag: Option<String>,
+    /// The folder of the repository, where it is not the whole of it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub folder: Option<String>,
+    /// Tracked files differ from the commit; absent where that could not be told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dirty: Option<bool>,
+    /// Files that were read although git does not track them; absent where only tracked ones were to be read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub untracked: Option<u64>,
+}
+
 /// What was scanned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -174,6 +201,9 @@ pub struct Target {
     /// Where it was got from, where that is more than a path.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub origin: Option<Origin>,
+    /// The commit, where the files are those of a repository.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub git: Option<Git>,
 }
 
 impl Target {
@@ -192,6 +222,7 @@ impl Target {
             base: None,
             files: None,
             origin: None,
+            git: None,
         }
     }
 }

@@ -18,6 +18,7 @@ mod error;
 pub mod exceptions;
 mod explain;
 pub mod gate;
+pub mod git;
 mod image_rules;
 mod java_index;
 mod licenses;

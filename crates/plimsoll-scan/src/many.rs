@@ -321,7 +321,7 @@ fn one(
     stdin: &(dyn Fn() -> Box<dyn Read> + Sync),
     progress: &dyn Progress,
 ) -> Surveyed {
-    let name = target.name.clone();
+    let name = crate::git::shown(&target.name);
     if let Some(failure) = &target.failure {
         return Surveyed { name, report: None, failure: Some(failure.clone()) };
     }

@@ -97,6 +97,7 @@ macro_rules! target_help {
             $more,
             "  container:NAME       the files of a container of Docker or Podman, running or not
   pid:N                what a process sees as its root, as of a running container; for root
+  git:URL[#REF[:DIR]]  a commit of a repository, as in git:https://github.com/owner/name#v1.2
   sbom:FILE            a CycloneDX or SPDX document
   -                    an image archive on standard input
 FILE:NAME:TAG, PATH:TAG or PATH@DIGEST picks one of several images.
@@ -136,6 +137,10 @@ pub(crate) struct ReadingArguments {
     /// Index that names Java archives by their SHA-1, a file or its folder [default: PLIMSOLL_JAVA_INDEX, else java-index.db in the user's data folder]
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) java_index: Option<PathBuf>,
+
+    /// Of a directory read only the files that git tracks
+    #[arg(long)]
+    pub(crate) git_tracked_only: bool,
 
     /// Who is asked, in this order, for an image that is named without a place
     #[arg(long, value_name = "PLACE,...", value_delimiter = ',', value_parser = place)]

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 
 use plimsoll_format::Build;
 
+use plimsoll_scan::git::GitSettings;
+
 use crate::cli::Color;
 use crate::network::Network;
 
@@ -35,6 +37,8 @@ pub(crate) struct Environment {
     pub(crate) database_update: Option<String>,
     /// Where all feeds are mirrored, when no flag says so.
     pub(crate) feed_mirror: Option<String>,
+    /// How git is run.
+    pub(crate) git: GitSettings,
     /// Proxies, authorities, files of credentials.
     pub(crate) network: Network,
     /// The build on GitHub that this run is part of.
@@ -90,6 +94,7 @@ impl Environment {
             database_update: variable("PLIMSOLL_DB_UPDATE"),
             feed_mirror: variable("PLIMSOLL_FEED_MIRROR"),
             build: build(variable),
+            git: GitSettings::new(std::env::vars_os().collect(), std::env::temp_dir()),
             network: Network::read(variable),
         }
     }

@@ -545,6 +545,7 @@ fn foreign_target(collector: &mut Collector, metadata: &Metadata) -> Target {
         base: None,
         files: None,
         origin: None,
+        git: None,
     };
     if let Some(timestamp) = &metadata.timestamp
         && timestamp.parse::<jiff::Timestamp>().is_err()

@@ -391,6 +391,7 @@ pub(super) fn understand(document: Document, syntax: &str) -> Result<SbomDocumen
         base: None,
         files: None,
         origin: None,
+        git: None,
     };
     let mut described: Vec<&str> = document.document_describes.iter().map(String::as_str).collect();
     for relationship in &document.relationships {

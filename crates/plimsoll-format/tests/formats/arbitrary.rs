@@ -188,6 +188,30 @@ fn origin() -> BoxedStrategy<Origin> {
         .boxed()
 }
 
+fn git() -> BoxedStrategy<Git> {
+    let optional = || option::of(text());
+    let commit = option::of(select(vec!["0".repeat(40), "1f".repeat(32)]));
+    (
+        optional(),
+        commit,
+        optional(),
+        optional(),
+        optional(),
+        option::of(any::<bool>()),
+        option::of(0..1000_u64),
+    )
+        .prop_map(|(remote, commit, branch, tag, folder, dirty, untracked)| Git {
+            remote,
+            commit,
+            branch,
+            tag,
+            folder,
+            dirty,
+            untracked,
+        })
+        .boxed()
+}
+
 pub(crate) fn target() -> BoxedStrategy<Target> {
     let kind = select(vec![TargetKind::Directory, TargetKind::Image, TargetKind::Sbom, TargetKind::Files]);
     let optional = || option::of(text());
@@ -195,12 +219,14 @@ pub(crate) fn target() -> BoxedStrategy<Target> {
         (kind, text(), optional(), option::of(digest()), option::of(digest())),
         (optional(), optional(), option::of(release()), vec(layer(), 0..3), option::of(base())),
         option::of(origin()),
+        option::of(git()),
     )
         .prop_map(
             |(
                 (kind, name, reference, digest, image_id),
                 (platform, created, release, layers, base),
                 origin,
+                git,
             )| {
                 Target {
                     kind,
@@ -215,6 +241,7 @@ pub(crate) fn target() -> BoxedStrategy<Target> {
                     base,
                     files: None,
                     origin,
+                    git,
                 }
             },
         )

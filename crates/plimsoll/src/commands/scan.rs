@@ -11,6 +11,7 @@ use plimsoll_format::{Format, View};
 use plimsoll_model::Report;
 use plimsoll_model::license::Lists;
 use plimsoll_scan::exceptions::Exceptions;
+use plimsoll_scan::git;
 use plimsoll_scan::{BuildFile, Options, Platform, ScanError, Scanner, Scanners};
 
 use super::Answer;
@@ -62,7 +63,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         explain: arguments.explain,
         by: arguments.by,
         template,
-        ..view(target, environment)
+        ..view(&git::shown(target), environment)
     };
     write(&report, arguments.format, &arguments.output, &view)?;
     Ok(report.verdict.outcome.exit_code())
@@ -175,6 +176,8 @@ pub(super) fn reading_options(
         java_index: java_index.cloned(),
         daemons: Some(environment.network.daemons()),
         from: arguments.from.clone(),
+        git: Some(environment.git.clone()),
+        tracked_only: arguments.git_tracked_only,
         cache,
         ..Options::default()
     })

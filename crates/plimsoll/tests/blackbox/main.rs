@@ -12,6 +12,7 @@ mod check;
 mod daemons;
 mod database;
 mod diff;
+mod git;
 mod hostile;
 mod java;
 mod many;
