@@ -378,6 +378,9 @@ fn weight(evidence: &Evidence) -> usize {
             let claims = certificate.claims.iter().map(|(name, value)| 100 + name.len() + value.len());
             root.len() + text(&certificate.subject) + text(&certificate.issuer) + claims.sum::<usize>()
         }
+        Maker::Notation { subject, key, signers } => {
+            subject.len() + key.len() + signers.iter().map(String::len).sum::<usize>()
+        }
     };
     size_of::<Evidence>() + statement + maker
 }
