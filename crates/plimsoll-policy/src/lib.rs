@@ -20,6 +20,7 @@ mod moment;
 pub mod provenance;
 mod requirement;
 mod revocation;
+pub mod summary;
 
 pub use decide::{Answer, decide};
 pub use document::{Duration, LoadError, NotationSigner, OnMissing, Policies, Policy};
