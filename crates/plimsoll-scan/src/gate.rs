@@ -29,6 +29,17 @@ pub struct Gate {
     pub workload: Workload,
 }
 
+/// A decision, and the attestations and signatures that it rests on.
+#[derive(Debug)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// Registry and repository of the image.
+    pub repository: String,
+    /// Repository and manifest of each piece of evidence that verified.
+    pub inputs: Vec<(String, Digest)>,
+}
+
 impl Gate {
     /// Takes policies and trust roots, and what is known of revoked certificates of Notation's signers.
     ///
@@ -83,6 +94,19 @@ impl Gate {
         options: &Options,
         progress: &dyn Progress,
     ) -> Result<Decision, ScanError> {
+        Ok(self.decide_with_inputs(name, options, progress)?.decision)
+    }
+
+    /// Decides, and says what was looked at.
+    ///
+    /// # Errors
+    /// As [`Gate::decide`].
+    pub fn decide_with_inputs(
+        &self,
+        name: &str,
+        options: &Options,
+        progress: &dyn Progress,
+    ) -> Result<Decided, ScanError> {
         let reference = Reference::parse(name.strip_prefix("registry:").unwrap_or(name))?;
         let mut facts = Facts {
             image: ImageName {
@@ -96,15 +120,18 @@ impl Gate {
         };
         let needs = self.policies.needs(&facts);
         let Some(registries) = &options.registries else {
-            return Ok(decide(&facts, &self.policies, options.now.as_second()));
+            let decision = decide(&facts, &self.policies, options.now.as_second());
+            return Ok(Decided { decision, repository: facts.image.repository, inputs: Vec::new() });
         };
+        let mut inputs = Vec::new();
         let needs = |need: Need| needs.contains(&need);
         if needs(Need::Digest) {
             let repository = registries.repository(reference.name());
             match repository.manifest(&reference.selector()) {
                 Ok(manifest) => {
                     if needs(Need::Evidence) {
-                        self.evidence(&mut facts, registries, &reference, &manifest, options.now.as_second());
+                        let now = options.now.as_second();
+                        inputs = self.evidence(&mut facts, registries, &reference, &manifest, now);
                     }
                     facts.digest = Known::Seen(manifest.digest);
                 }
@@ -144,9 +171,11 @@ impl Gate {
                 facts.bases.insert(base.to_owned(), layers);
             }
         }
-        Ok(decide(&facts, &self.policies, options.now.as_second()))
+        let decision = decide(&facts, &self.policies, options.now.as_second());
+        Ok(Decided { decision, repository: facts.image.repository, inputs })
     }
 
+    /// Gathers what is said of an image. Where each piece that became a fact is, with its manifest.
     fn evidence(
         &self,
         facts: &mut Facts<'_>,
@@ -154,11 +183,11 @@ impl Gate {
         reference: &Reference,
         manifest: &plimsoll_oci::Manifest,
         now: i64,
-    ) {
+    ) -> Vec<(String, Digest)> {
         let found = everything_said(registries, reference.name(), &self.repositories, &manifest.digest);
         facts.unread_evidence = found.problems;
         let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes), now };
-        let mut evidence = Vec::new();
+        let (mut evidence, mut inputs) = (Vec::new(), Vec::new());
         for one in &found.evidence {
             let checked = self.trust.check(one, target);
             if let Outcome::Unreadable { reason } = &checked.outcome {
@@ -168,9 +197,16 @@ impl Gate {
                     one.place.layout.name()
                 ));
             }
-            evidence.extend(fact(checked));
+            let Some(fact) = fact(checked) else { continue };
+            evidence.push(fact);
+            inputs.extend(
+                one.place.manifest.iter().map(|manifest| (one.place.repository.clone(), manifest.clone())),
+            );
         }
         facts.evidence = Known::Seen(evidence);
+        inputs.sort_by_key(|(repository, manifest)| (repository.clone(), manifest.to_string()));
+        inputs.dedup();
+        inputs
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Environment {
     pub(crate) feed_mirror: Option<String>,
     /// Proxies, authorities, files of credentials.
     pub(crate) network: Network,
+    /// Password of a private key that cosign encrypted, when no flag says so. It may be empty.
+    pub(crate) cosign_password: Option<Vec<u8>>,
     /// The build on GitHub that this run is part of.
     pub(crate) build: Option<Build>,
 }
@@ -89,6 +91,7 @@ impl Environment {
             database_key: variable("PLIMSOLL_DB_KEY").map(PathBuf::from),
             database_update: variable("PLIMSOLL_DB_UPDATE"),
             feed_mirror: variable("PLIMSOLL_FEED_MIRROR"),
+            cosign_password: std::env::var("COSIGN_PASSWORD").ok().map(String::into_bytes),
             build: build(variable),
             network: Network::read(variable),
         }
