@@ -21,6 +21,7 @@ mod moment;
 pub mod provenance;
 mod requirement;
 mod revocation;
+pub mod summary;
 
 pub use decide::{Answer, decide, decide_observed};
 pub use document::{Duration, LoadError, NotationSigner, OnMissing, Policies, Policy};

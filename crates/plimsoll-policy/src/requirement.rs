@@ -12,6 +12,7 @@ use crate::facts::{Evidence, Facts, Known, Maker};
 use crate::identity::Pattern;
 use crate::line::{Line, judge};
 use crate::provenance::{Build, Provenance};
+use crate::summary::{Summary, is_summary};
 
 /// The issuer of GitHub's workflows. Its certificates name the workflow that built, so that provenance by them can be held
 /// against its signer.
@@ -49,6 +50,8 @@ pub(crate) struct Written {
     attested_by: Option<AttestedBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     built_by: Option<BuiltBy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified_by: Option<VerifiedBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     registries: Option<Registries>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,6 +129,28 @@ struct BuiltBy {
     inputs: BTreeMap<String, String>,
 }
 
+/// A verification summary that somebody made, as `plimsoll attest verdict` does.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct VerifiedBy {
+    /// Whose word counts.
+    signers: Vec<String>,
+    /// Digests of the policies, one of which must have been met.
+    #[serde(default)]
+    policies: Vec<String>,
+    /// The verifier's address, as a pattern.
+    #[serde(default)]
+    verifier: Option<String>,
+    /// What was verified, as a pattern.
+    #[serde(default)]
+    resource: Option<String>,
+    /// All of these must have been reached.
+    #[serde(default)]
+    levels: Vec<String>,
+    #[serde(default)]
+    max_age: Option<Duration>,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Registries {
@@ -178,6 +203,7 @@ enum Rule {
     SignedBy { signers: Vec<String>, at_least: usize },
     AttestedBy { predicate_type: Pattern, signers: Vec<String>, at_least: usize },
     BuiltBy { signers: Vec<String>, build: Box<Build> },
+    VerifiedBy(Box<Verified>),
     Registries { allow: Vec<Pattern>, deny: Vec<Pattern> },
     BaseImages(Vec<Base>),
     MaxSeverity(Line),
@@ -190,6 +216,16 @@ enum Rule {
     AllOf(Vec<Requirement>),
     PodSecurity(Standard),
     NotJudged(String),
+}
+
+#[derive(Clone, Debug)]
+struct Verified {
+    signers: Vec<String>,
+    policies: Vec<plimsoll_model::Digest>,
+    verifier: Option<Pattern>,
+    resource: Option<Pattern>,
+    levels: Vec<String>,
+    max_age: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -247,6 +283,26 @@ impl Requirement {
                 );
             }
             rules.push(("builtBy", Rule::BuiltBy { signers, build: Box::new(build) }));
+        }
+        if let Some(one) = &written.verified_by {
+            let named = |text: &Option<String>| text.as_deref().map(pattern).transpose();
+            if one.policies.is_empty() && one.verifier.is_none() {
+                return Err("verifiedBy has neither `policies` nor `verifier`: any summary would do".into());
+            }
+            let policies = one.policies.iter().map(|text| {
+                plimsoll_model::Digest::parse(text).map_err(|error| {
+                    format!("verifiedBy.policies: `{}`: {error}", plimsoll_model::shortened(text))
+                })
+            });
+            let verified = Verified {
+                signers: signers("verifiedBy", &one.signers, 1)?,
+                policies: policies.collect::<Result<_, _>>()?,
+                verifier: named(&one.verifier)?,
+                resource: named(&one.resource)?,
+                levels: one.levels.clone(),
+                max_age: one.max_age,
+            };
+            rules.push(("verifiedBy", Rule::VerifiedBy(Box::new(verified))));
         }
         if let Some(one) = &written.registries {
             let patterns =
@@ -338,7 +394,7 @@ impl Requirement {
             (Some((first, _)), Some((second, _))) => {
                 Err(format!("`{first}` and `{second}` are two requirements; write them as two"))
             }
-            (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, registries, baseImages, maxSeverity, \
+            (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, verifiedBy, registries, baseImages, maxSeverity, \
                               maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife, \
                               podSecurity, anyOf, allOf, notJudged)"
                 .into()),
@@ -352,7 +408,7 @@ impl Requirement {
 
     pub(crate) fn needs(&self) -> Vec<Need> {
         match &self.rule {
-            Rule::SignedBy { .. } | Rule::AttestedBy { .. } | Rule::BuiltBy { .. } => {
+            Rule::SignedBy { .. } | Rule::AttestedBy { .. } | Rule::BuiltBy { .. } | Rule::VerifiedBy(_) => {
                 vec![Need::Digest, Need::Evidence]
             }
             Rule::Registries { .. }
@@ -409,6 +465,7 @@ impl Requirement {
                 made_by(facts, context, signers, *at_least, "attested", kind)
             }
             Rule::BuiltBy { signers, build } => built_by(facts, context, signers, build),
+            Rule::VerifiedBy(wanted) => verified_by(facts, context, wanted),
             Rule::Registries { allow, deny } => {
                 let repository = &facts.image.repository;
                 if let Some(pattern) = deny.iter().find(|pattern| pattern.matches(repository)) {
@@ -616,6 +673,82 @@ fn built_by(facts: &Facts<'_>, context: &Context<'_>, signers: &[String], build:
     reasons.sort();
     reasons.dedup();
     Answer::NotMet { reasons }
+}
+
+/// The newest summary that is about the question counts: a verdict that was taken back is none.
+fn verified_by(facts: &Facts<'_>, context: &Context<'_>, wanted: &Verified) -> Answer {
+    let evidence = match facts.evidence.seen() {
+        Ok(evidence) => evidence,
+        Err(reason) => return Answer::unknown(format!("verification summaries: {reason}")),
+    };
+    let mut newest: Option<Summary> = None;
+    let mut reasons = Vec::new();
+    for one in evidence {
+        let Some(stated) = one.statement.as_ref().filter(|stated| is_summary(&stated.predicate_type)) else {
+            continue;
+        };
+        let signed = |name: &String| is(&one.maker, one.logged, &context.policy.signers[name], context.keys);
+        if !wanted.signers.iter().any(signed) {
+            reasons.push("verified, but by nobody whose word counts".to_owned());
+            continue;
+        }
+        let summary = match Summary::read(&stated.predicate_type, &stated.predicate) {
+            Ok(summary) => summary,
+            Err(reason) => {
+                reasons.push(reason);
+                continue;
+            }
+        };
+        let fits =
+            |pattern: &Option<Pattern>, value: &str| pattern.as_ref().is_none_or(|one| one.matches(value));
+        if !wanted.policies.is_empty() && !wanted.policies.iter().any(|policy| summary.is_about(policy)) {
+            reasons.push("verified against another policy".to_owned());
+        } else if !fits(&wanted.verifier, &summary.verifier) {
+            reasons.push(format!("verified by {}", plimsoll_model::shortened(&summary.verifier)));
+        } else if !fits(&wanted.resource, &summary.resource) {
+            reasons.push(format!("verified as {}", plimsoll_model::shortened(&summary.resource)));
+        } else if newest
+            .as_ref()
+            // Of two of the same moment the one that failed counts.
+            .is_none_or(|known| (summary.time, !summary.passed) > (known.time, !known.passed))
+        {
+            newest = Some(summary);
+        }
+    }
+    let answer = match newest {
+        None if reasons.is_empty() => {
+            Answer::not_met("there is no verification summary that could be verified")
+        }
+        None => {
+            reasons.sort();
+            reasons.dedup();
+            Answer::NotMet { reasons }
+        }
+        Some(summary) => judged(&summary, wanted, context.now),
+    };
+    match answer {
+        Answer::NotMet { .. } if !facts.unread_evidence.is_empty() => {
+            Answer::Unknown { missing: facts.unread_evidence.clone() }
+        }
+        answer => answer,
+    }
+}
+
+fn judged(summary: &Summary, wanted: &Verified, now: i64) -> Answer {
+    let since = crate::moment(summary.time);
+    if !summary.passed {
+        return Answer::not_met(format!("verification failed on {since}"));
+    }
+    if let Some(level) = wanted.levels.iter().find(|level| !summary.reaches(level)) {
+        return Answer::not_met(format!(
+            "verified on {since}, but not for {}",
+            plimsoll_model::shortened(level)
+        ));
+    }
+    match wanted.max_age {
+        Some(age) => not_older("verified", summary.time, age, now),
+        None => Answer::met(format!("verified on {since}")),
+    }
 }
 
 fn base_images(facts: &Facts<'_>, bases: &[Base]) -> Answer {

@@ -31,6 +31,17 @@ pub struct Gate {
     pub workload: Workload,
 }
 
+/// A decision, and the attestations and signatures that it rests on.
+#[derive(Debug)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// Registry and repository of the image.
+    pub repository: String,
+    /// Repository and manifest of each piece of evidence that verified.
+    pub inputs: Vec<(String, Digest)>,
+}
+
 impl Gate {
     /// Takes policies and trust roots, and what is known of revoked certificates of Notation's signers.
     ///
@@ -95,6 +106,19 @@ impl Gate {
         options: &Options,
         progress: &dyn Progress,
     ) -> Result<Decision, ScanError> {
+        Ok(self.decide_with_inputs(name, options, progress)?.decision)
+    }
+
+    /// Decides, and says what was looked at.
+    ///
+    /// # Errors
+    /// As [`Gate::decide`].
+    pub fn decide_with_inputs(
+        &self,
+        name: &str,
+        options: &Options,
+        progress: &dyn Progress,
+    ) -> Result<Decided, ScanError> {
         let reference = Reference::parse(name.strip_prefix("registry:").unwrap_or(name))?;
         let facts = Facts {
             image: image_name(name, &reference),
@@ -102,9 +126,11 @@ impl Gate {
             ..Facts::default()
         };
         let needs = self.policies.needs(&facts);
-        let gathered = self.gather(&reference, &needs, options, progress);
+        let mut gathered = self.gather(&reference, &needs, options, progress);
+        let inputs = std::mem::take(&mut gathered.inputs);
         let facts = gathered.facts(facts.image, facts.workload);
-        Ok(decide(&facts, &self.policies, options.now.as_second()))
+        let decision = decide(&facts, &self.policies, options.now.as_second());
+        Ok(Decided { decision, repository: reference.name().to_string(), inputs })
     }
 
     /// Gathers what is needed to decide on an image, and no more.
@@ -173,6 +199,7 @@ impl Gate {
         gathered
     }
 
+    /// Gathers what is said of an image.
     fn evidence(
         &self,
         gathered: &mut Gathered,
@@ -184,7 +211,7 @@ impl Gate {
         let found = everything_said(registries, reference.name(), &self.repositories, &manifest.digest);
         gathered.unread_evidence = found.problems;
         let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes), now };
-        let mut evidence = Vec::new();
+        let (mut evidence, mut inputs) = (Vec::new(), Vec::new());
         for one in &found.evidence {
             let checked = self.trust.check(one, target);
             if let Outcome::Unreadable { reason } = &checked.outcome {
@@ -194,8 +221,15 @@ impl Gate {
                     one.place.layout.name()
                 ));
             }
-            evidence.extend(fact(checked));
+            let Some(fact) = fact(checked) else { continue };
+            evidence.push(fact);
+            inputs.extend(
+                one.place.manifest.iter().map(|manifest| (one.place.repository.clone(), manifest.clone())),
+            );
         }
+        inputs.sort_by_key(|(repository, manifest): &(String, Digest)| (repository.clone(), manifest.to_string()));
+        inputs.dedup();
+        gathered.inputs = inputs;
         gathered.evidence = Known::Seen(evidence);
     }
 }
@@ -223,6 +257,8 @@ pub struct Gathered {
     pub bases: BTreeMap<String, Known<Vec<Digest>>>,
     /// Signatures and attestations that verify.
     pub evidence: Known<Vec<Evidence>>,
+    /// Repository and manifest of each of them.
+    pub inputs: Vec<(String, Digest)>,
     /// Evidence that could not be read or judged.
     pub unread_evidence: Vec<String>,
     /// The scan.

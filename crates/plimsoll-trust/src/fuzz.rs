@@ -6,7 +6,7 @@ use plimsoll_model::Digest;
 
 use crate::notation::{self, Revocations, TrustPolicy, TrustStore};
 use crate::x509;
-use crate::{Evidence, Format, Layout, Place, Target, Trust};
+use crate::{Evidence, Format, Layout, Place, SigningKey, Target, Trust};
 
 /// Evidence of every format with any bytes: nothing may panic, and nothing may be trusted.
 pub fn evidence(bytes: &[u8]) {
@@ -46,6 +46,24 @@ pub fn evidence(bytes: &[u8]) {
     }
 }
 
+/// A private key with any bytes, and what cosign's encryption of one holds. Derivations that cost are left out.
+pub fn private_key(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let _ = SigningKey::from_pem("fuzzed", &text, None);
+    let _ = SigningKey::from_pem(
+        "fuzzed",
+        &format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----"),
+        None,
+    );
+    let costly = text.split(|character: char| !character.is_ascii_digit()).any(|digits| digits.len() > 4);
+    if !costly {
+        let body = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
+        let label = "ENCRYPTED SIGSTORE PRIVATE KEY";
+        let pem = format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----");
+        let _ = SigningKey::from_pem("fuzzed", &pem, Some(b""));
+    }
+}
+
 /// What Notation's users hand over, and what its envelopes carry, with any bytes: nothing may panic, and a timestamp that
 /// nobody is trusted for may not count.
 pub fn notation(bytes: &[u8]) {
@@ -77,6 +95,7 @@ mod tests {
         fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             super::evidence(&bytes);
             super::notation(&bytes);
+            super::private_key(&bytes);
         }
 
         #[test]
@@ -88,6 +107,7 @@ mod tests {
         fn nearly_json(text in "[{}\\[\\]\":,a-zA-Z0-9=+/. \\-]{0,200}") {
             super::evidence(text.as_bytes());
             super::notation(text.as_bytes());
+            super::private_key(text.as_bytes());
         }
     }
 

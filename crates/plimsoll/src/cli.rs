@@ -564,18 +564,22 @@ pub(crate) struct VerifyArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:
-  plimsoll attest ghcr.io/owner/shop:1.4 --key private.pem
-  plimsoll scan ghcr.io/owner/shop:1.4 --format vuln-predicate > scan.json
-  plimsoll attest ghcr.io/owner/shop:1.4 --key private.pem --type vuln --predicate scan.json")]
+  plimsoll attest ghcr.io/owner/shop:1.4 --key cosign.key
+  plimsoll attest scan ghcr.io/owner/shop:1.4 --key cosign.key
+  plimsoll attest verdict ghcr.io/owner/shop:1.4 --policy policies/ --key cosign.key
+  plimsoll attest ghcr.io/owner/shop:1.4 --key cosign.key --type openvex --predicate shop.openvex.json")]
 pub(crate) struct AttestArguments {
-    /// The image in its registry
-    #[arg(value_name = "IMAGE")]
-    pub(crate) image: String,
+    #[command(subcommand)]
+    pub(crate) command: Option<AttestCommand>,
 
-    /// Private key: ECDSA on P-256 in PEM (PKCS #8), not encrypted
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    /// The image in its registry
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) image: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) signing: SigningArguments,
 
     /// What is stated, as JSON; `-` is standard input. Not given: nothing but \"signed\"
     #[arg(long, value_name = "FILE", requires = "kind")]
@@ -587,6 +591,130 @@ pub(crate) struct AttestArguments {
 
     #[command(flatten)]
     pub(crate) registry: RegistryArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AttestCommand {
+    /// Scan the image, and sign and attach what was found
+    Scan(AttestScanArguments),
+    /// Decide by policies; if they are met, sign and attach that they were (a SLSA verification summary)
+    Verdict(AttestVerdictArguments),
+}
+
+/// Who signs.
+#[derive(Debug, Args)]
+pub(crate) struct SigningArguments {
+    /// Private key in PEM: ECDSA (P-256, P-384), RSA or Ed25519; or one of `cosign generate-key-pair`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// The password of the key is the first line of a file [default: COSIGN_PASSWORD]
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) key_password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll attest scan ghcr.io/owner/shop:1.4 --key cosign.key
+  plimsoll attest scan ghcr.io/owner/shop:1.4 --key cosign.key --attach vuln,spdx,vex --vex shop.openvex.json")]
+pub(crate) struct AttestScanArguments {
+    /// The image in its registry
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+
+    #[command(flatten)]
+    pub(crate) signing: SigningArguments,
+
+    /// What is attached: vuln (cosign's predicate), report (ours), cyclonedx, spdx, vex (the documents of --vex)
+    #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',', default_value = "vuln,cyclonedx")]
+    pub(crate) attach: Vec<Attachment>,
+
+    /// What to look for: vuln, secret, config, or several with commas [default: vuln]
+    #[arg(long, value_name = "NAME[,NAME]")]
+    pub(crate) scanners: Option<Scanners>,
+
+    /// OpenVEX document that says what is not affected; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vex: Vec<PathBuf>,
+
+    /// Advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) supply: SupplyArguments,
+
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+}
+
+/// What `attest scan` attaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Attachment {
+    Vuln,
+    Report,
+    Cyclonedx,
+    Spdx,
+    Vex,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  plimsoll attest verdict ghcr.io/owner/shop:1.4 --policy policies/ --namespace shop --key cosign.key
+
+The gate accepts it with a requirement in a policy of its own:
+  - verifiedBy: {signers: [ci], policies: ['sha256:...'], maxAge: 24h}")]
+pub(crate) struct AttestVerdictArguments {
+    /// The image in its registry
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+
+    #[command(flatten)]
+    pub(crate) signing: SigningArguments,
+
+    /// Policies, exceptions and revocations (YAML), a file or a folder of them; may be given several times
+    #[arg(long = "policy", value_name = "PATH", required = true)]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// The namespace where it is to run
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(crate) namespace: String,
+
+    /// A label of what is to run; may be given several times
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub(crate) labels: Vec<String>,
+
+    /// Who says so: an address of whoever runs this check
+    #[arg(long, value_name = "ADDRESS", default_value = "https://plimsoll.dev/verifier")]
+    pub(crate) verifier: String,
+
+    /// The advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
+    #[arg(long = "notation-revocations", value_name = "PATH")]
+    pub(crate) notation_revocations: Vec<PathBuf>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times
+    /// [default: sigstore, github]
+    #[arg(long = "trust-root", value_name = "NAME|FILE")]
+    pub(crate) roots: Vec<String>,
+
+    /// Another repository that holds evidence; may be given several times
+    #[arg(long = "evidence-repository", value_name = "NAME")]
+    pub(crate) repositories: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+
+    /// Form of the decision: table or json
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
+    pub(crate) format: Format,
+
+    /// Show every requirement
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use plimsoll_scan::{Artifact, Descriptor, Part, Reference, Registries, RegistrySettings};
+use plimsoll_scan::{Artifact, Descriptor, Part, Reference, Registries, RegistrySettings, Repository};
 use serde_json::{Value, json};
 
 use super::Place;
@@ -23,7 +23,7 @@ impl plimsoll_http::Clock for Still {
 }
 
 /// A registry with one image in it, and two key pairs in files.
-fn harbour() -> Option<(plimsoll_testing::Registry, Place, String)> {
+pub(super) fn harbour() -> Option<(plimsoll_testing::Registry, Place, String)> {
     let registry = plimsoll_testing::Registry::start()?;
     let place = Place::new();
     image::write(&image::layout(&[("1.0", &shop::image())], Pack::Gzip), &place.path("shop"));
@@ -302,8 +302,8 @@ spec: {images: [{glob: '**'}], authorities: [{key: {kms: 'gcpkms://k'}}]}
     .to_owned()
 }
 
-/// A signature of Notation over an image, beside it in the registry; trust policies and stores in `notation/`.
-fn notarize(place: &Place, name: &str) {
+/// The repository of an image, to write to.
+pub(super) fn repository(name: &str) -> Repository {
     let reference = Reference::parse(name).unwrap();
     let registries = Registries::new(RegistrySettings {
         http: plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Still)),
@@ -311,7 +311,12 @@ fn notarize(place: &Place, name: &str) {
         insecure: Vec::new(),
         mirrors: Vec::new(),
     });
-    let repository = registries.repository_to_write(reference.name());
+    registries.repository_to_write(reference.name())
+}
+
+/// A signature of Notation over an image, beside it in the registry; trust policies and stores in `notation/`.
+fn notarize(place: &Place, name: &str) {
+    let repository = repository(name);
     let manifest = repository.manifest("1.0").unwrap();
     let script = format!(
         r#"
