@@ -81,6 +81,11 @@ impl Line {
         level >= self.severity
     }
 
+    /// Does a finding stand under the line for certain?
+    pub(crate) fn is_under(self, finding: &Finding) -> bool {
+        self.side(finding) == Side::Under
+    }
+
     fn side(self, finding: &Finding) -> Side {
         if finding.suppressed_by.is_some() {
             return Side::Under;
@@ -124,7 +129,19 @@ pub fn judge(
     database: Option<&DatabaseInfo>,
     stale: Option<String>,
 ) -> Verdict {
-    let over: Vec<&Finding> = findings.iter().filter(|finding| line.side(finding) == Side::Over).collect();
+    judge_among(line, &findings.iter().collect::<Vec<_>>(), problems, database, stale)
+}
+
+/// As [`judge`], for some findings of a report.
+pub(crate) fn judge_among(
+    line: Line,
+    findings: &[&Finding],
+    problems: &[Problem],
+    database: Option<&DatabaseInfo>,
+    stale: Option<String>,
+) -> Verdict {
+    let over: Vec<&Finding> =
+        findings.iter().copied().filter(|finding| line.side(finding) == Side::Over).collect();
     let undecided = || findings.iter().filter(|finding| line.side(finding) == Side::CannotTell);
     let licenses = undecided().filter(|finding| finding.kind == FindingKind::License).count();
     let undecided = undecided().count() - licenses;
