@@ -238,6 +238,9 @@ fn rule(finding: &Finding) -> Value {
     if finding.kind == FindingKind::License {
         tags = vec![tag(finding.kind)];
     }
+    if finding.kind == FindingKind::Malware {
+        tags.push("incident");
+    }
     if finding.risk.kev.is_some() {
         tags.push("known-exploited");
     }

@@ -3,8 +3,7 @@
 //!
 //! Each finding is counted exactly once (see [`Class`]), so that the rows add up to the number of findings.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use plimsoll_model::functions::Reach;
 use plimsoll_model::{
@@ -202,7 +201,7 @@ impl<'a> Summary<'a> {
             levels,
             active,
             exploited: counted().filter(|finding| finding.risk.kev.is_some()).count(),
-            malware: counted().filter(|finding| finding.kind == FindingKind::Malware).count(),
+            malware: incidents(counted()),
             target: target(report),
             contents: contents(report),
             data: data(report, view),
@@ -410,9 +409,18 @@ fn reason_unknown(waiting: &[&Finding]) -> String {
     }
 }
 
+/// How many packages are malicious: several records may speak of one.
+fn incidents<'a>(findings: impl Iterator<Item = &'a Finding>) -> usize {
+    let malicious = findings.filter(|finding| finding.kind == FindingKind::Malware);
+    malicious
+        .map(|finding| (finding.subject.name(), finding.subject.version()))
+        .collect::<BTreeSet<_>>()
+        .len()
+}
+
 /// What the sources say about fixes: `no fix yet: 12 postponed, 43 open`, `4 more have no fix yet: 4 open`.
 fn statuses(findings: &[&Finding], more: Option<usize>) -> String {
-    let malware = findings.iter().filter(|finding| finding.kind == FindingKind::Malware).count();
+    let malware = incidents(findings.iter().copied());
     let of_kind = |kind| findings.iter().filter(|finding| finding.kind == kind).count();
     let settings = of_kind(FindingKind::Misconfiguration);
     let licenses = of_kind(FindingKind::License);
@@ -438,7 +446,8 @@ fn statuses(findings: &[&Finding], more: Option<usize>) -> String {
     .collect();
     let mut parts = Vec::new();
     if malware > 0 {
-        parts.push(format!("{} to remove", count(malware, "malicious package", "malicious packages")));
+        let packages = if malware == 1 { "a malicious package" } else { "malicious packages" };
+        parts.push(format!("{}: {packages} to remove", count(malware, "incident", "incidents")));
     }
     if !without_fix.is_empty() {
         let sum: usize = without_fix.iter().map(|(number, _)| number).sum();
@@ -712,7 +721,10 @@ pub fn place(location: &Location) -> String {
     }
 }
 
-/// The worst of a change in words: `critical, exploited`, `high, EPSS 94 %`, `malicious package`.
+/// What a malicious package is called instead of a severity: it is not one more flaw to plan for.
+pub(crate) const INCIDENT: &str = "incident: malware";
+
+/// The worst of a change in words: `critical, exploited`, `high, EPSS 94 %`, `incident: malware`.
 pub fn worst(change: &Change) -> String {
     urgency(change.worst, change.malware, change.exploited, change.epss)
 }
@@ -735,7 +747,7 @@ fn urgency(level: Level, malware: bool, exploited: bool, epss: u32) -> String {
     /// From here on the estimate is worth a place in the line (parts per 100,000).
     const EPSS_SHOWN: u32 = 10_000;
     if malware {
-        return "malicious package".to_owned();
+        return INCIDENT.to_owned();
     }
     let word = level.word();
     if exploited {
@@ -752,6 +764,8 @@ pub fn fix(finding: &Finding) -> String {
     match (&finding.fixed_version, finding.status) {
         _ if finding.subject.as_package().is_none() => "needs an edit".to_owned(),
         _ if finding.kind == FindingKind::License => "needs a decision".to_owned(),
+        // A clean version is no fix of what the other one has done.
+        _ if finding.kind == FindingKind::Malware => "remove it".to_owned(),
         (Some(version), _) => format!("fixed in {}", clean(version)),
         (None, FixStatus::Fixed) => "fixed".to_owned(),
         (None, FixStatus::NotAffected) => "not affected".to_owned(),
@@ -812,7 +826,8 @@ pub fn counted(summary: &Summary<'_>) -> String {
     }
     let mut extra = Vec::new();
     if summary.malware > 0 {
-        extra.push(count(summary.malware, "malicious package", "malicious packages"));
+        let number = count(summary.malware, "incident", "incidents");
+        extra.push(format!("{number} with malicious packages"));
     }
     if summary.exploited > 0 {
         extra.push(format!("{} known to be exploited", thousands(summary.exploited as u64)));

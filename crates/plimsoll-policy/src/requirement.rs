@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_model::license::Lists;
 use plimsoll_model::pod_security::{Level as PodLevel, Standard};
-use plimsoll_model::{Effect as Seen, FindingKind, Level, Outcome, Report};
+use plimsoll_model::{Effect as Seen, FindingKind, Level, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::decide::{Answer, Context};
 use crate::document::{Duration, OnMissing, Signer, pattern};
 use crate::facts::{Evidence, Facts, Known, Maker};
+use crate::grace::{self, Grace, Since};
 use crate::identity::Pattern;
-use crate::line::{Line, judge};
+use crate::licenses::{self, Licenses};
+use crate::line::Line;
 use crate::provenance::{Build, Provenance};
 use crate::summary::{Summary, is_summary};
 
@@ -81,6 +84,8 @@ pub(crate) struct Written {
     /// A condition that cannot be judged, in words: always unknown. Imported policies have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_judged: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    licenses: Option<Licenses>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -188,6 +193,12 @@ struct MaxSeverity {
     /// Known-exploited ones whatever their severity.
     #[serde(default)]
     kev: bool,
+    /// Findings younger than this do not count yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grace_days: Option<u32>,
+    /// What the days are counted from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grace_from: Option<Since>,
 }
 
 /// A requirement, ready to decide.
@@ -206,7 +217,7 @@ enum Rule {
     VerifiedBy(Box<Verified>),
     Registries { allow: Vec<Pattern>, deny: Vec<Pattern> },
     BaseImages(Vec<Base>),
-    MaxSeverity(Line),
+    MaxSeverity(Line, Option<Grace>),
     MaxAge(Duration),
     DatabaseMaxAge(Duration),
     PinDigest,
@@ -215,6 +226,7 @@ enum Rule {
     AnyOf(Vec<Requirement>),
     AllOf(Vec<Requirement>),
     PodSecurity(Standard),
+    Licenses(Box<Lists>),
     NotJudged(String),
 }
 
@@ -329,10 +341,12 @@ impl Requirement {
                     ));
                 }
             };
-            rules.push((
-                "maxSeverity",
-                Rule::MaxSeverity(Line { severity, fixable: one.fixable, kev: one.kev }),
-            ));
+            let line = Line { severity, fixable: one.fixable, kev: one.kev };
+            let grace = Grace::new(one.grace_days, one.grace_from, one.fixable)?;
+            rules.push(("maxSeverity", Rule::MaxSeverity(line, grace)));
+        }
+        if let Some(one) = &written.licenses {
+            rules.push(("licenses", Rule::Licenses(Box::new(one.lists()?))));
         }
         rules.extend(written.max_age.map(|age| ("maxAge", Rule::MaxAge(age))));
         rules.extend(written.database_max_age.map(|age| ("databaseMaxAge", Rule::DatabaseMaxAge(age))));
@@ -396,7 +410,7 @@ impl Requirement {
             }
             (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, verifiedBy, registries, baseImages, maxSeverity, \
                               maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife, \
-                              podSecurity, anyOf, allOf, notJudged)"
+                              podSecurity, licenses, anyOf, allOf, notJudged)"
                 .into()),
         }
     }
@@ -419,7 +433,7 @@ impl Requirement {
             Rule::BaseImages(_) => vec![Need::Digest, Need::Image, Need::Bases],
             Rule::MaxAge(_) => vec![Need::Digest, Need::Image],
             Rule::Absent(FindingKind::Secret) => vec![Need::Digest, Need::Scan, Need::Secrets],
-            Rule::MaxSeverity(_) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) => {
+            Rule::MaxSeverity(..) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) | Rule::Licenses(_) => {
                 vec![Need::Digest, Need::Scan]
             }
             Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().flat_map(Requirement::needs).collect(),
@@ -478,14 +492,10 @@ impl Requirement {
                 }
             }
             Rule::BaseImages(bases) => base_images(facts, bases),
-            Rule::MaxSeverity(line) => scanned(facts, |report| {
-                let verdict = judge(*line, &report.findings, &report.problems, Some(&report.database), None);
-                match verdict.outcome {
-                    Outcome::Met => Answer::Met { reasons: verdict.reasons },
-                    Outcome::NotMet => Answer::NotMet { reasons: verdict.reasons },
-                    Outcome::Unknown => Answer::Unknown { missing: verdict.inputs_missing },
-                }
-            }),
+            Rule::MaxSeverity(line, grace) => {
+                scanned(facts, |report| grace::max_severity(*line, *grace, report, context.now))
+            }
+            Rule::Licenses(lists) => scanned(facts, |report| licenses::answer(lists, report)),
             Rule::MaxAge(age) => match facts.created.seen() {
                 Err(reason) => Answer::unknown(format!("when the image was built: {reason}")),
                 Ok(created) => not_older("built", *created, *age, context.now),

@@ -193,10 +193,16 @@ fn made_of(report: &Report, version: &str, purpose: Purpose) -> Result<Bom, crat
     let target = &report.target;
     let vex = purpose == Purpose::Vex;
     let findings = || {
-        let listed = |finding: &&Finding| {
-            finding.kind != FindingKind::License && (!vex || stated::is_vulnerability(finding))
-        };
-        report.findings.iter().filter(listed)
+        report.findings.iter().filter(|finding| match finding.kind {
+            FindingKind::Vulnerability | FindingKind::Malware => stated::is_vulnerability(finding),
+            FindingKind::Informational => !vex && finding.subject.as_package().is_some(),
+            // The standard's `vulnerabilities` are flaws identified in components. A licence stands at its component; a secret, a setting and the end
+            // of support are no flaw of one.
+            FindingKind::Secret
+            | FindingKind::Misconfiguration
+            | FindingKind::License
+            | FindingKind::EndOfLife => false,
+        })
     };
     let spoken_of: HashSet<&str> =
         findings().flat_map(|finding| finding.subject.packages()).map(String::as_str).collect();
