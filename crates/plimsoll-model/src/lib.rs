@@ -25,6 +25,7 @@ pub mod survey;
 mod text;
 pub mod verification;
 pub mod version;
+pub mod vex;
 pub mod work;
 pub mod workload;
 
@@ -42,4 +43,4 @@ pub use report::{
     Base, BaseSource, Container, Coverage, DatabaseInfo, FeedInfo, Layer, Origin, Outcome, Report, Target,
     TargetKind, Verdict, Via,
 };
-pub use text::{edits, headline, shortened};
+pub use text::{causes, edits, headline, one_line, shortened};

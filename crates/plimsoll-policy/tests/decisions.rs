@@ -119,6 +119,7 @@ fn report(findings: Vec<Finding>) -> Report {
         }],
         findings,
         changes: Vec::new(),
+        vex: Vec::new(),
         problems: Vec::new(),
     }
 }

@@ -4,7 +4,7 @@
 //! need it is not held up by it, and one that does answers *unknown*.
 
 use plimsoll_model::decision::Decision;
-use plimsoll_model::{Digest, FindingKind};
+use plimsoll_model::{Digest, FindingKind, one_line};
 use plimsoll_oci::{Platform, Reference, Registries, Selection};
 use plimsoll_policy::{
     Evidence, Facts, ImageName, Known, Maker, Need, Policies, Statement, Workload, decide,
@@ -84,7 +84,7 @@ impl Gate {
                     facts.digest = Known::Seen(manifest.digest);
                 }
                 Err(error) => {
-                    let reason = line(&error);
+                    let reason = one_line(&error);
                     facts.evidence = Known::Missing(reason.clone());
                     facts.digest = Known::Missing(reason);
                 }
@@ -105,7 +105,7 @@ impl Gate {
         };
         match &report {
             Some(Ok(report)) => facts.report = Known::Seen(report),
-            Some(Err(error)) => facts.report = Known::Missing(line(error)),
+            Some(Err(error)) => facts.report = Known::Missing(one_line(error)),
             None => {}
         }
         if needs(Need::Image)
@@ -157,7 +157,7 @@ fn image(registries: &Registries, name: &str, options: &Options) -> (Known<Vec<D
     };
     let image = match read() {
         Ok(image) => image,
-        Err(error) => return (Known::Missing(line(&error)), Known::Missing(line(&error))),
+        Err(error) => return (Known::Missing(one_line(&error)), Known::Missing(one_line(&error))),
     };
     let layers = match image.layers.iter().map(|layer| layer.diff_id.clone()).collect() {
         Some(layers) => Known::Seen(layers),
@@ -196,16 +196,4 @@ fn fact(checked: Checked) -> Option<Evidence> {
         What::Unknown => return None,
     };
     Some(Evidence { statement, maker, logged: checked.logged })
-}
-
-/// An error and its causes in one line.
-fn line(error: &dyn std::error::Error) -> String {
-    let mut out = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        out.push_str(": ");
-        out.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    out
 }

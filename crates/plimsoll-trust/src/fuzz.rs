@@ -11,7 +11,9 @@ pub fn evidence(bytes: &[u8]) {
     let subject = Digest::parse(&format!("sha256:{}", "00".repeat(32))).expect("a digest");
     let trust = Trust { roots: Vec::new(), signers: Vec::new() };
     let text = String::from_utf8_lossy(bytes).into_owned();
-    for format in [Format::SimpleSigning, Format::Dsse, Format::Bundle, Format::Statement, Format::Sbom] {
+    for format in
+        [Format::SimpleSigning, Format::Dsse, Format::Bundle, Format::Statement, Format::Sbom, Format::Vex]
+    {
         for name in [
             "dev.sigstore.cosign/bundle",
             "dev.sigstore.cosign/certificate",

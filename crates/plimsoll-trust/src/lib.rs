@@ -28,7 +28,7 @@ mod sign;
 mod statement;
 mod verify;
 
-pub use discover::{Discovery, discover};
+pub use discover::{Discovery, discover, discover_vex, is_vex_predicate};
 pub use error::Error;
 pub use evidence::{Evidence, Format, Layout, Place};
 pub use key::PublicKey;

@@ -158,7 +158,7 @@ impl Trust {
                 Ok(statement) => Checked::of(Outcome::Unsigned, What::Attestation(Box::new(statement))),
                 Err(reason) => Checked::unreadable(reason),
             },
-            Format::Sbom => Checked::of(Outcome::Unsigned, What::Unknown),
+            Format::Sbom | Format::Vex => Checked::of(Outcome::Unsigned, What::Unknown),
             Format::NotationJws | Format::NotationCose => {
                 Checked::unreadable("signatures of Notation are not checked yet")
             }

@@ -402,6 +402,7 @@ pub(crate) fn report() -> BoxedStrategy<Report> {
                     packages: packages.into_values().collect(),
                     findings,
                     changes,
+                    vex: Vec::new(),
                     problems,
                 }
             },

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Ans
 fn decide(arguments: &VerifyArguments, environment: &Environment) -> Answer {
     let usage = |error| Failure::new(USAGE, error);
     let policies = policies(&arguments.policies).map_err(usage)?;
-    let mut gate = Gate::new(policies, roots(arguments).map_err(usage)?).map_err(scan::failed)?;
+    let mut gate = Gate::new(policies, roots(&arguments.roots).map_err(usage)?).map_err(scan::failed)?;
     gate.repositories = repositories(arguments).map_err(usage)?;
     gate.workload.namespace.clone_from(&arguments.namespace);
     gate.workload.labels = arguments
@@ -104,13 +104,7 @@ pub(super) fn policies(paths: &[PathBuf]) -> anyhow::Result<Policies> {
 }
 
 fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
-    let mut signers = Vec::new();
-    for path in &arguments.keys {
-        let name = path.display().to_string();
-        let key = PublicKey::from_pem(&name, &text(path)?)?;
-        let log = if arguments.no_transparency_log { Log::IfPresent } else { Log::Required };
-        signers.push(Signer { name, by: By::Key { key, log } });
-    }
+    let mut signers = keys(&arguments.keys, arguments.no_transparency_log)?;
     if let (Some(identity), Some(issuer)) = (&arguments.identity, &arguments.issuer) {
         let claims = arguments
             .claims
@@ -136,7 +130,7 @@ fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
         .map(|path| Ok((path.display().to_string(), bytes(path)?)))
         .collect::<anyhow::Result<_>>()?;
     Ok(Wanted {
-        trust: Trust { roots: roots(arguments)?, signers },
+        trust: Trust { roots: roots(&arguments.roots)?, signers },
         repositories: repositories(arguments)?,
         files,
         build: build(arguments)?,
@@ -145,8 +139,20 @@ fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
     })
 }
 
-fn roots(arguments: &VerifyArguments) -> anyhow::Result<Vec<Root>> {
-    let names: Vec<&str> = match arguments.roots.as_slice() {
+/// Whoever signs with one of these keys.
+pub(super) fn keys(paths: &[PathBuf], unlogged: bool) -> anyhow::Result<Vec<Signer>> {
+    let log = if unlogged { Log::IfPresent } else { Log::Required };
+    let signer = |path: &PathBuf| {
+        let name = path.display().to_string();
+        let key = PublicKey::from_pem(&name, &text(path)?)?;
+        Ok(Signer { name, by: By::Key { key, log } })
+    };
+    paths.iter().map(signer).collect()
+}
+
+/// The trust roots that were named, else those of sigstore and GitHub.
+pub(super) fn roots(named: &[String]) -> anyhow::Result<Vec<Root>> {
+    let names: Vec<&str> = match named {
         [] => vec!["sigstore", "github"],
         given => given.iter().map(String::as_str).collect(),
     };
@@ -209,7 +215,7 @@ fn line(arguments: &VerifyArguments) -> String {
     }
 }
 
-fn pattern(text: &str) -> anyhow::Result<Pattern> {
+pub(super) fn pattern(text: &str) -> anyhow::Result<Pattern> {
     match text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
         Some(expression) => Ok(Pattern::regex(expression)?),
         None => Ok(Pattern::parse(text)?),
