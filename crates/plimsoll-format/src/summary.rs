@@ -4,8 +4,10 @@
 //! Each finding is counted exactly once (see [`Class`]), so that the rows add up to the number of findings.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 
 use plimsoll_model::functions::Reach;
+use plimsoll_model::vex::{VexOutcome, VexStatement};
 use plimsoll_model::{
     Base, BaseSource, Change, Coverage, Digest, Ecosystem, Effect, Finding, FindingKind, FixStatus, Git,
     Level, Location, Package, Party, Problem, ProblemKind, Report, Subject, TargetKind,
@@ -130,6 +132,8 @@ pub struct PartyRow {
 pub const SHOWN_CHANGES: usize = 10;
 /// How many problems are named before the rest is only counted.
 pub const SHOWN_PROBLEMS: usize = 3;
+/// How many VEX documents are named before the rest is only counted.
+pub const SHOWN_VEX: usize = 3;
 
 /// Everything that the formats for people share.
 pub struct Summary<'a> {
@@ -163,6 +167,8 @@ pub struct Summary<'a> {
     pub missing: Vec<String>,
     /// Problems that change no verdict.
     pub notes: usize,
+    /// VEX documents that answer a finding, and those that were not believed: who says so, and what came of it.
+    pub vex: Vec<String>,
     /// What to type next.
     pub next: Vec<String>,
     packages: HashMap<&'a str, &'a Package>,
@@ -209,6 +215,7 @@ impl<'a> Summary<'a> {
             unseen: unseen(report, view),
             missing: report.verdict.inputs_missing.iter().map(|input| clean(input).into_owned()).collect(),
             notes: report.problems.iter().filter(|problem| problem.effect == Effect::Note).count(),
+            vex: vex(report, view),
             next: next(report, active, view),
             report,
             classes,
@@ -277,6 +284,41 @@ impl<'a> Summary<'a> {
         };
         (sum(true), sum(false))
     }
+}
+
+/// Assertions of others about the target: `PLACE by AUTHOR (unsigned): answers 3 findings`.
+fn vex(report: &Report, view: &View) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut silent = 0_usize;
+    for document in &report.vex {
+        let applied = |statement: &&VexStatement| statement.outcome == VexOutcome::Applied;
+        let answered: BTreeSet<&str> =
+            document.considered.iter().filter(applied).map(|statement| statement.finding.as_str()).collect();
+        if document.used && answered.is_empty() {
+            silent += 1;
+            continue;
+        }
+        let mut line = clean(&document.name).into_owned();
+        if !document.author.is_empty() {
+            let _ = write!(line, " by {}", clean(&document.author));
+        }
+        let signed = document.signature.told();
+        if !signed.is_empty() {
+            let _ = write!(line, " ({})", clean(&signed));
+        }
+        line.push_str(": ");
+        if document.used {
+            line.push_str("answers ");
+            line.push_str(&count(answered.len(), "finding", "findings"));
+        } else {
+            line.push_str("not applied");
+        }
+        lines.push(line);
+    }
+    if silent > 0 && view.all {
+        lines.push(format!("{} that answer nothing", count(silent, "document", "documents")));
+    }
+    lines
 }
 
 /// Is it the reader's side? What nobody could be named for stays with the reader.

@@ -26,6 +26,7 @@ pub mod survey;
 mod text;
 pub mod verification;
 pub mod version;
+pub mod vex;
 pub mod work;
 pub mod workload;
 
@@ -43,4 +44,4 @@ pub use report::{
     Base, BaseSource, Container, Coverage, DatabaseInfo, FeedInfo, Git, Layer, Origin, Outcome, Report,
     Target, TargetKind, Verdict, Via,
 };
-pub use text::{edits, headline, shortened};
+pub use text::{causes, edits, headline, one_line, shortened};

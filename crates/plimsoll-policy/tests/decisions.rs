@@ -120,6 +120,7 @@ fn report(findings: Vec<Finding>) -> Report {
         }],
         findings,
         changes: Vec::new(),
+        vex: Vec::new(),
         problems: Vec::new(),
     }
 }

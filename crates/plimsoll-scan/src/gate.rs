@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plimsoll_model::decision::Decision;
-use plimsoll_model::{Digest, FindingKind, Remedy, Report};
+use plimsoll_model::{Digest, FindingKind, Remedy, Report, one_line};
 use plimsoll_oci::{Platform, Reference, Registries, Selection};
 use plimsoll_policy::{
     Evidence, Facts, ImageName, Known, Maker, Need, Policies, Statement, Workload, decide,
@@ -154,7 +154,7 @@ impl Gate {
                     gathered.digest = Known::Seen(manifest.digest);
                 }
                 Err(error) => {
-                    let reason = line(&error);
+                    let reason = one_line(&error);
                     gathered.evidence = Known::Missing(reason.clone());
                     gathered.digest = gathered.failed(reason);
                 }
@@ -173,7 +173,7 @@ impl Gate {
             gathered.report =
                 match crate::scan(&format!("registry:{name}"), &options, &mut std::io::empty(), progress) {
                     Ok(report) => Known::Seen(Box::new(report)),
-                    Err(error) => gathered.failed(line(&error)),
+                    Err(error) => gathered.failed(one_line(&error)),
                 };
         }
         if needs(Need::Image)
@@ -182,8 +182,8 @@ impl Gate {
             match image(registries, name, options) {
                 Ok((layers, created)) => (gathered.layers, gathered.created) = (layers, created),
                 Err(error) => {
-                    gathered.layers = gathered.failed(line(&error));
-                    gathered.created = Known::Missing(line(&error));
+                    gathered.layers = gathered.failed(one_line(&error));
+                    gathered.created = Known::Missing(one_line(&error));
                 }
             }
         }
@@ -191,7 +191,7 @@ impl Gate {
             for base in self.policies.bases() {
                 let layers = match image(registries, base, options) {
                     Ok((layers, _)) => layers,
-                    Err(error) => gathered.failed(line(&error)),
+                    Err(error) => gathered.failed(one_line(&error)),
                 };
                 gathered.bases.insert(base.to_owned(), layers);
             }
@@ -439,14 +439,3 @@ fn written(value: &impl serde::Serialize) -> usize {
     count.0
 }
 
-/// An error and its causes in one line.
-fn line(error: &dyn std::error::Error) -> String {
-    let mut out = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        out.push_str(": ");
-        out.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    out
-}

@@ -32,7 +32,7 @@ mod statement;
 mod verify;
 mod x509;
 
-pub use discover::{Discovery, discover};
+pub use discover::{Discovery, discover, discover_vex, is_vex_predicate};
 pub use error::Error;
 pub use evidence::{Evidence, Format, Layout, Place};
 pub use key::PublicKey;

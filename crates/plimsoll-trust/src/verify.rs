@@ -174,7 +174,7 @@ impl Trust {
                 Ok(statement) => Checked::of(Outcome::Unsigned, What::Attestation(Box::new(statement))),
                 Err(reason) => Checked::unreadable(reason),
             },
-            Format::Sbom => Checked::of(Outcome::Unsigned, What::Unknown),
+            Format::Sbom | Format::Vex => Checked::of(Outcome::Unsigned, What::Unknown),
             Format::NotationJws | Format::NotationCose => self.notation(evidence, target),
             Format::Other(media_type) => Checked::unreadable(format!(
                 "evidence of type `{}` is not known",

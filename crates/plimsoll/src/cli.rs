@@ -253,13 +253,8 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "DURATION", value_parser = age)]
     pub(crate) max_db_age: Option<Duration>,
 
-    /// OpenVEX, CSAF or CycloneDX document that says what is not affected; may be given several times
-    #[arg(long, value_name = "FILE")]
-    pub(crate) vex: Vec<PathBuf>,
-
-    /// Folder of a VEX hub, with its index.json: what it says about the target's packages is believed
-    #[arg(long, value_name = "DIR")]
-    pub(crate) vex_hub: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) vex: VexArguments,
 
     /// Exceptions (TOML or YAML), see docs/exceptions.md: id, reason, and optionally what, owner, until when
     #[arg(long, value_name = "FILE")]
@@ -291,6 +286,44 @@ pub(crate) struct ScanArguments {
 
     #[command(flatten)]
     pub(crate) supply: SupplyArguments,
+}
+
+const VEX: &str = "Who says what is not affected (VEX)";
+
+/// Which VEX documents count.
+#[derive(Debug, Args)]
+pub(crate) struct VexArguments {
+    /// OpenVEX, CSAF or CycloneDX document; `oci`: those that are attached to the image in its registry, of the signers below; may be given several times
+    #[arg(long, help_heading = VEX, value_name = "FILE|oci")]
+    pub(crate) vex: Vec<PathBuf>,
+
+    /// Folder of a VEX hub, with its index.json: what it says about the target's packages is believed
+    #[arg(long, help_heading = VEX, value_name = "DIR")]
+    pub(crate) vex_hub: Vec<PathBuf>,
+
+    /// With `--vex oci`: public key whose signature counts; may be given several times
+    #[arg(long = "vex-key", help_heading = VEX, value_name = "FILE")]
+    pub(crate) vex_keys: Vec<PathBuf>,
+
+    /// With a key: accept signatures that no transparency log knows of
+    #[arg(long = "vex-no-transparency-log", help_heading = VEX, requires = "vex_keys")]
+    pub(crate) vex_unlogged: bool,
+
+    /// With `--vex oci`: holder of a certificate whose signature counts, as a pattern
+    #[arg(long, help_heading = VEX, value_name = "PATTERN", requires = "vex_issuer")]
+    pub(crate) vex_identity: Option<String>,
+
+    /// Who vouched for the holder, as a pattern
+    #[arg(long, help_heading = VEX, value_name = "PATTERN", requires = "vex_identity")]
+    pub(crate) vex_issuer: Option<String>,
+
+    /// Trust root, as of `verify` [default: sigstore, github]
+    #[arg(long = "vex-trust-root", help_heading = VEX, value_name = "NAME|FILE")]
+    pub(crate) vex_roots: Vec<String>,
+
+    /// With `--vex oci`: apply also what nobody signed, or nobody who was named
+    #[arg(long, help_heading = VEX)]
+    pub(crate) vex_unsigned: bool,
 }
 
 const MANY: &str = "Many targets";

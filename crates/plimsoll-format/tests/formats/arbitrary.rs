@@ -434,6 +434,7 @@ pub(crate) fn report() -> BoxedStrategy<Report> {
                     packages: packages.into_values().collect(),
                     findings,
                     changes,
+                    vex: Vec::new(),
                     problems,
                 }
             },

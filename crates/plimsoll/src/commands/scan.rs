@@ -1,6 +1,7 @@
 //! `plimsoll scan`.
 
 mod many;
+mod vex;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -26,13 +27,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         Some(path) => read_exceptions(path, environment)?,
         None => Exceptions::default(),
     };
-    let mut vex = Vec::new();
-    for path in &arguments.vex {
-        let bytes = std::fs::read(path)
-            .with_context(|| format!("cannot read the VEX document `{}`", path.display()))
-            .map_err(|error| Failure::new(USAGE, error))?;
-        vex.push((path.display().to_string(), bytes));
-    }
+    let vex = vex::read(&arguments.vex)?;
     let template = template(arguments.format, &arguments.output)?;
     let database = database(arguments.db.as_ref(), environment);
     let (scanners, licenses) = scanners(arguments)?;
@@ -41,8 +36,9 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         database,
         max_database_age: arguments.max_db_age,
         supply: update::supply(&arguments.supply, arguments.db.as_deref(), &arguments.reading, environment)?,
-        vex,
-        vex_hubs: arguments.vex_hub.clone(),
+        vex: vex.files,
+        attached_vex: vex.attached,
+        vex_hubs: arguments.vex.vex_hub.clone(),
         exceptions,
         line: arguments.fail_on.unwrap_or_default(),
         now: environment.now,
