@@ -19,7 +19,8 @@ pub fn attest(
     registries: &Registries,
 ) -> Result<(Descriptor, Descriptor), ScanError> {
     let reference = Reference::parse(image.strip_prefix("registry:").unwrap_or(image))?;
-    let repository = registries.repository_to_write(reference.name());
+    let reference = registries.meant(&reference)?;
+    let repository = registries.repository_to_write(reference.name())?;
     let manifest = repository.manifest(&reference.selector())?;
     let subject = Descriptor {
         media_type: manifest.media_type,

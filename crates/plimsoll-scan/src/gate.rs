@@ -75,7 +75,7 @@ impl Gate {
         };
         let needs = |need: Need| needs.contains(&need);
         if needs(Need::Digest) {
-            let repository = registries.repository(reference.name());
+            let repository = registries.repository(reference.name())?;
             match repository.manifest(&reference.selector()) {
                 Ok(manifest) => {
                     if needs(Need::Evidence) {
@@ -199,7 +199,7 @@ fn fact(checked: Checked) -> Option<Evidence> {
 }
 
 /// An error and its causes in one line.
-fn line(error: &dyn std::error::Error) -> String {
+pub(crate) fn line(error: &dyn std::error::Error) -> String {
     let mut out = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

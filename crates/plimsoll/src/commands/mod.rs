@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod meta;
 pub(crate) mod plan;
 pub(crate) mod policy;
+pub(crate) mod registry;
 pub(crate) mod sbom;
 pub(crate) mod scan;
 pub(crate) mod verify;
