@@ -117,6 +117,9 @@ pub struct Origin {
     /// The container whose files these are.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub container: Option<Container>,
+    /// Files and options that decided where a registry was asked, where any did.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub decided_by: Vec<String>,
 }
 
 /// A container. The image that it was made from stands in the target itself.
@@ -133,7 +136,7 @@ pub struct Container {
 impl Origin {
     /// A place that remembers nothing.
     pub fn new(via: Via, place: impl Into<String>) -> Self {
-        Origin { via, place: place.into(), digests: Vec::new(), container: None }
+        Origin { via, place: place.into(), digests: Vec::new(), container: None, decided_by: Vec::new() }
     }
 }
 

@@ -693,7 +693,7 @@ fn verified_by(facts: &Facts<'_>, context: &Context<'_>, wanted: &Verified) -> A
     };
     let mut newest: Option<Summary> = None;
     let mut reasons = Vec::new();
-    for one in evidence {
+    for one in evidence.iter() {
         let Some(stated) = one.statement.as_ref().filter(|stated| is_summary(&stated.predicate_type)) else {
             continue;
         };
@@ -738,7 +738,7 @@ fn verified_by(facts: &Facts<'_>, context: &Context<'_>, wanted: &Verified) -> A
     };
     match answer {
         Answer::NotMet { .. } if !facts.unread_evidence.is_empty() => {
-            Answer::Unknown { missing: facts.unread_evidence.clone() }
+            Answer::Unknown { missing: facts.unread_evidence.to_vec() }
         }
         answer => answer,
     }

@@ -145,11 +145,19 @@ impl Gate {
         let Some(registries) = &options.registries else { return gathered };
         let needs = |need: Need| needs.contains(&need);
         if needs(Need::Digest) {
-            let repository = registries.repository(reference.name());
-            match repository.manifest(&reference.selector()) {
+            let manifest = registries
+                .repository(reference.name())
+                .and_then(|repository| repository.manifest(&reference.selector()));
+            match manifest {
                 Ok(manifest) => {
                     if needs(Need::Evidence) {
-                        self.evidence(&mut gathered, registries, reference, &manifest, options.now.as_second());
+                        self.evidence(
+                            &mut gathered,
+                            registries,
+                            reference,
+                            &manifest,
+                            options.now.as_second(),
+                        );
                     }
                     gathered.digest = Known::Seen(manifest.digest);
                 }
@@ -227,7 +235,9 @@ impl Gate {
                 one.place.manifest.iter().map(|manifest| (one.place.repository.clone(), manifest.clone())),
             );
         }
-        inputs.sort_by_key(|(repository, manifest): &(String, Digest)| (repository.clone(), manifest.to_string()));
+        inputs.sort_by_key(|(repository, manifest): &(String, Digest)| {
+            (repository.clone(), manifest.to_string())
+        });
         inputs.dedup();
         gathered.inputs = inputs;
         gathered.evidence = Known::Seen(evidence);
@@ -438,4 +448,3 @@ fn written(value: &impl serde::Serialize) -> usize {
     let _ = serde_json::to_writer(&mut count, value);
     count.0
 }
-

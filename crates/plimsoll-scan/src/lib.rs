@@ -44,8 +44,9 @@ pub use explain::{explain, explain_rule};
 pub use plimsoll_advisory::{Database, JavaIndex};
 pub use plimsoll_model::Via;
 pub use plimsoll_oci::{
-    Artifact, DaemonSettings, DaemonVariables, Daemons, Descriptor, Error as OciError, Mirror, Part,
-    Platform, PlatformError, Reference, Registries, RegistrySettings, Repository, StoredPart,
+    Artifact, Asked, DaemonSettings, DaemonVariables, Daemons, Descriptor, Error as OciError, Mirror, Part,
+    Platform, PlatformError, Reference, Referrer, Referring, Registries, RegistryFiles, RegistrySettings,
+    Repository, StoredPart,
 };
 pub use plimsoll_policy::{self as policy, line as verdict};
 pub use plimsoll_trust as trust;

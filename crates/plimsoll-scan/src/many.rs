@@ -151,7 +151,7 @@ fn below(
             unread += 1;
             continue;
         }
-        match registries.repository(&repository).tags() {
+        match registries.repository(&repository).and_then(|repository| repository.tags()) {
             Err(error) => planned.push(Planned {
                 name: format!("registry:{repository}"),
                 failure: Some(failure(&error.into())),

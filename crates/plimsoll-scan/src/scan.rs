@@ -254,10 +254,11 @@ pub(crate) fn of_registry(
     let Some(registries) = &options.registries else {
         return Err(ScanError::NotFound { target: typed.to_owned(), near: None });
     };
-    let source = registries.source(reference)?;
-    let image = source.image(&selection(None, options))?;
+    let located = registries.locate(reference)?;
+    let image = located.source.image(&selection(None, options))?;
     let (mut target, seen) = image_of_registry(typed, &image, options, progress);
-    target.origin = Some(Origin::new(Via::Registry, reference.name().registry()));
+    let origin = Origin::new(Via::Registry, located.host);
+    target.origin = Some(Origin { decided_by: located.decided_by, ..origin });
     Ok((target, seen))
 }
 

@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Build and inspect the advisory database
     #[command(subcommand)]
     Db(DbCommand),
+    /// What a registry has: tags, repositories, what refers to an image; and where an image would be asked for
+    #[command(subcommand)]
+    Registry(RegistryCommand),
     /// What is kept of images from registries, so that known layers are not downloaded again
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -160,6 +163,18 @@ pub(crate) struct RegistryArguments {
     #[arg(long = "ca-file", help_heading = REGISTRIES, value_name = "FILE")]
     pub(crate) ca_files: Vec<PathBuf>,
 
+    /// Certificate that is shown to registries which ask for one, PEM; with --client-key, or with its key in the file
+    #[arg(long = "client-cert", help_heading = REGISTRIES, value_name = "FILE")]
+    pub(crate) client_certificate: Option<PathBuf>,
+
+    /// Private key of --client-cert, PEM
+    #[arg(long, help_heading = REGISTRIES, value_name = "FILE", requires = "client_certificate")]
+    pub(crate) client_key: Option<PathBuf>,
+
+    /// Folder with HOST/hosts.toml or HOST/ca.crt, before the usual ones (docs/registries.md); may be given several times
+    #[arg(long = "hosts-dir", help_heading = REGISTRIES, value_name = "DIR")]
+    pub(crate) host_folders: Vec<PathBuf>,
+
     /// Host that may be read without TLS or with any certificate; may be given several times
     #[arg(long, help_heading = REGISTRIES, value_name = "HOST[:PORT]")]
     pub(crate) insecure: Vec<String>,
@@ -182,6 +197,34 @@ pub(crate) struct CacheArguments {
     /// Folder that keeps what known layers held [default: the user's cache folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegistryCommand {
+    /// The tags of a repository
+    #[command(visible_alias = "ls")]
+    Tags(RegistryListArguments),
+    /// The repositories of a registry, or those below a prefix: HOST or HOST/PREFIX. Many registries list none
+    #[command(visible_alias = "catalog")]
+    Repositories(RegistryListArguments),
+    /// What refers to an image: signatures, attestations, SBOMs; by the referrers API and by tags
+    Referrers(RegistryListArguments),
+    /// Where an image would be asked for, and which files decide, without asking anybody
+    Where(RegistryListArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RegistryListArguments {
+    /// An image, repository or registry, as in debian:12, ghcr.io/owner/name or registry.example:5000
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -183,8 +183,14 @@ fn base() -> BoxedStrategy<Base> {
 fn origin() -> BoxedStrategy<Origin> {
     let via = select(vec![Via::Docker, Via::Podman, Via::Containerd, Via::Registry, Via::Process]);
     let container = (text(), option::of(text())).prop_map(|(id, name)| Container { id, name });
-    (via, text(), vec(text(), 0..2), option::of(container))
-        .prop_map(|(via, place, digests, container)| Origin { via, place, digests, container })
+    (via, text(), vec(text(), 0..2), option::of(container), vec(text(), 0..2))
+        .prop_map(|(via, place, digests, container, decided_by)| Origin {
+            via,
+            place,
+            digests,
+            container,
+            decided_by,
+        })
         .boxed()
 }
 

@@ -24,6 +24,7 @@ mod output;
 mod plan;
 mod push;
 mod registry;
+mod registry_files;
 mod sbom;
 mod targets;
 mod transfer;

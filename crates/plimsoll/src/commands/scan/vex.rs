@@ -22,7 +22,7 @@ pub(super) struct Vex {
     pub(super) attached: Option<Arc<AttachedVex>>,
 }
 
-pub(super) fn read(arguments: &VexArguments) -> Result<Vex, Failure> {
+pub(super) fn read(arguments: &VexArguments, now: i64) -> Result<Vex, Failure> {
     let usage = |error| Failure::new(USAGE, error);
     let (attached, files): (Vec<_>, Vec<_>) =
         arguments.vex.iter().partition(|path| path.as_path() == Path::new(ATTACHED));
@@ -52,7 +52,8 @@ pub(super) fn read(arguments: &VexArguments) -> Result<Vex, Failure> {
         }
         return Ok(Vex { files, attached: None });
     }
-    let wanted = AttachedVex { trust: trust(arguments).map_err(usage)?, unsigned: arguments.vex_unsigned };
+    let trust = trust(arguments).map_err(usage)?;
+    let wanted = AttachedVex { trust, unsigned: arguments.vex_unsigned, now };
     Ok(Vex { files, attached: Some(Arc::new(wanted)) })
 }
 
