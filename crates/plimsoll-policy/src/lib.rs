@@ -20,7 +20,7 @@ pub mod provenance;
 mod requirement;
 mod revocation;
 
-pub use decide::{Answer, decide};
+pub use decide::{Answer, decide, decide_observed};
 pub use document::{Duration, LoadError, OnMissing, Policies, Policy};
 pub use exception::Exception;
 pub use facts::{Evidence, Facts, ImageName, Known, Maker, PodSecurity, Statement, Workload};

@@ -373,10 +373,11 @@ impl Requirement {
         }
     }
 
-    pub(crate) fn standard(&self) -> Option<Standard> {
-        match self.rule {
-            Rule::PodSecurity(standard) => Some(standard),
-            _ => None,
+    pub(crate) fn standards(&self) -> Vec<Standard> {
+        match &self.rule {
+            Rule::PodSecurity(standard) => vec![*standard],
+            Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().flat_map(Requirement::standards).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -554,7 +555,7 @@ fn made_by(
         return Answer::met(format!("{word} by {names}"));
     }
     if !facts.unread_evidence.is_empty() {
-        return Answer::Unknown { missing: facts.unread_evidence.clone() };
+        return Answer::Unknown { missing: facts.unread_evidence.to_vec() };
     }
     Answer::not_met(match (found.len(), at_least) {
         (0, _) if of_kind.is_empty() => format!("not {word} by anybody that could be verified"),
@@ -569,7 +570,7 @@ fn built_by(facts: &Facts<'_>, context: &Context<'_>, signers: &[String], build:
         Err(reason) => return Answer::unknown(format!("provenance: {reason}")),
     };
     let mut reasons = Vec::new();
-    for one in evidence {
+    for one in evidence.iter() {
         let Some(stated) = &one.statement else { continue };
         let Ok(provenance) = Provenance::read(&stated.predicate_type, &stated.predicate) else { continue };
         let certificate = match &one.maker {
@@ -594,7 +595,7 @@ fn built_by(facts: &Facts<'_>, context: &Context<'_>, signers: &[String], build:
         reasons.extend(unmet.into_iter().map(|unmet| format!("{}: {}", unmet.part, unmet.detail)));
     }
     if !facts.unread_evidence.is_empty() {
-        return Answer::Unknown { missing: facts.unread_evidence.clone() };
+        return Answer::Unknown { missing: facts.unread_evidence.to_vec() };
     }
     if reasons.is_empty() {
         return Answer::not_met("there is no provenance that could be verified");
