@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use plimsoll_http::{Clock, Identity, Proxies, Roots, Settings};
+use plimsoll_http::{Clock, Identity, Pem, Proxies, Roots, Settings};
 use plimsoll_scan::{DaemonSettings, DaemonVariables, Daemons, Registries, RegistryFiles, RegistrySettings};
 
 use crate::cli::RegistryArguments;

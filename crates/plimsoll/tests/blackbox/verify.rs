@@ -305,13 +305,8 @@ spec: {images: [{glob: '**'}], authorities: [{key: {kms: 'gcpkms://k'}}]}
 /// The repository of an image, to write to.
 pub(super) fn repository(name: &str) -> Repository {
     let reference = Reference::parse(name).unwrap();
-    let registries = Registries::new(RegistrySettings {
-        http: plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Still)),
-        credentials: Vec::new(),
-        insecure: Vec::new(),
-        mirrors: Vec::new(),
-    });
-    registries.repository_to_write(reference.name())
+    let registries = Registries::new(RegistrySettings::new(plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Still))));
+    registries.repository_to_write(reference.name()).unwrap()
 }
 
 /// A signature of Notation over an image, beside it in the registry; trust policies and stores in `notation/`.

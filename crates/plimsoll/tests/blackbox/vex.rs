@@ -263,13 +263,8 @@ impl Harbour {
     /// The repository of the image, to write, and the image in it.
     fn repository(&self) -> (Repository, Descriptor) {
         let reference = Reference::parse(&self.image).unwrap();
-        let registries = Registries::new(RegistrySettings {
-            http: plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Now)),
-            credentials: Vec::new(),
-            insecure: Vec::new(),
-            mirrors: Vec::new(),
-        });
-        let repository = registries.repository_to_write(reference.name());
+        let registries = Registries::new(RegistrySettings::new(plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Now))));
+        let repository = registries.repository_to_write(reference.name()).unwrap();
         let manifest = repository.manifest("1.0").unwrap();
         let size = manifest.bytes.len() as u64;
         (repository, Descriptor { media_type: manifest.media_type, digest: manifest.digest, size })
