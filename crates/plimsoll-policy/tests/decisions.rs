@@ -657,11 +657,11 @@ fn the_newest_summary_about_the_question_counts() {
         ),
     ] {
         let policies = policies(&policy(&requirement));
-        let mut facts = Facts { evidence: Known::Seen(evidence), ..facts() };
+        let mut facts = Facts { evidence: Known::Seen(evidence.into()), ..facts() };
         let decision = decide(&facts, &policies, NOW);
         assert_eq!(decision.effect, expected, "{requirement}: {decision:?}");
         // What could not be read may be what is missing; it does not spoil what was seen.
-        facts.unread_evidence = vec!["something".into()];
+        facts.unread_evidence = vec!["something".to_owned()].into();
         let expected = if expected == Effect::Allow { Effect::Allow } else { Effect::Unknown };
         assert_eq!(decide(&facts, &policies, NOW).effect, expected, "{requirement}");
     }

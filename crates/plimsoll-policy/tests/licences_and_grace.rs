@@ -44,6 +44,7 @@ fn report(findings: Vec<Finding>, packages: Vec<Package>) -> Report {
         findings,
         changes: Vec::new(),
         problems: Vec::new(),
+        vex: Vec::new(),
     }
 }
 

@@ -233,7 +233,7 @@ mod tests {
             places.pop().unwrap().certificates
         };
         let identity = |certificate: &str, key: &str| {
-            Some(Identity { certificate: certificate.into(), key: key.into() })
+            Some(Identity { certificate: Pem::File(certificate.into()), key: Pem::File(key.into()) })
         };
         assert_eq!(of("ca = 'ca.pem'").authorities, [Path::new("/certs.d/h/ca.pem")]);
         assert_eq!(

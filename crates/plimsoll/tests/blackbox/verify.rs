@@ -305,7 +305,11 @@ spec: {images: [{glob: '**'}], authorities: [{key: {kms: 'gcpkms://k'}}]}
 /// The repository of an image, to write to.
 pub(super) fn repository(name: &str) -> Repository {
     let reference = Reference::parse(name).unwrap();
-    let registries = Registries::new(RegistrySettings::new(plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Still))));
+    let registries = Registries::new(RegistrySettings::new(plimsoll_http::Settings::new(
+        "plimsoll-tests",
+        1,
+        Arc::new(Still),
+    )));
     registries.repository_to_write(reference.name()).unwrap()
 }
 
