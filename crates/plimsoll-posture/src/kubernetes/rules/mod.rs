@@ -7,6 +7,7 @@ pub(crate) mod bound_to_everybody;
 pub(crate) mod capabilities_kept;
 pub(crate) mod container_may_run_as_root;
 pub(crate) mod container_user_root;
+pub(crate) mod control_plane;
 pub(crate) mod cpu_request_missing;
 pub(crate) mod dangerous_capability;
 pub(crate) mod default_account_bound;

@@ -4,7 +4,7 @@ pub(super) use plimsoll_model::workload::{ContainerKind, Pod};
 pub(super) use plimsoll_model::{Level, shortened as short};
 pub(super) use serde_json_borrow::{ObjectAsVec, Value};
 
-pub(super) use crate::kubernetes::objects::{Scene, at, list, selects, texts};
+pub(super) use crate::kubernetes::objects::{Run, Scene, at, list, selects, texts};
 pub(super) use crate::rule::{Check, Reporter, Rule, some};
 
 /// The group of roles and bindings.
