@@ -38,4 +38,13 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
+    /// An identity token, or a service that keyless signing needs, that cannot be used.
+    #[error("{detail}")]
+    Keyless {
+        /// What went wrong.
+        detail: String,
+        /// Why.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
 }

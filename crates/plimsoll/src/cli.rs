@@ -588,16 +588,46 @@ pub(crate) enum AttestCommand {
     Verdict(AttestVerdictArguments),
 }
 
+const SIGNING: &str = "Who signs";
+
 /// Who signs.
 #[derive(Debug, Args)]
 pub(crate) struct SigningArguments {
     /// Private key in PEM: ECDSA (P-256, P-384), RSA or Ed25519; or one of `cosign generate-key-pair`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = SIGNING, value_name = "FILE", conflicts_with = "keyless")]
     pub(crate) key: Option<PathBuf>,
 
     /// The password of the key is the first line of a file [default: COSIGN_PASSWORD]
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, help_heading = SIGNING, value_name = "FILE", requires = "key")]
     pub(crate) key_password_file: Option<PathBuf>,
+
+    /// Sign with a certificate of some minutes for an identity token: of --identity-token, SIGSTORE_ID_TOKEN (GitLab), or
+    /// GitHub's runner
+    #[arg(long, help_heading = SIGNING)]
+    pub(crate) keyless: bool,
+
+    /// File of the identity token; `-` is standard input
+    #[arg(long, help_heading = SIGNING, value_name = "FILE", requires = "keyless")]
+    pub(crate) identity_token: Option<PathBuf>,
+
+    /// Who issues the certificate (Fulcio)
+    #[arg(long, help_heading = SIGNING, value_name = "URL", requires = "keyless")]
+    #[arg(default_value = "https://fulcio.sigstore.dev")]
+    pub(crate) fulcio_url: String,
+
+    /// The transparency log, of the second generation (Rekor)
+    #[arg(long, help_heading = SIGNING, value_name = "URL", requires = "keyless")]
+    #[arg(default_value = "https://log2025-1.rekor.sigstore.dev")]
+    pub(crate) rekor_url: String,
+
+    /// The timestamp authority (RFC 3161)
+    #[arg(long, help_heading = SIGNING, value_name = "URL", requires = "keyless")]
+    #[arg(default_value = "https://timestamp.sigstore.dev/api/v1/timestamp")]
+    pub(crate) timestamp_url: String,
+
+    /// Trust root that what these answer must verify against: `sigstore`, `sigstore-staging` or a trusted_root.json
+    #[arg(long, help_heading = SIGNING, value_name = "NAME|FILE", requires = "keyless", default_value = "sigstore")]
+    pub(crate) keyless_root: String,
 }
 
 #[derive(Debug, Args)]

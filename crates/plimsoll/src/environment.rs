@@ -13,6 +13,14 @@ use crate::network::Network;
 /// Width when the output goes to no terminal.
 const PIPE_WIDTH: usize = 100;
 
+/// What build servers say of the identity of a job. Secrets: no `Debug`.
+pub(crate) struct IdentityVariables {
+    /// A token, as GitLab's `id_tokens` give one.
+    pub(crate) token: Option<String>,
+    /// Address and secret with which GitHub's runner hands one out.
+    pub(crate) github: Option<(String, String)>,
+}
+
 pub(crate) struct Environment {
     /// Now, or what `SOURCE_DATE_EPOCH` says, for reproducible output.
     pub(crate) now: Timestamp,
@@ -39,6 +47,8 @@ pub(crate) struct Environment {
     pub(crate) network: Network,
     /// Password of a private key that cosign encrypted, when no flag says so. It may be empty.
     pub(crate) cosign_password: Option<Vec<u8>>,
+    /// Where tokens that say who this build is come from, when no flag says so.
+    pub(crate) identity: IdentityVariables,
     /// The build on GitHub that this run is part of.
     pub(crate) build: Option<Build>,
 }
@@ -92,6 +102,11 @@ impl Environment {
             database_update: variable("PLIMSOLL_DB_UPDATE"),
             feed_mirror: variable("PLIMSOLL_FEED_MIRROR"),
             cosign_password: std::env::var("COSIGN_PASSWORD").ok().map(String::into_bytes),
+            identity: IdentityVariables {
+                token: variable("SIGSTORE_ID_TOKEN"),
+                github: variable("ACTIONS_ID_TOKEN_REQUEST_URL")
+                    .zip(variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN")),
+            },
             build: build(variable),
             network: Network::read(variable),
         }

@@ -195,7 +195,7 @@ fn wanted(arguments: &VerifyArguments, environment: &Environment) -> anyhow::Res
     })
 }
 
-fn roots(given: &[String]) -> anyhow::Result<Vec<Root>> {
+pub(super) fn roots(given: &[String]) -> anyhow::Result<Vec<Root>> {
     let names: Vec<&str> = match given {
         [] => vec!["sigstore", "github"],
         given => given.iter().map(String::as_str).collect(),
