@@ -1,7 +1,9 @@
 //! Everything that is said of an image, wherever its registry keeps it.
 
+use std::collections::BTreeMap;
+
 use plimsoll_model::Digest;
-use plimsoll_oci::{Error, Repository};
+use plimsoll_oci::{Error, Manifest, Repository};
 use serde::Deserialize;
 
 use crate::evidence::{Evidence, Format, Layout, Place};
@@ -11,6 +13,15 @@ use crate::statement;
 const MOST: usize = 1_000;
 /// Most referrers that are looked at for one image.
 const MOST_REFERRERS: usize = 1_000;
+
+/// Annotation of a manifest in an index: the manifest that it is about.
+pub(crate) const ABOUT: &str = "vnd.docker.reference.digest";
+/// Annotation of a layer that holds a statement: the kind of its predicate.
+pub(crate) const PREDICATE_TYPE: &str = "in-toto.io/predicate-type";
+
+fn is_provenance(annotations: &BTreeMap<String, String>) -> bool {
+    annotations.get(PREDICATE_TYPE).is_none_or(|kind| kind.starts_with("https://slsa.dev/provenance/"))
+}
 
 /// What was found, and what stood in the way.
 #[derive(Debug, Default)]
@@ -23,7 +34,7 @@ pub struct Discovery {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Manifest {
+struct Document {
     #[serde(default)]
     layers: Vec<Layer>,
     #[serde(default)]
@@ -42,7 +53,7 @@ struct Layer {
     media_type: String,
     digest: Digest,
     #[serde(default)]
-    annotations: std::collections::BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
 }
 
 /// Reads everything in `repository` that refers to `digest`: what the referrers API or its tag lists, and the tags
@@ -100,6 +111,47 @@ fn wanted(artifact_type: &str) -> bool {
         .any(|start| artifact_type.starts_with(start))
 }
 
+/// What BuildKit says in an image's own index: manifests without a platform, each about another manifest of the index
+/// (buildkit `docs/attestations/attestation-storage.md`). Nobody signed it. Provenance is read; of others, such as SBOMs of
+/// many megabytes, only the kind.
+pub fn discover_within(repository: &Repository, name: &str, manifest: &Manifest) -> Discovery {
+    /// Most manifests of attestations that are looked at: one for each platform.
+    const MOST_PLATFORMS: usize = 64;
+    #[derive(Deserialize)]
+    struct Index {
+        #[serde(default)]
+        manifests: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        digest: Digest,
+        #[serde(default)]
+        annotations: BTreeMap<String, String>,
+    }
+    let mut discovery = Discovery::default();
+    // A manifest of an image is no index, and one that cannot be read is somebody else's to complain of.
+    let Ok(index) = serde_json::from_slice::<Index>(&manifest.bytes) else { return discovery };
+    let about = |entry: &Entry| {
+        let kind = entry.annotations.get("vnd.docker.reference.type")?;
+        let about = entry.annotations.get(ABOUT)?;
+        (kind == "attestation-manifest").then(|| about.clone())
+    };
+    let entries = index.manifests.iter().filter_map(|entry| Some((entry, about(entry)?)));
+    for (number, (entry, about)) in entries.enumerate() {
+        if number == MOST_PLATFORMS {
+            discovery.problems.push(format!("only the attestations of {MOST_PLATFORMS} platforms were read"));
+            break;
+        }
+        let selector = entry.digest.to_string();
+        let found = discovery.evidence.len();
+        discovery.manifest(repository, name, &manifest.digest, &selector, Layout::Index);
+        for evidence in &mut discovery.evidence[found..] {
+            evidence.annotations.insert(ABOUT.to_owned(), about.clone());
+        }
+    }
+    discovery
+}
+
 impl Discovery {
     fn manifest(
         &mut self,
@@ -111,10 +163,10 @@ impl Discovery {
     ) {
         let manifest = match repository.manifest(selector) {
             Ok(manifest) => manifest,
-            Err(Error::NoImage { .. }) if layout != Layout::Referrer => return,
+            Err(Error::NoImage { .. }) if !matches!(layout, Layout::Referrer | Layout::Index) => return,
             Err(error) => return self.problems.push(format!("{selector}: {error}")),
         };
-        let document: Manifest = match serde_json::from_slice(&manifest.bytes) {
+        let document: Document = match serde_json::from_slice(&manifest.bytes) {
             Ok(document) => document,
             Err(error) => return self.problems.push(format!("{selector}: not a manifest: {error}")),
         };
@@ -133,6 +185,9 @@ impl Discovery {
             // Something unknown is named, not fetched.
             let bytes = match format {
                 Format::Other(_) => Ok(Vec::new()),
+                Format::Statement if layout == Layout::Index && !is_provenance(&layer.annotations) => {
+                    Ok(Vec::new())
+                }
                 _ => repository.blob(&layer.digest, statement::LARGEST),
             };
             match bytes {
