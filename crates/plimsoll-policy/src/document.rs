@@ -263,6 +263,11 @@ impl Policy {
         &self.name
     }
 
+    /// The namespace whose people wrote it; none for the platform's.
+    pub fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
     /// Its requirements.
     pub fn requirements(&self) -> &[Requirement] {
         &self.requirements
@@ -364,6 +369,11 @@ impl Policies {
         needs
     }
 
+    /// Whether a decision looks at the packages of an image, and not at the findings about them only.
+    pub fn looks_at_packages(&self) -> bool {
+        self.revocations.iter().any(|revocation| revocation.need() == Some(Need::Scan))
+    }
+
     /// The keys in PEM that policies name, each with whether a transparency log must know of its signatures. Whoever
     /// gathers facts verifies with them, and tells their fingerprints by [`Policies::know_key`].
     pub fn keys(&self) -> impl Iterator<Item = (&str, bool)> {
@@ -394,7 +404,7 @@ impl Policies {
     pub fn standards(&self) -> BTreeSet<plimsoll_model::pod_security::Standard> {
         self.all
             .iter()
-            .flat_map(|policy| policy.requirements.iter().filter_map(Requirement::standard))
+            .flat_map(|policy| policy.requirements.iter().flat_map(Requirement::standards))
             .collect()
     }
 

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_model::license::Lists;
 use plimsoll_model::pod_security::{Level as PodLevel, Standard};
-use plimsoll_model::{Effect as Seen, FindingKind, Level, Outcome, Report};
+use plimsoll_model::{Effect as Seen, FindingKind, Level, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::decide::{Answer, Context};
 use crate::document::{Duration, OnMissing, Signer, pattern};
 use crate::facts::{Evidence, Facts, Known, Maker};
+use crate::grace::{self, Grace, Since};
 use crate::identity::Pattern;
-use crate::line::{Line, judge};
+use crate::licenses::{self, Licenses};
+use crate::line::Line;
 use crate::provenance::{Build, Provenance};
 use crate::summary::{Summary, is_summary};
 
@@ -78,6 +81,11 @@ pub(crate) struct Written {
     all_of: Option<Vec<Written>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pod_security: Option<Standard>,
+    /// A condition that cannot be judged, in words: always unknown. Imported policies have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_judged: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    licenses: Option<Licenses>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -185,6 +193,12 @@ struct MaxSeverity {
     /// Known-exploited ones whatever their severity.
     #[serde(default)]
     kev: bool,
+    /// Findings younger than this do not count yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grace_days: Option<u32>,
+    /// What the days are counted from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grace_from: Option<Since>,
 }
 
 /// A requirement, ready to decide.
@@ -203,7 +217,7 @@ enum Rule {
     VerifiedBy(Box<Verified>),
     Registries { allow: Vec<Pattern>, deny: Vec<Pattern> },
     BaseImages(Vec<Base>),
-    MaxSeverity(Line),
+    MaxSeverity(Line, Option<Grace>),
     MaxAge(Duration),
     DatabaseMaxAge(Duration),
     PinDigest,
@@ -212,6 +226,8 @@ enum Rule {
     AnyOf(Vec<Requirement>),
     AllOf(Vec<Requirement>),
     PodSecurity(Standard),
+    Licenses(Box<Lists>),
+    NotJudged(String),
 }
 
 #[derive(Clone, Debug)]
@@ -325,10 +341,12 @@ impl Requirement {
                     ));
                 }
             };
-            rules.push((
-                "maxSeverity",
-                Rule::MaxSeverity(Line { severity, fixable: one.fixable, kev: one.kev }),
-            ));
+            let line = Line { severity, fixable: one.fixable, kev: one.kev };
+            let grace = Grace::new(one.grace_days, one.grace_from, one.fixable)?;
+            rules.push(("maxSeverity", Rule::MaxSeverity(line, grace)));
+        }
+        if let Some(one) = &written.licenses {
+            rules.push(("licenses", Rule::Licenses(Box::new(one.lists()?))));
         }
         rules.extend(written.max_age.map(|age| ("maxAge", Rule::MaxAge(age))));
         rules.extend(written.database_max_age.map(|age| ("databaseMaxAge", Rule::DatabaseMaxAge(age))));
@@ -338,6 +356,9 @@ impl Requirement {
             }
             Some(standard) => rules.push(("podSecurity", Rule::PodSecurity(standard))),
             None => {}
+        }
+        if let Some(text) = &written.not_judged {
+            rules.push(("notJudged", Rule::NotJudged(text.clone())));
         }
         let switches = [
             ("pinDigest", written.pin_digest, Rule::PinDigest),
@@ -389,7 +410,7 @@ impl Requirement {
             }
             (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, verifiedBy, registries, baseImages, maxSeverity, \
                               maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife, \
-                              podSecurity, anyOf, allOf)"
+                              podSecurity, licenses, anyOf, allOf, notJudged)"
                 .into()),
         }
     }
@@ -404,11 +425,15 @@ impl Requirement {
             Rule::SignedBy { .. } | Rule::AttestedBy { .. } | Rule::BuiltBy { .. } | Rule::VerifiedBy(_) => {
                 vec![Need::Digest, Need::Evidence]
             }
-            Rule::Registries { .. } | Rule::PinDigest | Rule::NotRevoked | Rule::PodSecurity(_) => Vec::new(),
+            Rule::Registries { .. }
+            | Rule::PinDigest
+            | Rule::NotRevoked
+            | Rule::PodSecurity(_)
+            | Rule::NotJudged(_) => Vec::new(),
             Rule::BaseImages(_) => vec![Need::Digest, Need::Image, Need::Bases],
             Rule::MaxAge(_) => vec![Need::Digest, Need::Image],
             Rule::Absent(FindingKind::Secret) => vec![Need::Digest, Need::Scan, Need::Secrets],
-            Rule::MaxSeverity(_) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) => {
+            Rule::MaxSeverity(..) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) | Rule::Licenses(_) => {
                 vec![Need::Digest, Need::Scan]
             }
             Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().flat_map(Requirement::needs).collect(),
@@ -429,10 +454,11 @@ impl Requirement {
         }
     }
 
-    pub(crate) fn standard(&self) -> Option<Standard> {
-        match self.rule {
-            Rule::PodSecurity(standard) => Some(standard),
-            _ => None,
+    pub(crate) fn standards(&self) -> Vec<Standard> {
+        match &self.rule {
+            Rule::PodSecurity(standard) => vec![*standard],
+            Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().flat_map(Requirement::standards).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -466,14 +492,10 @@ impl Requirement {
                 }
             }
             Rule::BaseImages(bases) => base_images(facts, bases),
-            Rule::MaxSeverity(line) => scanned(facts, |report| {
-                let verdict = judge(*line, &report.findings, &report.problems, Some(&report.database), None);
-                match verdict.outcome {
-                    Outcome::Met => Answer::Met { reasons: verdict.reasons },
-                    Outcome::NotMet => Answer::NotMet { reasons: verdict.reasons },
-                    Outcome::Unknown => Answer::Unknown { missing: verdict.inputs_missing },
-                }
-            }),
+            Rule::MaxSeverity(line, grace) => {
+                scanned(facts, |report| grace::max_severity(*line, *grace, report, context.now))
+            }
+            Rule::Licenses(lists) => scanned(facts, |report| licenses::answer(lists, report)),
             Rule::MaxAge(age) => match facts.created.seen() {
                 Err(reason) => Answer::unknown(format!("when the image was built: {reason}")),
                 Ok(created) => not_older("built", *created, *age, context.now),
@@ -498,6 +520,7 @@ impl Requirement {
             Rule::Absent(kind) => scanned(facts, |report| absent(facts, report, *kind)),
             Rule::AnyOf(all) => any_of(all, facts, context),
             Rule::AllOf(all) => all_of(all, facts, context),
+            Rule::NotJudged(text) => Answer::unknown(text.clone()),
             Rule::PodSecurity(standard) => match facts.pod_security.get(standard) {
                 None => Answer::unknown(format!("the pod that is to meet {standard}")),
                 // What is seen to be forbidden is, whatever else could not be read.
@@ -612,7 +635,7 @@ fn made_by(
         return Answer::met(format!("{word} by {names}"));
     }
     if !facts.unread_evidence.is_empty() {
-        return Answer::Unknown { missing: facts.unread_evidence.clone() };
+        return Answer::Unknown { missing: facts.unread_evidence.to_vec() };
     }
     Answer::not_met(match (found.len(), at_least) {
         (0, _) if of_kind.is_empty() => format!("not {word} by anybody that could be verified"),
@@ -627,7 +650,7 @@ fn built_by(facts: &Facts<'_>, context: &Context<'_>, signers: &[String], build:
         Err(reason) => return Answer::unknown(format!("provenance: {reason}")),
     };
     let mut reasons = Vec::new();
-    for one in evidence {
+    for one in evidence.iter() {
         let Some(stated) = &one.statement else { continue };
         let Ok(provenance) = Provenance::read(&stated.predicate_type, &stated.predicate) else { continue };
         let certificate = match &one.maker {
@@ -652,7 +675,7 @@ fn built_by(facts: &Facts<'_>, context: &Context<'_>, signers: &[String], build:
         reasons.extend(unmet.into_iter().map(|unmet| format!("{}: {}", unmet.part, unmet.detail)));
     }
     if !facts.unread_evidence.is_empty() {
-        return Answer::Unknown { missing: facts.unread_evidence.clone() };
+        return Answer::Unknown { missing: facts.unread_evidence.to_vec() };
     }
     if reasons.is_empty() {
         return Answer::not_met("there is no provenance that could be verified");
@@ -670,7 +693,7 @@ fn verified_by(facts: &Facts<'_>, context: &Context<'_>, wanted: &Verified) -> A
     };
     let mut newest: Option<Summary> = None;
     let mut reasons = Vec::new();
-    for one in evidence {
+    for one in evidence.iter() {
         let Some(stated) = one.statement.as_ref().filter(|stated| is_summary(&stated.predicate_type)) else {
             continue;
         };
@@ -715,7 +738,7 @@ fn verified_by(facts: &Facts<'_>, context: &Context<'_>, wanted: &Verified) -> A
     };
     match answer {
         Answer::NotMet { .. } if !facts.unread_evidence.is_empty() => {
-            Answer::Unknown { missing: facts.unread_evidence.clone() }
+            Answer::Unknown { missing: facts.unread_evidence.to_vec() }
         }
         answer => answer,
     }

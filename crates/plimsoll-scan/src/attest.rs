@@ -33,7 +33,8 @@ impl Place {
     /// When it cannot be found.
     pub fn find(image: &str, registries: &Registries) -> Result<Self, ScanError> {
         let reference = Reference::parse(image.strip_prefix("registry:").unwrap_or(image))?;
-        let repository = registries.repository_to_write(reference.name());
+        let reference = registries.meant(&reference)?;
+        let repository = registries.repository_to_write(reference.name())?;
         let subject = described(&repository, &reference.selector())?;
         Ok(Place { repository, name: reference.name().to_string(), subject })
     }

@@ -40,7 +40,8 @@ pub struct Wanted {
 /// unless enough was seen.
 pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<Verification, ScanError> {
     let reference = Reference::parse(image.strip_prefix("registry:").unwrap_or(image))?;
-    let repository = registries.repository(reference.name());
+    let reference = registries.meant(&reference)?;
+    let repository = registries.repository(reference.name())?;
     // Resolved once: from here on there is only the digest.
     let manifest = repository.manifest(&reference.selector())?;
     let mut found = everything_said(registries, reference.name(), &wanted.repositories, &manifest.digest);
@@ -88,10 +89,14 @@ pub(crate) fn everything_said(
 ) -> Discovery {
     let mut found = Discovery::default();
     for name in std::iter::once(own).chain(others.iter().map(Reference::name)) {
-        let Discovery { evidence, problems } =
-            discover(&registries.repository(name), &name.to_string(), digest);
-        found.evidence.extend(evidence);
-        found.problems.extend(problems);
+        match registries.repository(name) {
+            Ok(repository) => {
+                let Discovery { evidence, problems } = discover(&repository, &name.to_string(), digest);
+                found.evidence.extend(evidence);
+                found.problems.extend(problems);
+            }
+            Err(error) => found.problems.push(plimsoll_model::one_line(&error)),
+        }
     }
     found
 }

@@ -19,6 +19,7 @@ pub fn evidence(bytes: &[u8]) {
         Format::Bundle,
         Format::Statement,
         Format::Sbom,
+        Format::Vex,
         Format::NotationJws,
         Format::NotationCose,
     ] {

@@ -33,7 +33,7 @@ mod statement;
 mod verify;
 mod x509;
 
-pub use discover::{Discovery, discover, discover_within};
+pub use discover::{Discovery, discover, discover_vex, discover_within, is_vex_predicate};
 pub use error::Error;
 pub use evidence::{Evidence, Format, Layout, Place};
 pub use key::PublicKey;

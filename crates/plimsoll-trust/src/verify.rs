@@ -172,7 +172,7 @@ impl Trust {
                 Err(reason) => Checked::unreadable(reason),
             },
             Format::Statement => unsigned(evidence),
-            Format::Sbom => Checked::of(Outcome::Unsigned, What::Unknown),
+            Format::Sbom | Format::Vex => Checked::of(Outcome::Unsigned, What::Unknown),
             Format::NotationJws | Format::NotationCose => self.notation(evidence, target),
             Format::Other(media_type) => Checked::unreadable(format!(
                 "evidence of type `{}` is not known",
@@ -395,7 +395,7 @@ fn unsigned(evidence: &Evidence) -> Checked {
     let fits = match &about {
         Some(Ok(digest)) => statement.is_about(digest),
         Some(Err(_)) => false,
-        None => statement.is_about(&evidence.subject),
+        None => true,
     };
     let what = What::Attestation(Box::new(statement));
     if fits {

@@ -340,15 +340,14 @@ fn damaged_cose(good: &[u8], other: &[u8], damage: Damage) -> Vec<u8> {
 fn bench() -> Option<(plimsoll_testing::Registry, Bench)> {
     let registry = plimsoll_testing::Registry::start()?;
     let yard = Yard::build();
-    let registries = Registries::new(RegistrySettings {
-        http: plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Now)),
-        credentials: Vec::new(),
-        insecure: Vec::new(),
-        mirrors: Vec::new(),
-    });
+    let registries = Registries::new(RegistrySettings::new(plimsoll_http::Settings::new(
+        "plimsoll-tests",
+        1,
+        Arc::new(Now),
+    )));
     let repository = |path: &str| {
         let name = Reference::parse(&format!("{}/{path}", registry.host)).expect("a name");
-        (registries.repository_to_write(name.name()), name.name().to_string())
+        (registries.repository_to_write(name.name()).expect("a repository"), name.name().to_string())
     };
     let ((image, image_name), (other, other_name)) = (repository("team/shop"), repository("team/evidence"));
     let notary = notation::Yard::build();

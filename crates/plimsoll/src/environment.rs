@@ -7,6 +7,8 @@ use jiff::Timestamp;
 
 use plimsoll_format::Build;
 
+use plimsoll_scan::git::GitSettings;
+
 use crate::cli::Color;
 use crate::network::Network;
 
@@ -43,6 +45,8 @@ pub(crate) struct Environment {
     pub(crate) database_update: Option<String>,
     /// Where all feeds are mirrored, when no flag says so.
     pub(crate) feed_mirror: Option<String>,
+    /// How git is run.
+    pub(crate) git: GitSettings,
     /// Proxies, authorities, files of credentials.
     pub(crate) network: Network,
     /// Password of a private key that cosign encrypted, when no flag says so. It may be empty.
@@ -108,6 +112,7 @@ impl Environment {
                     .zip(variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN")),
             },
             build: build(variable),
+            git: GitSettings::new(std::env::vars_os().collect(), std::env::temp_dir()),
             network: Network::read(variable),
         }
     }

@@ -10,6 +10,7 @@ pub(crate) mod meta;
 pub(crate) mod notation;
 pub(crate) mod plan;
 pub(crate) mod policy;
+pub(crate) mod registry;
 pub(crate) mod sbom;
 pub(crate) mod scan;
 pub(crate) mod verify;

@@ -151,12 +151,7 @@ fn wanted(arguments: &VerifyArguments, environment: &Environment) -> anyhow::Res
     } else if !arguments.notation_revocations.is_empty() {
         return Err(anyhow!("`--notation-revocations` needs a `--notation-trust-policy` or a `--policy`"));
     }
-    for path in &arguments.keys {
-        let name = path.display().to_string();
-        let key = PublicKey::from_pem(&name, &text(path)?)?;
-        let log = if arguments.no_transparency_log { Log::IfPresent } else { Log::Required };
-        signers.push(Signer { name, by: By::Key { key, log } });
-    }
+    signers.extend(keys(&arguments.keys, arguments.no_transparency_log)?);
     if let (Some(identity), Some(issuer)) = (&arguments.identity, &arguments.issuer) {
         let claims = arguments
             .claims
@@ -195,6 +190,18 @@ fn wanted(arguments: &VerifyArguments, environment: &Environment) -> anyhow::Res
     })
 }
 
+/// Whoever signs with one of these keys.
+pub(super) fn keys(paths: &[PathBuf], unlogged: bool) -> anyhow::Result<Vec<Signer>> {
+    let log = if unlogged { Log::IfPresent } else { Log::Required };
+    let signer = |path: &PathBuf| {
+        let name = path.display().to_string();
+        let key = PublicKey::from_pem(&name, &text(path)?)?;
+        Ok(Signer { name, by: By::Key { key, log } })
+    };
+    paths.iter().map(signer).collect()
+}
+
+/// The trust roots that were named, else those of sigstore and GitHub.
 pub(super) fn roots(given: &[String]) -> anyhow::Result<Vec<Root>> {
     let names: Vec<&str> = match given {
         [] => vec!["sigstore", "github"],
@@ -265,7 +272,7 @@ fn line(arguments: &VerifyArguments) -> String {
     }
 }
 
-fn pattern(text: &str) -> anyhow::Result<Pattern> {
+pub(super) fn pattern(text: &str) -> anyhow::Result<Pattern> {
     match text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
         Some(expression) => Ok(Pattern::regex(expression)?),
         None => Ok(Pattern::parse(text)?),

@@ -237,16 +237,80 @@ fn policies_that_cannot_be_used_are_named_by_file_and_line() {
         .says(&["cannot be used with"]);
 }
 
+#[test]
+fn policies_of_other_engines_decide_as_ours() {
+    let Some((_registry, place, name)) = harbour() else { return };
+    let key = std::fs::read_to_string(place.path("ours.pub")).unwrap();
+    let authority = |more: &str| {
+        let text = format!(
+            "apiVersion: policy.sigstore.dev/v1beta1
+kind: ClusterImagePolicy
+metadata: {{name: signed}}
+spec:
+  images: [{{glob: '**'}}]
+  authorities: [{{name: ours, key: {{data: {key:?}}}}}{more}]
+"
+        );
+        place.put("theirs.yaml", text)
+    };
+    let ours = place.text("ours.yaml");
+    let verify = || place.run(&["verify", &name, "--policy", &ours]);
+
+    place
+        .run(&["policy", "import", &authority(""), "--out", &ours])
+        .exits(0)
+        .says(&["1 policy, 0 conditions"]);
+    verify().exits(1);
+    place.run(&["attest", &name, "--key", &place.text("ours.pem")]).exits(0);
+    verify().exits(0);
+
+    // What cannot be judged takes nothing from what can, and lets nothing in by itself.
+    let kms = authority(", {key: {kms: 'gcpkms://k'}}");
+    place
+        .run(&["policy", "import", &kms, "--out", &ours])
+        .exits(3)
+        .says(&["not judged", "--key gcpkms://k=FILE"]);
+    verify().exits(0);
+    let alone = place.put("alone.yaml", authority_of_kms());
+    place.run(&["policy", "import", &alone, "--out", &ours]).exits(3);
+    verify().exits(3);
+    let theirs = place.text("theirs.pub");
+    place
+        .run(&["policy", "import", &alone, "--out", &ours, "--key", &format!("gcpkms://k={theirs}")])
+        .exits(0);
+    verify().exits(1);
+
+    // One that is refused: nothing is written, and what was there stays.
+    let before = std::fs::read(place.path("ours.yaml")).unwrap();
+    let bad = place.put("bad.yaml", authority_of_kms().replace("kms", "cms"));
+    place.run(&["policy", "import", &alone, &bad, "--out", &ours]).exits(2).says(&[
+        "bad.yaml",
+        "ClusterImagePolicy alone",
+        "spec.authorities[0].key",
+    ]);
+    assert_eq!(std::fs::read(place.path("ours.yaml")).unwrap(), before);
+    let other = place.put("other.yaml", "{apiVersion: v1, kind: Pod, metadata: {name: p}}");
+    place.run(&["policy", "import", &other]).exits(2).says(&["left out", "nothing in these files"]);
+}
+
+fn authority_of_kms() -> String {
+    "apiVersion: policy.sigstore.dev/v1beta1
+kind: ClusterImagePolicy
+metadata: {name: alone}
+spec: {images: [{glob: '**'}], authorities: [{key: {kms: 'gcpkms://k'}}]}
+"
+    .to_owned()
+}
+
 /// The repository of an image, to write to.
 pub(super) fn repository(name: &str) -> Repository {
     let reference = Reference::parse(name).unwrap();
-    let registries = Registries::new(RegistrySettings {
-        http: plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Still)),
-        credentials: Vec::new(),
-        insecure: Vec::new(),
-        mirrors: Vec::new(),
-    });
-    registries.repository_to_write(reference.name())
+    let registries = Registries::new(RegistrySettings::new(plimsoll_http::Settings::new(
+        "plimsoll-tests",
+        1,
+        Arc::new(Still),
+    )));
+    registries.repository_to_write(reference.name()).unwrap()
 }
 
 /// A signature of Notation over an image, beside it in the registry; trust policies and stores in `notation/`.
