@@ -47,4 +47,15 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// A trust root that is kept, or its source, that cannot be used.
+    #[error("trust root `{name}`: {detail}")]
+    Kept {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        detail: String,
+        /// Why.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
 }

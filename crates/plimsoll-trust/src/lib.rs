@@ -30,6 +30,7 @@ mod private_key;
 mod roots;
 mod sign;
 mod statement;
+mod tuf;
 mod verify;
 mod x509;
 
@@ -43,4 +44,11 @@ pub use private_key::{SigningKey, is_encrypted};
 pub use roots::{Root, Window};
 pub use sign::{SIGNED, Seal, Sealed, attestation};
 pub use statement::{Statement, Subject};
+pub use tuf::{Origin, Roots};
 pub use verify::{By, Checked, Log, Outcome, Signer, Target, Trust, What};
+
+/// A trust root for tests: the built-in snapshot of the public good instance.
+#[doc(hidden)]
+pub fn tests_root() -> &'static str {
+    sigstore_verify::trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT
+}

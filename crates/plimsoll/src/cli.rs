@@ -46,6 +46,9 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Sign a statement about an image and store it beside the image
     Attest(AttestArguments),
+    /// Trust roots of keyless signatures: fetch the newest, show them, add one
+    #[command(subcommand)]
+    Trust(TrustCommand),
     /// Rules of other engines: run their own tests
     Policy {
         #[command(subcommand)]
@@ -582,7 +585,7 @@ pub(crate) struct VerifyArguments {
     #[arg(long = "notation-revocations", help_heading = SIGNERS, value_name = "PATH")]
     pub(crate) notation_revocations: Vec<PathBuf>,
 
-    /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times
+    /// Trust root: `sigstore`, `sigstore-staging`, `github`, one of `plimsoll trust add`, or a trusted_root.json; may be given several times
     /// [default: sigstore, github]
     #[arg(long = "trust-root", help_heading = SIGNERS, value_name = "NAME|FILE")]
     pub(crate) roots: Vec<String>,
@@ -802,7 +805,7 @@ pub(crate) struct AttestVerdictArguments {
     #[arg(long = "notation-revocations", value_name = "PATH")]
     pub(crate) notation_revocations: Vec<PathBuf>,
 
-    /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times
+    /// Trust root: `sigstore`, `sigstore-staging`, `github`, one of `plimsoll trust add`, or a trusted_root.json; may be given several times
     /// [default: sigstore, github]
     #[arg(long = "trust-root", value_name = "NAME|FILE")]
     pub(crate) roots: Vec<String>,
@@ -821,6 +824,36 @@ pub(crate) struct AttestVerdictArguments {
     /// Show every requirement
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustCommand {
+    /// Fetch trust roots from their TUF repositories: all that are known, or those named
+    Update {
+        /// Which [default: sigstore, github, and those that were added]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Certificate of a private authority, PEM or DER; may be given several times
+        #[arg(long = "ca-file", value_name = "FILE")]
+        ca_files: Vec<PathBuf>,
+    },
+    /// Which trust roots there are, where they come from, and until when they can be used
+    Status,
+    /// Add a trust root: a TUF repository with its first root.json, or a trusted_root.json
+    Add {
+        /// How `--trust-root` calls it
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// A trusted_root.json
+        #[arg(value_name = "FILE", required_unless_present = "tuf", conflicts_with = "tuf")]
+        file: Option<PathBuf>,
+        /// Address of a TUF repository
+        #[arg(long, value_name = "URL", requires = "root")]
+        tuf: Option<String>,
+        /// The repository's first root.json, got from somebody you trust
+        #[arg(long, value_name = "FILE", requires = "tuf")]
+        root: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -37,6 +37,8 @@ pub(crate) struct Environment {
     pub(crate) database: Option<PathBuf>,
     /// Where the index of Java archives is when no flag says so.
     pub(crate) java_index: Option<PathBuf>,
+    /// Where trust roots are kept.
+    pub(crate) trust_roots: Option<PathBuf>,
     /// Where inventories of known layers are kept when no flag says so.
     pub(crate) cache: Option<PathBuf>,
     /// Public keys of which one must have signed a database that is installed, when no flag says so.
@@ -101,6 +103,7 @@ impl Environment {
             progress: stderr_terminal,
             database,
             java_index,
+            trust_roots: variable("PLIMSOLL_TRUST_ROOTS").map(PathBuf::from).or_else(|| in_data("trust")),
             cache,
             database_key: variable("PLIMSOLL_DB_KEY").map(PathBuf::from),
             database_update: variable("PLIMSOLL_DB_UPDATE"),

@@ -81,7 +81,7 @@ fn seal(
                 .to_owned(),
         ));
     }
-    let roots = verify::roots(std::slice::from_ref(&arguments.keyless_root)).map_err(usage)?;
+    let roots = verify::roots(std::slice::from_ref(&arguments.keyless_root), environment).map_err(usage)?;
     let services = Services::new(&arguments.fulcio_url, &arguments.rekor_url, &arguments.timestamp_url)
         .map_err(|error| usage(error.into()))?;
     let client = Client::new(environment.network.http(ca_files));

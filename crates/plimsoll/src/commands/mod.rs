@@ -13,6 +13,7 @@ pub(crate) mod policy;
 pub(crate) mod registry;
 pub(crate) mod sbom;
 pub(crate) mod scan;
+pub(crate) mod trust;
 pub(crate) mod verify;
 
 use crate::print::Failure;
