@@ -181,6 +181,9 @@ fn score(finding: &Finding) -> Option<String> {
     if finding.kind == FindingKind::Malware {
         return Some("10.0".into());
     }
+    if finding.kind == FindingKind::License {
+        return None;
+    }
     if let Some(tenths) = finding.severity.score_tenths {
         return Some(format!("{}.{}", tenths / 10, tenths % 10));
     }
@@ -232,6 +235,12 @@ fn rule(finding: &Finding) -> Value {
         let _ = writeln!(markdown, "\n{}", markdown_code(command));
     }
     let mut tags = vec!["security", tag(finding.kind)];
+    if finding.kind == FindingKind::License {
+        tags = vec![tag(finding.kind)];
+    }
+    if finding.kind == FindingKind::Malware {
+        tags.push("incident");
+    }
     if finding.risk.kev.is_some() {
         tags.push("known-exploited");
     }

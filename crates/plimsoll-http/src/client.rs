@@ -197,6 +197,9 @@ fn build(settings: &Settings, check: bool) -> Result<blocking::Client, Error> {
     for proxy in proxies(&settings.proxies)? {
         builder = builder.proxy(proxy);
     }
+    for (host, address) in &settings.addresses {
+        builder = builder.resolve(host, *address);
+    }
     if let Some(path) = &settings.unix_socket {
         builder = builder.unix_socket(path.clone());
     }
@@ -207,11 +210,8 @@ fn build(settings: &Settings, check: bool) -> Result<blocking::Client, Error> {
 }
 
 fn proxies(proxies: &Proxies) -> Result<Vec<reqwest::Proxy>, Error> {
-    let mut except = THIS_MACHINE.to_owned();
-    if let Some(hosts) = &proxies.except {
-        except.push(',');
-        except.push_str(hosts);
-    }
+    let own = if proxies.this_machine { "" } else { THIS_MACHINE };
+    let except = format!("{own},{}", proxies.except.as_deref().unwrap_or_default());
     let except = reqwest::NoProxy::from_string(&except);
     type Make = fn(&str) -> reqwest::Result<reqwest::Proxy>;
     let wanted: [(&str, &Option<String>, Make); 3] = [

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::vex::VexDocument;
 use crate::{Change, Digest, Finding, Package, Problem, Release};
 
 /// What kind of thing was scanned.
@@ -339,6 +340,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Changes that remove findings, in the order of work.
     pub changes: Vec<Change>,
+    /// VEX documents that were considered, in the order of their rank.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub vex: Vec<VexDocument>,
     /// What could not be read or decided.
     pub problems: Vec<Problem>,
 }

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use plimsoll_http::{Client, Identity, Range, Request, Response, Secret, Url};
+use plimsoll_http::{Client, Identity, Pem, Range, Request, Response, Secret, Url};
 use plimsoll_model::{Algorithm, Digest};
 use serde::Deserialize;
 
@@ -288,7 +288,12 @@ impl Registries {
                     is_mirror: place.is_mirror,
                     insecure: place.insecure,
                     authorities: place.certificates.authorities,
-                    certificate: place.certificates.identity.map(|identity| identity.certificate),
+                    certificate: place.certificates.identity.and_then(|identity| {
+                        match identity.certificate {
+                            Pem::File(path) => Some(path),
+                            Pem::Content { .. } => None,
+                        }
+                    }),
                     credentials: match found.proof {
                         Some(_) => found.story,
                         None => format!("none: {}", found.story),

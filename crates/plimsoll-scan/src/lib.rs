@@ -21,6 +21,7 @@ pub mod gate;
 pub mod git;
 mod image_rules;
 mod java_index;
+mod licenses;
 pub mod many;
 mod models;
 pub mod plan;
@@ -31,6 +32,7 @@ mod scanners;
 mod secrets;
 mod target;
 pub mod verify;
+mod vex_attached;
 mod vex_hub;
 mod visit;
 pub mod whose;
@@ -51,6 +53,7 @@ pub use plimsoll_trust as trust;
 pub use scan::{Options, Supplied, Supply, scan, span};
 pub use scanners::{SCANNERS, Scanner, Scanners, ScannersError};
 pub use target::{ImageForm, Target};
+pub use vex_attached::AttachedVex;
 
 /// Hears how far a scan is. Called from several threads at once.
 pub trait Progress: Sync {

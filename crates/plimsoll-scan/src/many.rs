@@ -225,13 +225,7 @@ fn age(tag: &str) -> (u8, Vec<u64>) {
 
 /// An error as the document of many targets tells it.
 fn failure(error: &ScanError) -> Failure {
-    let mut causes = Vec::new();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
-    }
-    Failure { message: error.to_string(), causes, hint: error.hint() }
+    Failure { message: error.to_string(), causes: plimsoll_model::causes(error), hint: error.hint() }
 }
 
 /// What the workers share.

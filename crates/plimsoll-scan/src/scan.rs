@@ -10,10 +10,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use plimsoll_advisory::incidents::{Incidents, Together};
 use plimsoll_advisory::record::Target as Asked;
-use plimsoll_advisory::{Database, JavaIndex, MatchOptions, Source, vex};
+use plimsoll_advisory::vex::{self, Assertion};
+use plimsoll_advisory::{Database, JavaIndex, MatchOptions, Source};
 use plimsoll_extract::Extraction;
 use plimsoll_fs::{Check, LayerResult, LayerSource, Limits, Visitor, Walk};
+use plimsoll_model::license::Lists;
 use plimsoll_model::report::SCHEMA_VERSION;
+use plimsoll_model::vex::VexOrigin;
 use plimsoll_model::{
     Base, Change, Coverage, DatabaseInfo, Digest, Ecosystem, Finding, Git, Inventory, Layer, Origin, Outcome,
     Package, Problem, ProblemKind, Report, Target as TargetFacts, TargetKind, Via,
@@ -30,10 +33,12 @@ use crate::dockerfile_lines::{self, BuildFile};
 use crate::exceptions::Exceptions;
 use crate::git::{self, Address, GitSettings, WorkTree};
 use crate::image_rules::{self, Settings};
+use crate::licenses;
 use crate::scanners::{Scanner, Scanners};
 use crate::secrets::{self, RedactedHistory, Secrets};
 use crate::target::{ImageForm, Target};
 use crate::verdict::{self, Line};
+use crate::vex_attached::{self, AttachedVex};
 use crate::vex_hub;
 use crate::visit::{self, Extractors, FoundAll, PackageDatabases, Tracked};
 use crate::whose::{self, Context};
@@ -72,7 +77,9 @@ pub struct Options {
     pub supply: Option<Arc<dyn Supply>>,
     /// VEX documents: name for people, content.
     pub vex: Vec<(String, Vec<u8>)>,
-    /// Folders of VEX hubs: their documents about what the target holds are applied like those above.
+    /// VEX documents that are attached to the image: looked for when this is there.
+    pub attached_vex: Option<Arc<AttachedVex>>,
+    /// Folders of VEX hubs: of their documents about what the target holds.
     pub vex_hubs: Vec<PathBuf>,
     /// Exceptions.
     pub exceptions: Exceptions,
@@ -98,6 +105,8 @@ pub struct Options {
     pub inventory_only: bool,
     /// What to look for.
     pub scanners: Scanners,
+    /// Licences that are allowed and denied.
+    pub licenses: Lists,
     /// The Dockerfile that the image was built from.
     pub dockerfile: Option<BuildFile>,
 }
@@ -112,6 +121,7 @@ impl Default for Options {
             max_database_age: None,
             supply: None,
             vex: Vec::new(),
+            attached_vex: None,
             vex_hubs: Vec::new(),
             exceptions: Exceptions::default(),
             line: Line::default(),
@@ -125,6 +135,7 @@ impl Default for Options {
             cache: None,
             inventory_only: false,
             scanners: Scanners::default(),
+            licenses: Lists::default(),
             dockerfile: None,
         }
     }
@@ -769,7 +780,8 @@ fn report(
     options: &Options,
 ) -> Result<Report, ScanError> {
     let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
-    let Seen { inventory, secrets, settings, .. } = seen;
+    let Seen { mut inventory, secrets, settings, .. } = seen;
+    licenses::normalise(&mut inventory.packages);
     let mut findings = Vec::new();
     let mut newest = None;
     let mut problems = inventory.problems.clone();
@@ -813,26 +825,22 @@ fn report(
         problems.extend(told.1);
         ended = told.2;
     }
-    if !secrets.findings.is_empty() || !settings.findings.is_empty() || !of_file.is_empty() {
+    let of_licenses = if options.looks_for(Scanner::Licenses) {
+        licenses::findings(&inventory.packages, &options.licenses)
+    } else {
+        Vec::new()
+    };
+    let further = [&secrets.findings, &settings.findings, &of_file, &of_licenses];
+    if further.iter().any(|findings| !findings.is_empty()) {
+        findings.extend(of_licenses);
         findings.extend(secrets.findings);
         findings.extend(settings.findings);
         findings.extend(of_file);
         plimsoll_advisory::sort(&mut findings);
     }
-    let mut documents = Vec::with_capacity(options.vex.len());
-    for (name, bytes) in &options.vex {
-        let document = vex::Document::parse_named(name, bytes)
-            .map_err(|error| ScanError::Vex { path: name.clone(), reason: error.to_string() })?;
-        documents.push((name.clone(), document));
-    }
-    for root in &options.vex_hubs {
-        let hub = vex_hub::documents(root, &target, &inventory)?;
-        documents.extend(hub.documents);
-        problems.extend(hub.problems);
-    }
-    let documents: Vec<(&str, &vex::Document)> =
-        documents.iter().map(|(name, document)| (name.as_str(), document)).collect();
-    problems.extend(vex::apply_documents(&documents, &target, &inventory, &mut findings));
+    let (mut assertions, told) = assertions(&target, &inventory, options)?;
+    problems.extend(told);
+    problems.extend(vex::apply_documents(&mut assertions, &target, &inventory, &mut findings));
     let applied = options.exceptions.apply(&mut findings, &inventory.packages, &target, today);
     problems.extend(applied.problems);
     plimsoll_model::work::sort(&mut findings, &database_info.date);
@@ -865,13 +873,16 @@ fn report(
     let mut verdict = verdict::judge(options.line, &findings, &problems, asked, stale);
     if verdict.outcome == Outcome::Met
         && inventory.packages.is_empty()
-        && options.looks_for(Scanner::Vulnerabilities)
+        && (options.looks_for(Scanner::Vulnerabilities) || options.looks_for(Scanner::Licenses))
     {
         // An empty folder, a mistyped one, a program that nobody lists: all look the same, and none was seen to be clean.
         verdict.outcome = Outcome::Unknown;
         verdict.reasons =
             vec!["no package was found, so there was nothing to hold against the line".to_owned()];
         verdict.inputs_missing.push("packages: none was recognised in the target".to_owned());
+    }
+    if options.looks_for(Scanner::Licenses) {
+        verdict.line = format!("{} {}", verdict.line, options.licenses);
     }
     verdict.reasons.extend(applied.expired);
     verdict.reasons.extend(ended);
@@ -885,8 +896,34 @@ fn report(
         packages: inventory.packages,
         findings,
         changes,
+        vex: assertions.into_iter().map(|assertion| assertion.told).collect(),
         problems,
     })
+}
+
+/// What others say about the target, by rank, and what could not be read of it.
+fn assertions(
+    target: &TargetFacts,
+    inventory: &Inventory,
+    options: &Options,
+) -> Result<(Vec<Assertion>, Vec<Problem>), ScanError> {
+    let (mut assertions, mut problems) = (Vec::new(), Vec::new());
+    for (name, bytes) in &options.vex {
+        let assertion = Assertion::read(name, VexOrigin::File, 0, bytes)
+            .map_err(|error| ScanError::Vex { path: name.clone(), reason: error.to_string() })?;
+        assertions.push(assertion);
+    }
+    if let Some(wanted) = &options.attached_vex {
+        let attached = vex_attached::documents(target, wanted, options.registries.as_ref());
+        assertions.extend(attached.assertions);
+        problems.extend(attached.problems);
+    }
+    for (rank, root) in (vex_attached::RANK + 1..).zip(&options.vex_hubs) {
+        let hub = vex_hub::documents(root, rank, target, inventory)?;
+        assertions.extend(hub.assertions);
+        problems.extend(hub.problems);
+    }
+    Ok((assertions, problems))
 }
 
 /// Points at lines of the Dockerfile, or says why that cannot be done.

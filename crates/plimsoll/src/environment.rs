@@ -41,6 +41,8 @@ pub(crate) struct Environment {
     pub(crate) git: GitSettings,
     /// Proxies, authorities, files of credentials.
     pub(crate) network: Network,
+    /// Password of a private key that cosign encrypted, when no flag says so. It may be empty.
+    pub(crate) cosign_password: Option<Vec<u8>>,
     /// The build on GitHub that this run is part of.
     pub(crate) build: Option<Build>,
 }
@@ -93,6 +95,7 @@ impl Environment {
             database_key: variable("PLIMSOLL_DB_KEY").map(PathBuf::from),
             database_update: variable("PLIMSOLL_DB_UPDATE"),
             feed_mirror: variable("PLIMSOLL_FEED_MIRROR"),
+            cosign_password: std::env::var("COSIGN_PASSWORD").ok().map(String::into_bytes),
             build: build(variable),
             git: GitSettings::new(std::env::vars_os().collect(), std::env::temp_dir()),
             network: Network::read(variable),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use plimsoll_http::{Clock, Identity, Proxies, Roots, Settings};
+use plimsoll_http::{Clock, Identity, Pem, Proxies, Roots, Settings};
 use plimsoll_scan::{DaemonSettings, DaemonVariables, Daemons, Registries, RegistryFiles, RegistrySettings};
 
 use crate::cli::RegistryArguments;
@@ -62,11 +62,12 @@ impl Network {
                 https: proxy("https_proxy"),
                 all: proxy("all_proxy"),
                 except: proxy("no_proxy"),
+                this_machine: false,
             },
             roots: Roots {
                 file: variable("SSL_CERT_FILE").map(PathBuf::from),
                 folder: variable("SSL_CERT_DIR").map(PathBuf::from),
-                extra: Vec::new(),
+                ..Roots::default()
             },
             credentials: credentials.into_iter().flatten().collect(),
             files,
@@ -92,8 +93,8 @@ impl Network {
     pub(crate) fn registries(&self, arguments: &RegistryArguments) -> Registries {
         let identity = arguments.client_certificate.clone().map(|certificate| Identity {
             // A file may hold both.
-            key: arguments.client_key.clone().unwrap_or_else(|| certificate.clone()),
-            certificate,
+            key: Pem::File(arguments.client_key.clone().unwrap_or_else(|| certificate.clone())),
+            certificate: Pem::File(certificate),
         });
         let mut settings = self.settings(&arguments.ca_files, &arguments.insecure);
         let folders = arguments.host_folders.iter().cloned();

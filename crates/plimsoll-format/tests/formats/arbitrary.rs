@@ -101,6 +101,8 @@ pub(crate) fn package() -> BoxedStrategy<Package> {
                 module,
                 vendor,
                 licenses,
+                license_expression: None,
+                unknown_licenses: Vec::new(),
                 relation,
                 scope,
                 presence,
@@ -299,19 +301,22 @@ fn finding(number: usize) -> BoxedStrategy<Finding> {
         any::<bool>(),
         any::<bool>(),
         option::of(select(vec![Reach::Linked, Reach::NotLinked, Reach::CannotTell])),
-        option::of(text()),
+        (option::of(text()), option::of(text())),
         (0_u32..=400, 0_u32..=2).prop_map(|(sum, age)| Work { sum, age, ..Work::default() }),
     )
-        .prop_map(|(kev, epss, fixable, development, not_run, reach, published, work)| Risk {
-            published,
-            work,
-            kev,
-            epss,
-            fixable,
-            development,
-            not_run,
-            reach,
-        });
+        .prop_map(
+            |(kev, epss, fixable, development, not_run, reach, (published, fix_published), work)| Risk {
+                published,
+                fix_published,
+                work,
+                kev,
+                epss,
+                fixable,
+                development,
+                not_run,
+                reach,
+            },
+        );
     let severity = (select(Level::ALL.to_vec()), option::of(0_u8..=100), option::of(text()), text())
         .prop_map(|(level, score_tenths, vector, source)| Severity { level, score_tenths, vector, source });
     let suppression = (text(), text(), text(), option::of(text()))
@@ -435,6 +440,7 @@ pub(crate) fn report() -> BoxedStrategy<Report> {
                     packages: packages.into_values().collect(),
                     findings,
                     changes,
+                    vex: Vec::new(),
                     problems,
                 }
             },

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use plimsoll_http::Identity;
+use plimsoll_http::{Identity, Pem};
 
 use super::{files, folder_of};
 use crate::Error;
@@ -44,7 +44,7 @@ pub(super) fn of_host(folders: &[PathBuf], host: &str) -> Result<Certificates, E
     }
     let identity = certificates.into_iter().next().map(|certificate| {
         let key = certificate.with_extension("key");
-        Identity { certificate, key }
+        Identity { certificate: Pem::File(certificate), key: Pem::File(key) }
     });
     Ok(Certificates { authorities, identity, is_settled: false, by: Some(folder) })
 }
@@ -77,7 +77,10 @@ mod tests {
         let found = of_host(&folders, "h.x:5000").unwrap();
         let folder = root.path().join("b/h.x:5000");
         assert_eq!(found.authorities, [folder.join("ca.crt")]);
-        let identity = Identity { certificate: folder.join("client.cert"), key: folder.join("client.key") };
+        let identity = Identity {
+            certificate: Pem::File(folder.join("client.cert")),
+            key: Pem::File(folder.join("client.key")),
+        };
         assert_eq!((found.identity, found.by), (Some(identity), Some(folder)));
         assert_eq!(of_host(&folders, "h.x").unwrap(), Certificates::default());
         assert_eq!(of_host(&folders, "registry-1.docker.io").unwrap().authorities.len(), 1);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use plimsoll_http::{Identity, Url};
+use plimsoll_http::{Identity, Pem, Url};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -144,8 +144,10 @@ fn place(path: &Path, address: &str, host: &Host, name: &RepositoryName) -> Resu
             },
         },
     };
-    let identity =
-        first.map(|(certificate, key)| Identity { certificate: file(certificate), key: file(key) });
+    let identity = first.map(|(certificate, key)| Identity {
+        certificate: Pem::File(file(certificate)),
+        key: Pem::File(file(key)),
+    });
     let registry = if authority == DOCKER_HUB_HOST { "docker.io" } else { authority };
     let there = RepositoryName::listed(registry, name.path())
         .ok_or_else(|| refuse(format!("`{name}` at `{}` is no name of an image", plain(authority))))?;
@@ -231,7 +233,7 @@ mod tests {
             places.pop().unwrap().certificates
         };
         let identity = |certificate: &str, key: &str| {
-            Some(Identity { certificate: certificate.into(), key: key.into() })
+            Some(Identity { certificate: Pem::File(certificate.into()), key: Pem::File(key.into()) })
         };
         assert_eq!(of("ca = 'ca.pem'").authorities, [Path::new("/certs.d/h/ca.pem")]);
         assert_eq!(

@@ -7,6 +7,7 @@ pub(crate) mod db;
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod meta;
+pub(crate) mod notation;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod registry;
