@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use plimsoll_format::Build;
+use plimsoll_scan::kube::Surroundings;
 
 use crate::cli::Color;
 use crate::network::Network;
@@ -37,6 +38,8 @@ pub(crate) struct Environment {
     pub(crate) feed_mirror: Option<String>,
     /// Proxies, authorities, files of credentials.
     pub(crate) network: Network,
+    /// Where clusters are.
+    pub(crate) cluster: Surroundings,
     /// The build on GitHub that this run is part of.
     pub(crate) build: Option<Build>,
 }
@@ -90,6 +93,7 @@ impl Environment {
             database_update: variable("PLIMSOLL_DB_UPDATE"),
             feed_mirror: variable("PLIMSOLL_FEED_MIRROR"),
             build: build(variable),
+            cluster: cluster(variable),
             network: Network::read(variable),
         }
     }
@@ -99,6 +103,18 @@ impl Environment {
     /// The date of [`Environment::now`], UTC.
     pub(crate) fn today(&self) -> jiff::civil::Date {
         jiff::tz::Offset::UTC.to_datetime(self.now).date()
+    }
+}
+
+/// What variables say of clusters.
+fn cluster(variable: impl Fn(&str) -> Option<String>) -> Surroundings {
+    let listed = variable("KUBECONFIG").unwrap_or_default();
+    Surroundings {
+        named: None,
+        listed: std::env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty()).collect(),
+        usual: variable("HOME").map(|home| Path::new(&home).join(".kube/config")),
+        service: variable("KUBERNETES_SERVICE_HOST").zip(variable("KUBERNETES_SERVICE_PORT")),
+        account: PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount"),
     }
 }
 

@@ -40,8 +40,8 @@ pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Ans
 fn decide(arguments: &VerifyArguments, environment: &Environment) -> Answer {
     let usage = |error| Failure::new(USAGE, error);
     let policies = policies(&arguments.policies).map_err(usage)?;
-    let mut gate = Gate::new(policies, roots(arguments).map_err(usage)?).map_err(scan::failed)?;
-    gate.repositories = repositories(arguments).map_err(usage)?;
+    let mut gate = Gate::new(policies, roots(&arguments.roots).map_err(usage)?).map_err(scan::failed)?;
+    gate.repositories = repositories(&arguments.repositories).map_err(usage)?;
     gate.workload.namespace.clone_from(&arguments.namespace);
     gate.workload.labels = arguments
         .labels
@@ -136,8 +136,8 @@ fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
         .map(|path| Ok((path.display().to_string(), bytes(path)?)))
         .collect::<anyhow::Result<_>>()?;
     Ok(Wanted {
-        trust: Trust { roots: roots(arguments)?, signers },
-        repositories: repositories(arguments)?,
+        trust: Trust { roots: roots(&arguments.roots)?, signers },
+        repositories: repositories(&arguments.repositories)?,
         files,
         build: build(arguments)?,
         predicates: arguments.attestations.clone(),
@@ -145,8 +145,8 @@ fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
     })
 }
 
-fn roots(arguments: &VerifyArguments) -> anyhow::Result<Vec<Root>> {
-    let names: Vec<&str> = match arguments.roots.as_slice() {
+pub(super) fn roots(named: &[String]) -> anyhow::Result<Vec<Root>> {
+    let names: Vec<&str> = match named {
         [] => vec!["sigstore", "github"],
         given => given.iter().map(String::as_str).collect(),
     };
@@ -159,8 +159,8 @@ fn roots(arguments: &VerifyArguments) -> anyhow::Result<Vec<Root>> {
         .collect()
 }
 
-fn repositories(arguments: &VerifyArguments) -> anyhow::Result<Vec<Reference>> {
-    arguments.repositories.iter().map(|name| Ok(Reference::parse(name)?)).collect()
+pub(super) fn repositories(named: &[String]) -> anyhow::Result<Vec<Reference>> {
+    named.iter().map(|name| Ok(Reference::parse(name)?)).collect()
 }
 
 /// The build that is asked for, when anything of one is named.
