@@ -29,6 +29,8 @@ struct Inner {
     waits: Waits,
     checked: OnceLock<Result<blocking::Client, Error>>,
     unchecked: OnceLock<Result<blocking::Client, Error>>,
+    /// Shows no certificate: for hosts that were not asked but redirected to.
+    nameless: OnceLock<Result<blocking::Client, Error>>,
 }
 
 impl std::fmt::Debug for Client {
@@ -41,7 +43,8 @@ impl Client {
     /// A client that does nothing yet.
     pub fn new(settings: Settings) -> Self {
         let waits = Waits::new(settings.retries, settings.seed);
-        Client(Arc::new(Inner { settings, waits, checked: OnceLock::new(), unchecked: OnceLock::new() }))
+        let (checked, unchecked, nameless) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Client(Arc::new(Inner { settings, waits, checked, unchecked, nameless }))
     }
 
     /// What it was made from.
@@ -134,6 +137,8 @@ impl Client {
         let settings = &self.0.settings;
         let client = if request.url.is_one_of(&settings.insecure_hosts) {
             self.0.unchecked.get_or_init(|| build(settings, false))
+        } else if foreign && settings.identity.is_some() {
+            self.0.nameless.get_or_init(|| build(&Settings { identity: None, ..settings.clone() }, true))
         } else {
             self.0.checked.get_or_init(|| build(settings, true))
         };

@@ -42,7 +42,7 @@ const CLUSTER: &str = include_str!("../../fixtures/audit/cluster.yaml");
 fn gate(policies: &str) -> Gate {
     let mut all = Policies::default();
     all.add("policies.yaml", policies).expect("policies");
-    Gate::new(all, Vec::new()).expect("a gate")
+    Gate::new(all, Vec::new(), &std::sync::Arc::default()).expect("a gate")
 }
 
 fn settings() -> Settings {

@@ -14,7 +14,7 @@ use plimsoll_scan::audit::{Collector, Evidence, Settings};
 use plimsoll_scan::gate::Gate;
 use plimsoll_scan::kube::{self, Access, Client, Surroundings};
 
-use super::{Answer, scan, verify};
+use super::{Answer, notation, scan, verify};
 use crate::cli::{AuditArguments, ClusterArguments, ClusterCommand};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -96,7 +96,8 @@ fn kinds(given: &[String]) -> anyhow::Result<Kinds> {
 /// The policies with what they are checked by.
 fn gate(arguments: &AuditArguments) -> anyhow::Result<Gate> {
     let policies = verify::policies(&arguments.policies)?;
-    let mut gate = Gate::new(policies, verify::roots(&arguments.roots)?)?;
+    let revocations = notation::revocations(&arguments.notation_revocations)?;
+    let mut gate = Gate::new(policies, verify::roots(&arguments.roots)?, &revocations)?;
     gate.repositories = verify::repositories(&arguments.repositories)?;
     Ok(gate)
 }
