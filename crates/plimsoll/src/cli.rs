@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use plimsoll_format::audit::AuditForm;
 use plimsoll_format::{By, Format};
 use plimsoll_scan::base::BaseFlag;
 use plimsoll_scan::verdict::Line;
@@ -49,6 +50,13 @@ pub(crate) enum Command {
     /// Trust roots of keyless signatures: fetch the newest, show them, add one
     #[command(subcommand)]
     Trust(TrustCommand),
+    /// Everything that a cluster runs, held against policies; and what is trusted only because of where it is
+    Audit(AuditArguments),
+    /// A cluster as a file
+    Cluster {
+        #[command(subcommand)]
+        command: ClusterCommand,
+    },
     /// Rules of other engines: run their own tests
     Policy {
         #[command(subcommand)]
@@ -157,6 +165,7 @@ pub(crate) struct ReadingArguments {
     pub(crate) registry: RegistryArguments,
 }
 
+const CLUSTER: &str = "Cluster";
 const REGISTRIES: &str = "Registries";
 
 /// How registries are reached.
@@ -640,6 +649,118 @@ pub(crate) struct VerifyArguments {
     /// Show everything of every piece of evidence
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+/// Which cluster.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArguments {
+    /// Kubeconfig [default: KUBECONFIG, else ~/.kube/config, else the cluster that this runs in]
+    #[arg(long, help_heading = CLUSTER, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+
+    /// Context of the kubeconfig [default: its current one]
+    #[arg(long, help_heading = CLUSTER, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+
+    /// Only this namespace; may be given several times [default: all]
+    #[arg(long = "namespace", help_heading = CLUSTER, value_name = "NAME")]
+    pub(crate) namespaces: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// What an audit needs of a cluster, as lines of JSON on standard output, without any value that may be secret
+    Snapshot {
+        #[command(flatten)]
+        cluster: ClusterArguments,
+
+        /// A further kind of objects that runs images, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
+        #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
+        kinds: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll audit --policy policies/
+  plimsoll cluster snapshot > cluster.jsonl; plimsoll audit cluster.jsonl --policy policies/
+  kubectl get deployments,pods -A -o json | plimsoll audit - --policy policies/")]
+pub(crate) struct AuditArguments {
+    /// A snapshot, or objects in JSON or YAML, instead of a live cluster; `-` for standard input
+    #[arg(value_name = "FILE", conflicts_with_all = ["kubeconfig", "context", "namespaces"])]
+    pub(crate) file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArguments,
+
+    /// A further kind of objects that runs images, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
+    #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
+    pub(crate) kinds: Vec<String>,
+
+    /// Policies, exceptions and revocations (YAML), a file or a folder of them; may be given several times
+    #[arg(long = "policy", value_name = "PATH", required = true)]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times [default: sigstore, github]
+    #[arg(long = "trust-root", value_name = "NAME|FILE")]
+    pub(crate) roots: Vec<String>,
+
+    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
+    #[arg(long = "notation-revocations", value_name = "PATH")]
+    pub(crate) notation_revocations: Vec<PathBuf>,
+
+    /// Another repository that holds evidence; may be given several times
+    #[arg(long = "evidence-repository", value_name = "NAME")]
+    pub(crate) repositories: Vec<String>,
+
+    /// The advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Do not look for provenance of images about which no policy asks for it
+    #[arg(long)]
+    pub(crate) no_provenance: bool,
+
+    /// Ask no registry: what policies need from there is unknown
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    /// Images that are looked at at the same time
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) jobs: u16,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = AuditFormat::Table)]
+    pub(crate) format: AuditFormat,
+
+    /// Show all images, rules and workloads
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// In which form an audit is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditFormat {
+    Table,
+    Json,
+    /// `PolicyReport` objects (wgpolicyk8s.io/v1alpha2), for `kubectl apply -f -`
+    PolicyReport,
+    /// `Report` objects (openreports.io/v1alpha1)
+    OpenReport,
+}
+
+impl AuditFormat {
+    pub(crate) fn form(self) -> AuditForm {
+        match self {
+            AuditFormat::Table => AuditForm::Table,
+            AuditFormat::Json => AuditForm::Json,
+            AuditFormat::PolicyReport => AuditForm::PolicyReport,
+            AuditFormat::OpenReport => AuditForm::OpenReport,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use plimsoll_format::Build;
+use plimsoll_scan::kube::Surroundings;
 
 use plimsoll_scan::git::GitSettings;
 
@@ -51,6 +52,8 @@ pub(crate) struct Environment {
     pub(crate) git: GitSettings,
     /// Proxies, authorities, files of credentials.
     pub(crate) network: Network,
+    /// Where clusters are.
+    pub(crate) cluster: Surroundings,
     /// Password of a private key that cosign encrypted, when no flag says so. It may be empty.
     pub(crate) cosign_password: Option<Vec<u8>>,
     /// Where tokens that say who this build is come from, when no flag says so.
@@ -115,6 +118,7 @@ impl Environment {
                     .zip(variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN")),
             },
             build: build(variable),
+            cluster: cluster(variable),
             git: GitSettings::new(std::env::vars_os().collect(), std::env::temp_dir()),
             network: Network::read(variable),
         }
@@ -125,6 +129,18 @@ impl Environment {
     /// The date of [`Environment::now`], UTC.
     pub(crate) fn today(&self) -> jiff::civil::Date {
         jiff::tz::Offset::UTC.to_datetime(self.now).date()
+    }
+}
+
+/// What variables say of clusters.
+fn cluster(variable: impl Fn(&str) -> Option<String>) -> Surroundings {
+    let listed = variable("KUBECONFIG").unwrap_or_default();
+    Surroundings {
+        named: None,
+        listed: std::env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty()).collect(),
+        usual: variable("HOME").map(|home| Path::new(&home).join(".kube/config")),
+        service: variable("KUBERNETES_SERVICE_HOST").zip(variable("KUBERNETES_SERVICE_PORT")),
+        account: PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount"),
     }
 }
 

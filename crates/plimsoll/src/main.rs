@@ -29,6 +29,8 @@ fn main() -> ExitCode {
         cli::Command::Scan(arguments) => commands::scan::run(arguments, &environment),
         cli::Command::Diff(arguments) => commands::diff::run(arguments, &environment),
         cli::Command::Verify(arguments) => commands::verify::run(arguments, &environment),
+        cli::Command::Audit(arguments) => commands::audit::run(arguments, &environment),
+        cli::Command::Cluster { command } => commands::audit::cluster(command, &environment),
         cli::Command::Policy { command } => commands::policy::run(command),
         cli::Command::Attest(arguments) => commands::attest::run(arguments, &environment),
         cli::Command::Trust(command) => commands::trust::run(command, &environment),

@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub(crate) mod attest;
+pub(crate) mod audit;
 pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod db;

@@ -210,7 +210,7 @@ pub(super) fn roots(given: &[String], environment: &Environment) -> anyhow::Resu
     names.into_iter().map(|name| trust::root(name, environment)).collect()
 }
 
-fn repositories(names: &[String]) -> anyhow::Result<Vec<Reference>> {
+pub(super) fn repositories(names: &[String]) -> anyhow::Result<Vec<Reference>> {
     names.iter().map(|name| Ok(Reference::parse(name)?)).collect()
 }
 
