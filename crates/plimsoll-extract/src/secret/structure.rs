@@ -435,7 +435,7 @@ mod tests {
     #[test]
     fn a_plus_at_the_edge_of_a_line_is_base64() {
         // A SEQUENCE whose Base64 is `+` behind its head.
-        let der = [vec![0x30, 0x81, 150], vec![0xfb, 0xef, 0xbe].repeat(50)].concat();
+        let der = [vec![0x30, 0x81, 150], [0xfb_u8, 0xef, 0xbe].repeat(50)].concat();
         let encoded = STANDARD.encode(&der);
         assert!(encoded.contains("++"));
         for (line, join) in [(64, "\n"), (7, "\n"), (5, "\\n"), (9, "\" +\n  \""), (11, "',\n'")] {

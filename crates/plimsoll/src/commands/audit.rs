@@ -23,7 +23,7 @@ use crate::progress;
 pub(crate) fn run(arguments: &AuditArguments, environment: &Environment) -> Answer {
     let usage = |error| Failure::new(USAGE, error);
     let kinds = kinds(&arguments.kinds).map_err(usage)?;
-    let gate = gate(arguments).map_err(usage)?;
+    let gate = gate(arguments, environment).map_err(usage)?;
     let settings = Settings {
         threads: usize::from(arguments.jobs),
         provenance: !arguments.no_provenance,
@@ -94,10 +94,10 @@ fn kinds(given: &[String]) -> anyhow::Result<Kinds> {
 }
 
 /// The policies with what they are checked by.
-fn gate(arguments: &AuditArguments) -> anyhow::Result<Gate> {
+fn gate(arguments: &AuditArguments, environment: &Environment) -> anyhow::Result<Gate> {
     let policies = verify::policies(&arguments.policies)?;
     let revocations = notation::revocations(&arguments.notation_revocations)?;
-    let mut gate = Gate::new(policies, verify::roots(&arguments.roots)?, &revocations)?;
+    let mut gate = Gate::new(policies, verify::roots(&arguments.roots, environment)?, &revocations)?;
     gate.repositories = verify::repositories(&arguments.repositories)?;
     Ok(gate)
 }
