@@ -11,7 +11,7 @@ use plimsoll_scan::trust::{By, Log, Pattern, PublicKey, Root, Signer, Trust};
 use plimsoll_scan::verify::Wanted;
 use plimsoll_scan::{Options, Reference};
 
-use super::{Answer, notation, scan};
+use super::{Answer, notation, scan, trust};
 use crate::cli::{RegistryArguments, VerifyArguments};
 use crate::environment::Environment;
 use crate::print::{self, Failure, USAGE};
@@ -55,8 +55,8 @@ impl Question<'_> {
         let usage = |error| Failure::new(USAGE, error);
         let policies = policies(self.policies).map_err(usage)?;
         let revocations = notation::revocations(self.notation_revocations).map_err(usage)?;
-        let mut gate =
-            Gate::new(policies, roots(self.roots).map_err(usage)?, &revocations).map_err(scan::failed)?;
+        let mut gate = Gate::new(policies, roots(self.roots, environment).map_err(usage)?, &revocations)
+            .map_err(scan::failed)?;
         gate.repositories = repositories(self.repositories).map_err(usage)?;
         self.namespace.clone_into(&mut gate.workload.namespace);
         gate.workload.labels = self
@@ -178,7 +178,7 @@ fn wanted(arguments: &VerifyArguments, environment: &Environment) -> anyhow::Res
         .collect::<anyhow::Result<_>>()?;
     let nobody = signers.is_empty();
     Ok(Wanted {
-        trust: Trust { roots: roots(&arguments.roots)?, signers },
+        trust: Trust { roots: roots(&arguments.roots, environment)?, signers },
         repositories: repositories(&arguments.repositories)?,
         files,
         build: build(arguments)?,
@@ -202,21 +202,15 @@ pub(super) fn keys(paths: &[PathBuf], unlogged: bool) -> anyhow::Result<Vec<Sign
 }
 
 /// The trust roots that were named, else those of sigstore and GitHub.
-pub(super) fn roots(named: &[String]) -> anyhow::Result<Vec<Root>> {
-    let names: Vec<&str> = match named {
+pub(super) fn roots(given: &[String], environment: &Environment) -> anyhow::Result<Vec<Root>> {
+    let names: Vec<&str> = match given {
         [] => vec!["sigstore", "github"],
         given => given.iter().map(String::as_str).collect(),
     };
-    names
-        .into_iter()
-        .map(|name| match Root::builtin(name) {
-            Some(root) => Ok(root?),
-            None => Ok(Root::from_json(name, &text(Path::new(name))?)?),
-        })
-        .collect()
+    names.into_iter().map(|name| trust::root(name, environment)).collect()
 }
 
-fn repositories(names: &[String]) -> anyhow::Result<Vec<Reference>> {
+pub(super) fn repositories(names: &[String]) -> anyhow::Result<Vec<Reference>> {
     names.iter().map(|name| Ok(Reference::parse(name)?)).collect()
 }
 
@@ -285,16 +279,22 @@ fn pair(text: &str, flag: &str) -> anyhow::Result<(String, String)> {
 }
 
 pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let name = path.display().to_string();
+    let file = std::fs::File::open(path).with_context(|| format!("cannot read `{name}`"))?;
+    whole(&name, file)
+}
+
+/// A file, or standard input for `-`.
+pub(super) fn bytes_or_input(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path == Path::new("-") { whole("standard input", std::io::stdin().lock()) } else { bytes(path) }
+}
+
+fn whole(name: &str, input: impl std::io::Read) -> anyhow::Result<Vec<u8>> {
     use std::io::Read as _;
-    let named = || format!("cannot read `{}`", path.display());
     let mut out = Vec::new();
-    std::fs::File::open(path)
-        .with_context(named)?
-        .take(LARGEST_FILE + 1)
-        .read_to_end(&mut out)
-        .with_context(named)?;
+    input.take(LARGEST_FILE + 1).read_to_end(&mut out).with_context(|| format!("cannot read `{name}`"))?;
     if out.len() as u64 > LARGEST_FILE {
-        return Err(anyhow!("`{}` is larger than {LARGEST_FILE} bytes", path.display()));
+        return Err(anyhow!("`{name}` is larger than {LARGEST_FILE} bytes"));
     }
     Ok(out)
 }
