@@ -330,24 +330,20 @@ pub fn check_image(facts: &ImageFacts) -> Judged {
 }
 
 /// All rules for Kubernetes objects over those that are looked at together: what they say of each object, in the order
-/// that the objects were added in.
-pub fn check_objects(objects: &Objects<'_>) -> Vec<Judged> {
-    objects
-        .all
-        .iter()
-        .map(|object| {
-            let scene = kubernetes::Scene { object, all: objects };
-            run(
-                Area::Kubernetes,
-                |_| false,
-                |rule, reporter| {
-                    if let Check::Object(check) = rule.check {
-                        check(&scene, reporter);
-                    }
-                },
-            )
-        })
-        .collect()
+/// that the objects were added in, one by one as they are asked for.
+pub fn check_objects<'a>(objects: &'a Objects<'_>) -> impl Iterator<Item = Judged> + 'a {
+    objects.all.iter().map(move |object| {
+        let scene = kubernetes::Scene { object, all: objects };
+        run(
+            Area::Kubernetes,
+            |_| false,
+            |rule, reporter| {
+                if let Check::Object(check) = rule.check {
+                    check(&scene, reporter);
+                }
+            },
+        )
+    })
 }
 
 /// Does this text, read as a Dockerfile, break the rule?

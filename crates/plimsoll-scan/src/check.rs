@@ -255,16 +255,12 @@ impl<'a> Run<'a> {
 
     /// Holds all manifests against the rules, together.
     fn judge_manifests(&mut self) {
-        let judged = std::mem::take(&mut self.manifests).judge(&self.today, self.line);
+        let left = MAX_FINDINGS.saturating_sub(self.findings.len());
+        let judged = std::mem::take(&mut self.manifests).judge(&self.today, self.line, left);
         self.files += judged.files;
         self.problems.extend(judged.problems);
         self.expired.extend(judged.expired);
-        let left = MAX_FINDINGS.saturating_sub(self.findings.len());
-        if judged.findings.len() > left {
-            let detail = format!("more than {MAX_FINDINGS} findings, the rest is left out");
-            self.problems.push(Problem::incomplete(ProblemKind::LimitExceeded, "manifests", detail));
-        }
-        self.findings.extend(judged.findings.into_iter().take(left));
+        self.findings.extend(judged.findings);
     }
 
     /// Support of the base images of a file, when there is a database.

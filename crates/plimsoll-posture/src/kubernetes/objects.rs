@@ -1,11 +1,14 @@
 //! Objects that stand together: those of some files, or of a cluster.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use plimsoll_model::shortened;
 use plimsoll_model::workload::{self, Container, ContainerKind, Kinds, ObjectName, Pod, Unread};
 use serde_json_borrow::{ObjectAsVec, Value};
+
+use crate::rule::Breach;
 
 /// Where an object came from, as its giver counts it.
 pub type Place = usize;
@@ -34,6 +37,20 @@ impl<'v> Object<'v> {
         &self.unread
     }
 
+    /// What it is called among all: `Deployment.apps/shop/web`.
+    pub fn id(&self) -> String {
+        let ObjectName { group, kind, namespace, name } = self.name;
+        let dot = if group.is_empty() { "" } else { "." };
+        let [kind, group, namespace, name] = [kind, group, namespace, name].map(shortened);
+        format!("{kind}{dot}{group}/{namespace}/{name}")
+    }
+
+    /// The field that is wrong: a pointer within the object.
+    pub fn field<'b>(&self, breach: &'b Breach) -> &'b str {
+        let pointer = breach.pointer.as_deref().unwrap_or_default();
+        pointer.strip_prefix(self.prefix.as_str()).unwrap_or(pointer)
+    }
+
     /// For people: `Deployment shop/web`.
     pub fn shown(&self) -> String {
         let ObjectName { kind, namespace, name, .. } = self.name;
@@ -56,6 +73,26 @@ pub struct Objects<'v> {
     pub(crate) accounts: BTreeMap<(&'v str, &'v str), &'v Value<'v>>,
     /// Network policies among them, by namespace.
     pub(crate) network_policies: BTreeMap<&'v str, Vec<&'v Value<'v>>>,
+    /// Objects with pods, by namespace.
+    workloads: BTreeMap<&'v str, Vec<usize>>,
+    /// Labels that were held against selectors so far.
+    compared: Cell<u64>,
+}
+
+/// Labels that are held against selectors in one check: what real objects need, and far below a second.
+const MAX_COMPARED: u64 = 100_000_000;
+
+/// Whether a selector takes one of the pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// One, or one perhaps: the selector has a form that is not known.
+    Some,
+    /// None of those that are there.
+    None,
+    /// There is no pod in the namespace that is looked at: they are elsewhere.
+    NoPods,
+    /// There are too many to hold each against each.
+    TooMany,
 }
 
 /// A field of an object; null is none.
@@ -90,33 +127,47 @@ impl<'v> Objects<'v> {
             return false;
         }
         let group = |version: &'v str| version.split_once('/').map_or("", |(group, _)| group);
-        let items = get(document, "items").and_then(|items| items.as_array());
-        match (kind.strip_suffix("List"), items) {
-            (Some(item_kind), Some(items)) if !kinds.knows(group(version), kind) => {
-                // The API leaves out the kind of what is in a list of one kind.
-                let mut whole = None;
-                for (index, item) in items.iter().enumerate() {
-                    let prefix = format!("/items/{index}");
-                    let own = text(item, "kind");
-                    let (pods, unread, name) = if own.is_empty() {
-                        let whole = whole.get_or_insert_with(|| workload::pods(document, kinds));
-                        let below = format!("{prefix}/");
-                        let of = |pointer: &str| pointer == prefix || pointer.starts_with(&below);
-                        let pods = whole.pods.iter().filter(|pod| of(&pod.pointer)).cloned().collect();
-                        let unread =
-                            whole.unread.iter().filter(|unread| of(&unread.pointer)).cloned().collect();
-                        (pods, unread, (group(version), item_kind))
-                    } else {
-                        let found = below(workload::pods(item, kinds), &prefix);
-                        (found.pods, found.unread, (group(text(item, "apiVersion")), own))
-                    };
-                    self.push(item, name, prefix, pods, unread, place);
+        // Lists within lists are flat to `kubectl`. Depth is bounded where documents are read.
+        let mut waiting = vec![(document, (group(version), kind), String::new())];
+        while let Some((value, name, prefix)) = waiting.pop() {
+            let items = get(value, "items").and_then(|items| items.as_array());
+            let item_kind = name.1.strip_suffix("List").filter(|_| !kinds.knows(name.0, name.1));
+            let (Some(item_kind), Some(items)) = (item_kind, items) else {
+                let found = below(workload::pods(value, kinds), &prefix);
+                self.push(value, name, prefix, found.pods, found.unread, place);
+                continue;
+            };
+            // The API leaves out the kind of what is in a list of one kind; only the list as a whole can be read then.
+            let of_list = items.iter().any(|item| text(item, "kind").is_empty());
+            let mut whole = if of_list { workload::pods(value, kinds) } else { workload::Found::default() };
+            // From the last to the first, so that they are taken from the end, and come out of `waiting` in their order.
+            let (below_items, mut own) = std::mem::take(&mut whole.unread)
+                .into_iter()
+                .partition(|one| one.pointer.starts_with("/items/"));
+            whole.unread = below_items;
+            let mut lists = Vec::new();
+            let mut ready = Vec::new();
+            for (index, item) in items.iter().enumerate().rev() {
+                let kind = text(item, "kind");
+                let local = format!("/items/{index}");
+                let below_local = format!("{local}/");
+                let of = |pointer: &str| pointer == local || pointer.starts_with(&below_local);
+                let pods = taken_from_end(&mut whole.pods, |pod| of(&pod.pointer));
+                let mut unread = taken_from_end(&mut whole.unread, |unread| of(&unread.pointer));
+                let prefix = format!("{prefix}{local}");
+                if kind.is_empty() {
+                    unread.append(&mut own);
+                    let found =
+                        below(workload::Found { pods, unread }, &prefix[..prefix.len() - local.len()]);
+                    ready.push((item, (name.0, item_kind), prefix, found));
+                } else {
+                    lists.push((item, (group(text(item, "apiVersion")), kind), prefix));
                 }
             }
-            _ => {
-                let found = workload::pods(document, kinds);
-                self.push(document, (group(version), kind), String::new(), found.pods, found.unread, place);
+            for (item, name, prefix, found) in ready.into_iter().rev() {
+                self.push(item, name, prefix, found.pods, found.unread, place);
             }
+            waiting.extend(lists);
         }
         true
     }
@@ -148,7 +199,45 @@ impl<'v> Objects<'v> {
             }
             _ => {}
         }
+        if !pods.is_empty() {
+            self.workloads.entry(name.namespace).or_default().push(self.all.len());
+        }
         self.all.push(Object { value, name, prefix, pods, unread, place });
+    }
+
+    /// Takes note of labels that are to be compared. False when it were too many.
+    pub(crate) fn may_compare(&self, labels: usize) -> bool {
+        self.compared.set(self.compared.get().saturating_add(labels as u64 + 1));
+        self.compared.get() <= MAX_COMPARED
+    }
+
+    /// The pods of a namespace, each with its object.
+    pub(crate) fn pods_of(&self, namespace: &str) -> impl Iterator<Item = (&Object<'v>, &Pod<'v>)> {
+        let objects = self.workloads.get(namespace).map(Vec::as_slice).unwrap_or_default();
+        objects
+            .iter()
+            .map(|at| &self.all[*at])
+            .flat_map(|object| object.pods.iter().map(move |pod| (object, pod)))
+    }
+
+    /// Whether one of the pods of a namespace is taken. `size` is how many labels the selector names.
+    pub(crate) fn takes(
+        &self,
+        namespace: &str,
+        size: usize,
+        takes: impl Fn(&Pod<'v>) -> Option<bool>,
+    ) -> Taken {
+        let mut taken = Taken::NoPods;
+        for (_, pod) in self.pods_of(namespace) {
+            if !self.may_compare(size.saturating_mul(pod.labels.map_or(0, ObjectAsVec::len))) {
+                return Taken::TooMany;
+            }
+            taken = Taken::None;
+            if takes(pod) != Some(false) {
+                return Taken::Some;
+            }
+        }
+        taken
     }
 
     /// The objects, in the order that they were added in.
@@ -165,6 +254,12 @@ impl<'v> Objects<'v> {
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
+}
+
+/// What stands at the end of a list and is meant, in its order.
+fn taken_from_end<T>(all: &mut Vec<T>, is: impl Fn(&T) -> bool) -> Vec<T> {
+    let from = all.iter().rposition(|one| !is(one)).map_or(0, |at| at + 1);
+    all.split_off(from)
 }
 
 /// The same with pointers from further up.
@@ -279,6 +374,19 @@ impl<'v> Run<'_, 'v> {
             pointer
         })
     }
+}
+
+/// A label of a pod.
+pub(crate) fn label<'v>(pod: &Pod<'v>, key: &str) -> Option<&'v str> {
+    pod.labels?.get(key)?.as_str()
+}
+
+/// How many labels and values a label selector names.
+pub(crate) fn selector_size(selector: Option<&Value<'_>>) -> usize {
+    let Some(selector) = selector else { return 0 };
+    let labels = get(selector, "matchLabels").and_then(|map| map.as_object()).map_or(0, ObjectAsVec::len);
+    let values = list(get(selector, "matchExpressions")).iter();
+    labels + values.map(|one| 1 + list(get(one, "values")).len()).sum::<usize>()
 }
 
 /// Whether a label selector takes these labels. `None` where it has a form that is not known.

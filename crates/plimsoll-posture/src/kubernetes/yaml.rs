@@ -1,19 +1,25 @@
 //! Kubernetes' YAML (and JSON, which is YAML) with the place of everything in it.
 //!
 //! Scalars mean what they mean to `kubectl`, which reads YAML 1.1 (`yes` and `on` are booleans, `010` is eight). Anchors,
-//! aliases and merge keys are followed; what they expand to is bounded, as are depth and size. Documents are read one by one:
-//! a broken one takes those behind it with it, and is told.
+//! aliases and merge keys are followed; what they expand to is bounded, as are depth and size. Of a key that is written twice
+//! the last counts, as it does there, and it is told. Documents are read one by one: a broken one takes those behind it with
+//! it, and is told.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use granit_parser::{Event, Parser, ScalarStyle};
+use plimsoll_model::shortened;
 use serde_json_borrow::{ObjectAsVec, Value};
 
 /// Largest file in bytes.
 pub const MAX_BYTES: usize = 128 * 1024 * 1024;
-/// Most nodes of one file, aliases expanded.
-const MAX_NODES: usize = 8_000_000;
+/// Most nodes of everything that is read together, aliases expanded: about half a gigabyte of memory.
+pub const MAX_NODES: usize = 4_000_000;
+/// A text that an alias repeats counts as a node for so many bytes.
+const BYTES_OF_A_NODE: usize = 64;
+/// Keys written twice that are told, of one file.
+const MAX_REPEATED: usize = 20;
 /// Deepest nesting.
 const MAX_DEPTH: usize = 100;
 
@@ -57,10 +63,17 @@ pub struct Stream<'t> {
     pub documents: Vec<Node<'t>>,
     /// Why reading stopped, when it did before the end.
     pub fault: Option<Fault>,
+    /// Keys that stand twice in one map; the first of them.
+    pub repeated: Vec<Fault>,
 }
 
 /// Reads all documents of a text.
 pub fn read(text: &str) -> Stream<'_> {
+    read_within(text, &mut MAX_NODES.clone())
+}
+
+/// Reads all documents of a text, of as many nodes as `left` says, and takes those from it.
+pub fn read_within<'t>(text: &'t str, left: &mut usize) -> Stream<'t> {
     let mut stream = Stream::default();
     if text.len() > MAX_BYTES {
         let detail = format!("it is larger than {MAX_BYTES} bytes");
@@ -69,7 +82,7 @@ pub fn read(text: &str) -> Stream<'_> {
     }
     let options = granit_parser::options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
     let mut parser = Parser::new_from_str_with_options(text, options);
-    let mut builder = Builder::default();
+    let mut builder = Builder { left: *left, ..Builder::default() };
     while let Some(event) = parser.next_event() {
         let (event, span) = match event {
             Ok(event) => event,
@@ -84,6 +97,8 @@ pub fn read(text: &str) -> Stream<'_> {
             break;
         }
     }
+    *left = builder.left;
+    stream.repeated = builder.repeated;
     stream
 }
 
@@ -112,7 +127,9 @@ struct Builder<'t> {
     open: Vec<Open<'t>>,
     /// Nodes with an anchor, and how many nodes each is.
     anchors: BTreeMap<usize, (Node<'t>, usize)>,
-    nodes: usize,
+    /// Nodes that may still be read.
+    left: usize,
+    repeated: Vec<Fault>,
     root: Option<Node<'t>>,
 }
 
@@ -125,8 +142,12 @@ impl<'t> Builder<'t> {
             }
             Event::DocumentEnd => documents.extend(self.root.take().filter(|root| !root.is_null())),
             Event::Scalar(text, style, anchor, tag) => {
-                // `!!str 1` is a text, whatever it looks like.
-                let plain = style == ScalarStyle::Plain && tag.is_none();
+                // `!!str 1` is a text, whatever it looks like, and `!!int "1"` is a number.
+                let plain = match tag.as_deref() {
+                    Some(tag) if tag.is_yaml_core_schema() => tag.suffix() != "str",
+                    Some(_) => false,
+                    None => style == ScalarStyle::Plain,
+                };
                 self.add(Node { mark: at, kind: Kind::Scalar { text, plain } }, anchor)?;
             }
             Event::SequenceStart(_, anchor, _) => {
@@ -140,16 +161,14 @@ impl<'t> Builder<'t> {
                     self.add(Node { mark, kind: Kind::List(items) }, anchor)?;
                 }
                 Some(Open::Map { mark, anchor, entries, .. }) => {
-                    self.add(Node { mark, kind: Kind::Map(merged(entries)) }, anchor)?;
+                    let entries = merged(self.once(entries));
+                    self.add(Node { mark, kind: Kind::Map(entries) }, anchor)?;
                 }
                 None => {}
             },
             Event::Alias(anchor) => {
                 let (node, size) = self.anchors.get(&anchor).ok_or("an alias of what it is within")?;
-                self.nodes += size;
-                if self.nodes > MAX_NODES {
-                    return Err(format!("it expands to more than {MAX_NODES} nodes"));
-                }
+                self.left = self.left.checked_sub(*size).ok_or_else(too_many)?;
                 let node = node.clone();
                 self.add(node, 0)?;
             }
@@ -167,20 +186,14 @@ impl<'t> Builder<'t> {
     }
 
     fn add(&mut self, node: Node<'t>, anchor: usize) -> Result<(), String> {
-        self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            return Err(format!("it has more than {MAX_NODES} nodes"));
-        }
+        self.left = self.left.checked_sub(1).ok_or_else(too_many)?;
         if anchor > 0 {
             let (size, depth) = node.measure();
             // Aliases within aliases could nest deeper than what is written.
             if depth + self.open.len() > MAX_DEPTH {
                 return Err(format!("it is nested more than {MAX_DEPTH} deep"));
             }
-            self.nodes += size;
-            if self.nodes > MAX_NODES {
-                return Err(format!("it has more than {MAX_NODES} nodes"));
-            }
+            self.left = self.left.checked_sub(size).ok_or_else(too_many)?;
             self.anchors.insert(anchor, (node.clone(), size));
         }
         match self.open.last_mut() {
@@ -198,15 +211,54 @@ impl<'t> Builder<'t> {
     }
 }
 
+fn too_many() -> String {
+    format!("it has, or what is read together has, more than {MAX_NODES} nodes (aliases expanded)")
+}
+
+type Entries<'t> = Vec<(Mark, Cow<'t, str>, Node<'t>)>;
+
+impl<'t> Builder<'t> {
+    /// Of a key that stands twice the last, as for `kubectl`, which warns or refuses.
+    fn once(&mut self, entries: Entries<'t>) -> Entries<'t> {
+        const FEW: usize = 8;
+        let few = || entries.iter().enumerate().all(|(at, (_, key, _))| !has(&entries[..at], key));
+        if entries.len() <= FEW && few() {
+            return entries;
+        }
+        let mut known: HashSet<&str> = HashSet::with_capacity(entries.len());
+        let keep: Vec<bool> =
+            entries.iter().rev().map(|(_, key, _)| key == "<<" || known.insert(key)).collect();
+        if keep.iter().all(|keep| *keep) {
+            return entries;
+        }
+        let mut once = Vec::with_capacity(entries.len());
+        for (entry, keep) in entries.into_iter().zip(keep.into_iter().rev()) {
+            if keep {
+                once.push(entry);
+            } else if self.repeated.len() < MAX_REPEATED {
+                let detail = format!("`{}` is written twice here, and the last counts", shortened(&entry.1));
+                self.repeated.push(Fault { mark: entry.0, detail });
+            }
+        }
+        once
+    }
+}
+
+fn has(entries: &[(Mark, Cow<'_, str>, Node<'_>)], key: &str) -> bool {
+    entries.iter().any(|(_, known, _)| known == key)
+}
+
 /// Merge keys (`<<`): what is merged in stands behind what is written.
-fn merged<'t>(entries: Vec<(Mark, Cow<'t, str>, Node<'t>)>) -> Vec<(Mark, Cow<'t, str>, Node<'t>)> {
-    if entries.iter().all(|(_, key, _)| key != "<<") {
+fn merged<'t>(entries: Entries<'t>) -> Entries<'t> {
+    if !has(&entries, "<<") {
         return entries;
     }
-    let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(_, key, _)| key == "<<");
-    let mut add = |map: Vec<(Mark, Cow<'t, str>, Node<'t>)>| {
+    let (merges, mut own): (Entries<'t>, Entries<'t>) =
+        entries.into_iter().partition(|(_, key, _)| key == "<<");
+    let mut known: HashSet<Cow<'t, str>> = own.iter().map(|(_, key, _)| key.clone()).collect();
+    let mut add = |map: Entries<'t>| {
         for (mark, key, node) in map {
-            if own.iter().all(|(_, known, _)| *known != key) {
+            if known.insert(key.clone()) {
                 own.push((mark, key, node));
             }
         }
@@ -228,14 +280,14 @@ fn merged<'t>(entries: Vec<(Mark, Cow<'t, str>, Node<'t>)>) -> Vec<(Mark, Cow<'t
 }
 
 impl<'t> Node<'t> {
-    /// Number of nodes and depth. Depth is bounded before it is called.
+    /// Number of nodes, with what their texts weigh, and depth. Depth is bounded before it is called.
     fn measure(&self) -> (usize, usize) {
         let below = |all: &mut dyn Iterator<Item = &Node<'t>>| {
             all.map(Node::measure)
                 .fold((1, 0), |(size, depth), (more, below)| (size + more, depth.max(below)))
         };
         let (size, depth) = match &self.kind {
-            Kind::Scalar { .. } => (1, 0),
+            Kind::Scalar { text, .. } => (1 + text.len() / BYTES_OF_A_NODE, 0),
             Kind::List(items) => below(&mut items.iter()),
             Kind::Map(entries) => below(&mut entries.iter().map(|(_, _, node)| node)),
         };
@@ -357,8 +409,10 @@ mod tests {
     #[test]
     fn scalars_mean_what_they_mean_to_kubectl() {
         assert_eq!(
-            json("[yes, 'yes', !!str yes, 010, 0x1F, 1_000, -3, 1.5, 1e3, ~, null, 1.2.3, 09, 12a]"),
-            "[true,\"yes\",\"yes\",8,31,1000,-3,1.5,1000.0,null,null,\"1.2.3\",9,\"12a\"]"
+            json(
+                "[yes, 'yes', !!str yes, !!int '7', !own 1, 010, 0x1F, 1_000, -3, 1.5, 1e3, ~, null, 1.2.3, 09, 12a]"
+            ),
+            "[true,\"yes\",\"yes\",7,\"1\",8,31,1000,-3,1.5,1000.0,null,null,\"1.2.3\",9,\"12a\"]"
         );
         assert_eq!(json("{\"a\": [1, \"b\", null]}"), "{\"a\":[1,\"b\",null]}");
         assert_eq!(json("a: |\n  one\n  two\n"), "{\"a\":\"one\\ntwo\\n\"}");
@@ -385,6 +439,32 @@ mod tests {
         assert_eq!(place("/spec/containers/0"), (5, 5));
         assert_eq!(place("/spec/containers/0/securityContext/privileged"), (5, 5));
         assert_eq!(place("/nothing"), (2, 1));
+    }
+
+    #[test]
+    fn of_keys_that_stand_twice_the_last_counts() {
+        assert_eq!(read("a: 1\nb: 2\na: 3\n").repeated[0].mark, Mark { line: 1, column: 1 });
+        let stream = read("a: 1\nb: 2\na: 3\n");
+        assert_eq!(stream.documents[0].value().get("a").as_u64(), Some(3));
+        assert_eq!(stream.documents[0].place("/a").line, 3);
+        let many: String = (0..20_000).fold(String::new(), |mut text, number| {
+            let _ = writeln!(text, "k{}: {number}", number % 15_000);
+            text
+        });
+        let stream = read(&many);
+        assert_eq!(stream.repeated.len(), MAX_REPEATED);
+        assert_eq!(stream.documents[0].value().as_object().map(ObjectAsVec::len), Some(15_000));
+        assert!(read("a: {<<: {b: 1}, <<: {c: 2}}").repeated.is_empty());
+    }
+
+    #[test]
+    fn what_aliases_repeat_is_bounded_in_bytes_too() {
+        let text = format!("a: &a \"{}\\n\"\nb: [{}]\n", "x".repeat(100_000), "*a, ".repeat(100_000));
+        assert!(read(&text).fault.is_some());
+        let mut left = 10;
+        assert_eq!(read_within("a: [1, 2]", &mut left).fault, None);
+        assert_eq!(left, 5);
+        assert!(read_within("a: [1, 2, 3, 4]", &mut left).fault.is_some());
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Manifests of Kubernetes: read one by one, judged together.
 
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{
     Effect, Finding, ImagePath, Location, Problem, ProblemKind, Subject, Suppression, shortened,
 };
-use plimsoll_posture::kubernetes::{Objects, yaml};
+use plimsoll_posture::kubernetes::{Object, Objects, yaml};
 use plimsoll_posture::{Breach, check_objects, dockerfile::ignore};
 use serde_json_borrow::{ObjectAsVec, Value};
 
@@ -71,9 +74,12 @@ impl Manifests {
         }
     }
 
-    pub(super) fn judge(self, today: &str, line: Line) -> Judged {
+    /// Holds them against the rules; of the findings at most so many.
+    pub(super) fn judge(self, today: &str, line: Line, most: usize) -> Judged {
         let mut judged = Judged::default();
-        let streams: Vec<yaml::Stream<'_>> = self.files.iter().map(|file| yaml::read(&file.text)).collect();
+        let mut left = yaml::MAX_NODES;
+        let streams: Vec<yaml::Stream<'_>> =
+            self.files.iter().map(|file| yaml::read_within(&file.text, &mut left)).collect();
         // Documents with the file that they are in.
         let documents: Vec<(usize, &yaml::Node<'_>)> = streams
             .iter()
@@ -83,8 +89,20 @@ impl Manifests {
         let values: Vec<Value<'_>> = documents.iter().map(|(_, node)| node.value()).collect();
         let (mut objects, kinds) = (Objects::default(), Kinds::default());
         let mut held = vec![false; self.files.len()];
+        let mut others = Vec::new();
         for (place, value) in values.iter().enumerate() {
-            held[documents[place].0] |= objects.add(value, place, &kinds);
+            let (file, node) = documents[place];
+            let is = objects.add(value, place, &kinds);
+            held[file] |= is;
+            if !is {
+                others.push((file, node.place("")));
+            }
+        }
+        // Among objects, what is none was meant to be one.
+        for (file, mark) in others.into_iter().filter(|(file, _)| held[*file]) {
+            let place = format!("{}:{}", self.files[file].path, mark.line);
+            let detail = "this document is no object of Kubernetes: apiVersion or kind is missing";
+            judged.problems.push(Problem::note(ProblemKind::Unsupported, place, detail));
         }
         for ((file, stream), held) in self.files.iter().zip(&streams).zip(&held) {
             match &stream.fault {
@@ -106,10 +124,15 @@ impl Manifests {
                 }
                 None => {}
             }
+            for repeated in stream.repeated.iter().filter(|_| *held) {
+                let place = format!("{}:{}", file.path, repeated.mark.line);
+                judged.problems.push(Problem::note(ProblemKind::Corrupt, place, &*repeated.detail));
+            }
             judged.files += usize::from(*held);
         }
-        let said = check_objects(&objects);
-        for (object, said) in objects.iter().zip(said) {
+        // Objects may stand twice, and then have the same names.
+        let mut ids: HashMap<String, usize> = HashMap::new();
+        for (object, said) in objects.iter().zip(check_objects(&objects)) {
             let (file, node) = documents[object.place];
             let path = &self.files[file].path;
             let at = |pointer: &str| node.place(pointer);
@@ -147,7 +170,17 @@ impl Manifests {
             };
             for breach in &said.breaches {
                 let mark = at(breach.pointer.as_deref().unwrap_or_default());
-                let mut finding = finding(path, mark, &object.shown(), breach);
+                if judged.findings.len() >= most {
+                    let detail = "there are more findings than are told, the rest is left out";
+                    judged.problems.push(Problem::incomplete(ProblemKind::LimitExceeded, path, detail));
+                    return judged;
+                }
+                let mut finding = finding(path, mark, object, breach);
+                let same = ids.entry(finding.id.clone()).or_default();
+                *same += 1;
+                if *same > 1 {
+                    let _ = write!(finding.id, "#{same}");
+                }
                 finding.suppressed_by =
                     accepted.iter().find(|one| one.rules.contains(&breach.rule)).map(|one| Suppression {
                         by: "exception".to_owned(),
@@ -179,7 +212,10 @@ fn accepted(
     let annotations = object.get("metadata").get("annotations").as_object();
     let mut all = Vec::new();
     for (key, value) in annotations.into_iter().flat_map(ObjectAsVec::iter) {
-        if !key.starts_with(IGNORE) {
+        // Several are told apart by what follows.
+        let ours =
+            key.strip_prefix(IGNORE).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.', '_']));
+        if !ours {
             continue;
         }
         let text = value.as_str().unwrap_or_default();
@@ -195,13 +231,15 @@ fn accepted(
     Ok(all)
 }
 
-fn finding(path: &str, mark: yaml::Mark, object: &str, breach: &Breach) -> Finding {
+fn finding(path: &str, mark: yaml::Mark, object: &Object<'_>, breach: &Breach) -> Finding {
     let mut location = Location::at_line(ImagePath::from(path), mark.line.max(1));
     location.column = Some(mark.column.max(1));
     let rule = plimsoll_posture::find(breach.rule).expect("a breach names the rule that found it");
-    let id = format!("{}@{path}:{}:{}", rule.id, mark.line, mark.column);
-    let looked_at = format!("{path}:{}, {object}", mark.line);
-    let breach = Breach { detail: format!("{} ({object})", breach.detail), ..breach.clone() };
+    // By the names in it and not by line, so that it is the same after an edit further up.
+    let id = format!("{}@{path}:{}{}", rule.id, object.id(), object.field(breach));
+    let shown = object.shown();
+    let looked_at = format!("{path}:{}, {shown}", mark.line);
+    let breach = Breach { detail: format!("{} ({shown})", breach.detail), ..breach.clone() };
     let mut finding = of_rule(rule, &breach, Subject::File(location.clone()), id, looked_at);
     finding.remedy.location = Some(location);
     finding

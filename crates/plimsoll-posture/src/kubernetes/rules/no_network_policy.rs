@@ -29,16 +29,23 @@ fn check(scene: &Scene<'_, '_>, report: &mut Reporter<'_>) {
         if at(spec, &["hostNetwork"]).and_then(Value::as_bool) == Some(true) {
             continue;
         }
-        let labels =
-            |key: &str| pod.labels.and_then(|labels| labels.get(key)).and_then(|value| value.as_str());
         let ingress = |policy: &Value<'_>| {
-            let types: Vec<&str> = texts(at(policy, &["spec", "policyTypes"])).collect();
-            types.is_empty() || types.contains(&"Ingress")
+            let mut types = texts(at(policy, &["spec", "policyTypes"])).peekable();
+            types.peek().is_none() || types.any(|one| one == "Ingress")
         };
-        // A selector of a form that is not known may select it.
-        let covered = policies.iter().any(|policy| {
-            ingress(policy) && selects(at(policy, &["spec", "podSelector"]), &labels) != Some(false)
-        });
+        let mut covered = false;
+        for policy in policies.iter().filter(|policy| ingress(policy)) {
+            let selector = at(policy, &["spec", "podSelector"]);
+            let labels = pod.labels.map_or(0, ObjectAsVec::len);
+            if !scene.all.may_compare(labels.saturating_mul(selector_size(selector))) {
+                return report.undecided(None, TOO_MANY);
+            }
+            // A selector of a form that is not known may select it.
+            covered = selects(selector, &|key| label(pod, key)) != Some(false);
+            if covered {
+                break;
+            }
+        }
         if !covered {
             report.at(
                 pod.pointer.clone(),

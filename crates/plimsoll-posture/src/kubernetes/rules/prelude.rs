@@ -4,8 +4,13 @@ pub(super) use plimsoll_model::workload::{ContainerKind, Pod};
 pub(super) use plimsoll_model::{Level, shortened as short};
 pub(super) use serde_json_borrow::{ObjectAsVec, Value};
 
-pub(super) use crate::kubernetes::objects::{Run, Scene, at, list, selects, texts};
+pub(super) use crate::kubernetes::objects::{
+    Run, Scene, Taken, at, label, list, selector_size, selects, texts,
+};
 pub(super) use crate::rule::{Check, Reporter, Rule, some};
+
+/// Why selectors could not be held against pods.
+pub(super) const TOO_MANY: &str = "fewer selectors and labels to hold against each other";
 
 /// The group of roles and bindings.
 pub(super) const RBAC: &str = "rbac.authorization.k8s.io";

@@ -25,23 +25,13 @@ fn check(scene: &Scene<'_, '_>, report: &mut Reporter<'_>) {
     else {
         return;
     };
-    let namespace = scene.object.name.namespace;
-    let mut pods = scene
-        .all
-        .all
-        .iter()
-        .filter(|object| object.name.namespace == namespace)
-        .flat_map(|object| &object.pods)
-        .peekable();
-    if pods.peek().is_none() {
-        return;
-    }
-    let takes = |pod: &Pod<'_>| {
-        selector.iter().all(|(key, value)| {
-            pod.labels.and_then(|labels| labels.get(key)).and_then(|label| label.as_str()) == value.as_str()
-        })
-    };
-    if !pods.any(takes) {
-        report.at(scene.pointer(&["spec", "selector"]), "no pod among what was looked at has these labels");
+    let takes = |pod: &Pod<'_>| Some(selector.iter().all(|(key, value)| label(pod, key) == value.as_str()));
+    match scene.all.takes(scene.object.name.namespace, selector.len(), takes) {
+        Taken::None => {
+            report
+                .at(scene.pointer(&["spec", "selector"]), "no pod among what was looked at has these labels");
+        }
+        Taken::TooMany => report.undecided(None, TOO_MANY),
+        Taken::Some | Taken::NoPods => {}
     }
 }

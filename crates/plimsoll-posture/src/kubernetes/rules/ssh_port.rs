@@ -6,7 +6,7 @@ pub(crate) static RULE: Rule = Rule {
     id: "ssh-port",
     title: "port of a remote shell is opened",
     severity: Level::Medium,
-    what: "A container port 22.",
+    what: "A container with the port 22 among its ports.",
     why: "A shell server in a container is a way in that nothing of the cluster watches, with accounts and keys of its own.",
     fix: "take the port and the server out; `kubectl exec` is logged",
     references: &[("kube-linter", "ssh-port"), ("kubescape", "C-0042"), ("ATT&CK", "T1021.004")],
