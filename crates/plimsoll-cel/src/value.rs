@@ -334,6 +334,26 @@ impl<'a> From<&'a Json<'a>> for Value<'a> {
     }
 }
 
+impl<'a> From<&'a serde_json::Value> for Value<'a> {
+    /// A copy of lists and objects; texts are borrowed. Goes as deep as the document, which its parser bounds.
+    fn from(json: &'a serde_json::Value) -> Self {
+        match json {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Bool(*value),
+            serde_json::Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(value), _) => Value::Int(value),
+                (None, Some(value)) => Value::Double(value),
+                (None, None) => Value::Null,
+            },
+            serde_json::Value::String(text) => Value::String(Text::Borrowed(text)),
+            serde_json::Value::Array(list) => list.iter().map(Value::from).collect(),
+            serde_json::Value::Object(map) => {
+                Value::object(map.iter().map(|(key, value)| (key.as_str(), Value::from(value))))
+            }
+        }
+    }
+}
+
 impl From<bool> for Value<'_> {
     fn from(value: bool) -> Self {
         Value::Bool(value)

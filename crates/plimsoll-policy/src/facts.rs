@@ -98,6 +98,27 @@ pub struct Evidence {
     pub logged: bool,
 }
 
+/// The configuration of an image: how it is run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// User or number, with a group after a colon; empty is root.
+    pub user: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// `NAME=value` each.
+    pub env: Vec<String>,
+    /// What is started.
+    pub entrypoint: Vec<String>,
+    /// What is started, or the arguments of the entrypoint.
+    pub command: Vec<String>,
+    /// `8080/tcp`.
+    pub ports: Vec<String>,
+    /// Folders that become volumes.
+    pub volumes: Vec<String>,
+    /// `linux/amd64`.
+    pub platform: String,
+}
+
 /// Everything that is known. Policies say what they need ([`crate::Policies::needs`]), so that nothing else is gathered.
 #[derive(Clone, Debug, Default)]
 pub struct Facts<'a> {
@@ -109,6 +130,8 @@ pub struct Facts<'a> {
     pub created: Known<i64>,
     /// Its layers, by the digest of their content, the lowest first.
     pub layers: Known<Vec<Digest>>,
+    /// Its configuration.
+    pub config: Known<Config>,
     /// Layers of images that policies name as bases.
     pub bases: BTreeMap<String, Known<Vec<Digest>>>,
     /// Signatures and attestations.
@@ -121,6 +144,10 @@ pub struct Facts<'a> {
     pub looked_for: Vec<FindingKind>,
     /// Where it is to run.
     pub workload: Workload,
+    /// The object that it is to run in, where there is one.
+    pub object: Option<&'a serde_json_borrow::Value<'a>>,
+    /// The namespace of that object, as an object.
+    pub namespace_object: Option<&'a serde_json_borrow::Value<'a>>,
     /// What the pod that it runs in does against each standard that policies name ([`crate::Policies::standards`]).
     pub pod_security: BTreeMap<Standard, PodSecurity>,
 }

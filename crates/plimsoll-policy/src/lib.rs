@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cel;
 mod decide;
 mod document;
 mod exception;
@@ -23,7 +24,7 @@ mod revocation;
 pub use decide::{Answer, decide};
 pub use document::{Duration, LoadError, OnMissing, Policies, Policy};
 pub use exception::Exception;
-pub use facts::{Evidence, Facts, ImageName, Known, Maker, PodSecurity, Statement, Workload};
+pub use facts::{Config, Evidence, Facts, ImageName, Known, Maker, PodSecurity, Statement, Workload};
 pub use identity::{Certificate, Pattern, PatternError};
 pub use plimsoll_model::decision::{Decision, Effect, Mode, PolicyResult, RequirementResult};
 pub use requirement::{Need, Requirement};

@@ -6,6 +6,7 @@ use plimsoll_model::pod_security::{Level as PodLevel, Standard};
 use plimsoll_model::{Effect as Seen, FindingKind, Level, Outcome, Report};
 use serde::{Deserialize, Serialize};
 
+use crate::cel::Cel;
 use crate::decide::{Answer, Context};
 use crate::document::{Duration, OnMissing, Signer, pattern};
 use crate::facts::{Evidence, Facts, Known, Maker};
@@ -75,6 +76,8 @@ pub(crate) struct Written {
     all_of: Option<Vec<Written>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pod_security: Option<Standard>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cel: Option<crate::cel::Written>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -186,6 +189,7 @@ enum Rule {
     AnyOf(Vec<Requirement>),
     AllOf(Vec<Requirement>),
     PodSecurity(Standard),
+    Cel(Box<Cel>),
 }
 
 #[derive(Clone, Debug)]
@@ -283,6 +287,9 @@ impl Requirement {
             Some(standard) => rules.push(("podSecurity", Rule::PodSecurity(standard))),
             None => {}
         }
+        if let Some(one) = &written.cel {
+            rules.push(("cel", Rule::Cel(Box::new(Cel::new(one)?))));
+        }
         let switches = [
             ("pinDigest", written.pin_digest, Rule::PinDigest),
             ("notRevoked", written.not_revoked, Rule::NotRevoked),
@@ -333,7 +340,7 @@ impl Requirement {
             }
             (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, registries, baseImages, maxSeverity, \
                               maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife, \
-                              podSecurity, anyOf, allOf)"
+                              podSecurity, cel, anyOf, allOf)"
                 .into()),
         }
     }
@@ -356,6 +363,7 @@ impl Requirement {
                 vec![Need::Digest, Need::Scan]
             }
             Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().flat_map(Requirement::needs).collect(),
+            Rule::Cel(cel) => cel.needs(),
         }
     }
 
@@ -441,6 +449,7 @@ impl Requirement {
             Rule::Absent(kind) => scanned(facts, |report| absent(facts, report, *kind)),
             Rule::AnyOf(all) => any_of(all, facts, context),
             Rule::AllOf(all) => all_of(all, facts, context),
+            Rule::Cel(cel) => cel.answer(facts, context.now),
             Rule::PodSecurity(standard) => match facts.pod_security.get(standard) {
                 None => Answer::unknown(format!("the pod that is to meet {standard}")),
                 // What is seen to be forbidden is, whatever else could not be read.

@@ -5,9 +5,9 @@
 
 use plimsoll_model::decision::Decision;
 use plimsoll_model::{Digest, FindingKind};
-use plimsoll_oci::{Platform, Reference, Registries, Selection};
+use plimsoll_oci::{Image, Platform, Reference, Registries, Selection};
 use plimsoll_policy::{
-    Evidence, Facts, ImageName, Known, Maker, Need, Policies, Statement, Workload, decide,
+    Config, Evidence, Facts, ImageName, Known, Maker, Need, Policies, Statement, Workload, decide,
 };
 use plimsoll_trust::{By, Checked, Log, Outcome, PublicKey, Root, Signer, Target, Trust, What};
 
@@ -111,12 +111,14 @@ impl Gate {
         if needs(Need::Image)
             && let Some(name) = &pinned
         {
-            (facts.layers, facts.created) = image(registries, name, options);
+            let image = image(registries, name, options);
+            facts.layers = layers(&image);
+            facts.created = created(&image);
+            facts.config = config(&image);
         }
         if needs(Need::Bases) {
             for base in self.policies.bases() {
-                let (layers, _) = image(registries, base, options);
-                facts.bases.insert(base.to_owned(), layers);
+                facts.bases.insert(base.to_owned(), layers(&image(registries, base, options)));
             }
         }
         Ok(decide(&facts, &self.policies, options.now.as_second()))
@@ -148,29 +150,58 @@ impl Gate {
     }
 }
 
-/// Layers of an image, by the digest of their content, and the moment of its build; why not, where they are not known.
-fn image(registries: &Registries, name: &str, options: &Options) -> (Known<Vec<Digest>>, Known<i64>) {
+/// An image as its registry describes it, or why it is not known.
+fn image(registries: &Registries, name: &str, options: &Options) -> Result<Image, String> {
     let read = || {
         let source = registries.source(&Reference::parse(name)?)?;
         let any = Selection::any(Platform::linux(crate::scan::host_architecture()));
         source.image(&Selection { platform: options.platform.clone(), ..any })
     };
-    let image = match read() {
-        Ok(image) => image,
-        Err(error) => return (Known::Missing(line(&error)), Known::Missing(line(&error))),
-    };
-    let layers = match image.layers.iter().map(|layer| layer.diff_id.clone()).collect() {
-        Some(layers) => Known::Seen(layers),
-        None => Known::Missing("its configuration does not fit its layers".into()),
-    };
-    let created = match image.created.as_deref().map(str::parse::<jiff::Timestamp>) {
+    read().map_err(|error| line(&error))
+}
+
+/// Its layers, by the digest of their content.
+fn layers(image: &Result<Image, String>) -> Known<Vec<Digest>> {
+    match image {
+        Err(reason) => Known::Missing(reason.clone()),
+        Ok(image) => match image.layers.iter().map(|layer| layer.diff_id.clone()).collect() {
+            Some(layers) => Known::Seen(layers),
+            None => Known::Missing("its configuration does not fit its layers".into()),
+        },
+    }
+}
+
+/// The moment of its build.
+fn created(image: &Result<Image, String>) -> Known<i64> {
+    match image.as_ref().map(|image| image.created.as_deref().map(str::parse::<jiff::Timestamp>)) {
+        Err(reason) => Known::Missing(reason.clone()),
         // Reproducible builds write the first second of 1970, or nothing.
-        Some(Ok(time)) if time.as_second() > 86_400 => Known::Seen(time.as_second()),
-        Some(Ok(_)) => Known::Missing("the image was built so as not to say it".into()),
-        Some(Err(_)) => Known::Missing("the image says something that is no date".into()),
-        None => Known::Missing("the image does not say it".into()),
+        Ok(Some(Ok(time))) if time.as_second() > 86_400 => Known::Seen(time.as_second()),
+        Ok(Some(Ok(_))) => Known::Missing("the image was built so as not to say it".into()),
+        Ok(Some(Err(_))) => Known::Missing("the image says something that is no date".into()),
+        Ok(None) => Known::Missing("the image does not say it".into()),
+    }
+}
+
+/// How it is run.
+fn config(image: &Result<Image, String>) -> Known<Config> {
+    let image = match image {
+        Ok(image) => image,
+        Err(reason) => return Known::Missing(reason.clone()),
     };
-    (layers, created)
+    let Some(run) = &image.run else {
+        return Known::Missing("it is written in a form that nobody reads".into());
+    };
+    Known::Seen(Config {
+        user: run.user.clone(),
+        labels: image.labels.clone(),
+        env: image.env.clone(),
+        entrypoint: image.entrypoint.clone(),
+        command: image.command.clone(),
+        ports: run.exposed_ports.clone(),
+        volumes: run.volumes.clone(),
+        platform: image.platform.to_string(),
+    })
 }
 
 /// Verified evidence as a fact; `None` for what proves nothing.
