@@ -509,7 +509,13 @@ impl Compiler<'_> {
                 _ => return Err(refused()),
             }
         };
-        Ok((self.push(at, Node::OptionalElse { operand, otherwise, unwrap }), self.known(result)))
+        Ok((
+            self.push(
+                at,
+                Node::OptionalElse { operand, otherwise, unwrap, lenient: self.environment.lenient },
+            ),
+            self.known(result),
+        ))
     }
 
     /// A call with its overloads chosen by the types of the arguments, as far as they are known.

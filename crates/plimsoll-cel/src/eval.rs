@@ -110,8 +110,8 @@ impl<'a> Evaluator<'a, '_> {
             Node::OptionalMap { slot, operand, body, flat } => {
                 self.optional_map(*slot, *operand, *body, *flat)
             }
-            Node::OptionalElse { operand, otherwise, unwrap } => {
-                self.optional_else(*operand, *otherwise, *unwrap)
+            Node::OptionalElse { operand, otherwise, unwrap, lenient } => {
+                self.optional_else(*operand, *otherwise, *unwrap, *lenient)
             }
             Node::Undefined(what) => Err(Error::new(what.clone())),
         };
@@ -122,6 +122,7 @@ impl<'a> Evaluator<'a, '_> {
         match self.slots.binding(slot) {
             Binding::Value(value) => Ok(value.clone()),
             Binding::Unknown(reason) => Err(Error::unknown(vec![Arc::clone(reason)])),
+            Binding::Failed(error) => Err(error.clone()),
             Binding::Absent => Err(Error::new("a variable has no value")),
         }
     }
@@ -331,11 +332,18 @@ impl<'a> Evaluator<'a, '_> {
 
     /// `or` and `orValue`: what stands behind is evaluated only when it is needed.
     #[inline(never)]
-    fn optional_else(&mut self, operand: NodeId, otherwise: NodeId, unwrap: bool) -> Answer<'a> {
+    fn optional_else(
+        &mut self,
+        operand: NodeId,
+        otherwise: NodeId,
+        unwrap: bool,
+        lenient: bool,
+    ) -> Answer<'a> {
         match self.evaluate(operand)? {
             Value::Optional(Some(inner)) if unwrap => Ok((*inner).clone()),
             Value::Optional(Some(inner)) => Ok(Value::Optional(Some(inner))),
             Value::Optional(None) => self.evaluate(otherwise),
+            value if lenient => Ok(value),
             _ => Err(Error::no_such_overload()),
         }
     }

@@ -111,6 +111,8 @@ pub(crate) enum Node {
         operand: NodeId,
         otherwise: NodeId,
         unwrap: bool,
+        /// What is no optional is taken as it is.
+        lenient: bool,
     },
     /// Nothing has that name; without a check of types that shows when it is evaluated.
     Undefined(Cow<'static, str>),
@@ -208,6 +210,7 @@ impl Program {
 pub(crate) enum Binding<'a> {
     Value(Value<'a>),
     Unknown(Arc<str>),
+    Failed(Error),
     Absent,
 }
 
@@ -250,6 +253,11 @@ impl<'a> Activation<'a> {
     /// [`Error::unknowns`].
     pub fn set_unknown(&mut self, name: &'a str, reason: impl Into<Arc<str>>) {
         self.bind(name, Binding::Unknown(reason.into()));
+    }
+
+    /// Says that a variable could not be computed: whatever asks for it fails as it did.
+    pub fn set_failed(&mut self, name: &'a str, error: Error) {
+        self.bind(name, Binding::Failed(error));
     }
 
     fn bind(&mut self, name: &'a str, binding: Binding<'a>) {

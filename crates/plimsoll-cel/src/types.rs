@@ -288,6 +288,8 @@ pub struct Environment {
     /// Elements of one list are of one type.
     pub(crate) homogeneous: bool,
     pub(crate) macros: bool,
+    /// What is no optional is taken as it is by `orValue`.
+    pub(crate) lenient: bool,
 }
 
 impl Environment {
@@ -311,6 +313,7 @@ impl Environment {
             checked: true,
             homogeneous: false,
             macros: true,
+            lenient: false,
         }
     }
 
@@ -362,6 +365,14 @@ impl Environment {
     #[must_use]
     pub fn without_macros(mut self) -> Self {
         self.macros = false;
+        self
+    }
+
+    /// `orValue` and `or` take what is no optional as it is: so did the releases of cel-go that Kyverno is made with, and
+    /// its policies rely on it. Kubernetes 1.36 calls it an error.
+    #[must_use]
+    pub fn lenient(mut self) -> Self {
+        self.lenient = true;
         self
     }
 

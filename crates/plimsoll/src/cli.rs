@@ -566,7 +566,7 @@ pub(crate) struct AttestArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
-    /// Run the suites of Gatekeeper templates (`gator verify`): 0 all right, 1 one wrong, 3 one could not be run
+    /// Run the test files of Gatekeeper (`gator verify`) and Kyverno (`kyverno test`): 0 all right, 1 one wrong, 3 one could not be run
     Test(PolicyTestArguments),
 }
 
