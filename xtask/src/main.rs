@@ -7,6 +7,7 @@ mod architecture;
 mod cel_oracle;
 mod deps;
 mod images;
+mod kube_apiserver;
 mod peers;
 mod places;
 
@@ -20,10 +21,11 @@ fn main() -> ExitCode {
         Some("cel-oracle") => cel_oracle::run(),
         Some("deps") => deps::run(&arguments[1..]),
         Some("images") => images::run(&arguments[1..]),
+        Some("kube-apiserver") => kube_apiserver::run(&arguments[1..]),
         Some("peers") => peers::run(&arguments[1..]),
         _ => {
             eprintln!(
-                "usage: cargo xtask accuracy [--all] | check-architecture | cel-oracle | deps [--check] | images [--dir DIR] | peers [--image PATH]"
+                "usage: cargo xtask accuracy [--all] | check-architecture | cel-oracle | deps [--check] | images [--dir DIR] | kube-apiserver | peers [--image PATH]"
             );
             return ExitCode::from(2);
         }

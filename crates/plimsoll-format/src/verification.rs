@@ -106,6 +106,9 @@ fn described(evidence: &EvidenceInfo, width: usize, all: bool) -> Vec<String> {
     if let Some(reason) = &evidence.reason {
         detail("because", reason);
     }
+    for note in &evidence.notes {
+        detail("although", note);
+    }
     if let Some(time) = &evidence.signed_at {
         detail("at", &format!("{time}{}", if evidence.logged { ", in a transparency log" } else { "" }));
     }

@@ -89,6 +89,9 @@ pub struct EvidenceInfo {
     /// SHA-256 of the key that made it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub key: Option<String>,
+    /// What its signers' rules only want to be said.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub notes: Vec<String>,
     /// The trust root that showed it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub root: Option<String>,

@@ -53,7 +53,7 @@ const VARIABLES: &[Variable] = &[
     ("provenance", &[Need::Digest, Need::Evidence], provenance_type),
     ("findings", &[Need::Digest, Need::Scan], || Type::list(finding_type())),
     ("secrets", &[Need::Digest, Need::Scan, Need::Secrets], || Type::list(finding_type())),
-    ("packages", &[Need::Digest, Need::Scan], packages_type),
+    ("packages", &[Need::Digest, Need::Scan, Need::Packages], packages_type),
     ("database", &[Need::Digest, Need::Scan], || Type::object("database", [("date", Type::Timestamp)])),
     ("namespaceName", &[], || Type::String),
     ("labels", &[], || Type::map(Type::String, Type::String)),
@@ -283,15 +283,16 @@ fn variable<'v>(name: &str, facts: &'v Facts<'_>, now: i64) -> Result<Value<'v>,
         "provenance" => evidence(facts, "provenance")?.iter().filter_map(provenance).collect(),
         "findings" => {
             let report = seen_whole(facts)?;
-            findings(report, |finding| finding.kind != FindingKind::Secret)
+            findings(facts, report, |finding| finding.kind != FindingKind::Secret)
         }
         "secrets" => {
             let report = seen_whole(facts)?;
             if !facts.looked_for.contains(&FindingKind::Secret) {
                 return Err("a scan that looks for secrets".into());
             }
-            findings(report, |finding| finding.kind == FindingKind::Secret)
+            findings(facts, report, |finding| finding.kind == FindingKind::Secret)
         }
+        "packages" if facts.without_packages => return Err("packages: they were not kept".into()),
         "packages" => seen_whole(facts)?.packages.iter().map(package).collect(),
         "database" => {
             let report = known(&facts.report, "a scan")?;
@@ -319,7 +320,7 @@ fn texts_by_name(map: &std::collections::BTreeMap<String, String>) -> Value<'_> 
 /// Evidence, all of it: of a part of it nothing could be said with `all` or `!exists`.
 fn evidence<'f>(facts: &'f Facts<'_>, what: &str) -> Result<&'f [Evidence], String> {
     let evidence = known(&facts.evidence, what)?;
-    match facts.unread_evidence.as_slice() {
+    match &*facts.unread_evidence {
         [] => Ok(evidence),
         unread => Err(format!("{what}: {}", unread.join("; "))),
     }
@@ -341,15 +342,24 @@ fn seen_whole<'f>(facts: &'f Facts<'_>) -> Result<&'f Report, String> {
 
 fn maker(evidence: &Evidence) -> Vec<(&'static str, Value<'_>)> {
     let (key, certificate, root) = match &evidence.maker {
-        Maker::Key(fingerprint) => (fingerprint.as_str(), None, ""),
+        Maker::Key(fingerprint) | Maker::Notation { key: fingerprint, .. } => {
+            (fingerprint.as_str(), None, "")
+        }
         Maker::Certificate { certificate, root } => ("", Some(certificate), root.as_str()),
+    };
+    let notation = match &evidence.maker {
+        Maker::Notation { subject, .. } => Some(subject),
+        Maker::Key(_) | Maker::Certificate { .. } => None,
     };
     let text = |of: Option<&'_ String>| of.map_or("", String::as_str).to_owned();
     let claims =
         certificate.map_or_else(|| Value::object([]), |certificate| texts_by_name(&certificate.claims));
     vec![
         ("key", key.into()),
-        ("subject", text(certificate.and_then(|certificate| certificate.subject.as_ref())).into()),
+        (
+            "subject",
+            text(certificate.and_then(|certificate| certificate.subject.as_ref()).or(notation)).into(),
+        ),
         ("issuer", text(certificate.and_then(|certificate| certificate.issuer.as_ref())).into()),
         ("root", root.into()),
         ("claims", claims),
@@ -388,23 +398,21 @@ fn provenance(evidence: &Evidence) -> Option<Value<'_>> {
 }
 
 /// Those that nothing suppresses, as everywhere else.
-fn findings(report: &Report, wanted: impl Fn(&Finding) -> bool) -> Value<'_> {
+fn findings<'v>(facts: &'v Facts<'_>, report: &'v Report, wanted: impl Fn(&Finding) -> bool) -> Value<'v> {
     report
         .findings
         .iter()
         .filter(|finding| finding.suppressed_by.is_none() && wanted(finding))
-        .map(finding)
+        .map(|one| finding(one, !facts.without_texts))
         .collect()
 }
 
-fn finding(finding: &Finding) -> Value<'_> {
+fn finding(finding: &Finding, texts_kept: bool) -> Value<'_> {
     let risk = &finding.risk;
     let package = finding.subject.as_package();
     let mut fields = vec![
         ("id", finding.advisory.as_str().into()),
-        ("aliases", texts(&finding.aliases)),
         ("kind", kind_word(finding.kind).into()),
-        ("title", finding.title.as_str().into()),
         ("severity", finding.severity.level.word().into()),
         ("subject", finding.subject.name().into_owned().into()),
         ("version", package.map_or("", |package| package.source.version.as_str()).into()),
@@ -414,6 +422,10 @@ fn finding(finding: &Finding) -> Value<'_> {
         ("kev", risk.kev.is_some().into()),
         ("development", risk.development.into()),
     ];
+    // What was left out is no text: asked for, it makes the answer unknown.
+    if texts_kept {
+        fields.extend([("aliases", texts(&finding.aliases)), ("title", finding.title.as_str().into())]);
+    }
     // A number that nobody gave is no number: asked for, it makes the answer unknown.
     fields
         .extend(finding.severity.score_tenths.map(|score| ("score", Value::Double(f64::from(score) / 10.0))));

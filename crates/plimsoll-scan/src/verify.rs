@@ -23,8 +23,12 @@ pub struct Wanted {
     pub build: Option<Build>,
     /// Kind of predicate that a trusted attestation must have.
     pub predicates: Vec<String>,
+    /// Why signatures are not asked for at all: a trust policy of Notation says so.
+    pub skipped: Option<String>,
     /// The question as it was asked, for the report.
     pub line: String,
+    /// The moment of the question, in seconds since 1970.
+    pub now: i64,
 }
 
 /// Finds and checks everything that is said of `image`.
@@ -34,14 +38,15 @@ pub struct Wanted {
 /// unless enough was seen.
 pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<Verification, ScanError> {
     let reference = Reference::parse(image.strip_prefix("registry:").unwrap_or(image))?;
-    let repository = registries.repository(reference.name());
+    let reference = registries.meant(&reference)?;
+    let repository = registries.repository(reference.name())?;
     // Resolved once: from here on there is only the digest.
     let manifest = repository.manifest(&reference.selector())?;
     let mut found = everything_said(registries, reference.name(), &wanted.repositories, &manifest.digest);
     for (path, bytes) in &wanted.files {
         found.evidence.push(from_file(path, bytes.clone(), &manifest.digest));
     }
-    let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes) };
+    let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes), now: wanted.now };
     let mut tally = Tally::default();
     let evidence = found
         .evidence
@@ -59,7 +64,10 @@ pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<V
             .trust
             .roots
             .iter()
-            .map(|root| RootInfo { name: root.name().to_owned(), until: root.window().until.map(moment) })
+            .map(|root| RootInfo {
+                name: root.name().to_owned(),
+                until: root.window().until.map(plimsoll_policy::moment),
+            })
             .collect(),
         problems: found.problems,
     })
@@ -74,10 +82,14 @@ pub(crate) fn everything_said(
 ) -> Discovery {
     let mut found = Discovery::default();
     for name in std::iter::once(own).chain(others.iter().map(Reference::name)) {
-        let Discovery { evidence, problems } =
-            discover(&registries.repository(name), &name.to_string(), digest);
-        found.evidence.extend(evidence);
-        found.problems.extend(problems);
+        match registries.repository(name) {
+            Ok(repository) => {
+                let Discovery { evidence, problems } = discover(&repository, &name.to_string(), digest);
+                found.evidence.extend(evidence);
+                found.problems.extend(problems);
+            }
+            Err(error) => found.problems.push(plimsoll_model::one_line(&error)),
+        }
     }
     found
 }
@@ -182,8 +194,9 @@ impl Tally {
             issuer: certificate.issuer,
             claims: certificate.claims.into_iter().collect(),
             key: checked.key,
+            notes: checked.notes,
             root: checked.root,
-            signed_at: checked.times.first().copied().map(moment),
+            signed_at: checked.times.first().copied().map(plimsoll_policy::moment),
             logged: checked.logged,
             build: build.map(|(_, info)| info),
             format: evidence.format.name().to_owned(),
@@ -199,9 +212,10 @@ impl Tally {
         let mut reasons = Vec::new();
         let mut unmet = Vec::new();
         if wanted.build.is_none() && wanted.predicates.is_empty() {
-            match self.signatures.first() {
-                Some(signer) => reasons.push(format!("signed by {signer}")),
-                None => unmet.push("no signature by a trusted signer".to_owned()),
+            match (&wanted.skipped, self.signatures.first()) {
+                (Some(reason), _) => reasons.push(reason.clone()),
+                (None, Some(signer)) => reasons.push(format!("signed by {signer}")),
+                (None, None) => unmet.push("no signature by a trusted signer".to_owned()),
             }
         }
         for predicate in &wanted.predicates {
@@ -246,7 +260,7 @@ impl Tally {
                 self.unreadable, self.total
             ));
         }
-        if wanted.trust.signers.is_empty() {
+        if wanted.trust.signers.is_empty() && wanted.skipped.is_none() {
             missing.push("nobody was named whose signature counts".to_owned());
         }
         missing
@@ -269,8 +283,4 @@ fn info(
         invocation: provenance.invocation,
         unmet,
     }
-}
-
-fn moment(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
 }

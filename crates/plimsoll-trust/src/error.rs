@@ -30,4 +30,12 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A trust policy, trust store or revocation list of Notation that cannot be used.
+    #[error("{name}: {detail}")]
+    Notation {
+        /// The file.
+        name: String,
+        /// What is wrong.
+        detail: String,
+    },
 }

@@ -5,7 +5,7 @@ use sigstore_verify::types::{DerPublicKey, Sha256Hash};
 
 use crate::Error;
 
-/// A public key: ECDSA on P-256, P-384 or P-521, RSA, or Ed25519. Keys of key management services are given the same way,
+/// A public key: ECDSA on P-256 or P-384, RSA, or Ed25519. Keys of key management services are given the same way,
 /// as the PEM that the service exports.
 #[derive(Clone, Debug)]
 pub struct PublicKey {

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use coset::{CoseSign1, TaggedCborSerializable as _};
 use plimsoll_oci::{Artifact, Descriptor, Part, Reference, Registries, RegistrySettings, Repository};
 use plimsoll_trust::{By, Checked, Log, Outcome, Pattern, Signer, Target, Trust, What, discover};
 use serde_json::json;
+use yard::notation::{self, Wish};
 use yard::{Content, ISSUER, Identity, SUBJECT, Yard, simple};
 
 struct Now;
@@ -32,6 +34,11 @@ enum Kind {
     Message(&'static str),
     Signed(&'static str),
     Attested(&'static str),
+    /// Notation's envelope in CBOR or in JSON, with a timestamp and a revocation list or without.
+    Notation {
+        cose: bool,
+        stamped: bool,
+    },
 }
 
 /// Where it is kept.
@@ -87,11 +94,19 @@ fn cells() -> Vec<(Place, Kind, Identity)> {
             }
         }
     }
+    for cose in [false, true] {
+        for stamped in [false, true] {
+            for place in [Referrer, OtherRepository] {
+                cells.push((place, Kind::Notation { cose, stamped }, Certificate));
+            }
+        }
+    }
     cells
 }
 
 struct Bench {
     yard: Yard,
+    notary: notation::Yard,
     trust: Trust,
     image: Repository,
     image_name: String,
@@ -141,6 +156,26 @@ impl Bench {
         // A second one of everything, about nothing else: what is swapped in was really made by the same signer.
         let envelope = |text: &str| Content::Envelope(self.yard.envelope(identity, digest, text));
         match kind {
+            Kind::Notation { cose, stamped } => {
+                let wish = |digest: &str| Wish {
+                    leaf: if stamped { "listed" } else { "leaf" },
+                    digest: digest.to_owned(),
+                    stamped,
+                    cose,
+                    ..self.notary.wish()
+                };
+                let good = self.notary.make(&wish(digest));
+                let other = self.notary.make(&wish(&notation::digest("11")));
+                Part {
+                    media_type: if cose { "application/cose" } else { "application/jose+json" }.into(),
+                    bytes: if cose {
+                        damaged_cose(&good, &other, damage)
+                    } else {
+                        damaged_jws(&good, &other, damage)
+                    },
+                    annotations: BTreeMap::new(),
+                }
+            }
             Kind::SimpleSigning => {
                 let mut bytes = simple(digest);
                 let content = Content::Message(bytes.clone());
@@ -246,7 +281,10 @@ impl Bench {
             if damage == Damage::Replayed { self.image() } else { (manifest.clone(), subject.clone()) };
         let part = self.part(kind, identity, &signed.digest.to_string(), &signed_manifest, damage);
         let artifact = Artifact {
-            artifact_type: part.media_type.clone(),
+            artifact_type: match kind {
+                Kind::Notation { .. } => "application/vnd.cncf.notary.signature".into(),
+                _ => part.media_type.clone(),
+            },
             parts: vec![part],
             annotations: BTreeMap::new(),
             subject: matches!(place, Place::Referrer | Place::OtherRepository).then(|| subject.clone()),
@@ -265,26 +303,53 @@ impl Bench {
             found = discover(&self.other, &self.other_name, &subject.digest);
         }
         assert!(found.problems.is_empty(), "{:?}", found.problems);
-        let target = Target { digest: &subject.digest, manifest: Some(&manifest) };
+        let target = Target { digest: &subject.digest, manifest: Some(&manifest), now: self.notary.now };
         found.evidence.iter().map(|evidence| self.trust.check(evidence, target)).collect()
     }
+}
+
+/// What somebody did to an envelope in JSON, with parts of another one of the same signer.
+fn damaged_jws(good: &[u8], other: &[u8], damage: Damage) -> Vec<u8> {
+    let read = |bytes| serde_json::from_slice::<serde_json::Value>(bytes).expect("JSON");
+    let (mut good, other) = (read(good), read(other));
+    let name = match damage {
+        Damage::Payload => "payload",
+        Damage::Signature => "signature",
+        Damage::Entry => "header",
+        Damage::None | Damage::Replayed => return good.to_string().into_bytes(),
+    };
+    good[name] = other[name].clone();
+    good.to_string().into_bytes()
+}
+
+/// The same in CBOR.
+fn damaged_cose(good: &[u8], other: &[u8], damage: Damage) -> Vec<u8> {
+    let read = |bytes| CoseSign1::from_tagged_slice(bytes).expect("CBOR");
+    let (mut good, other) = (read(good), read(other));
+    match damage {
+        Damage::Payload => good.payload = other.payload,
+        Damage::Signature => good.signature = other.signature,
+        Damage::Entry => good.unprotected = other.unprotected,
+        Damage::None | Damage::Replayed => {}
+    }
+    good.to_tagged_vec().expect("CBOR")
 }
 
 fn bench() -> Option<(plimsoll_testing::Registry, Bench)> {
     let registry = plimsoll_testing::Registry::start()?;
     let yard = Yard::build();
-    let registries = Registries::new(RegistrySettings {
-        http: plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Now)),
-        credentials: Vec::new(),
-        insecure: Vec::new(),
-        mirrors: Vec::new(),
-    });
+    let registries = Registries::new(RegistrySettings::new(plimsoll_http::Settings::new(
+        "plimsoll-tests",
+        1,
+        Arc::new(Now),
+    )));
     let repository = |path: &str| {
         let name = Reference::parse(&format!("{}/{path}", registry.host)).expect("a name");
-        (registries.repository_to_write(name.name()), name.name().to_string())
+        (registries.repository_to_write(name.name()).expect("a repository"), name.name().to_string())
     };
     let ((image, image_name), (other, other_name)) = (repository("team/shop"), repository("team/evidence"));
-    let trust = Trust {
+    let notary = notation::Yard::build();
+    let mut trust = Trust {
         roots: vec![yard.root()],
         signers: vec![
             Signer { name: "our key".into(), by: By::Key { key: yard.public_key(), log: Log::IfPresent } },
@@ -302,30 +367,54 @@ fn bench() -> Option<(plimsoll_testing::Registry, Bench)> {
             },
         ],
     };
-    Some((registry, Bench { yard, trust, image, image_name, other, other_name, count: 0 }))
+    for (leaf, stores, lists) in [
+        ("leaf", json!(["ca:acme"]), [].as_slice()),
+        ("listed", json!(["ca:acme", "tsa:stamp"]), ["clean.crl"].as_slice()),
+    ] {
+        let statement = json!({
+            "name": "acme", "registryScopes": ["*"], "signatureVerification": { "level": "strict" },
+            "trustStores": stores, "trustedIdentities": [format!("x509.subject: C=US, ST=WA, O=acme, CN={leaf}")],
+        });
+        let name = leaf.to_owned();
+        trust.signers.extend(
+            notary
+                .trust(&statement, lists)
+                .signers
+                .into_iter()
+                .map(|signer| Signer { name: name.clone(), ..signer }),
+        );
+    }
+    Some((registry, Bench { yard, notary, trust, image, image_name, other, other_name, count: 0 }))
 }
 
 #[test]
 fn every_cell_is_trusted_when_good_and_never_when_tampered_with() {
     let Some((_registry, mut bench)) = bench() else { return };
     let cells = cells();
-    assert!(cells.len() >= 50, "{} cells", cells.len());
+    assert!(cells.len() >= 74, "{} cells", cells.len());
     let (mut wrong, mut tampered) = (Vec::new(), 0);
     for (number, (place, kind, identity)) in cells.iter().copied().enumerate() {
         let good = bench.cell(place, kind, identity, Damage::None, number % 3 == 0);
-        let expected = if identity.has_certificate() { "our workflow" } else { "our key" };
+        let expected = match kind {
+            Kind::Notation { stamped: false, .. } => "leaf",
+            Kind::Notation { stamped: true, .. } => "listed",
+            _ if identity.has_certificate() => "our workflow",
+            _ => "our key",
+        };
+        let logged = identity != Identity::Key && !matches!(kind, Kind::Notation { .. });
+        let timed = logged || matches!(kind, Kind::Notation { stamped: true, .. });
         let attested = matches!(kind, Kind::Envelope | Kind::Attested(_));
         let fits = matches!(good.as_slice(), [one]
             if one.outcome == Outcome::Trusted { signers: vec![expected.into()] }
                 && matches!(one.what, What::Attestation(_)) == attested
-                && one.logged == (identity != Identity::Key)
-                && one.times.is_empty() == (identity == Identity::Key));
+                && one.logged == logged
+                && one.times.is_empty() != timed);
         if !fits {
             wrong.push(format!("good: {place:?} {kind:?} {identity:?}: {good:?}"));
         }
         for damage in DAMAGES {
             // Another repository changes where evidence is found, not how it is checked.
-            if place == Place::OtherRepository || (damage == Damage::Entry && identity == Identity::Key) {
+            if place == Place::OtherRepository || (damage == Damage::Entry && !timed) {
                 continue;
             }
             tampered += 1;

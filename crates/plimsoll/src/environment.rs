@@ -7,6 +7,8 @@ use jiff::Timestamp;
 
 use plimsoll_format::Build;
 
+use plimsoll_scan::git::GitSettings;
+
 use crate::cli::Color;
 use crate::network::Network;
 
@@ -35,8 +37,12 @@ pub(crate) struct Environment {
     pub(crate) database_update: Option<String>,
     /// Where all feeds are mirrored, when no flag says so.
     pub(crate) feed_mirror: Option<String>,
+    /// How git is run.
+    pub(crate) git: GitSettings,
     /// Proxies, authorities, files of credentials.
     pub(crate) network: Network,
+    /// Password of a private key that cosign encrypted, when no flag says so. It may be empty.
+    pub(crate) cosign_password: Option<Vec<u8>>,
     /// The build on GitHub that this run is part of.
     pub(crate) build: Option<Build>,
 }
@@ -89,7 +95,9 @@ impl Environment {
             database_key: variable("PLIMSOLL_DB_KEY").map(PathBuf::from),
             database_update: variable("PLIMSOLL_DB_UPDATE"),
             feed_mirror: variable("PLIMSOLL_FEED_MIRROR"),
+            cosign_password: std::env::var("COSIGN_PASSWORD").ok().map(String::into_bytes),
             build: build(variable),
+            git: GitSettings::new(std::env::vars_os().collect(), std::env::temp_dir()),
             network: Network::read(variable),
         }
     }

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         cli::Command::Check(arguments) => commands::check::run(arguments, &environment),
         cli::Command::Sbom(arguments) => commands::sbom::run(arguments, &environment),
         cli::Command::Db(arguments) => commands::db::run(arguments, &environment),
+        cli::Command::Registry(command) => commands::registry::run(command, &environment),
         cli::Command::Cache(command) => commands::cache::run(command, &environment),
         cli::Command::Explain(arguments) => commands::explain::run(arguments, &environment),
         cli::Command::Completions { shell } => commands::meta::completions(*shell),

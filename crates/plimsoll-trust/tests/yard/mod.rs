@@ -3,6 +3,8 @@
 //! Certificates and timestamps come from OpenSSL; signatures, log entries and checkpoints from the primitives underneath
 //! the verifier. The log holds one entry at a time: its root is the hash of that entry.
 
+pub(crate) mod notation;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -103,7 +105,7 @@ impl Yard {
         shell(folder.path(), &script);
         let read = |name: &str| std::fs::read(folder.path().join(name)).expect("OpenSSL wrote it");
         let key = |name: &str| {
-            SigningKey::from_pem(name, &String::from_utf8(read(name)).expect("PEM")).expect("a key")
+            SigningKey::from_pem(name, &String::from_utf8(read(name)).expect("PEM"), None).expect("a key")
         };
         let now =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_secs();
