@@ -197,7 +197,7 @@ pub(crate) fn day(date: &str) -> &str {
 }
 
 /// A word for a POSIX shell: as it is when no shell would read anything into it, else in single quotes.
-pub(crate) fn shell_word(word: &str) -> String {
+pub fn shell_word(word: &str) -> String {
     let plain = |byte: u8| {
         byte.is_ascii_alphanumeric()
             || matches!(byte, b'.' | b'_' | b'-' | b'/' | b':' | b'@' | b'+' | b',' | b'=')

@@ -52,6 +52,9 @@ pub struct BuildInfo {
     /// The workflow or build file within the source.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub workflow: Option<String>,
+    /// Images that went into it, as package addresses with their digest: the base image is among them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub bases: Vec<String>,
     /// Address of the run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub invocation: Option<String>,

@@ -374,6 +374,11 @@ impl Policies {
         self.revocations.iter().any(|revocation| revocation.need() == Some(Need::Scan))
     }
 
+    /// Names of the labels that policies look at: of others no decision depends.
+    pub fn label_names(&self) -> BTreeSet<&str> {
+        self.all.iter().flat_map(|policy| policy.labels.keys().map(String::as_str)).collect()
+    }
+
     /// The keys in PEM that policies name, each with whether a transparency log must know of its signatures. Whoever
     /// gathers facts verifies with them, and tells their fingerprints by [`Policies::know_key`].
     pub fn keys(&self) -> impl Iterator<Item = (&str, bool)> {

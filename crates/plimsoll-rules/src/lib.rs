@@ -1,11 +1,13 @@
 //! Rules about Kubernetes objects that need nothing but the object: those of other engines as they are written.
 //!
-//! Gatekeeper's templates and constraints are read and run unchanged, and their own test files with them ([`suite`]). Rules in CEL (ValidatingAdmissionPolicies, Kyverno's ValidatingPolicies) are [`Rules`].
+//! Gatekeeper's templates and constraints are read and run unchanged, and their own test files with them ([`suite`]).
+//! Rules in CEL (ValidatingAdmissionPolicies, Kyverno's ValidatingPolicies) are [`Rules`].
 //! What an image needs beside its object (signatures, provenance, findings) is the matter of `plimsoll-policy`.
 //!
 //! Pure: no network, no clock, no file. A rule that cannot be evaluated is an [`Answer::Error`], never a pass.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "rego"), allow(dead_code, reason = "parts serve the engines that features bring"))]
 
 mod answer;
 mod cel;
@@ -21,6 +23,7 @@ mod yaml;
 pub use answer::{Answer, LoadError, Violation};
 pub use review::{Operation, Review};
 pub use rules::{Action, Rules, Verdict};
+pub use selector::LabelSelector;
 pub use yaml::documents;
 
 /// A JSON value that borrows from the text it was parsed from.

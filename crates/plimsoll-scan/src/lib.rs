@@ -7,6 +7,7 @@
 
 pub mod assemble;
 pub mod attest;
+pub mod audit;
 pub mod base;
 mod cache;
 pub mod check;
@@ -42,6 +43,7 @@ pub use dockerfile_lines::BuildFile;
 pub use error::ScanError;
 pub use explain::{explain, explain_rule};
 pub use plimsoll_advisory::{Database, JavaIndex};
+pub use plimsoll_kube as kube;
 pub use plimsoll_model::Via;
 pub use plimsoll_oci::{
     Artifact, Asked, DaemonSettings, DaemonVariables, Daemons, Descriptor, Error as OciError, Mirror, Part,

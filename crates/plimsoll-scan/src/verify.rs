@@ -6,7 +6,9 @@ use plimsoll_model::verification::{BuildInfo, EvidenceInfo, EvidenceOutcome, Roo
 use plimsoll_model::{Digest, Outcome as Answer, Verdict};
 use plimsoll_oci::{Reference, Registries, RepositoryName};
 use plimsoll_trust::provenance::{Build, Provenance};
-use plimsoll_trust::{Checked, Discovery, Evidence, Outcome, Target, Trust, What, discover};
+use plimsoll_trust::{
+    Checked, Discovery, Evidence, Layout, Outcome, Target, Trust, What, discover, discover_within,
+};
 
 use crate::ScanError;
 
@@ -43,6 +45,8 @@ pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<V
     // Resolved once: from here on there is only the digest.
     let manifest = repository.manifest(&reference.selector())?;
     let mut found = everything_said(registries, reference.name(), &wanted.repositories, &manifest.digest);
+    let within = discover_within(&repository, &reference.name().to_string(), &manifest);
+    found.evidence.extend(within.evidence);
     for (path, bytes) in &wanted.files {
         found.evidence.push(from_file(path, bytes.clone(), &manifest.digest));
     }
@@ -53,12 +57,15 @@ pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<V
         .iter()
         .map(|evidence| tally.take(evidence, wanted.trust.check(evidence, target), wanted))
         .collect();
+    let verdict = tally.verdict(wanted, &found.problems);
+    // Nobody signed what is in the index: that some of it cannot be read leaves nothing open.
+    found.problems.extend(within.problems);
     Ok(Verification {
         schema_version: "1.0".into(),
         plimsoll: env!("CARGO_PKG_VERSION").into(),
         image: image.to_owned(),
         digest: manifest.digest.clone(),
-        verdict: tally.verdict(wanted, &found.problems),
+        verdict,
         evidence,
         roots: wanted
             .trust
@@ -179,7 +186,7 @@ impl Tally {
                 (EvidenceOutcome::Unsigned, None, Vec::new())
             }
             Outcome::Unreadable { reason } => {
-                self.unreadable += 1;
+                self.unreadable += usize::from(evidence.place.layout != Layout::Index);
                 (EvidenceOutcome::Unreadable, Some(reason), Vec::new())
             }
         };
@@ -275,6 +282,7 @@ fn info(
     let unmet = wanted.build.iter().flat_map(|build| build.check(&provenance, certificate));
     let unmet = unmet.map(|unmet| format!("{}: {}", unmet.part, unmet.detail)).collect();
     BuildInfo {
+        bases: provenance.bases().map(str::to_owned).collect(),
         builder: provenance.builder,
         source: provenance.source.uri,
         reference: provenance.source.reference,

@@ -37,6 +37,11 @@ impl PublicKey {
         Ok(PublicKey { der, fingerprint })
     }
 
+    /// `-----BEGIN PUBLIC KEY-----`.
+    pub fn to_pem(&self) -> String {
+        self.der.to_pem()
+    }
+
     /// SHA-256 of the key's SubjectPublicKeyInfo in hexadecimal digits, as `openssl pkey -pubin -outform DER | sha256sum` prints it.
     pub fn fingerprint(&self) -> String {
         self.fingerprint.to_hex()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use plimsoll_model::Digest;
 use plimsoll_oci::{Artifact, Descriptor, Part};
 use serde_json::{Value, json};
 use sigstore_verify::types::pae;
@@ -13,7 +14,7 @@ use crate::{Error, SigningKey};
 /// Media type of a bundle, and type of the artifact that holds one.
 pub(crate) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// Type of an in-toto statement within an envelope.
-const IN_TOTO: &str = "application/vnd.in-toto+json";
+pub(crate) const IN_TOTO: &str = "application/vnd.in-toto+json";
 /// The predicate of a statement that says nothing but "signed" (cosign 3).
 pub const SIGNED: &str = "https://sigstore.dev/cosign/sign/v1";
 
@@ -25,6 +26,15 @@ pub trait Seal {
     /// # Errors
     /// When it cannot be signed.
     fn seal(&self, statement: &[u8]) -> Result<Sealed, Error>;
+
+    /// Checks the finished bundle, where something of it came from others.
+    ///
+    /// # Errors
+    /// When it does not hold.
+    fn check(&self, bundle: &[u8], subject: &Digest) -> Result<(), Error> {
+        let (_, _) = (bundle, subject);
+        Ok(())
+    }
 }
 
 /// A signature with what is needed to check it.
@@ -75,13 +85,11 @@ pub fn attestation(
             "signatures": [{ "sig": STANDARD.encode(signature), "keyid": "" }],
         },
     });
+    let bundle = bundle.to_string().into_bytes();
+    seal.check(&bundle, &subject.digest)?;
     Ok(Artifact {
         artifact_type: BUNDLE.into(),
-        parts: vec![Part {
-            media_type: BUNDLE.into(),
-            bytes: bundle.to_string().into_bytes(),
-            annotations: BTreeMap::new(),
-        }],
+        parts: vec![Part { media_type: BUNDLE.into(), bytes: bundle, annotations: BTreeMap::new() }],
         annotations: BTreeMap::from([
             ("dev.sigstore.bundle.content".into(), "dsse-envelope".into()),
             ("dev.sigstore.bundle.predicateType".into(), predicate_type.to_owned()),

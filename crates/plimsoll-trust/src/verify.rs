@@ -4,6 +4,7 @@ use plimsoll_model::Digest;
 use sigstore_verify::types::Bundle;
 
 use crate::bundle::{self, Shown, Signed};
+use crate::discover::{ABOUT, PREDICATE_TYPE};
 use crate::notation::{self, Fault, Judged};
 use crate::statement::Statement;
 use crate::{Evidence, Format, PublicKey, Root, cosign};
@@ -170,10 +171,7 @@ impl Trust {
                 Ok(bundle) => self.bundle(&bundle, target),
                 Err(reason) => Checked::unreadable(reason),
             },
-            Format::Statement => match Statement::parse(&evidence.bytes) {
-                Ok(statement) => Checked::of(Outcome::Unsigned, What::Attestation(Box::new(statement))),
-                Err(reason) => Checked::unreadable(reason),
-            },
+            Format::Statement => unsigned(evidence),
             Format::Sbom | Format::Vex => Checked::of(Outcome::Unsigned, What::Unknown),
             Format::NotationJws | Format::NotationCose => self.notation(evidence, target),
             Format::Other(media_type) => Checked::unreadable(format!(
@@ -381,6 +379,32 @@ impl Trust {
         checked.times = shown.times;
         checked.logged = shown.logged;
         checked
+    }
+}
+
+/// A statement that nobody signed: shown, and never more.
+fn unsigned(evidence: &Evidence) -> Checked {
+    if let (true, Some(kind)) = (evidence.bytes.is_empty(), evidence.annotations.get(PREDICATE_TYPE)) {
+        return Checked::of(Outcome::Unsigned, What::Attestation(Box::new(Statement::unread(kind))));
+    }
+    let statement = match Statement::parse(&evidence.bytes) {
+        Ok(statement) => statement,
+        Err(reason) => return Checked::unreadable(reason),
+    };
+    let about = evidence.annotations.get(ABOUT).map(|text| Digest::parse(text));
+    let fits = match &about {
+        Some(Ok(digest)) => statement.is_about(digest),
+        Some(Err(_)) => false,
+        None => true,
+    };
+    let what = What::Attestation(Box::new(statement));
+    if fits {
+        Checked::of(Outcome::Unsigned, what)
+    } else {
+        Checked::of(
+            Outcome::Invalid { reason: "the statement is about something else than this image".into() },
+            what,
+        )
     }
 }
 

@@ -10,7 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use coset::{CoseSign1, TaggedCborSerializable as _};
 use plimsoll_oci::{Artifact, Descriptor, Part, Reference, Registries, RegistrySettings, Repository};
-use plimsoll_trust::{By, Checked, Log, Outcome, Pattern, Signer, Target, Trust, What, discover};
+use plimsoll_trust::{
+    By, Checked, Log, Outcome, Pattern, Signer, Target, Trust, What, discover, discover_within,
+};
 use serde_json::json;
 use yard::notation::{self, Wish};
 use yard::{Content, ISSUER, Identity, SUBJECT, Yard, simple};
@@ -510,4 +512,106 @@ fn a_list_of_referrers_that_lies_is_said_and_not_believed() {
     let found = discover(&bench.image, &bench.image_name, &ours.digest);
     assert!(found.evidence.is_empty(), "{:?}", found.evidence);
     assert!(found.problems[0].contains("does not refer to this image"), "{:?}", found.problems);
+}
+
+#[test]
+fn what_buildkit_says_in_the_index_is_shown_and_never_trusted() {
+    let Some((_registry, mut bench)) = bench() else { return };
+    let (_, child) = bench.image();
+    let statement = |digest: &str, kind: &str, predicate: serde_json::Value| {
+        json!({
+            "_type": "https://in-toto.io/Statement/v0.1", "predicateType": kind,
+            "subject": [{ "name": "pkg:docker/shop@1", "digest": { "sha256": digest } }], "predicate": predicate,
+        })
+        .to_string()
+        .into_bytes()
+    };
+    let provenance = json!({
+        "builder": { "id": "" }, "buildType": "https://mobyproject.org/buildkit@v1",
+        "materials": [
+            { "uri": "pkg:docker/debian@12?platform=linux%2Famd64", "digest": { "sha256": "ab".repeat(32) } },
+            { "uri": "https://example.test/tool.tar.gz", "digest": { "sha256": "cd".repeat(32) } },
+        ],
+    });
+    let (slsa, spdx) = ("https://slsa.dev/provenance/v0.2", "https://spdx.dev/Document");
+    let own = child.digest.hex();
+    let other = "11".repeat(32);
+    for (about, outcome) in [(&own, "unsigned"), (&other, "invalid")] {
+        let mut layers = Vec::new();
+        for (kind, bytes) in
+            [(slsa, statement(about, slsa, provenance.clone())), (spdx, statement(about, spdx, json!({})))]
+        {
+            let digest = bench.image.put_blob(&bytes).expect("stored");
+            layers.push(json!({ "mediaType": "application/vnd.in-toto+json", "digest": digest.to_string(),
+                "size": bytes.len(), "annotations": { "in-toto.io/predicate-type": kind } }));
+        }
+        let configuration = bench.image.put_blob(b"{}").expect("stored");
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": layers,
+            "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": configuration.to_string(), "size": 2 },
+        })
+        .to_string();
+        let media_type = "application/vnd.oci.image.manifest.v1+json";
+        let said = bench.image.put_manifest(None, media_type, manifest.as_bytes()).expect("stored");
+        let index = json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": [
+                { "mediaType": child.media_type, "digest": child.digest.to_string(), "size": child.size,
+                    "platform": { "os": "linux", "architecture": "amd64" } },
+                { "mediaType": said.media_type, "digest": said.digest.to_string(), "size": said.size,
+                    "platform": { "os": "unknown", "architecture": "unknown" },
+                    "annotations": { "vnd.docker.reference.type": "attestation-manifest",
+                        "vnd.docker.reference.digest": child.digest.to_string() } },
+            ],
+        })
+        .to_string();
+        let index = bench
+            .image
+            .put_manifest(None, "application/vnd.oci.image.index.v1+json", index.as_bytes())
+            .expect("stored");
+        let whole = bench.image.manifest(&index.digest.to_string()).expect("it is there");
+        let found = discover_within(&bench.image, &bench.image_name, &whole);
+        assert!(found.problems.is_empty() && found.evidence.len() == 2, "{found:?}");
+        let target = Target { digest: &index.digest, manifest: Some(&whole.bytes), now: 0 };
+        let checked: Vec<_> =
+            found.evidence.iter().map(|evidence| bench.trust.check(evidence, target)).collect();
+        let What::Attestation(said) = &checked[0].what else { panic!("{checked:?}") };
+        let read = plimsoll_trust::provenance::Provenance::read(&said.predicate_type, &said.predicate);
+        let read = read.expect("BuildKit need not name itself");
+        assert_eq!(read.bases().collect::<Vec<_>>(), ["pkg:docker/debian@12?platform=linux%2Famd64"]);
+        let any = plimsoll_trust::provenance::Build {
+            builder: Some(Pattern::parse("**").expect("a pattern")),
+            ..plimsoll_trust::provenance::Build::default()
+        };
+        assert!(
+            any.check(&read, None).iter().any(|unmet| unmet.part == "builder"),
+            "a builder without a name"
+        );
+        match outcome {
+            "unsigned" => assert_eq!(checked[0].outcome, Outcome::Unsigned),
+            _ => assert!(matches!(checked[0].outcome, Outcome::Invalid { .. }), "{checked:?}"),
+        }
+        // The SBOM is named, not fetched.
+        assert!(
+            matches!(&checked[1].what, What::Attestation(said) if said.predicate_type == spdx),
+            "{checked:?}"
+        );
+        assert_eq!(checked[1].outcome, Outcome::Unsigned);
+        assert!(found.evidence[1].bytes.is_empty());
+    }
+    // An index that lists what is not there, and something that is no index.
+    let lies = json!({ "manifests": [{ "digest": format!("sha256:{other}"), "annotations": {
+        "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": "nothing" } }] });
+    for (bytes, problems) in
+        [(lies.to_string(), 1), ("[]".to_owned(), 0), ("{\"manifests\":7}".to_owned(), 0)]
+    {
+        let descriptor = Descriptor::of("application/vnd.oci.image.index.v1+json", bytes.as_bytes());
+        let manifest = plimsoll_oci::Manifest {
+            digest: descriptor.digest,
+            media_type: descriptor.media_type,
+            bytes: bytes.into_bytes().into(),
+        };
+        let found = discover_within(&bench.image, &bench.image_name, &manifest);
+        assert_eq!((found.evidence.len(), found.problems.len()), (0, problems), "{found:?}");
+    }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use plimsoll_format::audit::AuditForm;
 use plimsoll_format::{By, Format};
 use plimsoll_scan::base::BaseFlag;
 use plimsoll_scan::verdict::Line;
@@ -46,6 +47,16 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Sign a statement about an image and store it beside the image
     Attest(AttestArguments),
+    /// Trust roots of keyless signatures: fetch the newest, show them, add one
+    #[command(subcommand)]
+    Trust(TrustCommand),
+    /// Everything that a cluster runs, held against policies; and what is trusted only because of where it is
+    Audit(AuditArguments),
+    /// A cluster as a file
+    Cluster {
+        #[command(subcommand)]
+        command: ClusterCommand,
+    },
     /// Rules of other engines: run their own tests
     Policy {
         #[command(subcommand)]
@@ -154,6 +165,7 @@ pub(crate) struct ReadingArguments {
     pub(crate) registry: RegistryArguments,
 }
 
+const CLUSTER: &str = "Cluster";
 const REGISTRIES: &str = "Registries";
 
 /// How registries are reached.
@@ -582,7 +594,7 @@ pub(crate) struct VerifyArguments {
     #[arg(long = "notation-revocations", help_heading = SIGNERS, value_name = "PATH")]
     pub(crate) notation_revocations: Vec<PathBuf>,
 
-    /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times
+    /// Trust root: `sigstore`, `sigstore-staging`, `github`, one of `plimsoll trust add`, or a trusted_root.json; may be given several times
     /// [default: sigstore, github]
     #[arg(long = "trust-root", help_heading = SIGNERS, value_name = "NAME|FILE")]
     pub(crate) roots: Vec<String>,
@@ -639,6 +651,118 @@ pub(crate) struct VerifyArguments {
     pub(crate) all: bool,
 }
 
+/// Which cluster.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArguments {
+    /// Kubeconfig [default: KUBECONFIG, else ~/.kube/config, else the cluster that this runs in]
+    #[arg(long, help_heading = CLUSTER, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+
+    /// Context of the kubeconfig [default: its current one]
+    #[arg(long, help_heading = CLUSTER, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+
+    /// Only this namespace; may be given several times [default: all]
+    #[arg(long = "namespace", help_heading = CLUSTER, value_name = "NAME")]
+    pub(crate) namespaces: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// What an audit needs of a cluster, as lines of JSON on standard output, without any value that may be secret
+    Snapshot {
+        #[command(flatten)]
+        cluster: ClusterArguments,
+
+        /// A further kind of objects that runs images, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
+        #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
+        kinds: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll audit --policy policies/
+  plimsoll cluster snapshot > cluster.jsonl; plimsoll audit cluster.jsonl --policy policies/
+  kubectl get deployments,pods -A -o json | plimsoll audit - --policy policies/")]
+pub(crate) struct AuditArguments {
+    /// A snapshot, or objects in JSON or YAML, instead of a live cluster; `-` for standard input
+    #[arg(value_name = "FILE", conflicts_with_all = ["kubeconfig", "context", "namespaces"])]
+    pub(crate) file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArguments,
+
+    /// A further kind of objects that runs images, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
+    #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
+    pub(crate) kinds: Vec<String>,
+
+    /// Policies, exceptions and revocations (YAML), a file or a folder of them; may be given several times
+    #[arg(long = "policy", value_name = "PATH", required = true)]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times [default: sigstore, github]
+    #[arg(long = "trust-root", value_name = "NAME|FILE")]
+    pub(crate) roots: Vec<String>,
+
+    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
+    #[arg(long = "notation-revocations", value_name = "PATH")]
+    pub(crate) notation_revocations: Vec<PathBuf>,
+
+    /// Another repository that holds evidence; may be given several times
+    #[arg(long = "evidence-repository", value_name = "NAME")]
+    pub(crate) repositories: Vec<String>,
+
+    /// The advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Do not look for provenance of images about which no policy asks for it
+    #[arg(long)]
+    pub(crate) no_provenance: bool,
+
+    /// Ask no registry: what policies need from there is unknown
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    /// Images that are looked at at the same time
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) jobs: u16,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = AuditFormat::Table)]
+    pub(crate) format: AuditFormat,
+
+    /// Show all images, rules and workloads
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// In which form an audit is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditFormat {
+    Table,
+    Json,
+    /// `PolicyReport` objects (wgpolicyk8s.io/v1alpha2), for `kubectl apply -f -`
+    PolicyReport,
+    /// `Report` objects (openreports.io/v1alpha1)
+    OpenReport,
+}
+
+impl AuditFormat {
+    pub(crate) fn form(self) -> AuditForm {
+        match self {
+            AuditFormat::Table => AuditForm::Table,
+            AuditFormat::Json => AuditForm::Json,
+            AuditFormat::PolicyReport => AuditForm::PolicyReport,
+            AuditFormat::OpenReport => AuditForm::OpenReport,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:
@@ -677,16 +801,46 @@ pub(crate) enum AttestCommand {
     Verdict(AttestVerdictArguments),
 }
 
+const SIGNING: &str = "Who signs";
+
 /// Who signs.
 #[derive(Debug, Args)]
 pub(crate) struct SigningArguments {
     /// Private key in PEM: ECDSA (P-256, P-384), RSA or Ed25519; or one of `cosign generate-key-pair`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = SIGNING, value_name = "FILE", conflicts_with = "keyless")]
     pub(crate) key: Option<PathBuf>,
 
     /// The password of the key is the first line of a file [default: COSIGN_PASSWORD]
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, help_heading = SIGNING, value_name = "FILE", requires = "key")]
     pub(crate) key_password_file: Option<PathBuf>,
+
+    /// Sign with a certificate of some minutes for an identity token: of --identity-token, SIGSTORE_ID_TOKEN (GitLab), or
+    /// GitHub's runner
+    #[arg(long, help_heading = SIGNING)]
+    pub(crate) keyless: bool,
+
+    /// File of the identity token; `-` is standard input
+    #[arg(long, help_heading = SIGNING, value_name = "FILE", requires = "keyless")]
+    pub(crate) identity_token: Option<PathBuf>,
+
+    /// Who issues the certificate (Fulcio)
+    #[arg(long, help_heading = SIGNING, value_name = "URL", requires = "keyless")]
+    #[arg(default_value = "https://fulcio.sigstore.dev")]
+    pub(crate) fulcio_url: String,
+
+    /// The transparency log, of the second generation (Rekor)
+    #[arg(long, help_heading = SIGNING, value_name = "URL", requires = "keyless")]
+    #[arg(default_value = "https://log2025-1.rekor.sigstore.dev")]
+    pub(crate) rekor_url: String,
+
+    /// The timestamp authority (RFC 3161)
+    #[arg(long, help_heading = SIGNING, value_name = "URL", requires = "keyless")]
+    #[arg(default_value = "https://timestamp.sigstore.dev/api/v1/timestamp")]
+    pub(crate) timestamp_url: String,
+
+    /// Trust root that what these answer must verify against: `sigstore`, `sigstore-staging` or a trusted_root.json
+    #[arg(long, help_heading = SIGNING, value_name = "NAME|FILE", requires = "keyless", default_value = "sigstore")]
+    pub(crate) keyless_root: String,
 }
 
 #[derive(Debug, Args)]
@@ -772,7 +926,7 @@ pub(crate) struct AttestVerdictArguments {
     #[arg(long = "notation-revocations", value_name = "PATH")]
     pub(crate) notation_revocations: Vec<PathBuf>,
 
-    /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times
+    /// Trust root: `sigstore`, `sigstore-staging`, `github`, one of `plimsoll trust add`, or a trusted_root.json; may be given several times
     /// [default: sigstore, github]
     #[arg(long = "trust-root", value_name = "NAME|FILE")]
     pub(crate) roots: Vec<String>,
@@ -791,6 +945,36 @@ pub(crate) struct AttestVerdictArguments {
     /// Show every requirement
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustCommand {
+    /// Fetch trust roots from their TUF repositories: all that are known, or those named
+    Update {
+        /// Which [default: sigstore, github, and those that were added]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Certificate of a private authority, PEM or DER; may be given several times
+        #[arg(long = "ca-file", value_name = "FILE")]
+        ca_files: Vec<PathBuf>,
+    },
+    /// Which trust roots there are, where they come from, and until when they can be used
+    Status,
+    /// Add a trust root: a TUF repository with its first root.json, or a trusted_root.json
+    Add {
+        /// How `--trust-root` calls it
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// A trusted_root.json
+        #[arg(value_name = "FILE", required_unless_present = "tuf", conflicts_with = "tuf")]
+        file: Option<PathBuf>,
+        /// Address of a TUF repository
+        #[arg(long, value_name = "URL", requires = "root")]
+        tuf: Option<String>,
+        /// The repository's first root.json, got from somebody you trust
+        #[arg(long, value_name = "FILE", requires = "tuf")]
+        root: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,14 +1,17 @@
 //! `plimsoll attest`.
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use plimsoll_format::{Format, View};
+use plimsoll_http::Client;
 use plimsoll_model::Outcome;
 use plimsoll_scan::Options;
 use plimsoll_scan::attest::{self, Place, Said};
-use plimsoll_scan::trust::{SIGNED, Seal, SigningKey, is_encrypted};
+use plimsoll_scan::trust::{
+    Error as TrustError, IdentityToken, Keyless, SIGNED, Seal, Services, SigningKey, is_encrypted,
+};
 use serde_json::Value;
 
 use super::db::update;
@@ -16,7 +19,7 @@ use super::{Answer, scan, verify};
 use crate::cli::{
     Attachment, AttestArguments, AttestCommand, AttestScanArguments, AttestVerdictArguments, SigningArguments,
 };
-use crate::environment::Environment;
+use crate::environment::{Environment, IdentityVariables};
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 /// Short names of kinds of predicates, as cosign has them.
@@ -33,6 +36,8 @@ const TYPES: &[(&str, &str)] = &[
 const VULN: &str = "https://cosign.sigstore.dev/attestation/vuln/v1";
 const CYCLONEDX: &str = "https://cyclonedx.org/bom";
 const SPDX: &str = "https://spdx.dev/Document";
+/// Largest identity token in bytes.
+const LARGEST_TOKEN: u64 = 64 * 1024;
 const OPENVEX: &str = "https://openvex.dev/ns";
 
 pub(crate) fn run(arguments: &AttestArguments, environment: &Environment) -> Answer {
@@ -43,7 +48,7 @@ pub(crate) fn run(arguments: &AttestArguments, environment: &Environment) -> Ans
     }
     let usage = |error| Failure::new(USAGE, error);
     let image = arguments.image.as_deref().ok_or_else(|| usage(anyhow!("no image was named")))?;
-    let seal = seal(&arguments.signing, environment)?;
+    let seal = seal(&arguments.signing, &arguments.registry.ca_files, environment)?;
     let said = read(arguments).map_err(usage)?;
     let registries = environment.network.registries(&arguments.registry);
     let place = Place::find(image, &registries).map_err(scan::failed)?;
@@ -60,13 +65,65 @@ fn store(image: &str, place: &Place, said: &Said, seal: &dyn Seal) -> Result<(),
 }
 
 /// Whoever signs.
-fn seal(arguments: &SigningArguments, environment: &Environment) -> Result<Box<dyn Seal>, Failure> {
+fn seal(
+    arguments: &SigningArguments,
+    ca_files: &[PathBuf],
+    environment: &Environment,
+) -> Result<Box<dyn Seal>, Failure> {
     let usage = |error| Failure::new(USAGE, error);
-    let Some(path) = &arguments.key else {
-        return Err(usage(anyhow!("nobody was named who signs"))
-            .hint("name a private key: --key FILE (`cosign generate-key-pair` makes one)".to_owned()));
+    if let Some(path) = &arguments.key {
+        let key = signing_key(path, arguments.key_password_file.as_deref(), environment).map_err(usage)?;
+        return Ok(Box::new(key));
+    }
+    if !arguments.keyless {
+        return Err(usage(anyhow!("nobody was named who signs")).hint(
+            "name a private key: --key FILE (`cosign generate-key-pair` makes one), or sign with --keyless"
+                .to_owned(),
+        ));
+    }
+    let roots = verify::roots(std::slice::from_ref(&arguments.keyless_root), environment).map_err(usage)?;
+    let services = Services::new(&arguments.fulcio_url, &arguments.rekor_url, &arguments.timestamp_url)
+        .map_err(|error| usage(error.into()))?;
+    let client = Client::new(environment.network.http(ca_files));
+    let token = identity_token(arguments, &client, environment)?;
+    // A refusal of the services leaves it open whether anything could be said.
+    let undecided = |error: TrustError| Failure::new(UNDECIDED, error);
+    let keyless =
+        Keyless::begin(client, services, &token, roots, environment.now.as_second()).map_err(undecided)?;
+    Ok(Box::new(keyless))
+}
+
+fn identity_token(
+    arguments: &SigningArguments,
+    client: &Client,
+    environment: &Environment,
+) -> Result<IdentityToken, Failure> {
+    let usage = |error| Failure::new(USAGE, error);
+    let text = match (&arguments.identity_token, &environment.identity) {
+        (Some(path), _) if path == Path::new("-") => {
+            let mut text = String::new();
+            std::io::stdin()
+                .lock()
+                .take(LARGEST_TOKEN)
+                .read_to_string(&mut text)
+                .context("cannot read standard input")
+                .map_err(usage)?;
+            text
+        }
+        (Some(path), _) => verify::text(path).map_err(usage)?,
+        (None, IdentityVariables { token: Some(token), .. }) => token.clone(),
+        (None, IdentityVariables { github: Some((address, secret)), .. }) => {
+            return IdentityToken::of_github(client, address, secret)
+                .map_err(|error| Failure::new(UNDECIDED, error));
+        }
+        (None, _) => {
+            return Err(usage(anyhow!("there is no identity token to sign with")).hint(
+                "give one with --identity-token FILE or SIGSTORE_ID_TOKEN; on GitHub, give the job `permissions: id-token: write`"
+                    .to_owned(),
+            ));
+        }
     };
-    Ok(Box::new(signing_key(path, arguments.key_password_file.as_deref(), environment).map_err(usage)?))
+    IdentityToken::parse(&text).map_err(|error| usage(error.into()))
 }
 
 fn signing_key(
@@ -119,7 +176,7 @@ fn read(arguments: &AttestArguments) -> anyhow::Result<Said> {
 /// `plimsoll attest scan`.
 fn of_scan(arguments: &AttestScanArguments, environment: &Environment) -> Answer {
     let usage = |error| Failure::new(USAGE, error);
-    let seal = seal(&arguments.signing, environment)?;
+    let seal = seal(&arguments.signing, &arguments.reading.registry.ca_files, environment)?;
     let mut vex = Vec::new();
     for path in &arguments.vex {
         vex.push((path.display().to_string(), verify::bytes(path).map_err(usage)?));
@@ -201,7 +258,7 @@ fn open_vex(path: &str, bytes: &[u8]) -> anyhow::Result<Value> {
 
 /// `plimsoll attest verdict`.
 fn of_verdict(arguments: &AttestVerdictArguments, environment: &Environment) -> Answer {
-    let seal = seal(&arguments.signing, environment)?;
+    let seal = seal(&arguments.signing, &arguments.registry.ca_files, environment)?;
     let question = verify::Question {
         image: &arguments.image,
         policies: &arguments.policies,

@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub(crate) mod attest;
+pub(crate) mod audit;
 pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod db;
@@ -13,6 +14,7 @@ pub(crate) mod policy;
 pub(crate) mod registry;
 pub(crate) mod sbom;
 pub(crate) mod scan;
+pub(crate) mod trust;
 pub(crate) mod verify;
 
 use crate::print::Failure;

@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         Some(path) => read_exceptions(path, environment)?,
         None => Exceptions::default(),
     };
-    let vex = vex::read(&arguments.vex, environment.now.as_second())?;
+    let vex = vex::read(&arguments.vex, environment)?;
     let template = template(arguments.format, &arguments.output)?;
     let database = database(arguments.db.as_ref(), environment);
     let (scanners, licenses) = scanners(arguments)?;

@@ -11,7 +11,7 @@ use plimsoll_scan::trust::{By, Log, Pattern, PublicKey, Root, Signer, Trust};
 use plimsoll_scan::verify::Wanted;
 use plimsoll_scan::{Options, Reference};
 
-use super::{Answer, notation, scan};
+use super::{Answer, notation, scan, trust};
 use crate::cli::{RegistryArguments, VerifyArguments};
 use crate::environment::Environment;
 use crate::print::{self, Failure, USAGE};
@@ -55,8 +55,8 @@ impl Question<'_> {
         let usage = |error| Failure::new(USAGE, error);
         let policies = policies(self.policies).map_err(usage)?;
         let revocations = notation::revocations(self.notation_revocations).map_err(usage)?;
-        let mut gate =
-            Gate::new(policies, roots(self.roots).map_err(usage)?, &revocations).map_err(scan::failed)?;
+        let mut gate = Gate::new(policies, roots(self.roots, environment).map_err(usage)?, &revocations)
+            .map_err(scan::failed)?;
         gate.repositories = repositories(self.repositories).map_err(usage)?;
         self.namespace.clone_into(&mut gate.workload.namespace);
         gate.workload.labels = self
@@ -178,7 +178,7 @@ fn wanted(arguments: &VerifyArguments, environment: &Environment) -> anyhow::Res
         .collect::<anyhow::Result<_>>()?;
     let nobody = signers.is_empty();
     Ok(Wanted {
-        trust: Trust { roots: roots(&arguments.roots)?, signers },
+        trust: Trust { roots: roots(&arguments.roots, environment)?, signers },
         repositories: repositories(&arguments.repositories)?,
         files,
         build: build(arguments)?,
@@ -202,21 +202,15 @@ pub(super) fn keys(paths: &[PathBuf], unlogged: bool) -> anyhow::Result<Vec<Sign
 }
 
 /// The trust roots that were named, else those of sigstore and GitHub.
-pub(super) fn roots(named: &[String]) -> anyhow::Result<Vec<Root>> {
-    let names: Vec<&str> = match named {
+pub(super) fn roots(given: &[String], environment: &Environment) -> anyhow::Result<Vec<Root>> {
+    let names: Vec<&str> = match given {
         [] => vec!["sigstore", "github"],
         given => given.iter().map(String::as_str).collect(),
     };
-    names
-        .into_iter()
-        .map(|name| match Root::builtin(name) {
-            Some(root) => Ok(root?),
-            None => Ok(Root::from_json(name, &text(Path::new(name))?)?),
-        })
-        .collect()
+    names.into_iter().map(|name| trust::root(name, environment)).collect()
 }
 
-fn repositories(names: &[String]) -> anyhow::Result<Vec<Reference>> {
+pub(super) fn repositories(names: &[String]) -> anyhow::Result<Vec<Reference>> {
     names.iter().map(|name| Ok(Reference::parse(name)?)).collect()
 }
 

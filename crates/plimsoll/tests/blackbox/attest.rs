@@ -305,3 +305,32 @@ fn verdicts_that_somebody_made_up_are_worth_nothing() {
     attest(&name, "ours.pem");
     decide(&name, &hash).exits(0);
 }
+
+#[test]
+fn keyless_signing_needs_a_token_and_services_that_answer() {
+    let Some((_registry, place, name)) = harbour() else { return };
+    let keyless = ["attest", &name, "--keyless"];
+    place.run(&keyless).exits(2).says(&["no identity token", "--identity-token", "id-token: write"]);
+    let token = place.put("token", "no token");
+    let with_token = [&keyless[..], &["--identity-token", &token]].concat();
+    place.run(&with_token).exits(2).says(&["no JWT"]);
+    // {"sub":"repo:acme/shop"}
+    place.put("token", "e30.eyJzdWIiOiJyZXBvOmFjbWUvc2hvcCJ9.c2ln");
+    let fulcio = |address: &str| place.run(&[&with_token[..], &["--fulcio-url", address]].concat());
+    fulcio("http://fulcio.example.test").exits(2).says(&["Fulcio", "not https"]);
+    let shut = fulcio("http://127.0.0.1:1").exits(3);
+    assert!(shut.stderr.contains("gives no certificate") && !shut.stderr.contains("c2ln"), "{}", shut.stderr);
+    let github = [
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", "http://127.0.0.1:1/token"),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "very-secret"),
+    ];
+    let shut = place.run_with(&keyless, &github).exits(3);
+    assert!(
+        shut.stderr.contains("GitHub's runner") && !shut.stderr.contains("very-secret"),
+        "{}",
+        shut.stderr
+    );
+    place.run_with(&keyless, &[("SIGSTORE_ID_TOKEN", "nothing")]).exits(2).says(&["no JWT"]);
+    place.run(&[&keyless[..], &["--key", "x"]].concat()).exits(2).says(&["cannot be used with"]);
+    assert!(bundles(&name).is_empty());
+}

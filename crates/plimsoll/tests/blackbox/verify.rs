@@ -131,7 +131,7 @@ fn what_cannot_be_used_is_named_with_the_next_step() {
         .run(&["verify", "localhost/x", "--trust-root", &key])
         .exits(2)
         .says(&["private.pem", "trusted_root.json"]);
-    place.run(&["attest", "localhost/x", "--key", &key]).exits(2).says(&["private.pem", "openssl genpkey"]);
+    place.run(&["attest", "localhost/x", "--key", &key]).exits(2).says(&["private.pem", "does not end"]);
     place.run(&["attest", "localhost/x", "--key", &key, "--type", "vuln"]).exits(2).says(&["--predicate"]);
 }
 
@@ -441,4 +441,40 @@ spec:
     decide(acme, &[]).exits(3);
     decide(other, &["--notation-revocations", &place.text("lists")]).exits(1);
     decide("x509.subject: CN=leaf", &[]).exits(2).says(&["policy `harbour`: signers.ours", "C, ST and O"]);
+}
+
+#[test]
+fn trust_roots_are_added_shown_and_named() {
+    let place = Place::new();
+    let status = || place.run(&["trust", "status"]);
+    let first = status().exits(0).stdout;
+    for name in ["sigstore", "github"] {
+        assert!(first.lines().any(|line| line.starts_with(name) && line.contains("snapshot")), "{first}");
+    }
+    let file = place.put("ours.json", plimsoll_scan::trust::tests_root());
+    place.run(&["trust", "add", "ours", &file]).exits(0).says(&["--trust-root ours"]);
+    place.run(&["trust", "add", "ours", &file]).exits(2).says(&["of that name already"]);
+    place.run(&["trust", "add", "github", &file]).exits(2).says(&["of that name already"]);
+    place.run(&["trust", "add", "../x", &file]).exits(2).says(&["a name has letters"]);
+    place.run(&["trust", "add", "other", &place.put("bad.json", "{}")]).exits(2).says(&["not a trust root"]);
+    place.run(&["trust", "add", "other"]).exits(2);
+    let repository = ["trust", "add", "other", "--tuf", "http://127.0.0.1:1", "--root", &file];
+    place.run(&repository).exits(2).says(&["its first root does not hold"]);
+    assert!(status().exits(0).stdout.contains("a file"));
+    let verify = |root: &str| {
+        place.run(&["verify", "127.0.0.1:1/x", "--trust-root", root, "--identity", "a", "--issuer", "b"])
+    };
+    verify("ours").exits(3);
+    verify("absent").exits(2).says(&["absent"]);
+    // What cannot be fetched is said, and what was there stays.
+    let root = place.folder.path().join(".local/share/plimsoll/trust/broken");
+    std::fs::create_dir_all(&root).unwrap();
+    std::fs::write(root.join("source.json"), "{\"repository\": 7}").unwrap();
+    let shown = status().exits(3).stdout;
+    assert!(shown.contains("broken") && shown.contains("cannot be used"), "{shown}");
+    verify("broken").exits(2).says(&["broken"]);
+    place
+        .run(&["trust", "update", "ours", "nothing"])
+        .exits(3)
+        .says(&["nothing", "no TUF repository is known"]);
 }

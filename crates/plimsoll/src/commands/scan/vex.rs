@@ -9,6 +9,7 @@ use plimsoll_scan::trust::{By, Signer, Trust};
 
 use crate::cli::VexArguments;
 use crate::commands::verify;
+use crate::environment::Environment;
 use crate::print::{Failure, USAGE};
 
 /// What stands for the documents that are attached to the image.
@@ -22,7 +23,7 @@ pub(super) struct Vex {
     pub(super) attached: Option<Arc<AttachedVex>>,
 }
 
-pub(super) fn read(arguments: &VexArguments, now: i64) -> Result<Vex, Failure> {
+pub(super) fn read(arguments: &VexArguments, environment: &Environment) -> Result<Vex, Failure> {
     let usage = |error| Failure::new(USAGE, error);
     let (attached, files): (Vec<_>, Vec<_>) =
         arguments.vex.iter().partition(|path| path.as_path() == Path::new(ATTACHED));
@@ -52,12 +53,13 @@ pub(super) fn read(arguments: &VexArguments, now: i64) -> Result<Vex, Failure> {
         }
         return Ok(Vex { files, attached: None });
     }
-    let trust = trust(arguments).map_err(usage)?;
+    let trust = trust(arguments, environment).map_err(usage)?;
+    let now = environment.now.as_second();
     let wanted = AttachedVex { trust, unsigned: arguments.vex_unsigned, now };
     Ok(Vex { files, attached: Some(Arc::new(wanted)) })
 }
 
-fn trust(arguments: &VexArguments) -> anyhow::Result<Trust> {
+fn trust(arguments: &VexArguments, environment: &Environment) -> anyhow::Result<Trust> {
     let mut signers = verify::keys(&arguments.vex_keys, arguments.vex_unlogged)?;
     if let (Some(identity), Some(issuer)) = (&arguments.vex_identity, &arguments.vex_issuer) {
         signers.push(Signer {
@@ -70,5 +72,5 @@ fn trust(arguments: &VexArguments) -> anyhow::Result<Trust> {
             },
         });
     }
-    Ok(Trust { roots: verify::roots(&arguments.vex_roots)?, signers })
+    Ok(Trust { roots: verify::roots(&arguments.vex_roots, environment)?, signers })
 }
