@@ -183,11 +183,18 @@ impl Cel {
 
     /// What must be gathered for the variables that it names.
     pub(crate) fn needs(&self) -> Vec<Need> {
-        let used = |name: &str| {
-            let programs = [Some(&self.program), self.message_program.as_ref()];
-            programs.into_iter().flatten().any(|program| program.variables().any(|used| used == name))
-        };
-        VARIABLES.iter().filter(|(name, ..)| used(name)).flat_map(|(_, needs, _)| *needs).copied().collect()
+        VARIABLES
+            .iter()
+            .filter(|(name, ..)| self.names(name))
+            .flat_map(|(_, needs, _)| *needs)
+            .copied()
+            .collect()
+    }
+
+    /// Whether it asks for a variable.
+    pub(crate) fn names(&self, variable: &str) -> bool {
+        let programs = [Some(&self.program), self.message_program.as_ref()];
+        programs.into_iter().flatten().any(|program| program.variables().any(|used| used == variable))
     }
 
     pub(crate) fn answer(&self, facts: &Facts<'_>, now: i64) -> Answer {

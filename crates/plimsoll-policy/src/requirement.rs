@@ -450,6 +450,15 @@ impl Requirement {
         }
     }
 
+    /// Whether it may look at any label of the object.
+    pub(crate) fn looks_at_labels(&self) -> bool {
+        match &self.rule {
+            Rule::Cel(cel) => cel.names("labels"),
+            Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().any(Requirement::looks_at_labels),
+            _ => false,
+        }
+    }
+
     pub(crate) fn base_images(&self) -> Vec<&str> {
         match &self.rule {
             Rule::BaseImages(bases) => bases

@@ -310,6 +310,16 @@ fn expressions_over_evidence_scans_and_objects() {
 }
 
 #[test]
+fn what_expressions_look_at_is_told() {
+    let cel = |text: &str| policies(&policy(&format!("  - anyOf: [{{cel: {{expression: {text:?}}}}}]")));
+    let plain = cel("image.tag != ''");
+    assert!(!plain.looks_at_packages() && plain.label_names().is_some_and(|names| names.is_empty()));
+    // Whoever keeps only some labels or leaves packages out must know that these are asked for.
+    assert!(cel("packages.size() > 0").looks_at_packages());
+    assert!(cel("!('debug' in labels)").label_names().is_none());
+}
+
+#[test]
 fn expressions_say_what_they_were_told_to_say() {
     let with = |more: &str| policy(&format!("  - cel: {{expression: \"image.tag == '2'\", {more}}}"));
     decided(&with("message: only two"), &facts(), Effect::Deny, "only two");
