@@ -47,7 +47,7 @@ spec:
     spec:
       serviceAccountName: web
       automountServiceAccountToken: false
-      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+      securityContext: {runAsNonRoot: true, runAsUser: 10001, seccompProfile: {type: RuntimeDefault}}
       containers:
       - name: web
         image: ghcr.io/acme/web:1.4@sha256:0000000000000000000000000000000000000000000000000000000000000000
@@ -56,6 +56,7 @@ spec:
           readOnlyRootFilesystem: true
           capabilities: {drop: [ALL]}
         resources: {requests: {cpu: 10m, memory: 32Mi}, limits: {cpu: 100m, memory: 32Mi}}
+        ports: [{containerPort: 8080}]
         livenessProbe: {httpGet: {path: /live, port: 8080}}
         readinessProbe: {httpGet: {path: /ready, port: 8080}}
 ---
