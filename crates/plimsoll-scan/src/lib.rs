@@ -13,7 +13,7 @@ pub mod check;
 pub mod commands;
 mod daemon;
 pub mod diff;
-mod dockerfile_lines;
+pub mod dockerfile_lines;
 mod error;
 pub mod exceptions;
 mod explain;
@@ -51,6 +51,7 @@ pub use scan::{Options, Supplied, Supply, scan, span};
 pub use scanners::{SCANNERS, Scanner, Scanners, ScannersError};
 pub use target::{ImageForm, Target};
 pub use vex_attached::AttachedVex;
+pub use vex_hub::VexHub;
 
 /// Hears how far a scan is. Called from several threads at once.
 pub trait Progress: Sync {

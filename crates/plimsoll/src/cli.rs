@@ -284,9 +284,9 @@ pub(crate) struct VexArguments {
     #[arg(long, help_heading = VEX, value_name = "FILE|oci")]
     pub(crate) vex: Vec<PathBuf>,
 
-    /// Folder of a VEX hub, with its index.json: what it says about the target's packages is believed
-    #[arg(long, help_heading = VEX, value_name = "DIR")]
-    pub(crate) vex_hub: Vec<PathBuf>,
+    /// VEX hub whose word is believed: an address (https://github.com/aquasecurity/vexhub), kept for when there is no network, or a folder with its index.json; the first of several outranks
+    #[arg(long, help_heading = VEX, value_name = "URL|DIR")]
+    pub(crate) vex_hub: Vec<String>,
 
     /// With `--vex oci`: public key whose signature counts; may be given several times
     #[arg(long = "vex-key", help_heading = VEX, value_name = "FILE")]

@@ -35,7 +35,12 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         supply: update::supply(&arguments.supply, arguments.db.as_deref(), &arguments.reading, environment)?,
         vex: vex.files,
         attached_vex: vex.attached,
-        vex_hubs: arguments.vex.vex_hub.clone(),
+        vex_hubs: vex::hubs(
+            &arguments.vex,
+            update::when(&arguments.supply, environment)?,
+            &arguments.reading.registry,
+            environment,
+        )?,
         exceptions,
         line: arguments.fail_on.unwrap_or_default(),
         now: environment.now,
