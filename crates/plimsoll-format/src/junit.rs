@@ -3,7 +3,7 @@
 
 use plimsoll_model::{Outcome, Report};
 
-use crate::summary::{self, Class, Row, Summary};
+use crate::summary::{self, Row, Summary};
 use crate::text::clean;
 use crate::xml::Document;
 use crate::{View, stamp};
@@ -153,15 +153,7 @@ fn case(document: &mut Document, summary: &Summary<'_>, index: usize, row: Row) 
         }
         document.element("failure", &[("message", &message), ("type", &severity)], &text);
     } else {
-        let reason = match (&summary.classes[index], &finding.suppressed_by) {
-            (_, Some(suppression)) => {
-                format!("{} ({}): {}", suppression.by, suppression.source, suppression.reason)
-            }
-            (Class::NotRun, _) => "nothing of it runs in a container".to_owned(),
-            (Class::Development, _) => "only in development dependencies".to_owned(),
-            (Class::Notice, _) => "no vulnerability".to_owned(),
-            _ => "nobody has to act".to_owned(),
-        };
+        let reason = summary.set_aside(index).map(|aside| aside.told()).unwrap_or_default();
         document.element("skipped", &[("message", &reason)], "");
     }
     document.close();

@@ -284,6 +284,8 @@ pub struct View {
     pub explain: bool,
     /// Group the list of findings; lists every finding too.
     pub by: Option<By>,
+    /// List the findings that do not count, with why and who says so.
+    pub suppressed: bool,
     /// The time by which ages are told; without it only dates are shown.
     pub now: Option<jiff::Timestamp>,
     /// The target as typed, for what to type next.
@@ -303,6 +305,7 @@ impl Default for View {
             all: false,
             explain: false,
             by: None,
+            suppressed: false,
             now: None,
             command: String::new(),
             build: None,

@@ -17,6 +17,7 @@ pub mod dockerfile_lines;
 mod error;
 pub mod exceptions;
 mod explain;
+mod explain_report;
 pub mod gate;
 mod image_rules;
 mod java_index;
@@ -39,6 +40,7 @@ pub use cache::{Cache, CacheStatus};
 pub use dockerfile_lines::BuildFile;
 pub use error::ScanError;
 pub use explain::{explain, explain_rule};
+pub use explain_report::explain_report;
 pub use plimsoll_advisory::{Database, JavaIndex};
 pub use plimsoll_model::Via;
 pub use plimsoll_oci::{

@@ -263,6 +263,10 @@ pub(crate) struct ScanArguments {
     #[arg(long)]
     pub(crate) all: bool,
 
+    /// List the findings that do not count: why, and who says so (VEX, exceptions, owners, the program itself)
+    #[arg(long)]
+    pub(crate) show_suppressed: bool,
+
     /// List every finding with its points in the order of work
     #[arg(long)]
     pub(crate) explain: bool,
@@ -376,6 +380,10 @@ pub(crate) struct CheckArguments {
 
     #[command(flatten)]
     pub(crate) output: OutputArguments,
+
+    /// List the findings that do not count: why, and who says so (VEX, exceptions, owners, the program itself)
+    #[arg(long)]
+    pub(crate) show_suppressed: bool,
 
     /// List every finding, not only what to change
     #[arg(long)]
@@ -832,10 +840,17 @@ pub(crate) struct InstallArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll explain CVE-2021-44228
+  plimsoll scan shop:1.4 --vex oci --vex-key vendor.pub -o json=shop.json; plimsoll explain CVE-2021-44228 --report shop.json")]
 pub(crate) struct ExplainArguments {
     /// Advisory id or alias (CVE-2021-44228), a finding's id, or a rule's (latest-tag, DL3007)
     #[arg(value_name = "ID")]
     pub(crate) id: String,
+
+    /// Report that `scan --format json` wrote: what became of it there, and why each VEX statement applied or did not
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 
     /// Advisory database [default: PLIMSOLL_DB, else the user's data folder]
     #[arg(long, value_name = "FILE")]

@@ -59,6 +59,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         all: arguments.all,
         explain: arguments.explain,
         by: arguments.by,
+        suppressed: arguments.show_suppressed,
         template,
         ..view(target, environment)
     };
@@ -184,6 +185,7 @@ pub(super) fn view(target: &str, environment: &Environment) -> View {
         all: false,
         explain: false,
         by: None,
+        suppressed: false,
         now: Some(environment.now),
         command: target.to_owned(),
         build: environment.build.clone(),

@@ -564,3 +564,56 @@ fn the_hub_that_is_named_first_outranks() {
         assert_eq!(report["vex"][1]["considered"][0]["outcome"], "overruled", "{}", report["vex"]);
     }
 }
+
+#[test]
+fn what_does_not_count_is_shown() {
+    let place = Place::new();
+    let shop = place.shop();
+    let says = openvex(&json!([statement("CVE-2099-0010", "pkg:pypi/harbour", "not_affected")]));
+    let file = place.put("shop.openvex.json", says);
+    let run = place.scan(&shop, &["--vex", &file, "--show-suppressed"]).exits(1).quiet();
+    for words in ["do not count", "vex: not_affected: vulnerable_code_not_in_execute_path", "says "] {
+        assert!(run.stdout.contains(words), "{words}:\n{}", run.stdout);
+    }
+    let without = place.scan(&shop, &["--vex", &file]).exits(1).stdout;
+    assert!(!without.contains("vulnerable_code_not_in_execute_path"), "{without}");
+}
+
+#[test]
+fn explain_says_why_each_statement_applied_or_did_not() {
+    let place = Place::new();
+    let shop = place.shop();
+    let mut later = statement("CVE-2099-0010", "pkg:pypi/harbour", "under_investigation");
+    later["timestamp"] = json!("2026-11-21T00:00:00Z");
+    let all = openvex(&json!([
+        statement("CVE-2099-0010", "pkg:pypi/harbour@3.2.5", "not_affected"),
+        statement("CVE-2099-0010", "pkg:pypi/harbour", "not_affected"),
+        later,
+        statement("CVE-2099-0001", "pkg:deb/debian/sealib", "not_affected"),
+    ]));
+    let file = place.put("shop.openvex.json", all);
+    let report = place.put("report.json", place.scan(&shop, &["--vex", &file, "-f", "json"]).stdout);
+    let explain = |id: &str| place.run(&["explain", id, "--report", &report, "--db", super::database()]);
+    let text = explain("CVE-2099-0010").exits(0).quiet().stdout;
+    for words in [
+        "it counts",
+        "VEX did not apply: not_affected, statement 1 of 2026-11-20",
+        "product pkg:pypi/harbour@3.2.5 has another version (3.2.5; the finding's is 3.2.4)",
+        "VEX overruled: not_affected, statement 2",
+        "a later statement of this document says under_investigation",
+        "VEX takes nothing away: under_investigation, statement 3 of 2026-11-21",
+        "by Shop team",
+    ] {
+        assert!(text.contains(words), "{words}:\n{text}");
+    }
+    // What is known in general stands below.
+    assert!(text.contains("points in the order of work"), "{text}");
+    let text = explain("CVE-2099-0001").exits(0).stdout;
+    assert!(text.contains("it does not count (vex)") && text.contains("VEX applied: not_affected"), "{text}");
+    let text = explain("CVE-2099-0020").exits(0).stdout;
+    assert!(text.contains("the VEX document that was asked says nothing about it"), "{text}");
+    explain("CVE-2021-44228").exits(2).says(&["has no finding `CVE-2021-44228`", "hint: without --report"]);
+    place.run(&["explain", "CVE-2099-0010", "--report", "absent.json"]).exits(3).says(&["absent.json"]);
+    place.put("bad.json", "{}");
+    place.run(&["explain", "CVE-2099-0010", "--report", "bad.json"]).exits(3).says(&["bad.json"]);
+}
