@@ -1346,6 +1346,7 @@ mod tests {
             base: None,
             files: None,
             origin: None,
+            git: None,
         }
     }
 

@@ -74,7 +74,7 @@ mod tests {
         let outer = Told("cannot read the list", Some(Box::new(middle)));
         assert_eq!(causes(&outer), ["cannot connect: no route", "no route"]);
         assert_eq!(one_line(&outer), "cannot read the list: cannot connect: no route");
-        assert_eq!(one_line(&Told("alone", None)), "alone");
+        assert_eq!(one_line(Told("alone", None)), "alone");
     }
 
     #[test]

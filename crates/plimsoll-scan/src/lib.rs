@@ -7,6 +7,7 @@
 
 pub mod assemble;
 pub mod attest;
+pub mod audit;
 pub mod base;
 mod cache;
 pub mod check;
@@ -19,8 +20,10 @@ pub mod exceptions;
 mod explain;
 mod explain_report;
 pub mod gate;
+pub mod git;
 mod image_rules;
 mod java_index;
+mod licenses;
 pub mod many;
 mod models;
 pub mod plan;
@@ -42,10 +45,12 @@ pub use error::ScanError;
 pub use explain::{explain, explain_rule};
 pub use explain_report::explain_report;
 pub use plimsoll_advisory::{Database, JavaIndex};
+pub use plimsoll_kube as kube;
 pub use plimsoll_model::Via;
 pub use plimsoll_oci::{
-    Artifact, DaemonSettings, DaemonVariables, Daemons, Descriptor, Error as OciError, Mirror, Part,
-    Platform, PlatformError, Reference, Registries, RegistrySettings, Repository, StoredPart,
+    Artifact, Asked, DaemonSettings, DaemonVariables, Daemons, Descriptor, Error as OciError, Mirror, Part,
+    Platform, PlatformError, Reference, Referrer, Referring, Registries, RegistryFiles, RegistrySettings,
+    Repository, StoredPart,
 };
 pub use plimsoll_policy::{self as policy, line as verdict};
 pub use plimsoll_trust as trust;

@@ -151,7 +151,7 @@ fn below(
             unread += 1;
             continue;
         }
-        match registries.repository(&repository).tags() {
+        match registries.repository(&repository).and_then(|repository| repository.tags()) {
             Err(error) => planned.push(Planned {
                 name: format!("registry:{repository}"),
                 failure: Some(failure(&error.into())),
@@ -315,7 +315,7 @@ fn one(
     stdin: &(dyn Fn() -> Box<dyn Read> + Sync),
     progress: &dyn Progress,
 ) -> Surveyed {
-    let name = target.name.clone();
+    let name = crate::git::shown(&target.name);
     if let Some(failure) = &target.failure {
         return Surveyed { name, report: None, failure: Some(failure.clone()) };
     }

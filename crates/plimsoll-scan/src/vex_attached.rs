@@ -28,6 +28,8 @@ pub struct AttachedVex {
     pub trust: Trust,
     /// Those that nobody signed count too, and those of signers whom nobody named.
     pub unsigned: bool,
+    /// Now, in seconds since 1970: certificates are judged by it.
+    pub now: i64,
 }
 
 /// What is attached to an image, and what was in the way.
@@ -61,8 +63,16 @@ pub(crate) fn documents(
     }
     let mut seen = BTreeSet::new();
     for Place { reference, digests } in &places {
-        let repository = registries.repository(reference.name());
         let name = reference.name().to_string();
+        let repository = match registries.repository(reference.name()) {
+            Ok(repository) => repository,
+            Err(error) => {
+                let detail =
+                    format!("VEX documents attached to the image may be missing: {}", one_line(&error));
+                attached.note(&name, &detail);
+                continue;
+            }
+        };
         for digest in digests {
             let found = discover_vex(&repository, &name, digest);
             for problem in found.problems {
@@ -102,7 +112,10 @@ fn places(facts: &TargetFacts, registries: &Registries, attached: &mut Attached)
         // What a daemon remembers may be no name of a registry.
         let Ok(reference) = Reference::parse(bare.unwrap_or(&name)) else { continue };
         let mut digests: Vec<Digest> = facts.digest.iter().cloned().collect();
-        match registries.repository(reference.name()).manifest(&reference.selector()) {
+        let manifest = registries
+            .repository(reference.name())
+            .and_then(|repository| repository.manifest(&reference.selector()));
+        match manifest {
             Ok(manifest) if leads_to(&manifest, facts.digest.as_ref()) => {
                 if !digests.contains(&manifest.digest) {
                     digests.push(manifest.digest);
@@ -158,7 +171,9 @@ impl Attached {
             Some(digest) => format!("{}@{digest}", evidence.place.repository),
             None => evidence.place.repository.clone(),
         };
-        let mut checked = wanted.trust.check(evidence, Target { digest: &evidence.subject, manifest: None });
+        let mut checked = wanted
+            .trust
+            .check(evidence, Target { digest: &evidence.subject, manifest: None, now: wanted.now });
         if let Outcome::Unreadable { reason } = &checked.outcome {
             self.note(&name, &format!("an attestation that may hold a VEX document was not read: {reason}"));
             return;
@@ -241,8 +256,9 @@ fn signed_apart(
     if wanted.trust.signers.is_empty() {
         return None;
     }
-    let found = discover(&registries.repository(reference.name()), &evidence.place.repository, digest);
-    let target = Target { digest, manifest: None };
+    let repository = registries.repository(reference.name()).ok()?;
+    let found = discover(&repository, &evidence.place.repository, digest);
+    let target = Target { digest, manifest: None, now: wanted.now };
     let checked = found.evidence.iter().map(|one| wanted.trust.check(one, target));
     // An attestation about the document says something else than that it is theirs.
     let signatures = checked.filter(|checked| checked.what == What::Signature);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_model::Digest;
-use plimsoll_oci::{Error, Repository};
+use plimsoll_oci::{Error, Manifest, Repository};
 use serde::Deserialize;
 
 use crate::evidence::{Evidence, Format, Layout, Place, is_vex};
@@ -14,6 +14,14 @@ const MOST: usize = 1_000;
 /// Most referrers that are looked at for one image.
 const MOST_REFERRERS: usize = 1_000;
 
+/// Annotation of a manifest in an index: the manifest that it is about.
+pub(crate) const ABOUT: &str = "vnd.docker.reference.digest";
+/// Annotation of a layer that holds a statement: the kind of its predicate.
+pub(crate) const PREDICATE_TYPE: &str = "in-toto.io/predicate-type";
+
+fn is_provenance(annotations: &BTreeMap<String, String>) -> bool {
+    annotations.get(PREDICATE_TYPE).is_none_or(|kind| kind.starts_with("https://slsa.dev/provenance/"))
+}
 /// Most bytes of VEX documents, and of attestations that may hold one, for one image.
 const MOST_BYTES_OF_VEX: u64 = 256 << 20;
 
@@ -28,7 +36,7 @@ pub struct Discovery {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Manifest {
+struct Document {
     #[serde(default)]
     artifact_type: String,
     #[serde(default)]
@@ -169,6 +177,47 @@ pub fn is_vex_predicate(predicate_type: &str) -> bool {
     ["openvex", "csaf", "cyclonedx", "/vex"].iter().any(|word| predicate_type.contains(word))
 }
 
+/// What BuildKit says in an image's own index: manifests without a platform, each about another manifest of the index
+/// (buildkit `docs/attestations/attestation-storage.md`). Nobody signed it. Provenance is read; of others, such as SBOMs of
+/// many megabytes, only the kind.
+pub fn discover_within(repository: &Repository, name: &str, manifest: &Manifest) -> Discovery {
+    /// Most manifests of attestations that are looked at: one for each platform.
+    const MOST_PLATFORMS: usize = 64;
+    #[derive(Deserialize)]
+    struct Index {
+        #[serde(default)]
+        manifests: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        digest: Digest,
+        #[serde(default)]
+        annotations: BTreeMap<String, String>,
+    }
+    let mut discovery = Discovery::default();
+    // A manifest of an image is no index, and one that cannot be read is somebody else's to complain of.
+    let Ok(index) = serde_json::from_slice::<Index>(&manifest.bytes) else { return discovery };
+    let about = |entry: &Entry| {
+        let kind = entry.annotations.get("vnd.docker.reference.type")?;
+        let about = entry.annotations.get(ABOUT)?;
+        (kind == "attestation-manifest").then(|| about.clone())
+    };
+    let entries = index.manifests.iter().filter_map(|entry| Some((entry, about(entry)?)));
+    for (number, (entry, about)) in entries.enumerate() {
+        if number == MOST_PLATFORMS {
+            discovery.problems.push(format!("only the attestations of {MOST_PLATFORMS} platforms were read"));
+            break;
+        }
+        let selector = entry.digest.to_string();
+        let found = discovery.evidence.len();
+        discovery.manifest(repository, name, &manifest.digest, &selector, Layout::Index, Purpose::Everything);
+        for evidence in &mut discovery.evidence[found..] {
+            evidence.annotations.insert(ABOUT.to_owned(), about.clone());
+        }
+    }
+    discovery
+}
+
 impl Discovery {
     fn manifest(
         &mut self,
@@ -181,10 +230,10 @@ impl Discovery {
     ) {
         let manifest = match repository.manifest(selector) {
             Ok(manifest) => manifest,
-            Err(Error::NoImage { .. }) if layout != Layout::Referrer => return,
+            Err(Error::NoImage { .. }) if !matches!(layout, Layout::Referrer | Layout::Index) => return,
             Err(error) => return self.problems.push(format!("{selector}: {error}")),
         };
-        let document: Manifest = match serde_json::from_slice(&manifest.bytes) {
+        let document: Document = match serde_json::from_slice(&manifest.bytes) {
             Ok(document) => document,
             Err(error) => return self.problems.push(format!("{selector}: not a manifest: {error}")),
         };
@@ -209,7 +258,9 @@ impl Discovery {
                 continue;
             }
             // Something unknown is named, not fetched.
-            let bytes = if !reads {
+            let unread =
+                layout == Layout::Index && format == Format::Statement && !is_provenance(&layer.annotations);
+            let bytes = if !reads || unread {
                 Ok(Vec::new())
             } else if purpose == Purpose::Vex {
                 let held: usize = self.evidence.iter().map(|evidence| evidence.bytes.len()).sum();

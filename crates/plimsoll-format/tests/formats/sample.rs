@@ -257,6 +257,7 @@ pub(crate) fn shop_web() -> Report {
         target: Target {
             files: None,
             origin: None,
+            git: None,
             kind: TargetKind::Image,
             name: "shop-web".into(),
             reference: None,
@@ -366,6 +367,7 @@ pub(crate) fn empty() -> Report {
         base: None,
         files: None,
         origin: None,
+        git: None,
     };
     report.packages.clear();
     report.findings.clear();

@@ -264,13 +264,12 @@ impl Harbour {
     /// The repository of the image, to write, and the image in it.
     fn repository(&self) -> (Repository, Descriptor) {
         let reference = Reference::parse(&self.image).unwrap();
-        let registries = Registries::new(RegistrySettings {
-            http: plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Now)),
-            credentials: Vec::new(),
-            insecure: Vec::new(),
-            mirrors: Vec::new(),
-        });
-        let repository = registries.repository_to_write(reference.name());
+        let registries = Registries::new(RegistrySettings::new(plimsoll_http::Settings::new(
+            "plimsoll-tests",
+            1,
+            Arc::new(Now),
+        )));
+        let repository = registries.repository_to_write(reference.name()).unwrap();
         let manifest = repository.manifest("1.0").unwrap();
         let size = manifest.bytes.len() as u64;
         (repository, Descriptor { media_type: manifest.media_type, digest: manifest.digest, size })
@@ -406,7 +405,7 @@ fn attestations_of_cosign_by_their_tag() {
     let Some(harbour) = Harbour::new() else { return };
     let (repository, subject) = harbour.repository();
     let pem = std::fs::read_to_string(harbour.place.path("ours.pem")).unwrap();
-    let key = SigningKey::from_pem("ours.pem", &pem).unwrap();
+    let key = SigningKey::from_pem("ours.pem", &pem, None).unwrap();
     let envelope = |kind: &str, status: &str| {
         let says = statement("CVE-2099-0010", "pkg:pypi/harbour", status);
         let predicate = serde_json::from_str(&openvex(&json!([says]))).unwrap();

@@ -25,7 +25,7 @@ pub(super) struct Vex {
     pub(super) attached: Option<Arc<AttachedVex>>,
 }
 
-pub(super) fn read(arguments: &VexArguments) -> Result<Vex, Failure> {
+pub(super) fn read(arguments: &VexArguments, environment: &Environment) -> Result<Vex, Failure> {
     let usage = |error| Failure::new(USAGE, error);
     let (attached, files): (Vec<_>, Vec<_>) =
         arguments.vex.iter().partition(|path| path.as_path() == Path::new(ATTACHED));
@@ -55,11 +55,13 @@ pub(super) fn read(arguments: &VexArguments) -> Result<Vex, Failure> {
         }
         return Ok(Vex { files, attached: None });
     }
-    let wanted = AttachedVex { trust: trust(arguments).map_err(usage)?, unsigned: arguments.vex_unsigned };
+    let trust = trust(arguments, environment).map_err(usage)?;
+    let now = environment.now.as_second();
+    let wanted = AttachedVex { trust, unsigned: arguments.vex_unsigned, now };
     Ok(Vex { files, attached: Some(Arc::new(wanted)) })
 }
 
-fn trust(arguments: &VexArguments) -> anyhow::Result<Trust> {
+fn trust(arguments: &VexArguments, environment: &Environment) -> anyhow::Result<Trust> {
     let mut signers = verify::keys(&arguments.vex_keys, arguments.vex_unlogged)?;
     if let (Some(identity), Some(issuer)) = (&arguments.vex_identity, &arguments.vex_issuer) {
         signers.push(Signer {
@@ -72,7 +74,7 @@ fn trust(arguments: &VexArguments) -> anyhow::Result<Trust> {
             },
         });
     }
-    Ok(Trust { roots: verify::roots(&arguments.vex_roots)?, signers })
+    Ok(Trust { roots: verify::roots(&arguments.vex_roots, environment)?, signers })
 }
 
 /// The hubs that were named; those behind addresses are asked when it is time.
