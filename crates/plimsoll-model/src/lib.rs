@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod content_set;
 pub mod decision;
 pub mod diff;
 mod digest;
