@@ -27,8 +27,8 @@ pub fn fuzz_changes(data: &[u8]) {
 
 /// Any bytes as a list of updates of a repository, as its index, as OVAL of Oracle, as Arch Linux's list, and as a page of Fedora's.
 pub fn fuzz_distributions(data: &[u8]) {
-    updateinfo::read_arbitrary(data);
-    arch::read_arbitrary(data);
+    updateinfo::fuzz(data);
+    arch::fuzz(data);
     fedora::read_arbitrary(data);
     oval::parse(data, "com.oracle.elsa-all.xml", &mut Kept::default());
 }

@@ -683,11 +683,8 @@ impl Matcher<'_> {
             fixable: fixed.is_some(),
             development: packages.iter().all(|index| self.packages[*index].scope == Scope::Development),
             not_run: packages.iter().all(|index| is_unrun(&self.packages[*index].name)),
-            published: hits
-                .iter()
-                .filter_map(|(_, sourced)| sourced.record.published.get(..10))
-                .min()
-                .map(str::to_owned),
+            published: oldest(hits.iter().copied()),
+            fix_published: oldest(hits.iter().copied().filter(|(hit, _)| hit.fixed.is_some())),
             ..Risk::default()
         };
         let mut opinions: Vec<Opinion<'_>> = Vec::new();
@@ -1116,6 +1113,11 @@ fn groups(sourced: &[(Hit, Rc<Sourced>)]) -> Vec<Group> {
 }
 
 /// Two packages with one name and version differ in the qualifiers of their URLs; then these belong to the id.
+/// The day on which the oldest of these was published.
+fn oldest<'a>(hits: impl Iterator<Item = &'a (Hit, Rc<Sourced>)>) -> Option<String> {
+    hits.filter_map(|(_, sourced)| sourced.record.published.get(..10)).min().map(str::to_owned)
+}
+
 fn unique_ids(findings: &mut [Finding]) {
     let mut counts: HashMap<String, usize> = HashMap::new();
     for finding in findings.iter() {

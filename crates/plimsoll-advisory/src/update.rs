@@ -216,17 +216,6 @@ enum Failed {
     Time,
 }
 
-/// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
-}
-
 impl UpdateState {
     /// What is known of `folder`. A state that cannot be read knows nothing: everything is then fetched again.
     pub fn read(folder: &Path) -> Self {
@@ -451,7 +440,7 @@ impl Run<'_> {
                 fetched
             }
             Err(error) => {
-                let text = chain(&error);
+                let text = plimsoll_model::one_line(&error);
                 state.failure = Some(UpdateFailure { time: now, text: text.clone() });
                 Fetched::Failed { text, kept: !state.checked.is_empty() }
             }

@@ -1,5 +1,6 @@
 //! The decision, a pure function, and the proof of how it came about.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use plimsoll_model::Outcome;
@@ -59,6 +60,17 @@ pub(crate) struct Context<'a> {
 /// Every policy that is about it must be met: a further policy can only tighten. An image that no policy is about is
 /// *unknown*: nobody has said that it may run.
 pub fn decide(facts: &Facts<'_>, policies: &Policies, now: i64) -> Decision {
+    decide_observed(facts, policies, now, &mut |_| {})
+}
+
+/// Like [`decide`], telling `observed` when the revocations have been held against the image, with `None`, and then each
+/// policy, with its result: so that somebody with a clock can say what each costs.
+pub fn decide_observed(
+    facts: &Facts<'_>,
+    policies: &Policies,
+    now: i64,
+    observed: &mut dyn FnMut(Option<&PolicyResult>),
+) -> Decision {
     let mut disowned = Vec::new();
     let facts = &without_disowned(facts, policies, &mut disowned);
     let (mut revoked, mut gaps) = (Vec::new(), Vec::new());
@@ -68,6 +80,7 @@ pub fn decide(facts: &Facts<'_>, policies: &Policies, now: i64) -> Decision {
             Err(missing) => gaps.push(missing),
         }
     }
+    observed(None);
     let results: Vec<PolicyResult> = policies
         .policies()
         .iter()
@@ -75,7 +88,9 @@ pub fn decide(facts: &Facts<'_>, policies: &Policies, now: i64) -> Decision {
         .map(|policy| {
             let context =
                 Context { policy, keys: &policies.keys, now, revoked: &revoked, revocation_gaps: &gaps };
-            judge(facts, policies, &context)
+            let result = judge(facts, policies, &context);
+            observed(Some(&result));
+            result
         })
         .collect();
     let mut effect = Effect::Allow;
@@ -100,8 +115,7 @@ pub fn decide(facts: &Facts<'_>, policies: &Policies, now: i64) -> Decision {
         schema_version: "1.0".into(),
         image: facts.image.text.clone(),
         digest: facts.digest.seen().ok().map(ToString::to_string),
-        decided_at: jiff::Timestamp::from_second(now)
-            .map_or_else(|_| now.to_string(), |time| time.to_string()),
+        decided_at: crate::moment(now),
         effect,
         reasons,
         revoked,
@@ -111,18 +125,22 @@ pub fn decide(facts: &Facts<'_>, policies: &Policies, now: i64) -> Decision {
 }
 
 /// The facts without the signatures of makers that are revoked.
-fn without_disowned<'a>(facts: &Facts<'a>, policies: &Policies, disowned: &mut Vec<String>) -> Facts<'a> {
-    let mut facts = facts.clone();
-    if let Known::Seen(evidence) = &mut facts.evidence {
-        evidence.retain(|one| {
-            let by = policies.revocations.iter().find(|revocation| revocation.disowns(&one.maker));
-            disowned.extend(
-                by.map(|revocation| format!("a signature whose maker `{}` revokes", revocation.name())),
-            );
-            by.is_none()
-        });
+fn without_disowned<'f, 'a>(
+    facts: &'f Facts<'a>,
+    policies: &Policies,
+    disowned: &mut Vec<String>,
+) -> Cow<'f, Facts<'a>> {
+    let Known::Seen(evidence) = &facts.evidence else { return Cow::Borrowed(facts) };
+    let by = |maker| policies.revocations.iter().find(|revocation| revocation.disowns(maker));
+    let revoked = evidence.iter().filter_map(|one| by(&one.maker));
+    disowned
+        .extend(revoked.map(|revocation| format!("a signature whose maker `{}` revokes", revocation.name())));
+    // Nearly always nothing is, and evidence is large.
+    if disowned.is_empty() {
+        return Cow::Borrowed(facts);
     }
-    facts
+    let kept = evidence.iter().filter(|one| by(&one.maker).is_none()).cloned().collect();
+    Cow::Owned(Facts { evidence: Known::Seen(kept), ..facts.clone() })
 }
 
 fn judge(facts: &Facts<'_>, policies: &Policies, context: &Context<'_>) -> PolicyResult {

@@ -1,5 +1,6 @@
 //! What is known of an image and of where it is to run.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use plimsoll_model::pod_security::Standard;
@@ -76,6 +77,15 @@ pub enum Maker {
         /// Name of the root.
         root: String,
     },
+    /// The holder of a certificate that counts by rules of Notation.
+    Notation {
+        /// Its subject, as RFC 4514 writes it.
+        subject: String,
+        /// Fingerprint of its key.
+        key: String,
+        /// For which signers it counts, by [`crate::NotationSigner::id`].
+        signers: Vec<String>,
+    },
 }
 
 /// What an attestation states.
@@ -99,6 +109,8 @@ pub struct Evidence {
 }
 
 /// Everything that is known. Policies say what they need ([`crate::Policies::needs`]), so that nothing else is gathered.
+///
+/// What is large may be borrowed: admission decides many times on what was gathered once.
 #[derive(Clone, Debug, Default)]
 pub struct Facts<'a> {
     /// The name.
@@ -108,17 +120,17 @@ pub struct Facts<'a> {
     /// When it was built, seconds since 1970.
     pub created: Known<i64>,
     /// Its layers, by the digest of their content, the lowest first.
-    pub layers: Known<Vec<Digest>>,
+    pub layers: Known<Cow<'a, [Digest]>>,
     /// Layers of images that policies name as bases.
-    pub bases: BTreeMap<String, Known<Vec<Digest>>>,
+    pub bases: Cow<'a, BTreeMap<String, Known<Vec<Digest>>>>,
     /// Signatures and attestations.
-    pub evidence: Known<Vec<Evidence>>,
+    pub evidence: Known<Cow<'a, [Evidence]>>,
     /// Evidence that could not be read or judged: what is missing may be among it.
-    pub unread_evidence: Vec<String>,
+    pub unread_evidence: Cow<'a, [String]>,
     /// The scan.
     pub report: Known<&'a Report>,
     /// What the scan looked for, beside vulnerabilities.
-    pub looked_for: Vec<FindingKind>,
+    pub looked_for: Cow<'a, [FindingKind]>,
     /// Where it is to run.
     pub workload: Workload,
     /// What the pod that it runs in does against each standard that policies name ([`crate::Policies::standards`]).

@@ -1,5 +1,6 @@
 //! Decisions as users meet them: policies in YAML, facts, and what comes of them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use plimsoll_model::{
@@ -53,8 +54,8 @@ fn facts<'a>() -> Facts<'a> {
         },
         digest: Known::Seen(digest("11")),
         created: Known::Seen(NOW - 86_400),
-        layers: Known::Seen(vec![digest("01"), digest("02"), digest("03")]),
-        evidence: Known::Seen(vec![signature("release")]),
+        layers: Known::Seen(vec![digest("01"), digest("02"), digest("03")].into()),
+        evidence: Known::Seen(vec![signature("release")].into()),
         workload: Workload { namespace: "shop".into(), labels: BTreeMap::new() },
         ..Facts::default()
     }
@@ -119,6 +120,7 @@ fn report(findings: Vec<Finding>) -> Report {
         }],
         findings,
         changes: Vec::new(),
+        vex: Vec::new(),
         problems: Vec::new(),
     }
 }
@@ -136,7 +138,7 @@ fn decided(text: &str, facts: &Facts<'_>, effect: Effect, said: &str) -> Decisio
 fn signatures() {
     let by_release = policy("  - signedBy: {signers: [release]}");
     decided(&by_release, &facts(), Effect::Allow, "signed by release");
-    let with = |evidence: Vec<Evidence>| Facts { evidence: Known::Seen(evidence), ..facts() };
+    let with = |evidence: Vec<Evidence>| Facts { evidence: Known::Seen(evidence.into()), ..facts() };
     decided(&by_release, &with(Vec::new()), Effect::Deny, "not signed by anybody");
     decided(&by_release, &with(vec![signature("evil")]), Effect::Deny, "by none of release");
     decided(&by_release, &with(vec![signature("key")]), Effect::Deny, "by none of release");
@@ -148,12 +150,12 @@ fn signatures() {
         "not signed",
     );
     // Something could not be read: what is missing may be there.
-    let unread = Facts { unread_evidence: vec!["a bundle of version 9".into()], ..with(Vec::new()) };
+    let unread = Facts { unread_evidence: vec!["a bundle of version 9".into()].into(), ..with(Vec::new()) };
     decided(&by_release, &unread, Effect::Unknown, "a bundle of version 9");
     // But enough is enough.
     decided(
         &by_release,
-        &Facts { unread_evidence: vec!["x".into()], ..facts() },
+        &Facts { unread_evidence: vec!["x".into()].into(), ..facts() },
         Effect::Allow,
         "signed by release",
     );
@@ -211,7 +213,7 @@ fn builds() {
     let built = policy(
         "  - builtBy: {builder: 'https://github.com/acme/shop/.github/workflows/release.yml', source: github.com/acme/shop, branch: main}",
     );
-    let with = |evidence: Evidence| Facts { evidence: Known::Seen(vec![evidence]), ..facts() };
+    let with = |evidence: Evidence| Facts { evidence: Known::Seen(vec![evidence].into()), ..facts() };
     decided(&built, &with(provenance("https://github.com/acme/shop", "release")), Effect::Allow, "built by");
     // A workflow signs what it likes, but the certificate says whose it is.
     decided(
@@ -260,7 +262,7 @@ fn names_registries_and_bases() {
     decided(&layers(&[&two]), &facts(), Effect::Deny, "none of the allowed");
     decided(&policy(all), &facts(), Effect::Unknown, "debian:12");
     let with = |chain: Vec<Digest>| Facts {
-        bases: BTreeMap::from([("debian:12".to_owned(), Known::Seen(chain))]),
+        bases: Cow::Owned(BTreeMap::from([("debian:12".to_owned(), Known::Seen(chain))])),
         ..facts()
     };
     decided(&policy(all), &with(vec![one.clone()]), Effect::Allow, "built on debian:12");
@@ -275,7 +277,7 @@ fn names_registries_and_bases() {
 
 #[test]
 fn one_of_several_and_all_of_several() {
-    let none = Facts { evidence: Known::Seen(Vec::new()), ..facts() };
+    let none = Facts { evidence: Known::Seen(Vec::new().into()), ..facts() };
     let blind = Facts { evidence: Known::Missing("503".into()), ..facts() };
     let any = policy("  - anyOf: [{signedBy: {signers: [release]}}, {pinDigest: true}]");
     decided(&any, &facts(), Effect::Allow, "signed by release");
@@ -332,7 +334,7 @@ fn findings() {
     let clean = report(Vec::new());
     let blind = Facts { report: Known::Seen(&clean), ..facts() };
     decided(&policy("  - noSecrets: true"), &blind, Effect::Unknown, "looks for secrets");
-    let looked = Facts { looked_for: vec![FindingKind::Secret], ..blind.clone() };
+    let looked = Facts { looked_for: vec![FindingKind::Secret].into(), ..blind.clone() };
     decided(&policy("  - noSecrets: true"), &looked, Effect::Allow, "no secret");
     let secret =
         report(vec![Finding { kind: FindingKind::Secret, ..Finding::sample("aws-key", Level::High, true) }]);
@@ -474,8 +476,10 @@ fn revocations() {
         "the order of",
     );
     decided(&revoke("identity: 'https://github.com/acme/**'"), &facts, Effect::Deny, "not signed");
-    let two =
-        Facts { evidence: Known::Seen(vec![signature("release"), signature("other key")]), ..facts.clone() };
+    let two = Facts {
+        evidence: Known::Seen(vec![signature("release"), signature("other key")].into()),
+        ..facts.clone()
+    };
     decided(&revoke(&format!("key: {}", "bb".repeat(32))), &two, Effect::Allow, "`leak` revokes");
     // Not to know is not to be clean.
     let blind = Facts { layers: Known::default(), ..facts.clone() };
@@ -600,5 +604,74 @@ proptest! {
     fn the_proof_is_the_same_each_time(text in some_policy()) {
         let proof = || serde_json::to_string(&decide(&facts(), &policies(&text), NOW)).expect("JSON");
         prop_assert_eq!(proof(), proof());
+    }
+}
+
+fn summary(time: &str, change: impl Fn(&mut serde_json::Value)) -> Evidence {
+    let mut predicate = json!({
+        "verifier": { "id": "https://ci.example.test/shop" }, "timeVerified": time, "resourceUri": "ghcr.io/acme/shop",
+        "policy": { "digest": { "sha256": "ab".repeat(32) } }, "verificationResult": "PASSED",
+        "verifiedLevels": ["SLSA_BUILD_LEVEL_2"],
+    });
+    change(&mut predicate);
+    let predicate_type = "https://slsa.dev/verification_summary/v1".into();
+    Evidence { statement: Some(Statement { predicate_type, predicate }), ..signature("release") }
+}
+
+#[test]
+fn the_newest_summary_about_the_question_counts() {
+    // NOW is 2027-01-15T08:00:00Z.
+    let (today, yesterday) = ("2027-01-15T07:00:00Z", "2027-01-14T07:00:00Z");
+    let same = |_: &mut serde_json::Value| {};
+    let failed = |value: &mut serde_json::Value| value["verificationResult"] = "FAILED".into();
+    let other = |value: &mut serde_json::Value| value["policy"]["digest"]["sha256"] = "cd".repeat(32).into();
+    let asked = |more: &str| {
+        format!("  - verifiedBy: {{signers: [release], policies: ['sha256:{}']{more}}}", "ab".repeat(32))
+    };
+    let by_verifier =
+        "  - verifiedBy: {signers: [release], verifier: 'https://ci.example.test/*'}".to_owned();
+    let by_key = "  - verifiedBy: {signers: [key], verifier: '**'}".to_owned();
+    for (evidence, requirement, expected) in [
+        (vec![summary(today, same)], asked(""), Effect::Allow),
+        (vec![summary(today, same)], asked(", maxAge: 2h"), Effect::Allow),
+        (vec![summary(yesterday, same)], asked(", maxAge: 2h"), Effect::Deny),
+        (vec![summary("2027-02-01T00:00:00Z", same)], asked(", maxAge: 2h"), Effect::Unknown),
+        (vec![summary(today, same)], asked(", levels: [SLSA_BUILD_LEVEL_1]"), Effect::Allow),
+        (vec![summary(today, same)], asked(", levels: [SLSA_BUILD_LEVEL_3]"), Effect::Deny),
+        (vec![summary(today, same)], asked(", resource: 'ghcr.io/acme/**'"), Effect::Allow),
+        (vec![summary(today, same)], asked(", resource: 'ghcr.io/other/**'"), Effect::Deny),
+        (vec![summary(today, same)], asked(", verifier: 'https://else.example.test'"), Effect::Deny),
+        (vec![summary(today, other)], asked(""), Effect::Deny),
+        (vec![summary(today, other)], by_verifier.clone(), Effect::Allow),
+        (vec![summary(today, same)], by_key, Effect::Deny),
+        (vec![], by_verifier, Effect::Deny),
+        (vec![signature("release")], asked(""), Effect::Deny),
+        (vec![summary(yesterday, same), summary(today, failed)], asked(""), Effect::Deny),
+        (vec![summary(today, same), summary(yesterday, failed)], asked(""), Effect::Allow),
+        (vec![summary(today, same), summary(today, failed)], asked(""), Effect::Deny),
+        (vec![summary(today, failed), summary(today, same)], asked(""), Effect::Deny),
+        (
+            vec![summary(today, |value| value["verifier"] = json!(7)), summary(yesterday, same)],
+            asked(""),
+            Effect::Allow,
+        ),
+    ] {
+        let policies = policies(&policy(&requirement));
+        let mut facts = Facts { evidence: Known::Seen(evidence.into()), ..facts() };
+        let decision = decide(&facts, &policies, NOW);
+        assert_eq!(decision.effect, expected, "{requirement}: {decision:?}");
+        // What could not be read may be what is missing; it does not spoil what was seen.
+        facts.unread_evidence = vec!["something".to_owned()].into();
+        let expected = if expected == Effect::Allow { Effect::Allow } else { Effect::Unknown };
+        assert_eq!(decide(&facts, &policies, NOW).effect, expected, "{requirement}");
+    }
+    for (written, said) in [
+        ("  - verifiedBy: {signers: [release]}", "any summary would do"),
+        ("  - verifiedBy: {signers: [], verifier: a}", "signers is empty"),
+        ("  - verifiedBy: {signers: [nobody], verifier: a}", "nobody"),
+        ("  - verifiedBy: {signers: [release], policies: ['sha256:ab']}", "verifiedBy.policies"),
+    ] {
+        let error = Policies::default().add("policy.yaml", &policy(written)).expect_err(written).to_string();
+        assert!(error.contains(said), "{error}");
     }
 }

@@ -125,8 +125,8 @@ fn record(group: Group, target: &Target, sink: &mut dyn Sink) {
     });
 }
 
-/// Any bytes as the tracker's list. For the fuzzer.
-pub(crate) fn read_arbitrary(data: &[u8]) {
+/// Any bytes as the tracker's list. Public for fuzzing.
+pub fn fuzz(data: &[u8]) {
     let mut kept = super::Kept::default();
     parse(data, "all.json", &mut kept);
     for record in &kept.records {
@@ -188,11 +188,11 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(content in proptest::collection::vec(any::<u8>(), 0..300), start in 0_usize..700, word in "[\\[\\]{}\",:a-z0-9]{0,9}") {
-            read_arbitrary(&content);
+            fuzz(&content);
             let mut text = LIST.to_owned();
             let end = text.len().min(start + 5);
             text.replace_range(start.min(end)..end, &word);
-            read_arbitrary(text.as_bytes());
+            fuzz(text.as_bytes());
         }
     }
 }

@@ -745,7 +745,7 @@ fn collected<'text>(texts: impl Iterator<Item = &'text String>) -> Vec<String> {
 }
 
 /// The titles that advisory databases give to packages published to do harm.
-fn says_malware(summary: &str) -> bool {
+pub(super) fn says_malware(summary: &str) -> bool {
     let summary = summary.trim().to_ascii_lowercase();
     matches!(summary.as_str(), "malicious package" | "embedded malicious code")
         || ["malicious code in ", "malicious package in ", "malware in "]

@@ -441,8 +441,8 @@ pub(crate) fn listed(index: &[u8]) -> Result<Option<Listed>, &'static str> {
     Ok(Some(Listed { sha256: listed.sha256.to_ascii_lowercase(), ..listed }))
 }
 
-/// Any bytes as a list of updates, and as an index of a repository. For the fuzzer.
-pub(crate) fn read_arbitrary(data: &[u8]) {
+/// Any bytes as a list of updates, and as an index of a repository. Public for fuzzing.
+pub fn fuzz(data: &[u8]) {
     if let Ok(Some(listed)) = listed(data) {
         assert!(!listed.path.starts_with('/') && !listed.path.contains("..") && listed.sha256.len() == 64);
     }
@@ -651,12 +651,12 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(content in proptest::collection::vec(any::<u8>(), 0..400), start in 0_usize..900, word in "[<>/a-z'=& ]{0,9}") {
-            read_arbitrary(&content);
+            fuzz(&content);
             let mut text = update("A-1", &package("a", "0", "1", "1", "x86_64"));
             let from = text.floor_char_boundary(start);
             let to = text.floor_char_boundary(from + 7);
             text.replace_range(from..to, &word);
-            read_arbitrary(text.as_bytes());
+            fuzz(text.as_bytes());
         }
     }
 }

@@ -8,10 +8,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod attest;
 mod check;
 mod daemons;
 mod database;
 mod diff;
+mod git;
 mod hostile;
 mod java;
 mod many;
@@ -22,6 +24,7 @@ mod output;
 mod plan;
 mod push;
 mod registry;
+mod registry_files;
 mod sbom;
 mod targets;
 mod transfer;
