@@ -94,6 +94,10 @@ pub(super) fn of_release(release: &Release) -> Facts {
             add(name, text);
         }
     }
+    // Their names have no blanks.
+    if !release.content_sets.is_empty() {
+        add("content-sets", &release.content_sets.join(" "));
+    }
     facts
 }
 
@@ -109,6 +113,7 @@ pub(super) fn take_release(release: &mut Release, facts: &Facts) -> bool {
             "point" => release.point = Some(text.clone()),
             "codename" => release.codename = Some(text.clone()),
             "cpe" => release.cpe = Some(text.clone()),
+            "content-sets" => release.content_sets = text.split(' ').map(str::to_owned).collect(),
             _ => {}
         }
     }
