@@ -527,9 +527,9 @@ pub(crate) struct PlanArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
 
-    /// Form of the plan: table, json or markdown
-    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
-    pub(crate) format: Format,
+    /// Form of the plan: table, json, markdown or renovate (a preset that orders its pull requests)
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: plimsoll_format::plan::Form,
 
     /// List every step and every place
     #[arg(long)]
