@@ -491,18 +491,21 @@ impl Page {
         let Some(framework) = framework else { return };
         let number = |outcome| framework.controls.iter().filter(|control| control.outcome == outcome).count();
         self.line(&format!(
-            "{}, by the {} controls that rules answer: {} met, {} not met, {} unknown",
+            "{}: {} met, {} not met, {} unknown",
             framework.title,
-            framework.controls.len(),
             number(Outcome::Met),
             number(Outcome::NotMet),
             number(Outcome::Unknown),
         ));
+        self.line(&format!("  of the {} controls that rules answer", framework.controls.len()));
         let width = framework.controls.iter().map(|control| control.id.len()).max().unwrap_or_default();
         for control in framework.controls.iter().filter(|one| view.all || one.outcome == Outcome::NotMet) {
             let (answer, rest) = match control.outcome {
                 Outcome::Met => ("met", String::new()),
-                Outcome::NotMet => ("not met", format!("{} findings", thousands(control.findings))),
+                Outcome::NotMet => (
+                    "not met",
+                    count(usize::try_from(control.findings).unwrap_or(usize::MAX), "finding", "findings"),
+                ),
                 Outcome::Unknown => ("unknown", control.missing.clone()),
             };
             let accepted = match control.accepted {

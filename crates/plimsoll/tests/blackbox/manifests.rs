@@ -261,11 +261,7 @@ fn frameworks() {
     let control = of(&cis("web.yaml"), "5.2.2");
     assert_eq!((&control["outcome"], &control["accepted"]), (&"met".into(), &1.into()));
     let run = place.run(&["check", "web.yaml", "--framework", "pod-security-standards"]).exits(1);
-    assert!(
-        run.stdout.contains("Pod Security Standards, by the 13 controls that rules answer: "),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("  of the 13 controls that rules answer"), "{}", run.stdout);
     assert!(run.stdout.contains("  baseline/privileged"), "{}", run.stdout);
     place
         .run(&["check", "web.yaml", "--framework", "cis"])
