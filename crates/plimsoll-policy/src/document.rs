@@ -371,12 +371,21 @@ impl Policies {
 
     /// Whether a decision looks at the packages of an image, and not at the findings about them only.
     pub fn looks_at_packages(&self) -> bool {
-        self.revocations.iter().any(|revocation| revocation.need() == Some(Need::Scan))
+        let of_expressions = self.requirements().any(|one| one.needs().contains(&Need::Packages));
+        of_expressions || self.revocations.iter().any(|revocation| revocation.need() == Some(Need::Scan))
     }
 
-    /// Names of the labels that policies look at: of others no decision depends.
-    pub fn label_names(&self) -> BTreeSet<&str> {
-        self.all.iter().flat_map(|policy| policy.labels.keys().map(String::as_str)).collect()
+    fn requirements(&self) -> impl Iterator<Item = &Requirement> {
+        self.all.iter().flat_map(|policy| &policy.requirements)
+    }
+
+    /// Names of the labels that policies look at: of others no decision depends. `None` when it may depend on any, as an
+    /// expression can look at all of them.
+    pub fn label_names(&self) -> Option<BTreeSet<&str>> {
+        if self.requirements().any(Requirement::looks_at_labels) {
+            return None;
+        }
+        Some(self.all.iter().flat_map(|policy| policy.labels.keys().map(String::as_str)).collect())
     }
 
     /// The keys in PEM that policies name, each with whether a transparency log must know of its signatures. Whoever
