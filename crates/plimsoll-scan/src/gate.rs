@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_model::decision::Decision;
 use plimsoll_model::{Digest, FindingKind, Remedy, Report};
-use plimsoll_oci::{Platform, Reference, Registries, Selection};
+use plimsoll_oci::{Error as OciError, Platform, Reference, Registries, Selection};
 use plimsoll_policy::{
     Evidence, Facts, ImageName, Known, Maker, Need, Policies, Statement, Workload, decide,
 };
@@ -105,6 +105,8 @@ impl Gate {
                 }
                 Err(error) => {
                     let reason = line(&error);
+                    gathered.lasting =
+                        matches!(error, OciError::NoImage { .. } | OciError::Unauthorized { .. });
                     gathered.evidence = Known::Missing(reason.clone());
                     gathered.digest = gathered.failed(reason);
                 }
@@ -207,6 +209,8 @@ pub struct Gathered {
     /// What went wrong while it was gathered, and may go well the next time. Nothing that is missing for such a reason is
     /// to be kept.
     pub failures: Vec<String>,
+    /// There is no such image, or we may not read it: to ask again helps only when somebody changed that.
+    pub lasting: bool,
 }
 
 impl Gathered {

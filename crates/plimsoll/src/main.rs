@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         cli::Command::Verify(arguments) => commands::verify::run(arguments, &environment),
         cli::Command::Policy { command } => commands::policy::run(command),
         cli::Command::Attest(arguments) => commands::attest::run(arguments, &environment),
+        cli::Command::Admit(arguments) => commands::admit::run(arguments, &environment),
         cli::Command::Plan(arguments) => commands::plan::run(arguments, &environment),
         cli::Command::Check(arguments) => commands::check::run(arguments, &environment),
         cli::Command::Sbom(arguments) => commands::sbom::run(arguments, &environment),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use plimsoll_http::{Clock, Proxies, Roots, Settings};
+use plimsoll_http::{Clock, Proxies, Retries, Roots, Settings};
 use plimsoll_scan::{DaemonSettings, DaemonVariables, Daemons, Mirror, Registries, RegistrySettings};
 
 use crate::cli::RegistryArguments;
@@ -69,6 +69,21 @@ impl Network {
     /// The registries, as flags and surroundings say.
     pub(crate) fn registries(&self, arguments: &RegistryArguments) -> Registries {
         self.registries_by(&arguments.ca_files, &arguments.insecure, &arguments.mirrors)
+    }
+
+    /// The registries, for an admission that waits: what does not answer soon is asked again with the next one.
+    pub(crate) fn registries_in_haste(&self, arguments: &RegistryArguments) -> Registries {
+        let mut http = self.http(&arguments.ca_files);
+        http.connect_timeout = Duration::from_secs(3);
+        http.idle_timeout = Duration::from_secs(10);
+        http.retries = Retries { attempts: 1, longest: Duration::from_secs(1), ..http.retries };
+        http.retries.longest_asked = Duration::from_secs(2);
+        Registries::new(RegistrySettings {
+            http,
+            credentials: self.credentials.clone(),
+            insecure: arguments.insecure.clone(),
+            mirrors: arguments.mirrors.clone(),
+        })
     }
 
     /// The registries, with these further authorities, hosts that need not be secured, and mirrors.

@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub(crate) mod admit;
 pub(crate) mod attest;
 pub(crate) mod cache;
 pub(crate) mod check;

@@ -40,8 +40,8 @@ pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Ans
 fn decide(arguments: &VerifyArguments, environment: &Environment) -> Answer {
     let usage = |error| Failure::new(USAGE, error);
     let policies = policies(&arguments.policies).map_err(usage)?;
-    let mut gate = Gate::new(policies, roots(arguments).map_err(usage)?).map_err(scan::failed)?;
-    gate.repositories = repositories(arguments).map_err(usage)?;
+    let mut gate = Gate::new(policies, roots(&arguments.roots).map_err(usage)?).map_err(scan::failed)?;
+    gate.repositories = repositories(&arguments.repositories).map_err(usage)?;
     gate.workload.namespace.clone_from(&arguments.namespace);
     gate.workload.labels = arguments
         .labels
@@ -73,9 +73,21 @@ fn decide(arguments: &VerifyArguments, environment: &Environment) -> Answer {
     Ok(decision.outcome().exit_code())
 }
 
-/// The documents of files and folders; of a folder those whose names end in `.yaml` or `.yml`, in the order of their names.
+/// The documents of files and folders.
 pub(super) fn policies(paths: &[PathBuf]) -> anyhow::Result<Policies> {
     let mut policies = Policies::default();
+    for (file, text) in policy_files(paths)? {
+        policies.add(&file.display().to_string(), &text)?;
+    }
+    if policies.policies().is_empty() {
+        return Err(anyhow!("there is no policy in what was given, and nothing can be decided without one"));
+    }
+    Ok(policies)
+}
+
+/// Files of policies with their content; of a folder those whose names end in `.yaml` or `.yml`, in the order of their names.
+pub(super) fn policy_files(paths: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let mut out = Vec::new();
     for path in paths {
         let files = if path.is_dir() {
             let named = || format!("cannot list `{}`", path.display());
@@ -94,13 +106,11 @@ pub(super) fn policies(paths: &[PathBuf]) -> anyhow::Result<Policies> {
             vec![path.clone()]
         };
         for file in files {
-            policies.add(&file.display().to_string(), &text(&file)?)?;
+            let content = text(&file)?;
+            out.push((file, content));
         }
     }
-    if policies.policies().is_empty() {
-        return Err(anyhow!("there is no policy in what was given, and nothing can be decided without one"));
-    }
-    Ok(policies)
+    Ok(out)
 }
 
 fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
@@ -136,8 +146,8 @@ fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
         .map(|path| Ok((path.display().to_string(), bytes(path)?)))
         .collect::<anyhow::Result<_>>()?;
     Ok(Wanted {
-        trust: Trust { roots: roots(arguments)?, signers },
-        repositories: repositories(arguments)?,
+        trust: Trust { roots: roots(&arguments.roots)?, signers },
+        repositories: repositories(&arguments.repositories)?,
         files,
         build: build(arguments)?,
         predicates: arguments.attestations.clone(),
@@ -145,8 +155,9 @@ fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
     })
 }
 
-fn roots(arguments: &VerifyArguments) -> anyhow::Result<Vec<Root>> {
-    let names: Vec<&str> = match arguments.roots.as_slice() {
+/// Trust roots by name or file; those of sigstore and GitHub where none is given.
+pub(super) fn roots(given: &[String]) -> anyhow::Result<Vec<Root>> {
+    let names: Vec<&str> = match given {
         [] => vec!["sigstore", "github"],
         given => given.iter().map(String::as_str).collect(),
     };
@@ -159,8 +170,8 @@ fn roots(arguments: &VerifyArguments) -> anyhow::Result<Vec<Root>> {
         .collect()
 }
 
-fn repositories(arguments: &VerifyArguments) -> anyhow::Result<Vec<Reference>> {
-    arguments.repositories.iter().map(|name| Ok(Reference::parse(name)?)).collect()
+pub(super) fn repositories(given: &[String]) -> anyhow::Result<Vec<Reference>> {
+    given.iter().map(|name| Ok(Reference::parse(name)?)).collect()
 }
 
 /// The build that is asked for, when anything of one is named.

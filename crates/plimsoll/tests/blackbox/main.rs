@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod admit;
 mod check;
 mod daemons;
 mod database;

@@ -9,7 +9,7 @@ use super::common::image::{self, Pack};
 use super::common::shop;
 
 /// A registry with one image in it, and two key pairs in files.
-fn harbour() -> Option<(plimsoll_testing::Registry, Place, String)> {
+pub(super) fn harbour() -> Option<(plimsoll_testing::Registry, Place, String)> {
     let registry = plimsoll_testing::Registry::start()?;
     let place = Place::new();
     image::write(&image::layout(&[("1.0", &shop::image())], Pack::Gzip), &place.path("shop"));
@@ -121,7 +121,7 @@ fn what_cannot_be_used_is_named_with_the_next_step() {
     place.run(&["attest", "localhost/x", "--key", &key, "--type", "vuln"]).exits(2).says(&["--predicate"]);
 }
 
-fn policy(place: &Place, requirements: &str) -> String {
+pub(super) fn policy(place: &Place, requirements: &str) -> String {
     let key = std::fs::read_to_string(place.path("ours.pub")).unwrap();
     let text = format!(
         "apiVersion: plimsoll.dev/v1
