@@ -16,6 +16,7 @@ pub mod authority;
 pub mod engine;
 pub mod event;
 pub mod evidence;
+pub mod fuzz;
 pub mod manifests;
 pub mod metrics;
 pub mod review;
