@@ -6,7 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+mod api_server;
+
 use std::path::{Path, PathBuf};
+
+pub use api_server::{ApiServer, USERS};
 
 /// The path of `name` below the shared folder; `None`, said loudly, when it is absent.
 #[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "tests enter here; a skip must be heard")]
@@ -22,17 +26,23 @@ pub fn shared(name: &str) -> Option<PathBuf> {
 }
 
 /// The folder of the real test images that `cargo xtask images` builds; `None`, said loudly, when it is absent.
-#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "tests enter here; a skip must be heard")]
+#[expect(clippy::print_stderr, reason = "a skip must be heard")]
 pub fn images() -> Option<PathBuf> {
-    let cache = std::env::var("PLIMSOLL_CACHE")
-        .map(PathBuf::from)
-        .or_else(|_| std::env::var("HOME").map(|home| Path::new(&home).join(".cache/plimsoll")));
-    let folder = cache.ok()?.join("images/current");
+    let folder = cache()?.join("images/current");
     if folder.join("images.json").exists() {
         return Some(folder);
     }
     eprintln!("NOT CHECKED: there are no test images in {}; run `cargo xtask images`", folder.display());
     None
+}
+
+/// Where `cargo xtask` keeps what it builds.
+#[expect(clippy::disallowed_methods, reason = "tests enter here")]
+fn cache() -> Option<PathBuf> {
+    std::env::var("PLIMSOLL_CACHE")
+        .map(PathBuf::from)
+        .or_else(|_| std::env::var("HOME").map(|home| Path::new(&home).join(".cache/plimsoll")))
+        .ok()
 }
 
 /// Unpacks a `tar --zstd` archive into a fresh temporary folder, removed when the value is dropped.

@@ -12,11 +12,13 @@ const PACKAGES: &[(&str, &str)] = &[
     ("golang-github-dgrijalva-jwt-go-dev", "images: a Go module with an advisory, in the binary"),
     ("golang-go", "images: binaries with Go build information"),
     ("golang-golang-x-net-dev", "images: a Go module with advisories, in the binary"),
+    ("make", "tests: building a real Kubernetes API server"),
     ("mmdebstrap", "images: the Debian root file system"),
     ("openssl", "tests: certificates, signed tokens"),
     ("pacman-package-manager", "tests: version order of pacman, as an oracle"),
     ("podman", "tests: a real daemon, with Docker's API as well"),
     ("rpm", "tests: version order of rpm, as an oracle"),
+    ("rsync", "tests: building a real Kubernetes API server"),
     ("skopeo", "images: forms as other tools write them, zstd layers"),
     ("umoci", "images: layers without closing zero blocks"),
 ];

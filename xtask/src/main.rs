@@ -6,6 +6,7 @@ mod accuracy;
 mod architecture;
 mod deps;
 mod images;
+mod kube_apiserver;
 mod peers;
 mod places;
 
@@ -18,10 +19,11 @@ fn main() -> ExitCode {
         Some("check-architecture") => architecture::run(),
         Some("deps") => deps::run(&arguments[1..]),
         Some("images") => images::run(&arguments[1..]),
+        Some("kube-apiserver") => kube_apiserver::run(&arguments[1..]),
         Some("peers") => peers::run(&arguments[1..]),
         _ => {
             eprintln!(
-                "usage: cargo xtask accuracy [--all] | check-architecture | deps [--check] | images [--dir DIR] | peers [--image PATH]"
+                "usage: cargo xtask accuracy [--all] | check-architecture | deps [--check] | images [--dir DIR] | kube-apiserver | peers [--image PATH]"
             );
             return ExitCode::from(2);
         }
