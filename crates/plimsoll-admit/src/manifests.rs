@@ -312,7 +312,8 @@ spec:
       - name: policies
         configMap: {{name: plimsoll-policies}}
       - name: certificates
-        secret: {{secretName: {secret}, defaultMode: 0440}}
+        # 0440: readers of YAML differ in what they take octal numbers for.
+        secret: {{secretName: {secret}, defaultMode: 288}}
       # Credentials for registries, when there are some: kubectl create secret docker-registry plimsoll-registries ...
       - name: registries
         secret:

@@ -2,137 +2,19 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;
+#[path = "common/serving.rs"]
+mod serving;
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use common::{NOW, SIGNED, Scripted, create, digest, fingerprint, gate, pod, policy, signed};
+use common::{NOW, create, digest, pod};
 use plimsoll_admit::authority::Authority;
-use plimsoll_admit::engine::{Engine, Rules};
-use plimsoll_admit::evidence::{Limits, Store};
-use plimsoll_admit::server::{Server, Settings, listen};
-use plimsoll_admit::tls::{Certificates, Showcase, configuration, load_authority};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use plimsoll_admit::tls::{Certificates, load_authority};
 use serde_json::Value;
-use tokio::sync::watch;
-
-fn write(folder: &Path, name: &str, authority: &Authority) {
-    std::fs::write(folder.join(format!("{name}.crt")), authority.certificate_pem()).unwrap();
-    std::fs::write(folder.join(format!("{name}.key")), authority.key_pem()).unwrap();
-}
-
-/// Seconds since 1970, by the machine: certificates are held against it.
-#[expect(clippy::disallowed_methods, reason = "clients check certificates by the machine's clock")]
-fn machine() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    i64::try_from(since.as_secs()).unwrap()
-}
-
-/// A client that trusts these authorities.
-fn client(authorities: &[&Authority]) -> Arc<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    for authority in authorities {
-        let pem = CertificateDer::from_pem_slice(authority.certificate_pem().as_bytes()).unwrap();
-        roots.add(pem).unwrap();
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    // Every connection shows what certificate there is now.
-    config.resumption = rustls::client::Resumption::disabled();
-    Arc::new(config)
-}
-
-type Connection = StreamOwned<ClientConnection, TcpStream>;
-
-fn connect(address: SocketAddr, client: &Arc<ClientConfig>) -> std::io::Result<Connection> {
-    let socket = TcpStream::connect(address)?;
-    socket.set_nodelay(true)?;
-    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let name = ServerName::try_from("gate.test").unwrap();
-    let mut connection = ClientConnection::new(client.clone(), name).unwrap();
-    let mut socket = socket;
-    connection.complete_io(&mut socket)?;
-    Ok(StreamOwned::new(connection, socket))
-}
-
-/// Sends a request and reads the answer: status and body.
-fn send(connection: &mut Connection, head: &str, body: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {
-    let text = format!("{head}\r\nhost: gate.test\r\ncontent-length: {}\r\n\r\n", body.len());
-    connection.write_all(&[text.as_bytes(), body].concat())?;
-    let mut seen = Vec::new();
-    let mut piece = [0; 16_384];
-    loop {
-        if let Some(end) = seen.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&seen[..end]).to_lowercase();
-            let length: usize = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
-                .unwrap_or(0);
-            if seen.len() >= end + 4 + length {
-                let status = head.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or(0);
-                return Ok((status, seen.split_off(end + 4)));
-            }
-        }
-        let read = connection.read(&mut piece)?;
-        if read == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        seen.extend_from_slice(&piece[..read]);
-    }
-}
-
-struct Serving {
-    address: SocketAddr,
-    showcase: Arc<Showcase>,
-    stop: watch::Sender<bool>,
-    ended: mpsc::Receiver<()>,
-    engine: Arc<Engine>,
-}
-
-fn serve(linger: Duration) -> Serving {
-    let yaml = policy("production", SIGNED);
-    let key = fingerprint(&gate(&yaml));
-    let source = Scripted::new(move |reference, _| {
-        signed(&reference.digest().cloned().unwrap_or_else(|| digest("11")), &key)
-    });
-    let store = Arc::new(Store::new(source, Limits::default()));
-    let clock: plimsoll_admit::Clock = Arc::new(|| NOW);
-    store.start(&clock);
-    let engine = Arc::new(Engine::new(Rules::new(gate(&yaml)), store));
-    let settings = Settings {
-        budget: Duration::from_secs(5),
-        now: Arc::new(|| NOW),
-        log: Arc::new(common::Kept::default()),
-        linger,
-    };
-    let server = Server::new(engine.clone(), settings);
-    let showcase = Arc::new(Showcase::default());
-    let tls = configuration(showcase.clone()).unwrap();
-    let (stop, stopped) = watch::channel(false);
-    let (told, address) = mpsc::channel();
-    let (end, ended) = mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(async {
-            let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
-            told.send(listener.local_addr().unwrap()).unwrap();
-            server.run(listener, tls, stopped).await.unwrap();
-        });
-        let _ = end.send(());
-    });
-    Serving { address: address.recv().unwrap(), showcase, stop, ended, engine }
-}
+use serving::{client, connect, machine, send, write};
 
 fn good() -> Vec<u8> {
     serde_json::to_vec(&create(&pod(&[&format!("r.io/good@{}", digest("22"))]))).unwrap()
@@ -148,11 +30,11 @@ fn certificates_and_authorities_change_under_load_without_a_lost_request() {
         folder: folder.path().to_owned(),
         names: vec!["gate.test".into(), "127.0.0.1".into()],
     };
-    let serving = serve(Duration::ZERO);
+    let serving = serving::signed(Duration::ZERO);
     serving.showcase.show(&certificates.load(machine()).unwrap());
     // API servers trust both, as the manifests tell them.
-    let trusting = client(&[&first, &second]);
-    let only_first = client(&[&first]);
+    let trusting = client(&[first.certificate_pem(), second.certificate_pem()]);
+    let only_first = client(&[first.certificate_pem()]);
     assert!(connect(serving.address, &only_first).is_ok());
     let (done, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -199,11 +81,11 @@ fn it_ends_in_order() {
     let authority = Authority::new(machine()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "ca", &authority);
-    let serving = serve(Duration::from_millis(400));
+    let serving = serving::signed(Duration::from_millis(400));
     let names = vec!["gate.test".into()];
     let certificates = Certificates::Authority { folder: folder.path().to_owned(), names };
     serving.showcase.show(&certificates.load(machine()).unwrap());
-    let trusting = client(&[&authority]);
+    let trusting = client(&[authority.certificate_pem()]);
     let mut kept = connect(serving.address, &trusting).unwrap();
     assert_eq!(send(&mut kept, "GET /readyz HTTP/1.1", b"").unwrap().0, 200);
     serving.stop.send_replace(true);
@@ -222,9 +104,9 @@ fn hostile_clients_get_nothing_and_hold_up_nobody() {
     let authority = Authority::new(machine()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "ca", &authority);
-    let serving = serve(Duration::ZERO);
+    let serving = serving::signed(Duration::ZERO);
     let names = vec!["gate.test".into()];
-    let trusting = client(&[&authority]);
+    let trusting = client(&[authority.certificate_pem()]);
     assert!(connect(serving.address, &trusting).is_err(), "no certificate yet");
     let certificates = Certificates::Authority { folder: folder.path().to_owned(), names };
     serving.showcase.show(&certificates.load(machine()).unwrap());
