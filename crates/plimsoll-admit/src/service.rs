@@ -105,7 +105,7 @@ impl Source for Registry {
         let mut options = self.options.clone();
         options.now = jiff::Timestamp::from_second((self.now)()).unwrap_or(options.now);
         let gathered = self.gate.gather(reference, needs, &options, &NoProgress);
-        gathered.slim(self.gate.policies().looks_at_packages())
+        gathered.slim(self.gate.policies())
     }
 }
 
@@ -273,7 +273,9 @@ impl Watcher {
             if policies.changed() {
                 self.reload();
             }
-            if certificates.changed() || self.setup.certificates.is_due(self.shown, now) {
+            // One that is due and cannot be had is tried for once in a minute.
+            let due = rounds.is_multiple_of(60) && self.setup.certificates.is_due(self.shown, now);
+            if certificates.changed() || due {
                 self.renew(now);
             }
             if database.changed() {
@@ -297,7 +299,7 @@ impl Watcher {
                 // Keys and bases say what is gathered; everything else only what is made of it.
                 let forget = old.gate.keys() != rules.gate.keys()
                     || !before.bases().eq(after.bases())
-                    || before.looks_at_packages() != after.looks_at_packages();
+                    || before.needs_whole_report() != after.needs_whole_report();
                 let count = after.policies().len();
                 let source = self.setup.source(&rules.gate);
                 self.engine.replace_rules(rules);

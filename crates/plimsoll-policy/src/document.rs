@@ -323,9 +323,11 @@ impl Policies {
         needs
     }
 
-    /// Whether a decision looks at the packages of an image, and not at the findings about them only.
-    pub fn looks_at_packages(&self) -> bool {
+    /// Whether decisions look at a scan as a whole: packages, texts of findings. Otherwise they look at the kind, severity
+    /// and risk of findings only, and the rest need not be kept.
+    pub fn needs_whole_report(&self) -> bool {
         self.revocations.iter().any(|revocation| revocation.need() == Some(Need::Scan))
+            || self.all.iter().flat_map(|policy| &policy.requirements).any(Requirement::needs_whole_report)
     }
 
     /// The keys in PEM that policies name, each with whether a transparency log must know of its signatures. Whoever

@@ -373,6 +373,15 @@ impl Requirement {
         }
     }
 
+    /// See [`crate::Policies::needs_whole_report`]. A kind of requirement that is not named here does.
+    pub(crate) fn needs_whole_report(&self) -> bool {
+        match &self.rule {
+            Rule::MaxSeverity(..) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) => false,
+            Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().any(Requirement::needs_whole_report),
+            _ => self.needs().contains(&Need::Scan),
+        }
+    }
+
     pub(crate) fn standards(&self) -> Vec<Standard> {
         match &self.rule {
             Rule::PodSecurity(standard) => vec![*standard],

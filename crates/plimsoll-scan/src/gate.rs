@@ -255,15 +255,15 @@ impl Gathered {
         }
     }
 
-    /// Without what no decision asks for, so that much can be kept: texts for people, ways to repair, and packages unless
-    /// `packages`, because a revocation names some.
+    /// Without what no decision by these policies looks at, so that much can be kept: packages, texts for people, ways to
+    /// repair.
     #[must_use]
-    pub fn slim(mut self, packages: bool) -> Self {
-        if let Known::Seen(report) = &mut self.report {
+    pub fn slim(mut self, policies: &Policies) -> Self {
+        if let Known::Seen(report) = &mut self.report
+            && !policies.needs_whole_report()
+        {
             report.changes = Vec::new();
-            if !packages {
-                report.packages = Vec::new();
-            }
+            report.packages = Vec::new();
             for finding in &mut report.findings {
                 finding.aliases = Vec::new();
                 finding.title = String::new();
@@ -382,4 +382,87 @@ fn line(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_model::{
+        Coverage, DatabaseInfo, Ecosystem, Finding, ImagePath, Level, Location, Outcome, Package, Target,
+        TargetKind, Verdict,
+    };
+
+    use super::*;
+
+    fn scanned(findings: Vec<Finding>) -> Gathered {
+        let mut package = Package::new(Ecosystem::Npm, "x", "1.0.0", Location::new(ImagePath::from("a")));
+        package.purl = "pkg:npm/x@1.0.0".into();
+        let report = Report {
+            schema_version: "1.0".into(),
+            plimsoll: "0".into(),
+            target: Target::named(TargetKind::Image, "shop"),
+            database: DatabaseInfo {
+                coverage: Coverage::Database,
+                date: "2027-01-14T00:00:00Z".into(),
+                digest: None,
+                sources: Vec::new(),
+            },
+            verdict: Verdict {
+                outcome: Outcome::Met,
+                line: String::new(),
+                reasons: Vec::new(),
+                inputs_missing: Vec::new(),
+            },
+            packages: vec![package; 50],
+            findings,
+            changes: Vec::new(),
+            problems: Vec::new(),
+        };
+        let digest = Digest::parse(&format!("sha256:{}", "11".repeat(32))).expect("a digest");
+        let looked_for = vec![FindingKind::Secret];
+        Gathered {
+            digest: Known::Seen(digest),
+            report: Known::Seen(Box::new(report)),
+            looked_for,
+            ..Gathered::default()
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_scan_decides_as_the_whole() {
+        let requirements = [
+            "maxSeverity: {severity: high}",
+            "maxSeverity: {severity: any, fixable: true, kev: true}",
+            "noSecrets: true",
+            "databaseMaxAge: 2d",
+            "anyOf: [{noMalware: true}, {noEndOfLife: true}]",
+        ];
+        let secret = Finding { kind: FindingKind::Secret, ..Finding::sample("key", Level::High, false) };
+        let lists = [Vec::new(), vec![Finding::sample("CVE-1", Level::High, true)], vec![secret]];
+        for requirement in requirements {
+            let mut policies = Policies::default();
+            let text = format!(
+                "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec: {{requirements: [{requirement}]}}\n"
+            );
+            policies.add("p.yaml", &text).expect("a policy");
+            for findings in &lists {
+                let whole = scanned(findings.clone());
+                let kept = whole.clone().slim(&policies);
+                assert!(kept.weight() < whole.weight() / 2, "{requirement}: {} bytes", kept.weight());
+                let decided = |gathered: &Gathered| {
+                    let facts = gathered.facts(ImageName::default(), Workload::default());
+                    decide(&facts, &policies, 1_800_000_000)
+                };
+                assert_eq!(decided(&whole), decided(&kept), "{requirement}");
+            }
+        }
+        // A revocation looks at packages: they stay.
+        let mut revoking = Policies::default();
+        let text = "apiVersion: plimsoll.dev/v1\nkind: Revocation\nmetadata: {name: r}\nspec: {reason: bad, package: {purl: pkg:npm/x}}\n";
+        revoking.add("r.yaml", text).expect("a revocation");
+        let kept = scanned(Vec::new()).slim(&revoking);
+        assert_eq!(
+            decide(&kept.facts(ImageName::default(), Workload::default()), &revoking, 0).revoked.len(),
+            1
+        );
+    }
 }
