@@ -57,37 +57,53 @@ pub fn unpack(archive: &Path) -> tempfile::TempDir {
     folder
 }
 
-/// A real registry server on loopback, with nothing in it, that ends with the value.
+/// A real registry server on loopback that ends with the value.
 pub struct Registry {
     process: std::process::Child,
     /// Where it listens: `127.0.0.1:PORT`.
     pub host: String,
+    /// The port alone.
+    pub port: u16,
     _folder: tempfile::TempDir,
 }
 
 impl Registry {
-    /// Starts Debian's `docker-registry`; `None`, said loudly, when it is not installed.
+    /// Starts Debian's `docker-registry` with nothing in it; `None`, said loudly, when it is not installed.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start() -> Option<Self> {
+        Self::start_with(None, &serde_json::json!({}))
+    }
+
+    /// Starts it over a folder of content, which several may share, with further sections of its configuration.
     ///
     /// # Panics
     /// When it does not start.
     #[expect(clippy::print_stderr, reason = "a skip must be heard")]
-    pub fn start() -> Option<Self> {
+    pub fn start_with(content: Option<&Path>, more: &serde_json::Value) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|socket| socket.local_addr())
-            .expect("a port")
-            .port();
+        let port = free_port();
         let host = format!("127.0.0.1:{port}");
-        let configuration = folder.path().join("registry.yml");
-        let text = format!(
-            "version: 0.1\nlog: {{ level: error, accesslog: {{ disabled: true }} }}\n\
-             storage: {{ filesystem: {{ rootdirectory: \"{}\" }} }}\nhttp: {{ addr: \"{host}\" }}\n",
-            folder.path().join("content").display()
-        );
-        std::fs::write(&configuration, text).expect("a file");
+        let content = content.map_or_else(|| folder.path().join("content"), Path::to_owned);
+        let mut configuration = serde_json::json!({
+            "version": "0.1",
+            "log": { "level": "error", "accesslog": { "disabled": true } },
+            "storage": { "filesystem": { "rootdirectory": content } },
+            "http": { "addr": host },
+        });
+        for (section, value) in more.as_object().expect("sections") {
+            match configuration[section].as_object_mut() {
+                Some(there) => there.extend(value.as_object().expect("a section").clone()),
+                None => configuration[section] = value.clone(),
+            }
+        }
+        // JSON is YAML.
+        let file = folder.path().join("registry.yml");
+        std::fs::write(&file, configuration.to_string()).expect("a file");
         let process = std::process::Command::new("docker-registry")
             .arg("serve")
-            .arg(&configuration)
+            .arg(&file)
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
             .spawn();
@@ -98,7 +114,7 @@ impl Registry {
                 return None;
             }
         };
-        let registry = Registry { process, host, _folder: folder };
+        let registry = Registry { process, host, port, _folder: folder };
         for _ in 0..200 {
             if std::net::TcpStream::connect(&registry.host).is_ok() {
                 return Some(registry);
@@ -114,4 +130,12 @@ impl Drop for Registry {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A port of this machine that nobody listens on.
+///
+/// # Panics
+/// When there is none.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port()
 }

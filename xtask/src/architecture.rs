@@ -21,6 +21,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("plimsoll-posture", 1),
     ("plimsoll-rules", 1),
     ("plimsoll-extract", 2),
+    ("plimsoll-kube", 2),
     ("plimsoll-trust", 2),
     ("plimsoll-scan", 3),
     ("plimsoll-admit", 4),

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 const PACKAGES: &[(&str, &str)] = &[
     ("containerd", "tests: a real containerd"),
     ("docker-registry", "tests: a real registry"),
+    ("docker.io", "tests: Docker's own daemon"),
     ("golang-github-dgrijalva-jwt-go-dev", "images: a Go module with an advisory, in the binary"),
     ("golang-go", "images: binaries with Go build information"),
     ("golang-golang-x-net-dev", "images: a Go module with advisories, in the binary"),

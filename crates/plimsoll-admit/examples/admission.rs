@@ -117,7 +117,7 @@ fn percentile(sorted: &[Duration], percent: f64) -> Duration {
 }
 
 fn engine(policies: Policies, bytes: usize) -> Arc<Engine> {
-    let gate = Gate::new(policies, Vec::new()).unwrap();
+    let gate = Gate::new(policies, Vec::new(), &Arc::default()).unwrap();
     let limits = Limits { bytes, per_second: 1_000_000, ..Limits::default() };
     let store = Arc::new(Store::new(Arc::new(Signed), limits));
     let clock: plimsoll_admit::Clock = Arc::new(|| NOW);

@@ -27,7 +27,7 @@ pub fn fuzz_review(data: &[u8]) {
     let engine = ENGINE.get_or_init(|| {
         let mut policies = Policies::default();
         policies.add("fuzz.yaml", POLICY).expect("it is a policy");
-        let gate = Gate::new(policies, Vec::new()).expect("it names no key");
+        let gate = Gate::new(policies, Vec::new(), &Arc::default()).expect("it names no key");
         let mut rules = Rules::new(Arc::new(gate));
         rules.exempt.insert("kube-system".into());
         Engine::new(rules, Arc::new(Store::new(Arc::new(Nothing), Limits::default())))

@@ -11,11 +11,11 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use plimsoll_model::one_line;
 use plimsoll_model::workload::Kinds;
 use plimsoll_scan::gate::{Gate, Gathered};
-use plimsoll_scan::policy::{Mode, Need, OnMissing, Policies};
-use plimsoll_scan::trust::Root;
-use plimsoll_scan::{NoProgress, Options, Reference, ScanError};
+use plimsoll_scan::policy::{Mode, Need, OnMissing};
+use plimsoll_scan::{NoProgress, Options, Reference};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -33,17 +33,17 @@ const MOST_LINES: usize = 20_000;
 /// Most files of a folder that is watched.
 const MOST_FILES: usize = 10_000;
 
-/// Policies and trust roots, read from their files; or what is wrong with them.
-pub type Load = dyn Fn() -> Result<(Policies, Vec<Root>), String> + Send + Sync;
+/// Policies and what they are checked by, read from their files; or what is wrong with them.
+pub type Load<'a> = dyn Fn() -> Result<Gate, String> + Send + Sync + 'a;
 
 /// Everything that the webhook is told.
-pub struct Setup {
-    /// Reads policies and trust roots. Called again when one of `watched` changes.
-    pub load: Box<Load>,
-    /// The files and folders that `load` reads.
-    pub watched: Vec<PathBuf>,
-    /// Other repositories that hold evidence.
-    pub repositories: Vec<Reference>,
+pub struct Setup<'a> {
+    /// Reads policies and what they are checked by. Called again when one of the following changes.
+    pub load: Box<Load<'a>>,
+    /// Files and folders of policies.
+    pub policies: Vec<PathBuf>,
+    /// Files and folders of trust roots and revocations: what was gathered by others is gathered again.
+    pub trust: Vec<PathBuf>,
     /// How images are scanned and registries reached.
     pub options: Options,
     /// Kinds of objects that run something.
@@ -70,9 +70,6 @@ pub enum ServeError {
     /// The policies cannot be used.
     #[error("{0}")]
     Policies(String),
-    /// A key in them cannot be used.
-    #[error(transparent)]
-    Gate(#[from] ScanError),
     /// There is no certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -109,11 +106,9 @@ impl Source for Registry {
     }
 }
 
-impl Setup {
+impl Setup<'_> {
     fn rules(&self) -> Result<Rules, ServeError> {
-        let (policies, roots) = (self.load)().map_err(ServeError::Policies)?;
-        let mut gate = Gate::new(policies, roots)?;
-        gate.repositories.clone_from(&self.repositories);
+        let gate = (self.load)().map_err(ServeError::Policies)?;
         Ok(Rules {
             kinds: self.kinds.clone(),
             exempt: self.exempt.clone(),
@@ -141,7 +136,7 @@ impl Setup {
 /// # Errors
 /// When it cannot start. Once it runs, what goes wrong is logged, and what held before goes on to hold.
 pub fn serve(
-    setup: Setup,
+    setup: Setup<'_>,
     mut stop: watch::Receiver<bool>,
     started: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
@@ -158,50 +153,52 @@ pub fn serve(
 
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Start)?;
-    let done = runtime.block_on(async {
-        let address = setup.listen;
-        let listen = |error| ServeError::Listen { address, error };
-        let listener = server::listen(address).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
-        let (end, ended) = watch::channel(false);
-        let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Start)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Start)?;
-        let end = Arc::new(end);
-        let from_signal = end.clone();
-        tokio::spawn(async move {
-            terminate.recv().await;
-            from_signal.send_replace(true);
-        });
-        let from_signal = end.clone();
-        tokio::spawn(async move {
-            interrupt.recv().await;
-            from_signal.send_replace(true);
-        });
-        let from_caller = end.clone();
-        tokio::spawn(async move {
-            if stop.wait_for(|stop| *stop).await.is_ok() {
-                from_caller.send_replace(true);
-            }
-        });
-        let server = Server::new(engine.clone(), setup.server.clone());
-        setup.notice("started", format!("{policies} policies, at {address}"));
-        started(address);
-        let watching = std::thread::spawn({
-            let (engine, ended) = (engine.clone(), ended.clone());
-            move || Watcher { shown: shown.ends, setup, engine, showcase }.run(&ended)
-        });
-        let served = server.run(listener, configuration, ended).await.map_err(ServeError::Start);
-        end.send_replace(true);
-        let _ = watching.join();
-        served
+    // The watcher borrows what the setup borrows.
+    let done = std::thread::scope(|scope| {
+        runtime.block_on(async {
+            let address = setup.listen;
+            let listen = |error| ServeError::Listen { address, error };
+            let listener = server::listen(address).await.map_err(listen)?;
+            let address = listener.local_addr().map_err(listen)?;
+            let (end, ended) = watch::channel(false);
+            let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Start)?;
+            let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Start)?;
+            let end = Arc::new(end);
+            let from_signal = end.clone();
+            tokio::spawn(async move {
+                terminate.recv().await;
+                from_signal.send_replace(true);
+            });
+            let from_signal = end.clone();
+            tokio::spawn(async move {
+                interrupt.recv().await;
+                from_signal.send_replace(true);
+            });
+            let from_caller = end.clone();
+            tokio::spawn(async move {
+                if stop.wait_for(|stop| *stop).await.is_ok() {
+                    from_caller.send_replace(true);
+                }
+            });
+            let server = Server::new(engine.clone(), setup.server.clone());
+            setup.notice("started", format!("{policies} policies, at {address}"));
+            started(address);
+            scope.spawn({
+                let (engine, ended) = (engine.clone(), ended.clone());
+                move || Watcher { shown: shown.ends, setup, engine, showcase }.run(&ended)
+            });
+            let served = server.run(listener, configuration, ended).await.map_err(ServeError::Start);
+            end.send_replace(true);
+            served
+        })
     });
     store.close();
     done
 }
 
 /// Looks at files, and takes over what changed.
-struct Watcher {
-    setup: Setup,
+struct Watcher<'a> {
+    setup: Setup<'a>,
     engine: Arc<Engine>,
     showcase: Arc<Showcase>,
     shown: i64,
@@ -260,9 +257,10 @@ impl Watched {
     }
 }
 
-impl Watcher {
+impl Watcher<'_> {
     fn run(mut self, ended: &watch::Receiver<bool>) {
-        let mut policies = Watched::new(self.setup.watched.clone());
+        let mut policies = Watched::new(self.setup.policies.clone());
+        let mut trust = Watched::new(self.setup.trust.clone());
         let mut certificates = Watched::new(self.setup.certificates.files());
         let mut database = Watched::new(self.setup.options.database.iter().cloned().collect());
         let mut rounds = 0_u64;
@@ -270,8 +268,9 @@ impl Watcher {
             std::thread::sleep(LOOK);
             rounds += 1;
             let now = (self.setup.server.now)();
-            if policies.changed() {
-                self.reload();
+            let (policies, trust) = (policies.changed(), trust.changed());
+            if policies || trust {
+                self.reload(trust);
             }
             // One that is due and cannot be had is tried for once in a minute.
             let due = rounds.is_multiple_of(60) && self.setup.certificates.is_due(self.shown, now);
@@ -289,7 +288,7 @@ impl Watcher {
     }
 
     /// Takes over policies that changed; what is wrong with them leaves the old ones as they are.
-    fn reload(&self) {
+    fn reload(&self, forget: bool) {
         let metrics = &self.engine.metrics;
         match self.setup.rules() {
             Ok(mut rules) => {
@@ -297,7 +296,8 @@ impl Watcher {
                 rules.costs.go_on_from(&old.costs);
                 let (before, after) = (old.gate.policies(), rules.gate.policies());
                 // Keys and bases say what is gathered; everything else only what is made of it.
-                let forget = old.gate.keys() != rules.gate.keys()
+                let forget = forget
+                    || old.gate.keys() != rules.gate.keys()
                     || !before.bases().eq(after.bases())
                     || before.needs_whole_report() != after.needs_whole_report();
                 let count = after.policies().len();
@@ -309,7 +309,7 @@ impl Watcher {
             }
             Err(error) => {
                 metrics.reloads_refused.fetch_add(1, Relaxed);
-                self.setup.notice("policies-refused", format!("{}; the old ones hold", chain(&error)));
+                self.setup.notice("policies-refused", format!("{}; the old ones hold", one_line(&error)));
             }
         }
     }
@@ -327,22 +327,11 @@ impl Watcher {
             }
             Err(error) => {
                 self.engine.metrics.reloads_refused.fetch_add(1, Relaxed);
-                self.setup.notice("certificate-refused", format!("{}; the old one is shown", chain(&error)));
+                self.setup
+                    .notice("certificate-refused", format!("{}; the old one is shown", one_line(&error)));
             }
         }
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut out = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        out.push_str(": ");
-        out.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    out
 }
 
 /// Writes the log from a thread of its own, so that nobody's admission waits for whoever reads it. When that one is far

@@ -271,12 +271,8 @@ fn a_registry_that_breaks_lets_in_nobody() {
     http.connect_timeout = Duration::from_millis(500);
     http.idle_timeout = Duration::from_millis(40);
     http.retries = Retries { attempts: 0, ..Retries::default() };
-    let registries = Registries::new(RegistrySettings {
-        http,
-        credentials: Vec::new(),
-        insecure: vec![host.clone()],
-        mirrors: Vec::new(),
-    });
+    let registries =
+        Registries::new(RegistrySettings { insecure: vec![host.clone()], ..RegistrySettings::new(http) });
     let gate = gate(&yaml);
     let mut rules = Rules::new(gate.clone());
     rules.exempt.insert("kube-system".into());

@@ -25,6 +25,7 @@ mod store;
 pub mod support;
 mod transfer;
 pub mod update;
+mod vers;
 pub mod vex;
 mod writer;
 

@@ -110,6 +110,23 @@ fn listed(names: &BTreeSet<&str>) -> String {
     }
 }
 
+/// Which of Oracle's builds a version is of: those for live patching and those with validated cryptography have fixes of
+/// their own beside the ordinary ones.
+fn oracle_flavour(version: &str) -> &'static str {
+    ["ksplice", "_fips"].into_iter().find(|word| version.contains(word)).unwrap_or_default()
+}
+
+/// Does an entry speak about builds of this kind?
+fn is_of_flavour(entry: &Affected, version: &str) -> bool {
+    let is_oracle = matches!(&entry.target, Target::Stream(stream) if stream.as_str().starts_with("oracle:"));
+    let own = oracle_flavour(version);
+    !is_oracle
+        || entry.ranges.iter().flatten().all(|event| match event {
+            Event::Fixed(bound) => oracle_flavour(bound) == own,
+            _ => true,
+        })
+}
+
 /// In whose order an entry states its bounds: a product's advisories may be another ecosystem's.
 fn scheme_of(entry: &Affected, ecosystem: Ecosystem) -> Scheme {
     match &entry.target {
@@ -470,7 +487,7 @@ impl Matcher<'_> {
                 Module::None => false,
             });
         }
-        if packages.is_empty() {
+        if packages.is_empty() || !is_of_flavour(entry, version) {
             return Ok(());
         }
         let epochless =
@@ -631,11 +648,8 @@ impl Matcher<'_> {
             fixable: fixed.is_some(),
             development: packages.iter().all(|index| self.packages[*index].scope == Scope::Development),
             not_run: packages.iter().all(|index| is_unrun(&self.packages[*index].name)),
-            published: hits
-                .iter()
-                .filter_map(|(_, sourced)| sourced.record.published.get(..10))
-                .min()
-                .map(str::to_owned),
+            published: oldest(hits.iter().copied()),
+            fix_published: oldest(hits.iter().copied().filter(|(hit, _)| hit.fixed.is_some())),
             ..Risk::default()
         };
         let mut opinions: Vec<Opinion<'_>> = Vec::new();
@@ -1064,6 +1078,11 @@ fn groups(sourced: &[(Hit, Rc<Sourced>)]) -> Vec<Group> {
 }
 
 /// Two packages with one name and version differ in the qualifiers of their URLs; then these belong to the id.
+/// The day on which the oldest of these was published.
+fn oldest<'a>(hits: impl Iterator<Item = &'a (Hit, Rc<Sourced>)>) -> Option<String> {
+    hits.filter_map(|(_, sourced)| sourced.record.published.get(..10)).min().map(str::to_owned)
+}
+
 fn unique_ids(findings: &mut [Finding]) {
     let mut counts: HashMap<String, usize> = HashMap::new();
     for finding in findings.iter() {

@@ -16,11 +16,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use plimsoll_http::{Client, Request, Response, Url, Validators};
 use plimsoll_model::distribution::Release;
-use plimsoll_model::{Ecosystem, Epss, Inventory, Kev};
+use plimsoll_model::{Algorithm, Digest, Ecosystem, Epss, Inventory, Kev};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use crate::feed::upstream::{How, Remote, Terms, Upstream, upstreams};
-use crate::feed::{CveFacts, Cycle, FEEDS, Feed, HubStatement, Part, Sink, Unsupported, csaf, files, osv};
+use crate::feed::upstream::{How, Remote, Repositories, TOPIC, Terms, Upstream, upstreams};
+use crate::feed::{
+    CveFacts, Cycle, FEEDS, Feed, HubStatement, Part, Sink, Unsupported, csaf, files, osv, updateinfo,
+};
 use crate::record::Record;
 
 /// Where OSV.dev's export is.
@@ -40,6 +43,11 @@ const LIST_LIMIT: u64 = 256 << 20;
 const RECORD_LIMIT: u64 = 64 << 20;
 /// Greatest state file in bytes.
 const STATE_LIMIT: u64 = 16 << 20;
+
+/// Greatest list of mirrors, catalogue, and index of a repository, in bytes.
+const REPOSITORY_LIMIT: u64 = 16 << 20;
+/// How many repositories a catalogue may name.
+const MOST_TOPICS: usize = 500;
 
 const STATE: &str = "state.json";
 const STATE_FORM: u32 = 1;
@@ -201,17 +209,6 @@ enum Failed {
     Content(String),
     #[error("the time for the update is over")]
     Time,
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
 }
 
 impl UpdateState {
@@ -422,6 +419,7 @@ impl Run<'_> {
         let outcome = match upstream.how {
             How::Files(files) => self.files(upstream, &files(), &mut state),
             How::Osv(folder) => self.osv(upstream, folder, &mut state),
+            How::Repositories(repositories) => self.repositories(upstream, repositories, &mut state),
             How::RedHatVex => self.red_hat(upstream, &mut state),
         };
         let fetched = match outcome {
@@ -436,7 +434,7 @@ impl Run<'_> {
                 fetched
             }
             Err(error) => {
-                let text = chain(&error);
+                let text = plimsoll_model::one_line(&error);
                 state.failure = Some(UpdateFailure { time: now, text: text.clone() });
                 Fetched::Failed { text, kept: !state.checked.is_empty() }
             }
@@ -640,6 +638,134 @@ impl Run<'_> {
                 Ok(true)
             }
         }
+    }
+
+    /// The lists of updates of a source's repositories.
+    fn repositories(
+        &self,
+        upstream: &'static Upstream,
+        repositories: &Repositories,
+        state: &mut SourceState,
+    ) -> Result<Fetched, Failed> {
+        let mut all: Vec<(String, String, bool)> = repositories
+            .fixed
+            .iter()
+            .map(|repository| (repository.mirrors.to_owned(), repository.place.to_owned(), true))
+            .collect();
+        let mut failed = None;
+        if let Some(of_catalog) = &repositories.catalog {
+            match self.topics(repositories.catalog_url) {
+                Ok(topics) => all.extend(topics.iter().map(|topic| {
+                    let named = |text: &str| text.replace(TOPIC, topic);
+                    (named(of_catalog.mirrors), named(of_catalog.place), false)
+                })),
+                Err(error @ Failed::Time) => return Err(error),
+                Err(error) => failed = Some(error),
+            }
+        }
+        let mut fetched = Fetched::Unchanged;
+        for (mirrors, place, required) in all {
+            match self.repository(upstream, &mirrors, &place, required, state) {
+                Ok(true) => {
+                    fetched = Fetched::Changed;
+                    self.store(upstream.source, state.clone(), true);
+                }
+                Ok(false) => {}
+                Err(error @ Failed::Time) => return Err(error),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(fetched), Err)
+    }
+
+    /// The names of a catalogue of repositories.
+    fn topics(&self, url: &str) -> Result<BTreeSet<String>, Failed> {
+        #[derive(Deserialize)]
+        struct Catalog {
+            topics: Vec<Topic>,
+        }
+        #[derive(Deserialize)]
+        struct Topic {
+            n: String,
+        }
+        let Some(text) = self.small(url, REPOSITORY_LIMIT)? else {
+            return Err(Failed::Content(format!("`{url}` is not there")));
+        };
+        let catalog: Catalog = serde_json::from_slice(&text)
+            .map_err(|error| Failed::Content(format!("`{url}` is no catalogue: {error}")))?;
+        let topics: BTreeSet<String> = catalog.topics.into_iter().map(|topic| topic.n).collect();
+        if topics.len() > MOST_TOPICS || !topics.iter().all(|topic| is_plain_id(topic)) {
+            return Err(Failed::Content(format!(
+                "`{url}` names too many repositories, or one that is no name"
+            )));
+        }
+        Ok(topics)
+    }
+
+    /// Is a repository's list of updates another one now?
+    fn repository(
+        &self,
+        upstream: &'static Upstream,
+        mirrors: &str,
+        place: &str,
+        required: bool,
+        state: &mut SourceState,
+    ) -> Result<bool, Failed> {
+        let absent = |url: &str| {
+            if required { Err(Failed::Content(format!("`{url}` is not there"))) } else { Ok(false) }
+        };
+        let Some(list) = self.small(mirrors, REPOSITORY_LIMIT)? else { return absent(mirrors) };
+        let list = String::from_utf8_lossy(&list);
+        let Some(base) = updateinfo::mirror(&list) else {
+            return Err(Failed::Content(format!("`{mirrors}` names no mirror")));
+        };
+        let index = format!("{base}/repodata/repomd.xml");
+        let index_url = self.url(&index)?;
+        // The index is not kept, only what the server says of it.
+        let index_place = format!("{place} repomd.xml");
+        let known = self.known(state, place).and_then(|_| state.files.get(&index_place).cloned());
+        let response = match self.ask(&index_url, known.as_ref())? {
+            Answer::Same => return Ok(false),
+            Answer::Absent => return absent(&index),
+            Answer::New(response) => response,
+        };
+        let Validators { etag, last_modified } = response.validators();
+        let mut text = Vec::new();
+        self.body(*response, &index_url, REPOSITORY_LIMIT)?
+            .read_to_end(&mut text)
+            .map_err(|error| reading(&error))?;
+        let Some(found) = updateinfo::listed(&text)
+            .map_err(|reason| Failed::Content(format!("`{index}` cannot be read: {reason}")))?
+        else {
+            // One without updates has no list of them.
+            return absent(&format!("{index}` with a list of updates, `updateinfo"));
+        };
+        let changed = if self.has_digest(place, &found.sha256) {
+            false
+        } else {
+            let url = self.url(&format!("{base}/{}", found.path))?;
+            let Answer::New(response) = self.ask(&url, None)? else {
+                return Err(Failed::Content(format!("`{url}` is not there")));
+            };
+            let name = place.rsplit('/').next().unwrap_or_default();
+            let new = self.download(response, &url, name, LIST_LIMIT)?;
+            if digest_of(&new.path).as_deref() != Some(found.sha256.as_str()) {
+                return Err(Failed::Content(format!(
+                    "`{url}` is not what `repomd.xml` says: another SHA-256"
+                )));
+            }
+            Self::check(upstream, &new, !required)?;
+            let known = self.place(new, place)?;
+            state.files.insert(place.to_owned(), known);
+            true
+        };
+        state.files.insert(index_place, FileState { etag, last_modified, size: 0 });
+        Ok(changed)
+    }
+
+    /// Is the file with this digest there already?
+    fn has_digest(&self, place: &str, sha256: &str) -> bool {
+        digest_of(&self.held.folder.join(place)).as_deref() == Some(sha256)
     }
 
     /// Does OSV.dev offer this folder? Where its list cannot be read, the folder itself will tell.
@@ -933,6 +1059,9 @@ fn red_hat_change(line: &str) -> Option<(&str, &str)> {
 
 /// For the fuzzer: any line of a list of changes names files below the folder and nothing else.
 pub(crate) fn read_arbitrary_line(line: &str) {
+    if let Some(mirror) = updateinfo::mirror(line) {
+        assert!(mirror.starts_with("https://") && !mirror.contains(char::is_whitespace), "{mirror}");
+    }
     for (_, path) in [osv_change(line), red_hat_change(line)].into_iter().flatten() {
         let names = path.split('/').all(|name| !name.is_empty() && !name.starts_with('.'));
         assert!(names && path.split('/').count() <= 2 && !path.starts_with('/'), "{path}");
@@ -987,11 +1116,28 @@ fn is_whole(path: &Path) -> Result<(), Failed> {
             let long = last.len().saturating_sub(LAST);
             last.drain(..long);
         }
-        if !last.trim_ascii_end().ends_with(b"oval_definitions>") {
+        let last = last.trim_ascii_end();
+        if !["oval_definitions>", "updates>", "<updates/>"].iter().any(|end| last.ends_with(end.as_bytes())) {
             return Err(broken("the end of the document is missing".to_owned()));
         }
     }
     Ok(())
+}
+
+/// SHA-256 of a file, in hex; `None` when it is not there.
+fn digest_of(path: &Path) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => hasher.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+    Digest::from_bytes(Algorithm::Sha256, &hasher.finalize()).map(|digest| digest.hex())
 }
 
 /// So much of the end of an XML document is looked at, in bytes.

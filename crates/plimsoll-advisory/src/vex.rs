@@ -9,23 +9,29 @@
 //!   a reference as people write it (`registry/name:tag`, `name@sha256:...`);
 //! - with subcomponents, one of them is a package of the finding or its source package; or
 //! - its product is such a package itself: same type and name, and same namespace, version and qualifiers when the
-//!   statement gives them. With subcomponents the product may be another package of the inventory (the main module of a
-//!   binary) that stands in the same file as the package of the finding.
+//!   statement gives them, and a version within the statement's ranges. With subcomponents the product may be another
+//!   package of the inventory (the main module of a binary) that stands in the same file as the package of the finding;
+//! - or it names no product and is attached to the image.
 //!
-//! Among statements about one vulnerability and one package the latest decides, at the same time the one further down.
-//! `not_affected` and `fixed` suppress a finding when every package of it is spoken for; `affected` and
-//! `under_investigation` never do. A statement about a vulnerability that was found but which does not apply leaves a
-//! note that says why.
+//! Among statements about one vulnerability and one package those of the document with the best rank decide
+//! ([`Assertion::rank`]), among these the latest, at the same time the one further down. `not_affected` and `fixed`
+//! suppress a finding when every package of it is spoken for; `affected` and `under_investigation` never do. What became
+//! of each statement about a flaw that was found is told in its document; one that does not apply leaves a note too.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use plimsoll_model::purl::Purl;
+use plimsoll_model::vex::{VexDocument, VexOrigin, VexOutcome, VexSignature, VexStatement};
 use plimsoll_model::{
-    Ecosystem, Finding, Inventory, Package, Problem, ProblemKind, Suppression, Target, TargetKind,
+    Algorithm, Digest, Ecosystem, Finding, Inventory, Package, Problem, ProblemKind, Suppression, Target,
+    TargetKind,
 };
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::feed::csaf;
+use crate::vers;
 
 /// The greatest size of a document, in bytes.
 pub const SIZE_LIMIT: usize = 64 << 20;
@@ -35,6 +41,8 @@ const PRODUCT_LIMIT: usize = 4_000_000;
 const OWN_ID: &str = "id:";
 /// How many notes one call gives; the rest is one more note.
 const NOTE_LIMIT: usize = 20;
+/// How many answers about statements one call gives; the rest is counted.
+const ANSWER_LIMIT: usize = 5_000;
 
 /// Why a document was refused. Positions are JSON paths, counted from 0: `statements[3].status`.
 #[derive(Debug, thiserror::Error)]
@@ -106,10 +114,21 @@ impl Status {
 pub struct Product {
     /// Names of the one product: package URLs, references, CPEs, the document's own ids.
     pub identifiers: Vec<String>,
+    /// Ranges (`vers:...`) one of which must hold its version; empty for every version.
+    pub ranges: Vec<String>,
     /// Hashes of it, lower-case hexadecimal.
     pub hashes: Vec<String>,
-    /// Components of it that the statement is about, each by its names; empty for the whole.
-    pub subcomponents: Vec<Vec<String>>,
+    /// Components of it that the statement is about; empty for the whole.
+    pub subcomponents: Vec<Component>,
+}
+
+/// A part of a product.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Component {
+    /// Its names.
+    pub identifiers: Vec<String>,
+    /// As of [`Product::ranges`].
+    pub ranges: Vec<String>,
 }
 
 /// One statement.
@@ -132,6 +151,8 @@ pub struct Statement {
 pub struct Document {
     /// Its id in its own words; may be empty.
     pub id: String,
+    /// Who says so, in its own words; may be empty.
+    pub author: String,
     /// RFC 3339 time; may be empty.
     pub date: String,
     /// Its statements, in their order.
@@ -187,9 +208,10 @@ impl Document {
         let document = if context.starts_with("https://openvex.dev/ns") {
             openvex(&value)
         } else if value.pointer("/document/csaf_version").is_some() {
+            let ranges = ranges_of_csaf(&value);
             csaf::Document::deserialize_value(value)
                 .map_err(|error| (String::from("document"), error.to_string()))
-                .and_then(|document| of_csaf(&document))
+                .and_then(|document| of_csaf(&document, &ranges))
         } else if value.get("bomFormat").and_then(Value::as_str) == Some("CycloneDX") {
             cyclonedx(&value)
         } else {
@@ -216,7 +238,8 @@ fn openvex(value: &Value) -> Result<Document, Broken> {
         date if date.is_empty() => text(value, "timestamp", "")?,
         date => date,
     };
-    let mut document = Document { id: text(value, "@id", "")?, date, statements: Vec::new() };
+    let (id, author) = (text(value, "@id", "")?, text(value, "author", "")?);
+    let mut document = Document { id, author, date, statements: Vec::new() };
     if !matches!(field(value, "statements"), Value::Array(_)) {
         return Err(("statements".into(), "is missing or not a list".into()));
     }
@@ -293,15 +316,39 @@ fn component(value: &Value) -> Product {
     product
 }
 
-fn components(list: &[Value]) -> Vec<Vec<String>> {
+fn components(list: &[Value]) -> Vec<Component> {
     // A subcomponent without a name stays, as one that nothing matches: it must not widen the statement.
-    list.iter().map(|value| component(value).identifiers).collect()
+    list.iter()
+        .map(|value| Component { identifiers: component(value).identifiers, ranges: Vec::new() })
+        .collect()
 }
 
-fn of_csaf(csaf: &csaf::Document) -> Result<Document, Broken> {
+/// The products of CSAF's tree that are a range of versions (`product_version_range`), each with the range. It stands in
+/// the name of a branch above the product, which the reader of Red Hat's feed has no use for.
+fn ranges_of_csaf(value: &Value) -> HashMap<String, String> {
+    let mut ranges = HashMap::new();
+    fn branches(value: &Value) -> impl Iterator<Item = &Value> {
+        field(value, "branches").as_array().into_iter().flatten()
+    }
+    let mut open: Vec<&Value> = branches(field(value, "product_tree")).collect();
+    while let Some(branch) = open.pop() {
+        let id = field(field(branch, "product"), "product_id").as_str();
+        if let (Some(id), Some("product_version_range"), Some(name)) =
+            (id, field(branch, "category").as_str(), field(branch, "name").as_str())
+        {
+            ranges.insert(id.to_owned(), name.to_owned());
+        }
+        open.extend(branches(branch));
+    }
+    ranges
+}
+
+fn of_csaf(csaf: &csaf::Document, ranges: &HashMap<String, String>) -> Result<Document, Broken> {
     let header = csaf.header.as_ref().ok_or_else(|| (String::from("document"), "is missing".into()))?;
+    let ranges = |id: &str| ranges.get(id).cloned().into_iter().collect::<Vec<_>>();
     let mut document = Document {
         id: header.tracking.id.clone(),
+        author: header.publisher.name.clone(),
         date: header.tracking.current_release_date.clone(),
         statements: Vec::new(),
     };
@@ -352,8 +399,9 @@ fn of_csaf(csaf: &csaf::Document) -> Result<Document, Broken> {
                     Some(csaf::Place::Product(_)) | None => (id.as_str(), None),
                 };
                 let (identifiers, hashes) = names(whole);
-                let subcomponents = part.map(|part| names(part).0).into_iter().collect();
-                let product = Product { identifiers, hashes, subcomponents };
+                let part = part.map(|part| Component { identifiers: names(part).0, ranges: ranges(part) });
+                let subcomponents = part.into_iter().collect();
+                let product = Product { identifiers, ranges: ranges(whole), hashes, subcomponents };
                 let words = reasons.get(id.as_str()).map_or(&[][..], Vec::as_slice);
                 by_reason.entry(reason(words)).or_default().push(product);
             }
@@ -388,7 +436,9 @@ fn cyclonedx(value: &Value) -> Result<Document, Broken> {
     let root_ref = field(root, "bom-ref").as_str();
     let root_purl = field(root, "purl").as_str();
     let date = text(field(value, "metadata"), "timestamp", "metadata.")?;
-    let mut document = Document { id: text(value, "serialNumber", "")?, date, statements: Vec::new() };
+    let id = text(value, "serialNumber", "")?;
+    let mut document =
+        Document { id, author: author_of_cyclonedx(field(value, "metadata")), date, statements: Vec::new() };
     for (index, vulnerability) in list(value, "vulnerabilities", "")?.iter().enumerate() {
         let position = format!("vulnerabilities[{index}].");
         let analysis = field(vulnerability, "analysis");
@@ -421,13 +471,25 @@ fn cyclonedx(value: &Value) -> Result<Document, Broken> {
                 None if local.starts_with("pkg:") => local.to_owned(),
                 None => format!("{OWN_ID}{local}"),
             };
+            let mut ranges = Vec::new();
+            for (number, version) in list(affected, "versions", &position)?.iter().enumerate() {
+                let inner = format!("{position}affects.versions[{number}].");
+                let exact = text(version, "version", &inner)?;
+                let range = text(version, "range", &inner)?;
+                // A version by itself is a range of one; its kind is that of the package it is about.
+                let kind = own.strip_prefix("pkg:").and_then(|rest| rest.split('/').next());
+                ranges.push(match (exact.as_str(), range) {
+                    ("", range) => range,
+                    (exact, _) => format!("vers:{}/{}", kind.unwrap_or_default(), escaped(exact)),
+                });
+            }
             products.push(match root_purl {
                 Some(root) if root_ref != Some(local) && root != own => Product {
                     identifiers: vec![root.to_owned()],
-                    hashes: Vec::new(),
-                    subcomponents: vec![vec![own]],
+                    subcomponents: vec![Component { identifiers: vec![own], ranges }],
+                    ..Product::default()
                 },
-                _ => Product { identifiers: vec![own], ..Product::default() },
+                _ => Product { identifiers: vec![own], ranges, ..Product::default() },
             });
         }
         let mut date = text(analysis, "lastUpdated", &inner)?;
@@ -441,6 +503,80 @@ fn cyclonedx(value: &Value) -> Result<Document, Broken> {
         document.statements.push(Statement { vulnerability: ids, products, status, reason, date });
     }
     Ok(document)
+}
+
+/// A version as `vers` writes it: what would separate is escaped.
+fn escaped(version: &str) -> String {
+    version.replace('%', "%25").replace('|', "%7C")
+}
+
+/// Who made a CycloneDX document: its manufacturer, authors or supplier.
+fn author_of_cyclonedx(metadata: &Value) -> String {
+    let name = |value: &Value| field(value, "name").as_str().unwrap_or_default().to_owned();
+    let authors = match field(metadata, "authors") {
+        Value::Array(authors) => authors.iter().map(name).collect::<Vec<_>>().join(", "),
+        _ => String::new(),
+    };
+    // CycloneDX 1.4 and 1.5 call the manufacturer `manufacture`.
+    let parties = ["manufacturer", "manufacture", "supplier"].map(|party| name(field(metadata, party)));
+    let [first, second, third] = parties;
+    [first, second, authors, third].into_iter().find(|name| !name.is_empty()).unwrap_or_default()
+}
+
+/// Why a name of a statement is not what was found; what comes nearest stands last.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Mismatch {
+    Unnamed,
+    OtherPackage,
+    NoImage,
+    ImageName,
+    ImageRepository,
+    ImageDigest,
+    ImageArchitecture,
+    ImageTag,
+    OtherFile,
+    Subcomponents,
+    Namespace,
+    Qualifiers,
+    Version { stated: String, own: String },
+    Range { range: String, own: String },
+    UnreadRange { range: String, why: vers::Unreadable },
+    Subcomponent(Box<Mismatch>),
+}
+
+impl std::fmt::Display for Mismatch {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words = match self {
+            Mismatch::Unnamed => "is named by nothing that an image or package has",
+            Mismatch::OtherPackage => "is no package of the finding",
+            Mismatch::NoImage => "is an image, and what was looked at is none",
+            Mismatch::ImageName => "is not this image (name differs)",
+            Mismatch::ImageRepository => "is not this image (repository differs)",
+            Mismatch::ImageDigest => "is not this image (digest differs)",
+            Mismatch::ImageArchitecture => "is not this image (architecture differs)",
+            Mismatch::ImageTag => "is not this image (tag differs)",
+            Mismatch::OtherFile => "is a package in another file than that of the finding",
+            Mismatch::Subcomponents => "has subcomponents that are no package of the finding",
+            Mismatch::Namespace => "has another namespace",
+            Mismatch::Qualifiers => "has other qualifiers",
+            Mismatch::Version { stated, own } => {
+                return write!(formatter, "has another version ({stated}; the finding's is {own})");
+            }
+            Mismatch::Range { range, own } => {
+                return write!(formatter, "has a range of versions ({range}) without the finding's {own}");
+            }
+            Mismatch::UnreadRange { range, why } => {
+                let why = match why {
+                    vers::Unreadable::Form => "it is no `vers` range",
+                    vers::Unreadable::Kind => "it is about packages of another kind",
+                    vers::Unreadable::Version => "a version cannot be read",
+                };
+                return write!(formatter, "has a range of versions ({range}) that decides nothing: {why}");
+            }
+            Mismatch::Subcomponent(inner) => return write!(formatter, "has a subcomponent that {inner}"),
+        };
+        formatter.write_str(words)
+    }
 }
 
 /// The image, as statements may name it.
@@ -509,22 +645,18 @@ impl Image {
     }
 
     /// Is the image what an OCI or Docker package URL names? Why not, otherwise.
-    fn is(&self, purl: &Purl) -> Result<(), &'static str> {
+    fn is(&self, purl: &Purl) -> Result<(), Mismatch> {
         if !self.known {
-            return Err("is an image, and what was looked at is none");
+            return Err(Mismatch::NoImage);
         }
         let architecture = purl.qualifier("arch").unwrap_or_default();
         if !architecture.is_empty() && !self.architecture.is_empty() && architecture != self.architecture {
-            return Err("is not this image (architecture differs)");
+            return Err(Mismatch::ImageArchitecture);
         }
         let mut tag = purl.qualifier("tag");
         match purl.version() {
             Some(version) if version.contains(':') => {
-                return if self.has_digest(version) {
-                    Ok(())
-                } else {
-                    Err("is not this image (digest differs)")
-                };
+                return if self.has_digest(version) { Ok(()) } else { Err(Mismatch::ImageDigest) };
             }
             // Docker's package URLs may have a tag there.
             Some(version) if !version.is_empty() => tag = Some(version),
@@ -537,7 +669,7 @@ impl Image {
         let named: Vec<_> =
             self.references.iter().filter(|(repository, _)| ends_with_path(repository, &name)).collect();
         if named.is_empty() {
-            return Err("is not this image (name differs)");
+            return Err(Mismatch::ImageName);
         }
         let url = purl.qualifier("repository_url").map(|url| {
             let url = url.strip_prefix("https://").or(url.strip_prefix("http://")).unwrap_or(url);
@@ -555,10 +687,10 @@ impl Image {
             })
             .collect();
         if placed.is_empty() {
-            return Err("is not this image (repository differs)");
+            return Err(Mismatch::ImageRepository);
         }
         if tag.is_some_and(|tag| placed.iter().all(|(_, own)| own.as_deref() != Some(tag))) {
-            return Err("is not this image (tag differs)");
+            return Err(Mismatch::ImageTag);
         }
         Ok(())
     }
@@ -585,17 +717,17 @@ struct Candidate<'finding> {
 const PROVENANCE: [&str; 6] = ["type", "repository_url", "download_url", "vcs_url", "checksum", "file_name"];
 
 /// Does the package URL of a statement name this package? Why not, otherwise.
-fn names(stated: &Purl, package: &Purl) -> Result<(), &'static str> {
+fn names(stated: &Purl, package: &Purl) -> Result<(), Mismatch> {
     if stated.kind() != package.kind() {
-        return Err("is no package of the finding");
+        return Err(Mismatch::OtherPackage);
     }
     let ecosystem = Ecosystem::from_purl_type(stated.kind()).unwrap_or(Ecosystem::Generic);
     let same = |left: &str, right: &str| ecosystem.normalise(left) == ecosystem.normalise(right);
     if !same(stated.name(), package.name()) {
-        return Err("is no package of the finding");
+        return Err(Mismatch::OtherPackage);
     }
     if stated.namespace().is_some_and(|namespace| !same(namespace, package.namespace().unwrap_or_default())) {
-        return Err("has another namespace");
+        return Err(Mismatch::Namespace);
     }
     let plain = |version: &str| {
         if ecosystem == Ecosystem::Go {
@@ -604,54 +736,86 @@ fn names(stated: &Purl, package: &Purl) -> Result<(), &'static str> {
             version.to_owned()
         }
     };
-    if stated.version().is_some_and(|version| plain(version) != plain(package.version().unwrap_or_default()))
-    {
-        return Err("has another version");
+    let own = package.version().unwrap_or_default();
+    if let Some(version) = stated.version().filter(|version| plain(version) != plain(own)) {
+        return Err(Mismatch::Version { stated: brief(version), own: own.to_owned() });
     }
     let differs = |(key, value): (&str, &str)| match package.qualifier(key) {
         Some(own) => own != value,
         None => !PROVENANCE.contains(&key),
     };
-    if stated.qualifiers().any(differs) { Err("has other qualifiers") } else { Ok(()) }
+    if stated.qualifiers().any(differs) { Err(Mismatch::Qualifiers) } else { Ok(()) }
+}
+
+/// What is told of a text of a document: many answers name it, so it must not be long.
+fn brief(text: &str) -> String {
+    const LONGEST: usize = 300;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Does one of the ranges hold a version? Without ranges every version is meant.
+fn in_range(ranges: &[String], kind: &str, version: &str) -> Result<(), Mismatch> {
+    let ecosystem = Ecosystem::from_purl_type(kind).unwrap_or(Ecosystem::Generic);
+    let mut mismatch = None;
+    for range in ranges {
+        match vers::contains(range, ecosystem, version) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(why) => mismatch = Some(Mismatch::UnreadRange { range: brief(range), why }),
+        }
+    }
+    if ranges.is_empty() {
+        return Ok(());
+    }
+    Err(mismatch
+        .unwrap_or_else(|| Mismatch::Range { range: brief(&ranges.join(", ")), own: version.to_owned() }))
 }
 
 impl Candidate<'_> {
-    /// Is it, or its source package, what a package URL names?
-    fn is(&self, stated: &Purl) -> Result<(), &'static str> {
-        let own = names(stated, &self.purl);
-        let (Err(reason), Some((name, version))) = (own, self.source) else { return own };
+    /// Is it, or its source package, what a package URL names, in one of these ranges?
+    fn is(&self, stated: &Purl, ranges: &[String]) -> Result<(), Mismatch> {
+        let own = names(stated, &self.purl)
+            .and_then(|()| in_range(ranges, self.purl.kind(), self.purl.version().unwrap_or_default()));
+        let (Err(mismatch), Some((name, version))) = (own.clone(), self.source) else { return own };
         if stated.kind() != self.purl.kind() || stated.name() != name {
-            return Err(reason);
+            return Err(mismatch);
         }
-        let namespace = stated.namespace().is_none_or(|namespace| Some(namespace) == self.purl.namespace());
+        if stated.namespace().is_some_and(|namespace| Some(namespace) != self.purl.namespace()) {
+            return Err(Mismatch::Namespace);
+        }
         let epochless = version.split_once(':').map_or(version, |(_, rest)| rest);
-        let version = stated.version().is_none_or(|stated| stated == version || stated == epochless);
+        if let Some(stated) = stated.version().filter(|stated| *stated != version && *stated != epochless) {
+            return Err(Mismatch::Version { stated: brief(stated), own: version.to_owned() });
+        }
         let mut qualifiers = stated.qualifiers().filter(|(key, _)| !PROVENANCE.contains(key));
         let qualifiers = qualifiers.all(|(key, value)| match key {
             "arch" => matches!(value, "source" | "src" | "any" | "all"),
             "epoch" => true,
             _ => self.purl.qualifier(key) == Some(value),
         });
-        match (namespace, version, qualifiers) {
-            (true, true, true) => Ok(()),
-            (false, ..) => Err("has another namespace"),
-            (_, false, _) => Err("has another version"),
-            _ => Err("has other qualifiers"),
+        if !qualifiers {
+            return Err(Mismatch::Qualifiers);
         }
+        in_range(ranges, self.purl.kind(), version)
     }
 
     /// Is it one of the subcomponents that a statement names?
-    fn is_one_of(&self, subcomponents: &[Vec<String>]) -> Result<(), &'static str> {
-        let mut reason = "has subcomponents that are no package of the finding";
-        for text in subcomponents.iter().flatten() {
-            let Ok(stated) = Purl::parse_lenient(text) else { continue };
-            match self.is(&stated) {
-                Ok(()) => return Ok(()),
-                Err("has another version") => reason = "has a subcomponent of another version",
-                Err(_) => {}
+    fn is_one_of(&self, subcomponents: &[Component]) -> Result<(), Mismatch> {
+        let mut nearest = Mismatch::Subcomponents;
+        for component in subcomponents {
+            for text in &component.identifiers {
+                let Ok(stated) = Purl::parse_lenient(text) else { continue };
+                match self.is(&stated, &component.ranges) {
+                    Ok(()) => return Ok(()),
+                    Err(Mismatch::OtherPackage) => {}
+                    Err(mismatch) => nearest = nearest.max(Mismatch::Subcomponent(Box::new(mismatch))),
+                }
             }
         }
-        Err(reason)
+        Err(nearest)
     }
 }
 
@@ -668,7 +832,7 @@ struct Prepared<'statement> {
     product: &'statement Product,
     purls: Vec<Purl>,
     /// The image is this product, or why not.
-    image: Result<(), &'static str>,
+    image: Result<(), Mismatch>,
     /// Files in which the product stands as a package of the inventory.
     files: HashSet<&'statement plimsoll_model::ImagePath>,
 }
@@ -681,12 +845,17 @@ impl<'statement> Prepared<'statement> {
     fn new(product: &'statement Product, image: &Image, inventory: &'statement Index<'_>) -> Self {
         let purls: Vec<Purl> =
             product.identifiers.iter().filter_map(|text| Purl::parse_lenient(text).ok()).collect();
-        let mut found = Err("is named by nothing that an image or package has");
+        let mut found = Err(Mismatch::Unnamed);
         for purl in &purls {
-            let is = if is_image_purl(purl) { image.is(purl) } else { Err("is no package of the finding") };
-            if found.is_err() {
-                found = is;
-            }
+            let is = if is_image_purl(purl) {
+                image.is(purl).and_then(|()| in_range(&product.ranges, purl.kind(), ""))
+            } else {
+                Err(Mismatch::OtherPackage)
+            };
+            found = match (found, is) {
+                (Ok(()), _) | (_, Ok(())) => Ok(()),
+                (Err(left), Err(right)) => Err(left.max(right)),
+            };
         }
         let plain = product
             .identifiers
@@ -697,13 +866,17 @@ impl<'statement> Prepared<'statement> {
         {
             found = Ok(());
         } else if found.is_err() && !product.hashes.is_empty() && purls.is_empty() {
-            found = Err("is not this image (digest differs)");
+            found = Err(Mismatch::ImageDigest);
         }
         let mut files = HashSet::new();
         if !product.subcomponents.is_empty() && found.is_err() {
             for stated in purls.iter().filter(|purl| !is_image_purl(purl)) {
                 let named = inventory.get(&key(stated)).into_iter().flatten();
-                for (_, package) in named.filter(|(own, _)| names(stated, own).is_ok()) {
+                let fits = |(own, _): &&(Purl, &Package)| {
+                    let version = own.version().unwrap_or_default();
+                    names(stated, own).and_then(|()| in_range(&product.ranges, own.kind(), version)).is_ok()
+                };
+                for (_, package) in named.filter(fits) {
                     files.extend(package.locations.iter().map(|location| &location.path));
                 }
             }
@@ -711,50 +884,183 @@ impl<'statement> Prepared<'statement> {
         Prepared { product, purls, image: found, files }
     }
 
-    fn applies(&self, candidate: &Candidate<'_>) -> Result<(), &'static str> {
+    fn applies(&self, candidate: &Candidate<'_>) -> Result<(), Mismatch> {
         let subcomponents = &self.product.subcomponents;
-        if self.image.is_ok() {
-            return if subcomponents.is_empty() { Ok(()) } else { candidate.is_one_of(subcomponents) };
-        }
+        let image = match &self.image {
+            Ok(()) if subcomponents.is_empty() => return Ok(()),
+            Ok(()) => return candidate.is_one_of(subcomponents),
+            Err(mismatch) => mismatch,
+        };
         if subcomponents.is_empty() {
-            let mut reason = self.image.err().unwrap_or_default();
+            let mut nearest = image.clone();
             for stated in self.purls.iter().filter(|purl| !is_image_purl(purl)) {
-                match candidate.is(stated) {
+                match candidate.is(stated, &self.product.ranges) {
                     Ok(()) => return Ok(()),
-                    Err(why) => reason = why,
+                    Err(mismatch) => nearest = nearest.max(mismatch),
                 }
             }
-            return Err(reason);
+            return Err(nearest);
         }
         let together = candidate
             .package
             .is_some_and(|package| package.locations.iter().any(|place| self.files.contains(&place.path)));
         match (together, self.files.is_empty()) {
             (true, _) => candidate.is_one_of(subcomponents),
-            (false, false) => Err("is a package in another file than that of the finding"),
-            (false, true) => Err(self.image.err().unwrap_or_default()),
+            (false, false) => Err(Mismatch::OtherFile),
+            (false, true) => Err(image.clone()),
         }
     }
 }
 
-/// The statement that decides about one package of one finding.
-#[derive(Clone, Copy)]
-struct Decision<'document> {
-    at: Option<jiff::Timestamp>,
-    name: &'document str,
-    document: &'document Document,
-    statement: &'document Statement,
+/// A document and what is known of it: an assertion that somebody makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assertion {
+    /// What it says.
+    pub document: Document,
+    /// What people are told of it. [`apply_documents`] adds what became of its statements.
+    pub told: VexDocument,
+    /// The smaller one outranks: a file that the user named (0) what is attached to the image (1), that the hubs (from 2 on,
+    /// in the order in which they were named). Within one rank the latest statement decides.
+    pub rank: u32,
 }
 
-impl Decision<'_> {
+impl Assertion {
+    /// Reads a document. It is used, and nobody asked who signed it.
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    pub fn read(name: &str, origin: VexOrigin, rank: u32, bytes: &[u8]) -> Result<Self, VexError> {
+        Ok(Assertion::of(name, origin, rank, bytes, Document::parse_named(name, bytes)?))
+    }
+
+    /// Takes a document that was read from `bytes`.
+    pub fn of(name: &str, origin: VexOrigin, rank: u32, bytes: &[u8], document: Document) -> Self {
+        let told = VexDocument {
+            name: name.to_owned(),
+            origin,
+            id: document.id.clone(),
+            author: document.author.clone(),
+            digest: Assertion::digest_of(bytes),
+            signature: VexSignature::NotAsked,
+            used: true,
+            statements: document.statements.len() as u64,
+            considered: Vec::new(),
+            unlisted: 0,
+        };
+        Assertion { document, told, rank }
+    }
+
+    /// The digest that tells documents apart.
+    pub fn digest_of(bytes: &[u8]) -> Digest {
+        let digest = Digest::from_bytes(Algorithm::Sha256, &Sha256::digest(bytes));
+        digest.expect("SHA-256 has 32 bytes")
+    }
+
+    /// The source of a suppression: the document, its id, and who signed it where that was asked.
+    fn source(&self) -> String {
+        let signed = self.told.signature.told();
+        let author = if signed.is_empty() { "" } else { self.document.author.as_str() };
+        let words = [self.document.id.as_str(), author, &signed];
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        if words.is_empty() {
+            self.told.name.clone()
+        } else {
+            format!("{} ({})", self.told.name, words.join(", "))
+        }
+    }
+}
+
+/// A statement that is about one package of one finding.
+#[derive(Clone, Copy)]
+struct Spoken<'document> {
+    by: &'document Assertion,
+    /// Positions of document and statement: the further down decides at the same time.
+    place: (usize, usize),
+    statement: &'document Statement,
+    at: Option<jiff::Timestamp>,
+}
+
+impl Spoken<'_> {
     fn clears(&self) -> bool {
         matches!(self.statement.status, Status::NotAffected | Status::Fixed)
+    }
+
+    /// The greatest decides.
+    fn weight(&self) -> (Reverse<u32>, Option<jiff::Timestamp>, (usize, usize)) {
+        (Reverse(self.by.rank), self.at, self.place)
+    }
+
+    /// Why it decides rather than another one that is about the same.
+    fn outdoes(&self, other: &Self) -> String {
+        let name = if self.place.0 == other.place.0 { "this document" } else { &self.by.told.name };
+        let word = self.statement.status.word();
+        if self.by.rank != other.by.rank {
+            format!("{name} outranks it and says {word}")
+        } else if self.at != other.at {
+            format!("a later statement of {name} says {word}")
+        } else {
+            format!("a statement of {name} further down says {word}")
+        }
     }
 }
 
 /// When a statement was made, for comparing; unreadable and missing times are the oldest.
 fn moment(date: &str) -> Option<jiff::Timestamp> {
     date.parse().ok()
+}
+
+/// What one statement is for one finding.
+struct Answer {
+    /// Positions of document and statement.
+    place: (usize, usize),
+    finding: usize,
+    /// The packages of the finding that it is about.
+    about: Vec<usize>,
+    /// Why it is about none.
+    mismatch: String,
+}
+
+/// Notes for the report, each once with how often it was true.
+#[derive(Default)]
+struct Notes {
+    listed: Vec<(String, String, usize)>,
+    index: HashMap<(String, String), usize>,
+    dropped: usize,
+}
+
+impl Notes {
+    fn add(&mut self, name: &str, detail: String) {
+        let key = (name.to_owned(), detail);
+        match self.index.get(&key) {
+            Some(place) => self.listed[*place].2 += 1,
+            None if self.listed.len() < NOTE_LIMIT => {
+                self.index.insert(key.clone(), self.listed.len());
+                self.listed.push((key.0, key.1, 1));
+            }
+            None => self.dropped += 1,
+        }
+    }
+
+    fn problems(self, subject: &str, unknown: usize) -> Vec<Problem> {
+        let note = |name: &str, detail: String| Problem::note(ProblemKind::Unsupported, name, detail);
+        let mut problems: Vec<Problem> = self
+            .listed
+            .into_iter()
+            .map(|(name, detail, count)| {
+                note(&name, if count > 1 { format!("{detail} ({count} statements)") } else { detail })
+            })
+            .collect();
+        if self.dropped > 0 {
+            let count = self.dropped;
+            let detail = format!("{count} more VEX statements about vulnerabilities found did not apply");
+            problems.push(note(subject, detail));
+        }
+        if unknown > 0 {
+            let detail = format!("{unknown} VEX statements are about vulnerabilities that were not found");
+            problems.push(note(subject, detail));
+        }
+        problems
+    }
 }
 
 /// Applies one document to findings. See the module for the rules.
@@ -768,19 +1074,46 @@ pub fn apply(
     inventory: &Inventory,
     findings: &mut [Finding],
 ) -> Result<Vec<Problem>, VexError> {
-    let document = Document::parse_named(name, bytes)?;
-    Ok(apply_documents(&[(name, &document)], target, inventory, findings))
+    let assertion = Assertion::read(name, VexOrigin::File, 0, bytes)?;
+    Ok(apply_documents(&mut [assertion], target, inventory, findings))
 }
 
-/// Applies several documents as one: a later statement of one of them overrules an earlier one of another.
+/// Applies several documents, and tells in each what became of its statements.
 ///
 /// Findings that are already suppressed stay as they are. The problems are notes, in the order of the statements.
 pub fn apply_documents(
-    documents: &[(&str, &Document)],
+    assertions: &mut [Assertion],
     target: &Target,
     inventory: &Inventory,
     findings: &mut [Finding],
 ) -> Vec<Problem> {
+    let Decided { suppressions, answers, unlisted, problems } =
+        decide(assertions, target, inventory, findings);
+    for (place, answer) in answers {
+        assertions[place].told.considered.push(answer);
+    }
+    for (place, count) in unlisted {
+        assertions[place].told.unlisted = count;
+    }
+    for (index, suppression) in suppressions {
+        let finding = &mut findings[index];
+        if finding.suppressed_by.is_none() {
+            finding.suppressed_by = Some(suppression);
+        }
+    }
+    problems
+}
+
+/// What documents lead to.
+struct Decided {
+    suppressions: Vec<(usize, Suppression)>,
+    /// By the position of the document.
+    answers: Vec<(usize, VexStatement)>,
+    unlisted: BTreeMap<usize, u64>,
+    problems: Vec<Problem>,
+}
+
+fn decide(assertions: &[Assertion], target: &Target, inventory: &Inventory, findings: &[Finding]) -> Decided {
     let image = Image::of(target);
     let mut packages = Index::new();
     for package in &inventory.packages {
@@ -796,15 +1129,16 @@ pub fn apply_documents(
             by_id.entry(id.to_ascii_uppercase()).or_default().push(index);
         }
     }
-    // Per finding and package: the latest statement that applies.
-    let mut decided: HashMap<(usize, usize), Decision<'_>> = HashMap::new();
+    // Per finding and package: the statement that decides.
+    let mut decided: HashMap<(usize, usize), Spoken<'_>> = HashMap::new();
     let mut candidates: BTreeMap<usize, Vec<Option<Candidate<'_>>>> = BTreeMap::new();
+    let mut answers: Vec<Answer> = Vec::new();
+    let mut unlisted: BTreeMap<usize, u64> = BTreeMap::new();
     let mut unknown = 0_usize;
-    let mut notes: Vec<(String, String, usize)> = Vec::new();
-    let mut note_index: HashMap<(String, String), usize> = HashMap::new();
-    let mut dropped = 0_usize;
-    for (name, document) in documents {
-        for statement in &document.statements {
+    let mut notes = Notes::default();
+    let numbered = assertions.iter().enumerate().filter(|(_, assertion)| assertion.told.used);
+    for (document, assertion) in numbered {
+        for (number, statement) in assertion.document.statements.iter().enumerate() {
             let about: BTreeSet<usize> = statement
                 .vulnerability
                 .iter()
@@ -819,91 +1153,141 @@ pub fn apply_documents(
             for index in &about {
                 candidates.entry(*index).or_insert_with(|| of_finding(&findings[*index], &by_text));
             }
-            let at = moment(&statement.date);
-            let mut reason = String::from("it names no product");
+            let place = (document, number);
+            let spoken = Spoken { by: assertion, place, statement, at: moment(&statement.date) };
+            let first = answers.len();
+            let listed = about.len().min(ANSWER_LIMIT.saturating_sub(answers.len()));
+            answers.extend(about.iter().take(listed).map(|finding| Answer {
+                place,
+                finding: *finding,
+                about: Vec::new(),
+                mismatch: String::new(),
+            }));
+            if listed < about.len() {
+                *unlisted.entry(document).or_default() += (about.len() - listed) as u64;
+            }
             let mut applied = false;
+            // The nearest miss, with the product that it is about, over all findings and for each.
+            let mut nearest: Vec<Option<(Mismatch, &str)>> = vec![None; about.len()];
             for product in &statement.products {
                 let prepared = Prepared::new(product, &image, &packages);
-                for index in &about {
+                for (slot, index) in about.iter().enumerate() {
                     for (place, candidate) in candidates.get(index).into_iter().flatten().enumerate() {
                         let Some(candidate) = candidate else { continue };
                         match prepared.applies(candidate) {
                             Ok(()) => {
                                 applied = true;
-                                let decision = Decision { at, name, document, statement };
-                                let slot = decided.entry((*index, place)).or_insert(decision);
-                                if slot.at <= at {
-                                    *slot = decision;
+                                let slot_of = decided.entry((*index, place)).or_insert(spoken);
+                                if slot_of.weight() <= spoken.weight() {
+                                    *slot_of = spoken;
+                                }
+                                if slot < listed && !answers[first + slot].about.contains(&place) {
+                                    answers[first + slot].about.push(place);
                                 }
                             }
-                            Err(why) if !applied => {
-                                let named =
+                            Err(mismatch) => {
+                                let name =
                                     product.identifiers.first().map_or("named by a hash", String::as_str);
-                                reason = format!("product {named} {why}");
+                                if nearest[slot].as_ref().is_none_or(|(known, _)| *known < mismatch) {
+                                    nearest[slot] = Some((mismatch, name));
+                                }
                             }
-                            Err(_) => {}
                         }
                     }
                 }
             }
+            let told = |near: &Option<(Mismatch, &str)>| match near {
+                Some((mismatch, name)) => format!("product {} {mismatch}", brief(name)),
+                None => "it names no product".to_owned(),
+            };
+            for (slot, near) in nearest.iter().enumerate().take(listed) {
+                answers[first + slot].mismatch = told(near);
+            }
             if !applied {
                 let id = statement.vulnerability.first().map_or("", String::as_str);
-                let detail = format!("VEX statement for {id} did not apply: {reason}");
-                let key = ((*name).to_owned(), detail);
-                match note_index.get(&key) {
-                    Some(place) => notes[*place].2 += 1,
-                    None if notes.len() < NOTE_LIMIT => {
-                        note_index.insert(key.clone(), notes.len());
-                        notes.push((key.0, key.1, 1));
-                    }
-                    None => dropped += 1,
-                }
+                let nearest = nearest.into_iter().max().flatten();
+                let detail = format!("VEX statement for {id} did not apply: {}", told(&nearest));
+                notes.add(&assertion.told.name, detail);
             }
         }
     }
     let mut suppressions: Vec<(usize, Suppression)> = Vec::new();
+    // How many packages of a finding are cleared, of how many.
+    let mut cleared: HashMap<usize, (usize, usize)> = HashMap::new();
     for (index, candidates) in &candidates {
         let spoken: Vec<_> = (0..candidates.len()).map(|place| decided.get(&(*index, place))).collect();
-        let clears = spoken.iter().flatten().filter(|decision| decision.clears()).count();
-        if let (true, Some(Some(decision))) = (clears == spoken.len(), spoken.first()) {
-            suppressions.push((*index, suppression(decision)));
+        let clears = spoken.iter().flatten().filter(|spoken| spoken.clears()).count();
+        cleared.insert(*index, (clears, spoken.len()));
+        if let (true, Some(Some(spoken))) = (clears == spoken.len(), spoken.first()) {
+            suppressions.push((*index, suppression(spoken)));
         } else if clears > 0 {
             let detail = format!(
                 "VEX statements clear {clears} of the {} packages of {}: the finding stays",
                 spoken.len(),
                 findings[*index].id,
             );
-            if notes.len() < NOTE_LIMIT {
-                notes.push((documents.first().map_or("", |(name, _)| name).to_owned(), detail, 1));
-            } else {
-                dropped += 1;
-            }
+            notes.add(assertions.first().map_or("", |assertion| &assertion.told.name), detail);
         }
     }
-    drop(candidates);
-    for (index, suppression) in suppressions {
-        let finding = &mut findings[index];
-        if finding.suppressed_by.is_none() {
-            finding.suppressed_by = Some(suppression);
-        }
-    }
-    let mut problems: Vec<Problem> = notes
+    let answers = answers
         .into_iter()
-        .map(|(name, detail, count)| {
-            let detail = if count > 1 { format!("{detail} ({count} statements)") } else { detail };
-            Problem::note(ProblemKind::Unsupported, name, detail)
+        .map(|answer| {
+            let document = answer.place.0;
+            (document, answered(answer, assertions, findings, &decided, &cleared))
         })
         .collect();
-    let subject = || documents.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    if dropped > 0 {
-        let detail = format!("{dropped} more VEX statements about vulnerabilities found did not apply");
-        problems.push(Problem::note(ProblemKind::Unsupported, subject(), detail));
+    let names: Vec<&str> = assertions.iter().map(|assertion| assertion.told.name.as_str()).collect();
+    let problems = notes.problems(&names.join(", "), unknown);
+    Decided { suppressions, answers, unlisted, problems }
+}
+
+/// What became of a statement for a finding, in words.
+fn answered(
+    answer: Answer,
+    assertions: &[Assertion],
+    findings: &[Finding],
+    decided: &HashMap<(usize, usize), Spoken<'_>>,
+    cleared: &HashMap<usize, (usize, usize)>,
+) -> VexStatement {
+    let (document, number) = answer.place;
+    let statement = &assertions[document].document.statements[number];
+    let finding = &findings[answer.finding];
+    let own =
+        Spoken { by: &assertions[document], place: answer.place, statement, at: moment(&statement.date) };
+    let winner = |place: &usize| decided.get(&(answer.finding, *place));
+    let decides = answer.about.iter().filter(|place| winner(place).is_some_and(|one| one.place == own.place));
+    let (outcome, reason) = if answer.about.is_empty() {
+        (VexOutcome::NotApplicable, answer.mismatch)
+    } else if let Some(earlier) = &finding.suppressed_by {
+        (
+            VexOutcome::Overruled,
+            format!("{} has answered it already: {}", earlier.source, brief(&earlier.reason)),
+        )
+    } else if decides.count() == 0 {
+        let why = answer.about.iter().find_map(winner).map(|winner| winner.outdoes(&own));
+        (VexOutcome::Overruled, why.unwrap_or_default())
+    } else if !own.clears() {
+        (VexOutcome::Stays, format!("{} takes no finding away", statement.status.word()))
+    } else {
+        match cleared.get(&answer.finding) {
+            Some((clears, packages)) if clears < packages => (
+                VexOutcome::Partly,
+                format!("statements clear {clears} of the {packages} packages of the finding"),
+            ),
+            _ if statement.reason.is_empty() => {
+                (VexOutcome::Applied, "the product is what was found".to_owned())
+            }
+            _ => (VexOutcome::Applied, brief(&statement.reason)),
+        }
+    };
+    VexStatement {
+        number: number as u64 + 1,
+        finding: finding.id.clone(),
+        status: statement.status.word().to_owned(),
+        date: brief(&statement.date),
+        outcome,
+        reason,
     }
-    if unknown > 0 {
-        let detail = format!("{unknown} VEX statements are about vulnerabilities that were not found");
-        problems.push(Problem::note(ProblemKind::Unsupported, subject(), detail));
-    }
-    problems
 }
 
 fn of_finding<'finding>(
@@ -927,16 +1311,14 @@ fn of_finding<'finding>(
         .collect()
 }
 
-fn suppression(decision: &Decision<'_>) -> Suppression {
-    let Decision { name, document, statement, .. } = decision;
-    let source =
-        if document.id.is_empty() { (*name).to_owned() } else { format!("{name} ({})", document.id) };
+fn suppression(spoken: &Spoken<'_>) -> Suppression {
+    let Spoken { by, statement, .. } = spoken;
     let word = statement.status.word();
     let reason = match (statement.status, statement.reason.as_str()) {
         (_, "") => word.to_owned(),
         (_, reason) => format!("{word}: {reason}"),
     };
-    Suppression { by: "vex".into(), source, reason, expires: None }
+    Suppression { by: "vex".into(), source: by.source(), reason, expires: None }
 }
 
 #[cfg(test)]
@@ -964,6 +1346,7 @@ mod tests {
             base: None,
             files: None,
             origin: None,
+            git: None,
         }
     }
 
@@ -1128,7 +1511,11 @@ mod tests {
         };
         let net = "pkg:golang/golang.org/x/net";
         check("pkg:oci/app", net, Ok(()));
-        check("pkg:oci/app", "pkg:golang/golang.org/x/net@v9", Err("has a subcomponent of another version"));
+        check(
+            "pkg:oci/app",
+            "pkg:golang/golang.org/x/net@v9",
+            Err("has a subcomponent that has another version"),
+        );
         check("pkg:oci/app", "pkg:npm/a", Err("subcomponents that are no package of the finding"));
         check("pkg:oci/app", "", Err("subcomponents that are no package of the finding"));
         check("pkg:oci/else", net, Err("name differs"));
@@ -1192,6 +1579,127 @@ mod tests {
                 "1 VEX statements are about vulnerabilities that were not found",
             ]
         );
+    }
+
+    fn read(origin: VexOrigin, rank: u32, text: &str) -> Assertion {
+        Assertion::read(&format!("{rank}.json"), origin, rank, text.as_bytes()).unwrap()
+    }
+
+    /// Applies documents of these ranks; what is suppressed, and what became of the statements of each.
+    fn ranked(documents: &[(u32, &str)]) -> (Vec<String>, Vec<Vec<(VexOutcome, String)>>) {
+        let mut assertions: Vec<Assertion> =
+            documents.iter().map(|(rank, text)| read(VexOrigin::Hub, *rank, text)).collect();
+        let mut findings = findings();
+        apply_documents(&mut assertions, &target(), &inventory(), &mut findings);
+        let suppressed = findings.into_iter().filter(|finding| finding.suppressed_by.is_some());
+        let told = assertions.into_iter().map(|assertion| {
+            let considered = assertion.told.considered.into_iter();
+            considered.map(|statement| (statement.outcome, statement.reason)).collect()
+        });
+        (suppressed.map(|finding| finding.advisory).collect(), told.collect())
+    }
+
+    #[test]
+    fn the_rank_goes_before_the_date() {
+        let says = |status: &str, date: &str| {
+            openvex_of(&format!(
+                r#"{{"vulnerability":{{"name":"CVE-2"}},"products":[{{"@id":"pkg:oci/app"}}],"status":"{status}","timestamp":"{date}T00:00:00Z"}}"#
+            ))
+        };
+        let (old_no, new_yes) = (says("not_affected", "2023-01-01"), says("affected", "2025-01-01"));
+        // The better rank decides, wherever it stands and however old it is.
+        for documents in [[(0, &*old_no), (1, &*new_yes)], [(1, &*new_yes), (0, &*old_no)]] {
+            let (suppressed, mut told) = ranked(&documents);
+            assert_eq!(suppressed, ["CVE-2"]);
+            told.sort_by_key(|told| told[0].0 == VexOutcome::Overruled);
+            assert_eq!(told[0], [(VexOutcome::Applied, "the product is what was found".to_owned())]);
+            assert_eq!(
+                told[1],
+                [(VexOutcome::Overruled, "0.json outranks it and says not_affected".to_owned())]
+            );
+        }
+        let (suppressed, told) = ranked(&[(1, &old_no), (0, &new_yes)]);
+        assert_eq!(suppressed, Vec::<String>::new());
+        assert_eq!(told[0][0].1, "0.json outranks it and says affected");
+        assert_eq!(told[1], [(VexOutcome::Stays, "affected takes no finding away".to_owned())]);
+        // Within one rank the latest.
+        let (suppressed, told) = ranked(&[(3, &old_no), (3, &new_yes)]);
+        assert_eq!(suppressed, Vec::<String>::new());
+        assert_eq!(told[0][0].1, "a later statement of 3.json says affected");
+    }
+
+    #[test]
+    fn every_statement_about_a_finding_is_answered() {
+        let text = openvex_of(
+            r#"{"vulnerability":{"name":"CVE-2"},"products":[{"@id":"pkg:npm/a"},{"@id":"pkg:golang/golang.org/x/net@v9"},{"@id":"pkg:oci/else"}],"status":"fixed"},
+            {"vulnerability":{"name":"CVE-2"},"products":[{"@id":"pkg:oci/app"}],"status":"under_investigation"},
+            {"vulnerability":{"name":"CVE-2"},"products":[{"@id":"pkg:oci/app"}],"status":"under_investigation"},
+            {"vulnerability":{"name":"CVE-1"},"products":[{"@id":"pkg:deb/debian/libssl3"}],"status":"fixed"},
+            {"vulnerability":{"name":"CVE-9"},"products":[{"@id":"pkg:oci/app"}],"status":"fixed"}"#,
+        );
+        let (suppressed, told) = ranked(&[(0, &text)]);
+        assert_eq!(suppressed, Vec::<String>::new());
+        let expected = [
+            // Of several products the one that comes nearest.
+            (
+                VexOutcome::NotApplicable,
+                "product pkg:golang/golang.org/x/net@v9 has another version (v9; the finding's is v0.1.0)",
+            ),
+            (VexOutcome::Overruled, "a statement of this document further down says under_investigation"),
+            (VexOutcome::Stays, "under_investigation takes no finding away"),
+            (VexOutcome::Partly, "statements clear 1 of the 2 packages of the finding"),
+        ];
+        assert_eq!(told[0], expected.map(|(outcome, reason)| (outcome, reason.to_owned())));
+    }
+
+    #[test]
+    fn what_is_not_used_changes_nothing_and_answers_are_bounded() {
+        let text = openvex_of(
+            r#"{"vulnerability":{"name":"CVE-2"},"products":[{"@id":"pkg:oci/app"}],"status":"fixed"}"#,
+        );
+        let mut unused = read(VexOrigin::Attached, 1, &text);
+        unused.told.used = false;
+        let mut own = findings();
+        let notes = apply_documents(std::slice::from_mut(&mut unused), &target(), &inventory(), &mut own);
+        assert!(notes.is_empty() && own.iter().all(|finding| finding.suppressed_by.is_none()));
+        assert!(unused.told.considered.is_empty() && unused.told.statements == 1);
+
+        let one = r#"{"vulnerability":{"name":"CVE-2"},"products":[],"status":"fixed"}"#;
+        let mut many = read(VexOrigin::Hub, 2, &openvex_of(&vec![one; ANSWER_LIMIT + 7].join(",")));
+        apply_documents(std::slice::from_mut(&mut many), &target(), &inventory(), &mut findings());
+        assert_eq!((many.told.considered.len(), many.told.unlisted), (ANSWER_LIMIT, 7));
+    }
+
+    #[test]
+    fn ranges_of_versions() {
+        let csaf = |range: &str| {
+            format!(
+                r#"{{"document":{{"csaf_version":"2.0","tracking":{{"id":"A"}},"publisher":{{"name":"Yard"}}}},
+                "product_tree":{{"branches":[{{"category":"product_name","name":"net","branches":[
+                  {{"category":"product_version_range","name":"{range}","product":{{"product_id":"N","product_identification_helper":{{"purl":"pkg:golang/golang.org/x/net"}}}}}}]}}]}},
+                "vulnerabilities":[{{"cve":"CVE-2","product_status":{{"known_not_affected":["N"]}}}}]}}"#
+            )
+        };
+        let cyclonedx = |range: &str| {
+            format!(
+                r#"{{"bomFormat":"CycloneDX","metadata":{{"supplier":{{"name":"Yard"}}}},"vulnerabilities":[{{"id":"CVE-2","analysis":{{"state":"not_affected"}},
+                "affects":[{{"ref":"pkg:golang/golang.org/x/net","versions":[{{"version":"v9.0.0"}},{{"range":"{range}"}}]}}]}}]}}"#
+            )
+        };
+        for text in [csaf("vers:golang/<1.0.0"), cyclonedx("vers:golang/<1.0.0")] {
+            assert_eq!(applied(&text).0, ["CVE-2"], "{text}");
+            assert_eq!(Document::parse(text.as_bytes()).unwrap().author, "Yard");
+        }
+        for text in [csaf("vers:golang/>1.0.0"), cyclonedx("vers:golang/>1.0.0")] {
+            let (suppressed, notes) = applied(&text);
+            assert!(suppressed.is_empty(), "{text}");
+            assert!(notes[0].contains("vers:golang/>1.0.0) without the finding's v0.1.0"), "{notes:?}");
+        }
+        // A range that nobody can read widens nothing.
+        for text in [csaf("below 1.0"), cyclonedx("below 1.0")] {
+            let (suppressed, notes) = applied(&text);
+            assert!(suppressed.is_empty() && notes[0].contains("it is no `vers` range"), "{notes:?}");
+        }
     }
 
     #[test]

@@ -203,9 +203,9 @@ impl Products {
 
 fn product(id: &str, name: &str, purl: &str) -> Value {
     let mut product = json!({"name": name, "product_id": id});
-    // The schema takes package URLs only in their canonical letters.
-    if plimsoll_model::purl::Purl::parse(purl).is_ok() && purl.bytes().all(|byte| byte.is_ascii_graphic()) {
-        product["product_identification_helper"] = json!({"purl": purl});
+    // The schema wants a URI. Package URLs of other tools' documents may hold bare characters that none may; the canonical form encodes them.
+    if let Ok(purl) = plimsoll_model::purl::Purl::parse_lenient(purl) {
+        product["product_identification_helper"] = json!({"purl": purl.to_string()});
     }
     product
 }

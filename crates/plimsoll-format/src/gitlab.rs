@@ -30,8 +30,9 @@ const LONGEST_SOLUTION: usize = 7_000;
 pub(crate) fn write(report: &Report, kind: Kind) -> Result<String, Error> {
     let summary = Summary::new(report, &View::default());
     let wanted = |index: &usize| {
-        let subject = &report.findings[*index].subject;
-        let packages = subject.as_package().is_some();
+        let finding = &report.findings[*index];
+        let subject = &finding.subject;
+        let packages = subject.as_package().is_some() && !finding.kind.is_of_rule();
         packages
             && summary.classes[*index] != Class::Nobody
             && (kind == Kind::Container || !subject.is_distribution())

@@ -90,6 +90,7 @@ struct Body {
     rows: Vec<RowView>,
     groups: Vec<Group>,
     unseen: Vec<String>,
+    vex: Vec<String>,
     notes: String,
     next: Vec<String>,
     findings_title: String,
@@ -268,6 +269,7 @@ pub(crate) fn body(report: &Report, view: &View) -> Result<String, Error> {
             .collect(),
         groups: groups(&summary, view),
         unseen: summary.unseen.clone(),
+        vex: summary.vex.clone(),
         notes: if summary.notes == 0 {
             String::new()
         } else {

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod audit;
 mod csaf;
 mod csv;
 pub mod decision;
@@ -35,7 +36,7 @@ pub mod verification;
 mod xml;
 
 pub use github::Build;
-pub use text::{clean, clean_lines};
+pub use text::{clean, clean_lines, shell_word};
 
 use std::fmt;
 use std::str::FromStr;

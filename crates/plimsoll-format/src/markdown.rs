@@ -8,7 +8,7 @@ use std::fmt::Write;
 use plimsoll_model::Report;
 
 use crate::View;
-use crate::summary::{self, Row, SHOWN_CHANGES, Summary};
+use crate::summary::{self, Row, SHOWN_CHANGES, SHOWN_VEX, Summary};
 use crate::text::{advisory_link, count, markdown_code, markdown_text, thousands};
 
 /// A comment has 65,536 characters at most: the list of findings ends before.
@@ -45,6 +45,13 @@ fn page(text: &mut String, summary: &Summary<'_>, view: &View) -> std::fmt::Resu
         }
     }
     changes(text, summary, view)?;
+    let named = if view.all { summary.vex.len() } else { summary.vex.len().min(SHOWN_VEX) };
+    for line in &summary.vex[..named] {
+        writeln!(text, "\n**VEX:** {}", markdown_text(line))?;
+    }
+    if named < summary.vex.len() {
+        writeln!(text, "\nand {}", count(summary.vex.len() - named, "more", "more"))?;
+    }
     if !summary.unseen.is_empty() {
         let unseen: Vec<String> = summary.unseen.iter().map(|thing| markdown_text(thing)).collect();
         writeln!(text, "\n**Could not see:** {}", unseen.join(", "))?;

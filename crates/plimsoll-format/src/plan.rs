@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use plimsoll_model::plan::{Plan, Step};
 
+use crate::summary::INCIDENT;
 use crate::text::{clean, count, markdown_code, markdown_text, shorten, thousands, wrap};
 use crate::{Error, Format, View};
 
@@ -49,10 +50,10 @@ fn what(step: &Step) -> String {
 }
 
 fn worst(step: &Step) -> String {
-    let mut text = step.worst.word().to_owned();
     if step.malware {
-        text.push_str(", malicious");
+        return INCIDENT.to_owned();
     }
+    let mut text = step.worst.word().to_owned();
     if step.exploited {
         text.push_str(", exploited");
     }

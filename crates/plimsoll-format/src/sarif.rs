@@ -8,7 +8,9 @@ mod groups;
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use plimsoll_model::{Ecosystem, Effect, Finding, FindingKind, Level, Location, Outcome, Report, Subject};
+use plimsoll_model::{
+    Ecosystem, Effect, Finding, FindingKind, Git, Level, Location, Outcome, Report, Subject,
+};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -122,7 +124,7 @@ pub(crate) fn run(report: &Report, unit: Unit) -> Value {
         let text = format!("{rest} more than code scanning services take were left out");
         notifications.push(json!({"level": "warning", "message": {"text": text}}));
     }
-    json!({
+    let mut run = json!({
         "tool": {"driver": {
             "name": "plimsoll",
             "version": report.plimsoll,
@@ -136,7 +138,26 @@ pub(crate) fn run(report: &Report, unit: Unit) -> Value {
             "toolExecutionNotifications": notifications,
         }],
         "results": results,
-    })
+    });
+    if let Some(details) = report.target.git.as_ref().and_then(version_control) {
+        run["versionControlProvenance"] = json!([details]);
+    }
+    run
+}
+
+/// Which commit the files are (SARIF 2.1.0, 3.16): only with an address, which the form wants.
+fn version_control(git: &Git) -> Option<Value> {
+    let is_address = |remote: &&String| {
+        remote.contains("://")
+            && remote.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"{}|\\^`[]".contains(&byte))
+    };
+    let remote = git.remote.as_ref().filter(is_address)?;
+    let mut details = serde_json::Map::new();
+    details.insert("repositoryUri".into(), json!(clean(remote)));
+    details.extend(git.commit.iter().map(|commit| ("revisionId".to_owned(), json!(commit))));
+    details.extend(git.branch.iter().map(|branch| ("branch".to_owned(), json!(clean(branch)))));
+    details.extend(git.tag.iter().map(|tag| ("revisionTag".to_owned(), json!(clean(tag)))));
+    Some(Value::Object(details))
 }
 
 fn level(finding: &Finding) -> &'static str {
@@ -159,6 +180,9 @@ fn level(finding: &Finding) -> &'static str {
 fn score(finding: &Finding) -> Option<String> {
     if finding.kind == FindingKind::Malware {
         return Some("10.0".into());
+    }
+    if finding.kind == FindingKind::License {
+        return None;
     }
     if let Some(tenths) = finding.severity.score_tenths {
         return Some(format!("{}.{}", tenths / 10, tenths % 10));
@@ -211,6 +235,12 @@ fn rule(finding: &Finding) -> Value {
         let _ = writeln!(markdown, "\n{}", markdown_code(command));
     }
     let mut tags = vec!["security", tag(finding.kind)];
+    if finding.kind == FindingKind::License {
+        tags = vec![tag(finding.kind)];
+    }
+    if finding.kind == FindingKind::Malware {
+        tags.push("incident");
+    }
     if finding.risk.kev.is_some() {
         tags.push("known-exploited");
     }

@@ -91,6 +91,7 @@ mod tests {
             base: None,
             files: None,
             origin: None,
+            git: None,
         };
         assert_eq!(image_purl(&target).unwrap(), format!("pkg:oci/shop-web@{digest}"));
         target.reference = Some("ghcr.io:443/Shop/Web:1.2".into());

@@ -3,13 +3,14 @@
 //!
 //! Each finding is counted exactly once (see [`Class`]), so that the rows add up to the number of findings.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 
 use plimsoll_model::functions::Reach;
+use plimsoll_model::vex::{VexOutcome, VexStatement};
 use plimsoll_model::{
-    Base, BaseSource, Change, Coverage, Digest, Ecosystem, Effect, Finding, FindingKind, FixStatus, Level,
-    Location, Package, Party, Problem, ProblemKind, Report, Subject, TargetKind,
+    Base, BaseSource, Change, Coverage, Digest, Ecosystem, Effect, Finding, FindingKind, FixStatus, Git,
+    Level, Location, Package, Party, Problem, ProblemKind, Report, Subject, TargetKind,
 };
 
 use crate::View;
@@ -131,6 +132,8 @@ pub struct PartyRow {
 pub const SHOWN_CHANGES: usize = 10;
 /// How many problems are named before the rest is only counted.
 pub const SHOWN_PROBLEMS: usize = 3;
+/// How many VEX documents are named before the rest is only counted.
+pub const SHOWN_VEX: usize = 3;
 
 /// Everything that the formats for people share.
 pub struct Summary<'a> {
@@ -164,6 +167,8 @@ pub struct Summary<'a> {
     pub missing: Vec<String>,
     /// Problems that change no verdict.
     pub notes: usize,
+    /// VEX documents that answer a finding, and those that were not believed: who says so, and what came of it.
+    pub vex: Vec<String>,
     /// What to type next.
     pub next: Vec<String>,
     packages: HashMap<&'a str, &'a Package>,
@@ -202,7 +207,7 @@ impl<'a> Summary<'a> {
             levels,
             active,
             exploited: counted().filter(|finding| finding.risk.kev.is_some()).count(),
-            malware: counted().filter(|finding| finding.kind == FindingKind::Malware).count(),
+            malware: incidents(counted()),
             target: target(report),
             contents: contents(report),
             data: data(report, view),
@@ -210,6 +215,7 @@ impl<'a> Summary<'a> {
             unseen: unseen(report, view),
             missing: report.verdict.inputs_missing.iter().map(|input| clean(input).into_owned()).collect(),
             notes: report.problems.iter().filter(|problem| problem.effect == Effect::Note).count(),
+            vex: vex(report, view),
             next: next(report, active, view),
             report,
             classes,
@@ -278,6 +284,41 @@ impl<'a> Summary<'a> {
         };
         (sum(true), sum(false))
     }
+}
+
+/// Assertions of others about the target: `PLACE by AUTHOR (unsigned): answers 3 findings`.
+fn vex(report: &Report, view: &View) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut silent = 0_usize;
+    for document in &report.vex {
+        let applied = |statement: &&VexStatement| statement.outcome == VexOutcome::Applied;
+        let answered: BTreeSet<&str> =
+            document.considered.iter().filter(applied).map(|statement| statement.finding.as_str()).collect();
+        if document.used && answered.is_empty() {
+            silent += 1;
+            continue;
+        }
+        let mut line = clean(&document.name).into_owned();
+        if !document.author.is_empty() {
+            let _ = write!(line, " by {}", clean(&document.author));
+        }
+        let signed = document.signature.told();
+        if !signed.is_empty() {
+            let _ = write!(line, " ({})", clean(&signed));
+        }
+        line.push_str(": ");
+        if document.used {
+            line.push_str("answers ");
+            line.push_str(&count(answered.len(), "finding", "findings"));
+        } else {
+            line.push_str("not applied");
+        }
+        lines.push(line);
+    }
+    if silent > 0 && view.all {
+        lines.push(format!("{} that answer nothing", count(silent, "document", "documents")));
+    }
+    lines
 }
 
 /// Is it the reader's side? What nobody could be named for stays with the reader.
@@ -410,14 +451,28 @@ fn reason_unknown(waiting: &[&Finding]) -> String {
     }
 }
 
+/// How many packages are malicious: several records may speak of one.
+fn incidents<'a>(findings: impl Iterator<Item = &'a Finding>) -> usize {
+    let malicious = findings.filter(|finding| finding.kind == FindingKind::Malware);
+    malicious
+        .map(|finding| (finding.subject.name(), finding.subject.version()))
+        .collect::<BTreeSet<_>>()
+        .len()
+}
+
 /// What the sources say about fixes: `no fix yet: 12 postponed, 43 open`, `4 more have no fix yet: 4 open`.
 fn statuses(findings: &[&Finding], more: Option<usize>) -> String {
-    let malware = findings.iter().filter(|finding| finding.kind == FindingKind::Malware).count();
-    let settings = findings.iter().filter(|finding| finding.kind == FindingKind::Misconfiguration).count();
+    let malware = incidents(findings.iter().copied());
+    let of_kind = |kind| findings.iter().filter(|finding| finding.kind == kind).count();
+    let settings = of_kind(FindingKind::Misconfiguration);
+    let licenses = of_kind(FindingKind::License);
     let of = |status: FixStatus| {
-        let flaws = findings
-            .iter()
-            .filter(|finding| !matches!(finding.kind, FindingKind::Malware | FindingKind::Misconfiguration));
+        let flaws = findings.iter().filter(|finding| {
+            !matches!(
+                finding.kind,
+                FindingKind::Malware | FindingKind::Misconfiguration | FindingKind::License
+            )
+        });
         flaws.filter(|finding| finding.status == status).count()
     };
     let open = of(FixStatus::Affected) + of(FixStatus::Unknown);
@@ -433,7 +488,8 @@ fn statuses(findings: &[&Finding], more: Option<usize>) -> String {
     .collect();
     let mut parts = Vec::new();
     if malware > 0 {
-        parts.push(format!("{} to remove", count(malware, "malicious package", "malicious packages")));
+        let packages = if malware == 1 { "a malicious package" } else { "malicious packages" };
+        parts.push(format!("{}: {packages} to remove", count(malware, "incident", "incidents")));
     }
     if !without_fix.is_empty() {
         let sum: usize = without_fix.iter().map(|(number, _)| number).sum();
@@ -455,6 +511,9 @@ fn statuses(findings: &[&Finding], more: Option<usize>) -> String {
     let not_affected = of(FixStatus::NotAffected);
     if not_affected > 0 {
         parts.push(format!("{} not affected, says the source", thousands(not_affected as u64)));
+    }
+    if licenses > 0 {
+        parts.push(format!("{} to decide on", count(licenses, "licence", "licences")));
     }
     if settings > 0 {
         parts.push(format!("how it is set up: {}", count(settings, "thing", "things")));
@@ -509,7 +568,22 @@ fn target(report: &Report) -> Vec<String> {
     parts.extend(
         target.origin.iter().map(|origin| format!("from {} {}", origin.via.name(), clean(&origin.place))),
     );
+    parts.extend(target.git.iter().map(commit));
     parts
+}
+
+/// `main 1a2b3c4d5e6f, changed since, of https://host/owner/name, 3 untracked files read`.
+fn commit(git: &Git) -> String {
+    let name = git.tag.as_ref().or(git.branch.as_ref()).map(|name| clean(name).into_owned());
+    let commit = git.commit.as_ref().map_or("no commit", |commit| commit.get(..12).unwrap_or(commit));
+    let name = name.into_iter().chain([commit.to_owned()]).collect::<Vec<_>>().join(" ");
+    let changed = (git.dirty == Some(true)).then(|| "changed since".to_owned());
+    let remote = git.remote.as_ref().map(|remote| format!("of {}", clean(remote)));
+    let untracked = git.untracked.filter(|files| *files > 0).map(|files| {
+        let files = usize::try_from(files).unwrap_or(usize::MAX);
+        format!("{} read too", count(files, "untracked file", "untracked files"))
+    });
+    [Some(name), changed, remote, untracked].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn contents(report: &Report) -> String {
@@ -689,7 +763,10 @@ pub fn place(location: &Location) -> String {
     }
 }
 
-/// The worst of a change in words: `critical, exploited`, `high, EPSS 94 %`, `malicious package`.
+/// What a malicious package is called instead of a severity: it is not one more flaw to plan for.
+pub(crate) const INCIDENT: &str = "incident: malware";
+
+/// The worst of a change in words: `critical, exploited`, `high, EPSS 94 %`, `incident: malware`.
 pub fn worst(change: &Change) -> String {
     urgency(change.worst, change.malware, change.exploited, change.epss)
 }
@@ -700,6 +777,8 @@ pub fn severity(finding: &Finding) -> String {
     match finding.kind {
         FindingKind::EndOfLife => "end of life".to_owned(),
         FindingKind::Informational => "notice".to_owned(),
+        // `license-not-allowed`
+        FindingKind::License => clean(&finding.advisory).replacen("license", "licence", 1).replace('-', " "),
         kind => {
             urgency(finding.severity.level, kind == FindingKind::Malware, finding.risk.kev.is_some(), epss)
         }
@@ -710,7 +789,7 @@ fn urgency(level: Level, malware: bool, exploited: bool, epss: u32) -> String {
     /// From here on the estimate is worth a place in the line (parts per 100,000).
     const EPSS_SHOWN: u32 = 10_000;
     if malware {
-        return "malicious package".to_owned();
+        return INCIDENT.to_owned();
     }
     let word = level.word();
     if exploited {
@@ -726,6 +805,9 @@ fn urgency(level: Level, malware: bool, exploited: bool, epss: u32) -> String {
 pub fn fix(finding: &Finding) -> String {
     match (&finding.fixed_version, finding.status) {
         _ if finding.subject.as_package().is_none() => "needs an edit".to_owned(),
+        _ if finding.kind == FindingKind::License => "needs a decision".to_owned(),
+        // A clean version is no fix of what the other one has done.
+        _ if finding.kind == FindingKind::Malware => "remove it".to_owned(),
         (Some(version), _) => format!("fixed in {}", clean(version)),
         (None, FixStatus::Fixed) => "fixed".to_owned(),
         (None, FixStatus::NotAffected) => "not affected".to_owned(),
@@ -739,7 +821,7 @@ pub fn fix(finding: &Finding) -> String {
 
 /// What a rule saw, in its own words; `None` of what no rule of ours found.
 pub fn told(finding: &Finding) -> Option<String> {
-    let of_rule = matches!(finding.kind, FindingKind::Misconfiguration | FindingKind::Secret);
+    let of_rule = finding.kind.is_of_rule();
     let evidence = finding.evidence.first().filter(|evidence| of_rule && !evidence.range.is_empty())?;
     Some(clean(&evidence.range).into_owned())
 }
@@ -786,7 +868,8 @@ pub fn counted(summary: &Summary<'_>) -> String {
     }
     let mut extra = Vec::new();
     if summary.malware > 0 {
-        extra.push(count(summary.malware, "malicious package", "malicious packages"));
+        let number = count(summary.malware, "incident", "incidents");
+        extra.push(format!("{number} with malicious packages"));
     }
     if summary.exploited > 0 {
         extra.push(format!("{} known to be exploited", thousands(summary.exploited as u64)));

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use plimsoll_model::{Change, Finding, Level, Outcome, Report, Verdict};
 
-use crate::summary::{self, Class, Row, SHOWN_CHANGES, Summary};
+use crate::summary::{self, Class, Row, SHOWN_CHANGES, SHOWN_VEX, Summary};
 use crate::survey::Line;
 use crate::text::{advisory_link, clean, columns, count, shorten, shorten_path, thousands, wrap};
 use crate::{By, View};
@@ -38,6 +38,7 @@ pub(crate) fn write(report: &Report, view: &View) -> String {
     page.verdict(&summary);
     page.whose_move(&summary);
     page.changes(&summary, view);
+    page.vex(&summary, view);
     // What could not be seen never stands below a long list: it comes before it.
     page.unseen(&summary, view);
     if view.all || view.explain || view.by.is_some() {
@@ -462,6 +463,21 @@ impl Page {
                     }
                 }
             }
+        }
+    }
+
+    /// Who says that findings do not count.
+    fn vex(&mut self, summary: &Summary<'_>, view: &View) {
+        let shown = if view.all { summary.vex.len() } else { summary.vex.len().min(SHOWN_VEX) };
+        for line in &summary.vex[..shown] {
+            self.flow("VEX: ", "", std::slice::from_ref(line), 5);
+        }
+        let rest = summary.vex.len() - shown;
+        if rest > 0 {
+            self.line(&format!("     and {}; --all lists them", count(rest, "more", "more")));
+        }
+        if shown > 0 {
+            self.blank();
         }
     }
 

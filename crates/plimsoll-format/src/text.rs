@@ -197,7 +197,7 @@ pub(crate) fn day(date: &str) -> &str {
 }
 
 /// A word for a POSIX shell: as it is when no shell would read anything into it, else in single quotes.
-pub(crate) fn shell_word(word: &str) -> String {
+pub fn shell_word(word: &str) -> String {
     let plain = |byte: u8| {
         byte.is_ascii_alphanumeric()
             || matches!(byte, b'.' | b'_' | b'-' | b'/' | b':' | b'@' | b'+' | b',' | b'=')
@@ -221,7 +221,9 @@ pub(crate) fn percent(parts: u32) -> String {
 /// A page that describes an advisory; `None` for ids that no address can be made of.
 pub(crate) fn advisory_link(id: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':');
-    if id.is_empty() || !id.bytes().all(plain) {
+    // Advisories have names in capitals; rules of ours (`license-denied`) have none, and no page in a database.
+    let capital = id.bytes().any(|byte| byte.is_ascii_uppercase());
+    if !capital || !id.bytes().all(plain) {
         return None;
     }
     Some(if id.starts_with("CVE-") {

@@ -106,16 +106,26 @@ fn described(evidence: &EvidenceInfo, width: usize, all: bool) -> Vec<String> {
     if let Some(reason) = &evidence.reason {
         detail("because", reason);
     }
+    for note in &evidence.notes {
+        detail("although", note);
+    }
     if let Some(time) = &evidence.signed_at {
         detail("at", &format!("{time}{}", if evidence.logged { ", in a transparency log" } else { "" }));
     }
     if let Some(build) = &evidence.build {
-        detail("builder", &build.builder);
+        if !build.builder.is_empty() {
+            detail("builder", &build.builder);
+        }
         let reference =
             build.reference.as_deref().map(|reference| format!(" {reference}")).unwrap_or_default();
-        detail("source", &format!("{}{reference}", build.source));
+        if !build.source.is_empty() {
+            detail("source", &format!("{}{reference}", build.source));
+        }
         if let Some(commit) = &build.commit {
             detail("commit", commit);
+        }
+        for base in build.bases.iter().take(if all { usize::MAX } else { 3 }) {
+            detail("image", base);
         }
         for unmet in &build.unmet {
             detail("but", unmet);

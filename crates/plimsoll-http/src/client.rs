@@ -29,6 +29,8 @@ struct Inner {
     waits: Waits,
     checked: OnceLock<Result<blocking::Client, Error>>,
     unchecked: OnceLock<Result<blocking::Client, Error>>,
+    /// Shows no certificate: for hosts that were not asked but redirected to.
+    nameless: OnceLock<Result<blocking::Client, Error>>,
 }
 
 impl std::fmt::Debug for Client {
@@ -41,7 +43,8 @@ impl Client {
     /// A client that does nothing yet.
     pub fn new(settings: Settings) -> Self {
         let waits = Waits::new(settings.retries, settings.seed);
-        Client(Arc::new(Inner { settings, waits, checked: OnceLock::new(), unchecked: OnceLock::new() }))
+        let (checked, unchecked, nameless) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Client(Arc::new(Inner { settings, waits, checked, unchecked, nameless }))
     }
 
     /// What it was made from.
@@ -134,6 +137,8 @@ impl Client {
         let settings = &self.0.settings;
         let client = if request.url.is_one_of(&settings.insecure_hosts) {
             self.0.unchecked.get_or_init(|| build(settings, false))
+        } else if foreign && settings.identity.is_some() {
+            self.0.nameless.get_or_init(|| build(&Settings { identity: None, ..settings.clone() }, true))
         } else {
             self.0.checked.get_or_init(|| build(settings, true))
         };
@@ -192,6 +197,9 @@ fn build(settings: &Settings, check: bool) -> Result<blocking::Client, Error> {
     for proxy in proxies(&settings.proxies)? {
         builder = builder.proxy(proxy);
     }
+    for (host, address) in &settings.addresses {
+        builder = builder.resolve(host, *address);
+    }
     if let Some(path) = &settings.unix_socket {
         builder = builder.unix_socket(path.clone());
     }
@@ -202,11 +210,8 @@ fn build(settings: &Settings, check: bool) -> Result<blocking::Client, Error> {
 }
 
 fn proxies(proxies: &Proxies) -> Result<Vec<reqwest::Proxy>, Error> {
-    let mut except = THIS_MACHINE.to_owned();
-    if let Some(hosts) = &proxies.except {
-        except.push(',');
-        except.push_str(hosts);
-    }
+    let own = if proxies.this_machine { "" } else { THIS_MACHINE };
+    let except = format!("{own},{}", proxies.except.as_deref().unwrap_or_default());
     let except = reqwest::NoProxy::from_string(&except);
     type Make = fn(&str) -> reqwest::Result<reqwest::Proxy>;
     let wanted: [(&str, &Option<String>, Make); 3] = [

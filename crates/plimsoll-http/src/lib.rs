@@ -28,5 +28,5 @@ pub use client::{Client, Response};
 pub use error::{Cause, Error};
 pub use request::{Method, Range, Request, Secret, Validators};
 pub use resume::{Download, Open};
-pub use settings::{Clock, Identity, Proxies, Retries, Roots, Settings};
+pub use settings::{Clock, Identity, Pem, Proxies, Retries, Roots, Settings};
 pub use url::Url;

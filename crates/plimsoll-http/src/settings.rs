@@ -1,7 +1,8 @@
 //! What the surroundings say, handed in by whoever started the program.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -22,8 +23,10 @@ pub struct Proxies {
     pub https: Option<String>,
     /// `ALL_PROXY`: for what the others do not cover. `socks5:` and `socks5h:` are understood.
     pub all: Option<String>,
-    /// `NO_PROXY`: hosts, domains and networks that are reached directly. This machine always is.
+    /// `NO_PROXY`: hosts, domains and networks that are reached directly. This machine always is, unless it is asked for.
     pub except: Option<String>,
+    /// This machine too is reached through the proxy: somebody named the proxy for this one address.
+    pub this_machine: bool,
 }
 
 impl fmt::Debug for Proxies {
@@ -35,13 +38,46 @@ impl fmt::Debug for Proxies {
             .field("https", &set(&self.https))
             .field("all", &set(&self.all))
             .field("except", &self.except)
+            .field("this_machine", &self.this_machine)
             .finish()
+    }
+}
+
+/// Something in PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Pem {
+    /// A file.
+    File(PathBuf),
+    /// Its content: a configuration held it.
+    Content {
+        /// What it is called in errors.
+        name: String,
+        /// The bytes. Never shown: they may be a key.
+        bytes: Arc<[u8]>,
+    },
+}
+
+impl fmt::Debug for Pem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Pem").field(&self.name()).finish()
+    }
+}
+
+impl Pem {
+    /// What it is called in errors.
+    pub fn name(&self) -> &Path {
+        match self {
+            Pem::File(path) => path,
+            Pem::Content { name, .. } => Path::new(name),
+        }
     }
 }
 
 /// Where the certificates of trusted authorities are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roots {
+    /// Trusted instead of all others: a server with an authority of its own.
+    pub only: Option<Pem>,
     /// `SSL_CERT_FILE`: a bundle in PEM, instead of the system's.
     pub file: Option<PathBuf>,
     /// `SSL_CERT_DIR`: a folder of PEM files, instead of the system's.
@@ -50,13 +86,13 @@ pub struct Roots {
     pub extra: Vec<PathBuf>,
 }
 
-/// What proves to a server who we are (mutual TLS): files in PEM.
+/// What proves to a server who we are (mutual TLS).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The certificate, and those between it and its authority.
-    pub certificate: PathBuf,
+    pub certificate: Pem,
     /// Its private key.
-    pub key: PathBuf,
+    pub key: Pem,
 }
 
 /// How often and how long is tried again.
@@ -97,6 +133,8 @@ pub struct Settings {
     pub identity: Option<Identity>,
     /// Hosts, as `host` or `host:port`, whose certificate is not checked and to which one may be redirected without TLS.
     pub insecure_hosts: Vec<String>,
+    /// Where hosts are, instead of what the resolver says: a certificate's name for an address. The port is the URL's.
+    pub addresses: Vec<(String, SocketAddr)>,
     /// A socket of this machine that all requests go through, whatever their host.
     pub unix_socket: Option<PathBuf>,
     /// Speak HTTP/2 from the first byte on, as gRPC does; otherwise HTTP/1.1 is spoken.
@@ -127,6 +165,7 @@ impl Settings {
             roots: Roots::default(),
             identity: None,
             insecure_hosts: Vec::new(),
+            addresses: Vec::new(),
             unix_socket: None,
             http2: false,
             connect_timeout: Duration::from_secs(15),

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::{Client, Clock, Error, Method, Proxies, Request, Secret, Settings, Url, Validators};
+use crate::{Client, Clock, Error, Method, Pem, Proxies, Request, Secret, Settings, Url, Validators};
 
 /// A clock that stands still and writes down how long it was told to wait.
 #[derive(Default)]
@@ -417,6 +417,13 @@ fn proxies_are_used_except_for_this_machine() {
     );
     assert_eq!(harness.client.send(&Request::get(server.url("/"))).unwrap().bytes(20).unwrap(), b"directly");
     assert!(!format!("{:?}", harness.client).contains("secret"));
+    // Unless somebody named the proxy for this very address.
+    let proxy = Server::start(vec![whole(b"by proxy")]);
+    let asked = self::harness(|settings| {
+        settings.proxies.all = Some(format!("http://127.0.0.1:{}", proxy.port));
+        settings.proxies.this_machine = true;
+    });
+    assert_eq!(asked.client.send(&Request::get(server.url("/"))).unwrap().bytes(20).unwrap(), b"by proxy");
     let wrong = self::harness(|settings| settings.proxies.http = Some("ftp://user:secret@proxy".into()));
     let error = wrong.client.send(&Request::get(server.url("/"))).unwrap_err();
     assert!(error.to_string().contains("HTTP_PROXY") && !text(&error).contains("secret"), "{error}");
@@ -453,7 +460,7 @@ fn certificates(folder: &Path) -> [std::path::PathBuf; 3] {
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=test authority" \
             -keyout authority.key -out authority.pem
         openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=server" -keyout server.key -out server.csr
-        printf 'subjectAltName=IP:127.0.0.1\n' > names
+        printf 'subjectAltName=IP:127.0.0.1,DNS:api.example\n' > names
         openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 \
             -extfile names -out server.pem
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=self" \
@@ -518,6 +525,26 @@ fn certificates_are_checked() {
     let name = Url::parse(&url.with_secrets().replace("127.0.0.1", "localhost")).unwrap();
     let other_name = ask(&name, &|settings| settings.roots.extra = vec![authority.clone()]);
     assert!(matches!(other_name, Err(Error::Certificate { .. })), "{other_name:?}");
+    // One authority, and no other.
+    let only = |path: &Path| {
+        Some(Pem::Content { name: "the cluster".into(), bytes: std::fs::read(path).unwrap().into() })
+    };
+    assert_eq!(ask(&url, &|settings| settings.roots.only = only(&authority)).unwrap(), b"safe");
+    let own = folder.path().join("self.pem");
+    let other = ask(&url, &|settings| {
+        settings.roots.only = only(&own);
+        settings.roots.file = Some(authority.clone());
+    });
+    assert!(matches!(other, Err(Error::UnknownIssuer { .. })), "{other:?}");
+    let broken = ask(&url, &|settings| settings.roots.only = only(&key));
+    assert!(broken.unwrap_err().to_string().contains("`the cluster`"));
+    // The name in the certificate, for an address that has none.
+    let name = Url::parse(&url.with_secrets().replace("127.0.0.1", "api.example")).unwrap();
+    let named = ask(&name, &|settings| {
+        settings.roots.only = Some(Pem::File(authority.clone()));
+        settings.addresses = vec![("api.example".into(), ([127, 0, 0, 1], 1).into())];
+    });
+    assert_eq!(named.unwrap(), b"safe");
     // A folder in which one file has several names.
     let several = folder.path().join("several");
     std::fs::create_dir(&several).unwrap();

@@ -15,7 +15,7 @@ use rustls::{
     client::verify_server_name,
 };
 
-use crate::{Cause, Error, Identity, Roots};
+use crate::{Cause, Error, Identity, Pem, Roots};
 
 /// Where distributions keep the bundle of authorities; the first that is there is taken.
 const BUNDLES: [&str; 6] = [
@@ -52,17 +52,19 @@ pub(crate) fn configuration(
     let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     let Some(identity) = identity else { return Ok(builder.with_no_client_auth()) };
     let key = private_key(&identity.key)?;
-    builder.with_client_auth_cert(read(&identity.certificate)?, key).map_err(|error| Error::Certificates {
-        path: identity.certificate.clone(),
-        source: Cause(format!("with the key `{}`: {error}", identity.key.display())),
+    builder.with_client_auth_cert(read_pem(&identity.certificate)?, key).map_err(|error| {
+        Error::Certificates {
+            path: identity.certificate.name().to_owned(),
+            source: Cause(format!("with the key `{}`: {error}", identity.key.name().display())),
+        }
     })
 }
 
 /// The first private key of a file. What is wrong is told without its content.
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
+fn private_key(key: &Pem) -> Result<PrivateKeyDer<'static>, Error> {
     use rustls::pki_types::pem;
-    PrivateKeyDer::from_pem_slice(&content(path)?).map_err(|error| Error::Certificates {
-        path: path.to_owned(),
+    PrivateKeyDer::from_pem_slice(&bytes(key)?).map_err(|error| Error::Certificates {
+        path: key.name().to_owned(),
         source: Cause(match error {
             pem::Error::NoItemsFound => "it holds no private key that is not encrypted".into(),
             _ => "it is no private key in PEM".into(),
@@ -74,11 +76,12 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
 fn own(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, Error> {
     let mut own = Vec::new();
     let mut store = RootCertStore::empty();
-    for path in &roots.extra {
-        let certificates = read(path)?;
+    let extra = roots.extra.iter().map(|path| (path.as_path(), read(path)));
+    for (path, certificates) in roots.only.iter().map(|pem| (pem.name(), read_pem(pem))).chain(extra) {
+        let certificates = certificates?;
         for certificate in &certificates {
             store.add(certificate.clone()).map_err(|error| Error::Certificates {
-                path: path.clone(),
+                path: path.to_owned(),
                 source: Cause(error.to_string()),
             })?;
         }
@@ -87,8 +90,13 @@ fn own(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, Error> {
     Ok(own)
 }
 
-/// All authorities: those of the system and the user's.
+/// All authorities: those of the system and the user's, or his alone.
 fn trusted(roots: &Roots, own: &[CertificateDer<'static>]) -> Result<RootCertStore, Error> {
+    if roots.only.is_some() {
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(own.iter().cloned());
+        return Ok(store);
+    }
     let mut certificates = Vec::new();
     match (&roots.file, &roots.folder) {
         (None, None) => {
@@ -136,6 +144,18 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     parse(content(path)?)
         .map_err(|detail| Error::Certificates { path: path.to_owned(), source: Cause(detail) })
+}
+
+fn read_pem(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Error> {
+    parse(bytes(pem)?)
+        .map_err(|detail| Error::Certificates { path: pem.name().to_owned(), source: Cause(detail) })
+}
+
+fn bytes(pem: &Pem) -> Result<Vec<u8>, Error> {
+    match pem {
+        Pem::File(path) => content(path),
+        Pem::Content { bytes, .. } => Ok(bytes.to_vec()),
+    }
 }
 
 fn content(path: &Path) -> Result<Vec<u8>, Error> {

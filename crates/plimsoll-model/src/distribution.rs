@@ -231,7 +231,7 @@ pub static DISTRIBUTIONS: &[Distribution] = &[
         key: "slem",
         name: "SUSE Linux Enterprise Micro",
         ids: &["sle-micro", "sl-micro", "slem"],
-        osv: &[],
+        osv: &["SUSE"],
         ecosystem: Ecosystem::Rpm,
         stream: MajorMinor,
         support: "suse-linux-micro",
@@ -249,7 +249,7 @@ pub static DISTRIBUTIONS: &[Distribution] = &[
         key: "opensuse-tumbleweed",
         name: "openSUSE Tumbleweed",
         ids: &["opensuse-tumbleweed"],
-        osv: &[],
+        osv: &["openSUSE"],
         ecosystem: Ecosystem::Rpm,
         stream: Rolling,
         support: "",
@@ -260,7 +260,16 @@ pub static DISTRIBUTIONS: &[Distribution] = &[
         ids: &["bottlerocket"],
         osv: &[],
         ecosystem: Ecosystem::Rpm,
-        stream: MajorMinor,
+        stream: Rolling,
+        support: "",
+    },
+    Distribution {
+        key: "arch",
+        name: "Arch Linux",
+        ids: &["arch"],
+        osv: &[],
+        ecosystem: Ecosystem::Alpm,
+        stream: Rolling,
         support: "",
     },
     Distribution {
@@ -310,6 +319,10 @@ impl Stream {
     /// Ubuntu's paid tiers (`Ubuntu:Pro:...`) are streams of their own: `ubuntu-pro:22.04`.
     pub fn from_osv(ecosystem: &str) -> Option<Self> {
         let (name, release) = ecosystem.split_once(':').unwrap_or((ecosystem, ""));
+        if matches!(name, "SUSE" | "openSUSE") {
+            let (key, version) = suse(release)?;
+            return Stream::new(Distribution::by_key(key)?, &version);
+        }
         let distribution = DISTRIBUTIONS.iter().find(|distribution| distribution.osv.contains(&name))?;
         if let Some(rest) = release.strip_prefix("Pro:") {
             let version =
@@ -320,6 +333,9 @@ impl Stream {
         let version = version.strip_prefix('v').unwrap_or(version);
         if version.is_empty() && distribution.stream != Rolling {
             return None;
+        }
+        if distribution.key == "azurelinux" && !version.contains('.') {
+            return Stream::new(distribution, &format!("{version}.0"));
         }
         Stream::new(distribution, version)
     }
@@ -347,6 +363,39 @@ impl std::fmt::Display for Stream {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// Key and version of the distribution that a product of SUSE's belongs to: `Linux Enterprise Module for Basesystem 15 SP5`
+/// -> `sles`, `15.5`. `None` for products that are something else, and for modules of SLES 12, which name no service pack.
+fn suse(product: &str) -> Option<(&'static str, String)> {
+    if product == "Tumbleweed" {
+        return Some(("opensuse-tumbleweed", String::new()));
+    }
+    let numbers =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    for (prefix, key) in
+        [("Leap ", "opensuse-leap"), ("Linux Enterprise Micro ", "slem"), ("Linux Micro ", "slem")]
+    {
+        if let Some(version) = product.strip_prefix(prefix) {
+            return numbers(version).then(|| (key, version.to_owned()));
+        }
+    }
+    let product = product.strip_prefix("Linux Enterprise ")?;
+    let is_module = product.starts_with("Module for ");
+    if !is_module && !product.starts_with("Server ") {
+        return None;
+    }
+    let mut version = None;
+    for word in product.split(' ') {
+        // `SP5-LTSS`, `15-LTSS`
+        let word = word.split('-').next().unwrap_or_default();
+        match (&mut version, word.strip_prefix("SP")) {
+            (_, None) if numbers(word) => version = Some(word.to_owned()),
+            (Some(version), Some(pack)) if numbers(pack) => *version = format!("{version}.{pack}"),
+            _ => {}
+        }
+    }
+    version.filter(|version| !(is_module && version == "12")).map(|version| ("sles", version))
 }
 
 impl Distribution {
@@ -392,7 +441,15 @@ impl Release {
 
     /// The stream of advisories that covers this release.
     pub fn stream(&self) -> Option<Stream> {
-        Stream::new(self.distribution()?, &self.version)
+        let distribution = self.distribution()?;
+        // openEuler says in its name only of which line a release is: `openEuler 24.03 (LTS-SP1)`.
+        if distribution.key == "openeuler"
+            && let Some((_, rest)) = self.name.split_once('(')
+            && let Some((line, _)) = rest.split_once(')')
+        {
+            return Stream::new(distribution, &format!("{}-{line}", self.version));
+        }
+        Stream::new(distribution, &self.version)
     }
 
     /// For people: `Debian 12.5`, or what the file calls itself.
@@ -422,6 +479,25 @@ mod tests {
             ("Ubuntu:Pro:16.04:LTS", Some("ubuntu-pro:16.04")),
             ("Rocky Linux:9", Some("rocky:9")),
             ("Wolfi", Some("wolfi")),
+            ("openSUSE:Leap 15.5", Some("opensuse-leap:15.5")),
+            ("openSUSE:Tumbleweed", Some("opensuse-tumbleweed")),
+            ("openSUSE:Leap Micro 5.3", None),
+            ("SUSE:Linux Enterprise Server 15 SP5", Some("sles:15.5")),
+            ("SUSE:Linux Enterprise Server 15 SP5-LTSS", Some("sles:15.5")),
+            ("SUSE:Linux Enterprise Server 15-LTSS", Some("sles:15")),
+            ("SUSE:Linux Enterprise Server 16.0", Some("sles:16.0")),
+            ("SUSE:Linux Enterprise Server for SAP Applications 15 SP6", Some("sles:15.6")),
+            ("SUSE:Linux Enterprise Server LTSS Extended Security 12 SP5", Some("sles:12.5")),
+            ("SUSE:Linux Enterprise Module for Basesystem 15 SP5", Some("sles:15.5")),
+            ("SUSE:Linux Enterprise Module for Containers 12", None),
+            ("SUSE:Linux Enterprise Micro 5.5", Some("slem:5.5")),
+            ("SUSE:Linux Micro 6.0", Some("slem:6.0")),
+            ("SUSE:Linux Enterprise Storage 7", None),
+            ("SUSE:Manager Server 4.3", None),
+            ("SUSE", None),
+            ("openEuler:24.03-LTS-SP1", Some("openeuler:24.03-LTS-SP1")),
+            ("Azure Linux:3", Some("azurelinux:3.0")),
+            ("Photon OS:5.0", Some("photon:5.0")),
             ("Alpine", None),
             ("npm", None),
         ] {
@@ -438,6 +514,11 @@ mod tests {
         };
         assert_eq!(release("alpine", "3.18.4").stream().unwrap().as_str(), "alpine:3.18");
         assert_eq!(release("rhel", "8.9").stream().unwrap().as_str(), "redhat:8");
+        let named = Release { name: "openEuler 24.03 (LTS-SP1)".into(), ..release("openeuler", "24.03") };
+        assert_eq!(named.stream().unwrap().as_str(), "openeuler:24.03-LTS-SP1");
+        assert_eq!(release("openeuler", "23.09").stream().unwrap().as_str(), "openeuler:23.09");
+        assert_eq!(release("arch", "").stream().unwrap().as_str(), "arch");
+        assert_eq!(release("bottlerocket", "1.20.0").stream().unwrap().as_str(), "bottlerocket");
         assert_eq!(release("debian", "").stream(), None);
         assert_eq!(release("plan9", "4").stream(), None);
     }

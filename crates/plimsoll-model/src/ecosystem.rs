@@ -149,6 +149,12 @@ ecosystems! {
 }
 
 impl Ecosystem {
+    /// Does a list of several licences leave the choice of one? Maven (POM reference, "Licenses"), Composer (composer.json, "license") and npm
+    /// (package.json, "license") say so. Elsewhere all of them hold, or nobody says.
+    pub fn licenses_are_a_choice(self) -> bool {
+        [Ecosystem::Maven, Ecosystem::Packagist, Ecosystem::Npm].contains(&self)
+    }
+
     /// This ecosystem's row.
     pub fn row(self) -> &'static Row {
         &ECOSYSTEMS[self as usize]

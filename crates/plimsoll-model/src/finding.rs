@@ -171,6 +171,10 @@ pub struct Risk {
     /// Day on which the oldest of its records was published, `YYYY-MM-DD`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub published: Option<String>,
+    /// Day on which the oldest of its records that name a fixed version was published, `YYYY-MM-DD`: the fix
+    /// may be younger.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fix_published: Option<String>,
     /// Its points in the order of work.
     #[serde(default)]
     pub work: Work,

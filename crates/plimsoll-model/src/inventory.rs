@@ -109,6 +109,13 @@ pub struct Package {
     /// Licences as declared, not normalised.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub licenses: Vec<String>,
+    /// The same as an SPDX expression; what the SPDX list does not have is a `LicenseRef-` in it. Absent where nothing is declared, and until a
+    /// report is made.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub license_expression: Option<String>,
+    /// The declared words that are no licence of the SPDX list.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unknown_licenses: Vec<String>,
     /// Direct or transitive.
     pub relation: Relation,
     /// Runtime, development, optional.
@@ -149,6 +156,8 @@ impl Package {
             module: None,
             vendor: None,
             licenses: Vec::new(),
+            license_expression: None,
+            unknown_licenses: Vec::new(),
             relation: Relation::default(),
             scope: Scope::default(),
             presence: Presence::default(),

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod decision;
 pub mod diff;
 mod digest;
@@ -14,6 +15,7 @@ pub mod finding;
 pub mod functions;
 pub mod fuzz;
 pub mod inventory;
+pub mod license;
 mod path;
 pub mod plan;
 pub mod pod_security;
@@ -25,6 +27,7 @@ pub mod survey;
 mod text;
 pub mod verification;
 pub mod version;
+pub mod vex;
 pub mod work;
 pub mod workload;
 
@@ -39,7 +42,7 @@ pub use inventory::{Inventory, Location, Package, Presence, Relation, Scope, Sou
 pub use path::ImagePath;
 pub use problem::{Effect, Problem, ProblemKind};
 pub use report::{
-    Base, BaseSource, Container, Coverage, DatabaseInfo, FeedInfo, Layer, Origin, Outcome, Report, Target,
-    TargetKind, Verdict, Via,
+    Base, BaseSource, Container, Coverage, DatabaseInfo, FeedInfo, Git, Layer, Origin, Outcome, Report,
+    Target, TargetKind, Verdict, Via,
 };
-pub use text::{edits, headline, shortened};
+pub use text::{causes, edits, headline, one_line, shortened};

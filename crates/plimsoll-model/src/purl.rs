@@ -376,7 +376,11 @@ fn segments(text: &str, subpath: bool) -> String {
     kept.join("/")
 }
 
-fn decode(text: &str) -> Result<String, PurlError> {
+/// Takes percent-encoding away.
+///
+/// # Errors
+/// When two hexadecimal digits do not follow a `%`, or the bytes are not UTF-8.
+pub fn decode(text: &str) -> Result<String, PurlError> {
     if !text.contains('%') {
         return Ok(text.to_owned());
     }

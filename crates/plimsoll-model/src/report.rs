@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::vex::VexDocument;
 use crate::{Change, Digest, Finding, Package, Problem, Release};
 
 /// What kind of thing was scanned.
@@ -116,6 +117,9 @@ pub struct Origin {
     /// The container whose files these are.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub container: Option<Container>,
+    /// Files and options that decided where a registry was asked, where any did.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub decided_by: Vec<String>,
 }
 
 /// A container. The image that it was made from stands in the target itself.
@@ -132,8 +136,35 @@ pub struct Container {
 impl Origin {
     /// A place that remembers nothing.
     pub fn new(via: Via, place: impl Into<String>) -> Self {
-        Origin { via, place: place.into(), digests: Vec::new(), container: None }
+        Origin { via, place: place.into(), digests: Vec::new(), container: None, decided_by: Vec::new() }
     }
+}
+
+/// What git says of files: which commit they are, and from where.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Git {
+    /// The repository that they came from, without credentials.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remote: Option<String>,
+    /// The commit; absent on a branch without one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub commit: Option<String>,
+    /// The branch.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub branch: Option<String>,
+    /// The tag, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tag: Option<String>,
+    /// The folder of the repository, where it is not the whole of it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub folder: Option<String>,
+    /// Tracked files differ from the commit; absent where that could not be told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dirty: Option<bool>,
+    /// Files that were read although git does not track them; absent where only tracked ones were to be read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub untracked: Option<u64>,
 }
 
 /// What was scanned.
@@ -174,6 +205,9 @@ pub struct Target {
     /// Where it was got from, where that is more than a path.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub origin: Option<Origin>,
+    /// The commit, where the files are those of a repository.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub git: Option<Git>,
 }
 
 impl Target {
@@ -192,6 +226,7 @@ impl Target {
             base: None,
             files: None,
             origin: None,
+            git: None,
         }
     }
 }
@@ -305,6 +340,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Changes that remove findings, in the order of work.
     pub changes: Vec<Change>,
+    /// VEX documents that were considered, in the order of their rank.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub vex: Vec<VexDocument>,
     /// What could not be read or decided.
     pub problems: Vec<Problem>,
 }

@@ -31,9 +31,51 @@ pub fn headline(error: &str) -> &str {
     line.strip_prefix("error: ").unwrap_or(line)
 }
 
+/// What caused an error, the nearest first, at most 32.
+pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    std::iter::successors(error.source(), |cause| cause.source()).take(32).map(ToString::to_string).collect()
+}
+
+/// An error and its causes in one line; a cause that the words before it name already is not told again.
+pub fn one_line(error: impl std::error::Error) -> String {
+    let mut line = error.to_string();
+    for cause in causes(&error) {
+        if !line.contains(&cause) {
+            line.push_str(": ");
+            line.push_str(&cause);
+        }
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{edits, headline};
+    use super::{causes, edits, headline, one_line};
+
+    #[derive(Debug)]
+    struct Told(&'static str, Option<Box<Told>>);
+
+    impl std::fmt::Display for Told {
+        fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str(self.0)
+        }
+    }
+
+    impl std::error::Error for Told {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as _)
+        }
+    }
+
+    #[test]
+    fn causes_stand_behind_the_error() {
+        let inner = Told("no route", None);
+        let middle = Told("cannot connect: no route", Some(Box::new(inner)));
+        let outer = Told("cannot read the list", Some(Box::new(middle)));
+        assert_eq!(causes(&outer), ["cannot connect: no route", "no route"]);
+        assert_eq!(one_line(&outer), "cannot read the list: cannot connect: no route");
+        assert_eq!(one_line(Told("alone", None)), "alone");
+    }
 
     #[test]
     fn first_lines() {

@@ -52,6 +52,9 @@ pub struct BuildInfo {
     /// The workflow or build file within the source.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub workflow: Option<String>,
+    /// Images that went into it, as package addresses with their digest: the base image is among them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub bases: Vec<String>,
     /// Address of the run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub invocation: Option<String>,
@@ -89,6 +92,9 @@ pub struct EvidenceInfo {
     /// SHA-256 of the key that made it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub key: Option<String>,
+    /// What its signers' rules only want to be said.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub notes: Vec<String>,
     /// The trust root that showed it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub root: Option<String>,

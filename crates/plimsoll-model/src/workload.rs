@@ -170,6 +170,11 @@ impl Kinds {
         self.places.iter().filter(move |place| place.group == group && place.kind == kind)
     }
 
+    /// Group and kind of all that run something.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.places.iter().map(|place| (place.group.as_ref(), place.kind.as_ref()))
+    }
+
     /// Whether objects of this kind run something.
     pub fn knows(&self, group: &str, kind: &str) -> bool {
         self.of(group, kind).next().is_some()

@@ -94,6 +94,22 @@ pub enum Error {
         /// The file.
         place: String,
     },
+    /// A file about registries that cannot be used.
+    #[error("cannot use `{path}`: {detail}")]
+    Configuration {
+        /// The file, or the folder that holds several.
+        path: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The user's files forbid it.
+    #[error("`{name}` is blocked by {by}")]
+    Blocked {
+        /// The image.
+        name: String,
+        /// What says so.
+        by: String,
+    },
     /// A name that breaks the grammar.
     #[error("`{text}` is not the name of an image: {detail}")]
     Reference {
@@ -109,6 +125,14 @@ pub enum Error {
         name: String,
         /// What was asked for.
         thing: String,
+    },
+    /// The registry does not say which repositories it has.
+    #[error("the registry `{registry}` does not list its repositories: {detail}")]
+    NoList {
+        /// Registry.
+        registry: String,
+        /// What it answered.
+        detail: String,
     },
     /// The registry does not let us.
     #[error("the registry refuses to show `{name}` ({status}); {tried}")]
@@ -196,6 +220,8 @@ impl Error {
                 | Error::NoReference { .. }
                 | Error::Several { .. }
                 | Error::Reference { .. }
+                | Error::Configuration { .. }
+                | Error::Blocked { .. }
                 | Error::NotInDaemon { .. }
         )
     }
@@ -204,9 +230,18 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         use plimsoll_http::Error as Http;
         match self {
+            Error::Configuration { .. } | Error::Blocked { .. } => Some(
+                "`plimsoll registry where NAME` says which files decide; CONTAINERS_REGISTRIES_CONF names another \
+                 registries.conf"
+                    .into(),
+            ),
             Error::NoImage { .. } => {
                 Some("check the spelling of name and tag; private images need `docker login`".into())
             }
+            Error::NoList { .. } => Some(
+                "many registries list none, or only for administrators (Docker Hub, ghcr.io, quay.io ...): name a repository"
+                    .into(),
+            ),
             Error::NoDaemon { via: Via::Podman, .. } => Some(
                 "`podman system service` or `systemctl --user start podman.socket` starts it, CONTAINER_HOST names another \
                  place; `podman save IMAGE | plimsoll scan -` needs no service"

@@ -47,6 +47,7 @@ pub fn fuzz_registry(data: &[u8]) {
     }
     crate::challenge::fuzz(&text);
     crate::registry::fuzz(&text);
+    crate::places::fuzz(data);
     crate::credentials::fuzz(data);
     crate::daemon::fuzz(&text);
 }

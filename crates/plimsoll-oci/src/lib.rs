@@ -25,6 +25,7 @@ mod image;
 mod layout;
 mod location;
 mod members;
+mod places;
 mod platform;
 mod push;
 mod reference;
@@ -39,8 +40,11 @@ pub use daemon::{DaemonContainer, DaemonImage, DaemonSettings, DaemonVariables, 
 pub use error::Error;
 pub use image::{Blob, Form, History, Image, ImageSummary, Run, Selection, Source};
 pub use location::{Detected, Location, detect, list, open, split_reference};
+pub use places::RegistryFiles;
 pub use platform::{Platform, PlatformError};
 pub use push::{Artifact, Descriptor, Part, StoredArtifact, StoredPart};
 pub use reference::{Reference, RepositoryName};
-pub use registry::{Manifest, Mirror, Referrer, Registries, RegistrySettings, Repository};
+pub use registry::{
+    Asked, Located, Manifest, Mirror, Referrer, Referring, Registries, RegistrySettings, Repository,
+};
 pub use stream::{BlobHeader, stream};

@@ -207,7 +207,7 @@ impl Repository {
 
     fn list_as_referrer(&self, subject: &Digest, digest: &Digest, entry: Value) -> Result<(), Error> {
         let tag = crate::registry::referrers_tag(subject);
-        let mut index = match self.manifest(&tag) {
+        let mut index: Value = match self.manifest(&tag) {
             Ok(manifest) => serde_json::from_slice(&manifest.bytes).map_err(|source| Error::Json {
                 place: self.0.name().to_string(),
                 thing: "the list of referrers".into(),
@@ -216,7 +216,7 @@ impl Repository {
             Err(Error::NoImage { .. }) => json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [] }),
             Err(error) => return Err(error),
         };
-        let Some(manifests) = index["manifests"].as_array_mut() else {
+        let Some(manifests) = index.get_mut("manifests").and_then(Value::as_array_mut) else {
             return Err(Error::Invalid {
                 place: self.0.name().to_string(),
                 thing: "the list of referrers".into(),

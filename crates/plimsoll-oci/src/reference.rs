@@ -53,6 +53,36 @@ pub struct Reference {
     name: RepositoryName,
     tag: Option<String>,
     digest: Option<Digest>,
+    /// The name as it was typed, where no registry was.
+    short: Short,
+}
+
+/// How a name was typed, which makes it no other name.
+#[derive(Clone, Debug, Default)]
+struct Short(Option<String>);
+
+impl PartialEq for Short {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Short {}
+
+impl PartialOrd for Short {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Short {
+    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
+        std::cmp::Ordering::Equal
+    }
+}
+
+impl std::hash::Hash for Short {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
 }
 
 impl Reference {
@@ -88,6 +118,10 @@ impl Reference {
             Some((first, path)) if is_registry(first) => (first, path.to_owned()),
             _ => (DOCKER_HUB, rest.to_owned()),
         };
+        let short = match rest.split_once('/') {
+            Some((first, _)) if is_registry(first) => Short(None),
+            _ => Short(Some(rest.to_owned())),
+        };
         let registry = match registry {
             "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => DOCKER_HUB,
             other => other,
@@ -117,7 +151,17 @@ impl Reference {
         let lower = registry.to_ascii_lowercase();
         let registry = if is_registry(&lower) { lower } else { registry.to_owned() };
         let name = RepositoryName { registry, path };
-        Ok(Reference { name, tag, digest })
+        Ok(Reference { name, tag, digest, short })
+    }
+
+    /// Was no registry named?
+    pub fn is_short(&self) -> bool {
+        self.short.0.is_some()
+    }
+
+    /// The name as it was typed, without tag and digest, where no registry was named.
+    pub(crate) fn short_path(&self) -> &str {
+        self.short.0.as_deref().unwrap_or_default()
     }
 
     /// The repository.

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use plimsoll_http::{Client, Range, Request, Response, Secret, Url};
+use plimsoll_http::{Client, Identity, Pem, Range, Request, Response, Secret, Url};
 use plimsoll_model::{Algorithm, Digest};
 use serde::Deserialize;
 
@@ -16,12 +16,11 @@ use crate::challenge::{self, Challenge};
 use crate::credentials::{self, Found, Proof};
 use crate::document::Document;
 use crate::error::plain;
+use crate::places::{Certificates, DOCKER_HUB_HOST, Place, Places, RegistryFiles, Scheme};
 use crate::reference::{DOCKER_HUB, RepositoryName, is_host_and_port, is_tag};
 use crate::store::{LARGEST_DOCUMENT, Store, digest_of};
 use crate::{Error, Form, Reference, Source};
 
-/// Where Docker Hub's registry really is.
-const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 /// What we understand as a manifest.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
@@ -53,6 +52,24 @@ pub struct RegistrySettings {
     pub insecure: Vec<String>,
     /// Mirrors, asked in order before the registry itself.
     pub mirrors: Vec<Mirror>,
+    /// Shown to registries that ask for a certificate and for which no file names another.
+    pub identity: Option<Identity>,
+    /// What other tools know of registries.
+    pub files: RegistryFiles,
+}
+
+impl RegistrySettings {
+    /// Without credentials, mirrors and files.
+    pub fn new(http: plimsoll_http::Settings) -> Self {
+        RegistrySettings {
+            http,
+            credentials: Vec::new(),
+            insecure: Vec::new(),
+            mirrors: Vec::new(),
+            identity: None,
+            files: RegistryFiles::default(),
+        }
+    }
 }
 
 /// A place that holds copies of a registry's images.
@@ -92,48 +109,200 @@ pub struct Registries(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    client: Client,
     settings: RegistrySettings,
+    /// Read when the first registry is asked.
+    places: OnceLock<Places>,
+    /// One client for each way to be secured.
+    clients: Mutex<Vec<(Certificates, Option<String>, Client)>>,
+}
+
+/// An image or index that was found.
+#[derive(Debug)]
+pub struct Located {
+    /// Its documents and layers.
+    pub source: Source,
+    /// Its name, with the registry that a name without one stood for.
+    pub reference: Reference,
+    /// Host that has it: the registry, or a mirror of it.
+    pub host: String,
+    /// Files and options that decided where it was asked for.
+    pub decided_by: Vec<String>,
+}
+
+/// A place that would be asked for an image, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The image, as it is called there.
+    pub name: String,
+    /// The beginning of the addresses.
+    pub address: String,
+    /// It stands in for the registry.
+    pub is_mirror: bool,
+    /// Its certificate is not checked, and it may be read without TLS.
+    pub insecure: bool,
+    /// Files of further authorities.
+    pub authorities: Vec<PathBuf>,
+    /// The certificate that is shown to it.
+    pub certificate: Option<PathBuf>,
+    /// Where its credentials come from, or why there are none.
+    pub credentials: String,
+    /// Files and options that decided.
+    pub decided_by: Vec<String>,
 }
 
 impl Registries {
     /// Does nothing yet.
-    pub fn new(mut settings: RegistrySettings) -> Self {
-        settings.http.insecure_hosts.extend(settings.insecure.iter().cloned());
-        let client = Client::new(settings.http.clone());
-        Registries(Arc::new(Shared { client, settings }))
+    pub fn new(settings: RegistrySettings) -> Self {
+        Registries(Arc::new(Shared { settings, places: OnceLock::new(), clients: Mutex::default() }))
+    }
+
+    fn places(&self) -> Result<&Places, Error> {
+        if let Some(places) = self.0.places.get() {
+            return Ok(places);
+        }
+        let RegistrySettings { files, mirrors, insecure, identity, .. } = &self.0.settings;
+        let places = Places::read(files, mirrors, insecure, identity.as_ref())?;
+        Ok(self.0.places.get_or_init(|| places))
+    }
+
+    /// The client for a place: with its authorities, its certificate, and its check or none.
+    fn client(&self, place: &Place) -> Client {
+        let insecure = place.insecure.then(|| real_host(place.name.registry()).to_owned());
+        let mut clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |known: &&(Certificates, Option<String>, Client)| {
+            known.1 == insecure
+                && known.0.authorities == place.certificates.authorities
+                && known.0.identity == place.certificates.identity
+        };
+        if let Some((.., client)) = clients.iter().find(same) {
+            return client.clone();
+        }
+        let mut settings = self.0.settings.http.clone();
+        settings.insecure_hosts.extend(self.0.settings.insecure.iter().cloned().chain(insecure.clone()));
+        settings.roots.extra.extend(place.certificates.authorities.iter().cloned());
+        settings.identity.clone_from(&place.certificates.identity);
+        let client = Client::new(settings);
+        clients.push((place.certificates.clone(), insecure, client.clone()));
+        client
     }
 
     /// A repository, by its own registry.
-    pub fn repository(&self, name: &RepositoryName) -> Repository {
-        Repository(Arc::new(Endpoint::new(self, name.clone(), name.registry(), name.path())))
+    ///
+    /// # Errors
+    /// When the files about registries forbid it, or cannot be understood.
+    pub fn repository(&self, name: &RepositoryName) -> Result<Repository, Error> {
+        let place = self.places()?.registry(name)?;
+        Ok(Repository(Arc::new(Endpoint::new(self, place))))
     }
 
     /// A repository that will be written to: registries hand out tokens for what is asked for.
-    pub fn repository_to_write(&self, name: &RepositoryName) -> Repository {
-        let endpoint = Endpoint::new(self, name.clone(), name.registry(), name.path());
-        Repository(Arc::new(Endpoint { actions: "pull,push", ..endpoint }))
+    ///
+    /// # Errors
+    /// As of [`Registries::repository`].
+    pub fn repository_to_write(&self, name: &RepositoryName) -> Result<Repository, Error> {
+        let place = self.places()?.registry(name)?;
+        Ok(Repository(Arc::new(Endpoint { actions: "pull,push", ..Endpoint::new(self, place) })))
+    }
+
+    /// The image that a name without a registry stands for, as the user's files have it; others stay what they are.
+    /// Where several registries may be meant, these are asked.
+    ///
+    /// # Errors
+    /// When none of several has it.
+    pub fn meant(&self, reference: &Reference) -> Result<Reference, Error> {
+        let mut meanings = self.places()?.meanings(reference);
+        match (meanings.pop(), meanings.is_empty()) {
+            (Some((one, _)), true) => Ok(one),
+            _ => Ok(self.locate(reference)?.reference),
+        }
     }
 
     /// Opens the image or index that a name stands for: reads its first document, from the first of mirrors and registry
     /// that has it.
     pub fn source(&self, reference: &Reference) -> Result<Source, Error> {
-        let name = reference.name();
-        for mirror in self.0.settings.mirrors.iter().filter(|mirror| mirror.registry == name.registry()) {
-            let path = match mirror.prefix.as_str() {
-                "" => name.path().to_owned(),
-                prefix => format!("{prefix}/{}", name.path()),
-            };
-            let Some(there) = RepositoryName::listed(&mirror.host, &path) else { continue };
-            let repository = Repository(Arc::new(Endpoint::new(self, there, &mirror.host, &path)));
-            // A mirror need not have everything, nor be there: the registry has the last word.
-            if let Ok(manifest) = repository.manifest(&reference.selector()) {
-                return Ok(repository.opened(reference, manifest));
+        Ok(self.locate(reference)?.source)
+    }
+
+    /// [`Registries::source`], with what was found where.
+    pub fn locate(&self, reference: &Reference) -> Result<Located, Error> {
+        let places = self.places()?;
+        let mut refused = None;
+        for (meant, why) in places.meanings(reference) {
+            match self.locate_at(&meant, places.of(&meant)?) {
+                Ok(mut located) => {
+                    located.decided_by.extend(why);
+                    return Ok(located);
+                }
+                // Registries that are asked without being named may not have it, or not say so to everybody.
+                Err(error @ (Error::NoImage { .. } | Error::Unauthorized { .. })) => {
+                    refused.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
             }
         }
-        let repository = self.repository(name);
-        let manifest = repository.manifest(&reference.selector())?;
-        Ok(repository.opened(reference, manifest))
+        Err(refused.unwrap_or_else(|| Error::Reference {
+            text: reference.to_string(),
+            detail: "it stands for no image of any registry".into(),
+        }))
+    }
+
+    fn locate_at(&self, reference: &Reference, places: Vec<Place>) -> Result<Located, Error> {
+        let mut last = None;
+        for place in places {
+            let selector = place.selector.clone().unwrap_or_else(|| reference.selector());
+            let (host, by, is_mirror) = (place.name.registry().to_owned(), place.by.clone(), place.is_mirror);
+            let repository = Repository(Arc::new(Endpoint::new(self, place)));
+            match repository.manifest(&selector) {
+                Ok(manifest) => {
+                    let source = repository.opened(reference, manifest);
+                    return Ok(Located { source, reference: reference.clone(), host, decided_by: by });
+                }
+                // A mirror need not have everything, nor be there: the registry has the last word.
+                Err(_) if is_mirror => {}
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::NoImage {
+            name: reference.name().to_string(),
+            thing: format!("`{}`", plain(&reference.selector())),
+        }))
+    }
+
+    /// The places that would be asked for an image, in this order, without asking any.
+    ///
+    /// # Errors
+    /// As of [`Registries::repository`].
+    pub fn asked(&self, reference: &Reference) -> Result<Vec<Asked>, Error> {
+        let places = self.places()?;
+        let mut asked = Vec::new();
+        for (meant, why) in places.meanings(reference) {
+            for place in places.of(&meant)? {
+                let scheme = if place.scheme == Scheme::Open { "http" } else { "https" };
+                let base = if place.base.is_empty() { String::new() } else { format!("{}/", place.base) };
+                let selector = place.selector.clone().unwrap_or_else(|| meant.selector());
+                let separator = if selector.contains(':') { '@' } else { ':' };
+                let found = credentials::find(&self.0.settings.credentials, &place.name);
+                asked.push(Asked {
+                    name: format!("{}{separator}{selector}", place.name),
+                    address: format!("{scheme}://{}/{base}", real_host(place.name.registry())),
+                    is_mirror: place.is_mirror,
+                    insecure: place.insecure,
+                    authorities: place.certificates.authorities,
+                    certificate: place.certificates.identity.and_then(|identity| {
+                        match identity.certificate {
+                            Pem::File(path) => Some(path),
+                            Pem::Content { .. } => None,
+                        }
+                    }),
+                    credentials: match found.proof {
+                        Some(_) => found.story,
+                        None => format!("none: {}", found.story),
+                    },
+                    decided_by: place.by.into_iter().chain(why.clone()).collect(),
+                });
+            }
+        }
+        Ok(asked)
     }
 
     /// The repositories of a registry below a prefix (`team` or empty), sorted. Many registries refuse to list them.
@@ -147,10 +316,22 @@ impl Registries {
             RepositoryName::listed(registry, "catalog").filter(|_| is_host_and_port(registry)).ok_or_else(
                 || Error::Reference { text: plain(registry), detail: "it is no host of a registry".into() },
             )?;
-        let endpoint = Arc::new(Endpoint { path: String::new(), ..Endpoint::new(self, name, registry, "") });
-        let all = endpoint.pages(&format!("_catalog?n={PAGE}"), "the list of repositories", |bytes| {
-            serde_json::from_slice::<Page>(bytes).map(|page| page.repositories.unwrap_or_default())
-        })?;
+        let place = self.places()?.registry(&name)?;
+        let endpoint = Arc::new(Endpoint { path: String::new(), ..Endpoint::new(self, place) });
+        let all = endpoint
+            .pages(&format!("_catalog?n={PAGE}"), "the list of repositories", |bytes| {
+                serde_json::from_slice::<Page>(bytes).map(|page| page.repositories.unwrap_or_default())
+            })
+            .map_err(|error| match error {
+                Error::NoImage { .. } => {
+                    Error::NoList { registry: registry.to_owned(), detail: "it has none (404)".into() }
+                }
+                Error::Unauthorized { status, tried, .. } => Error::NoList {
+                    registry: registry.to_owned(),
+                    detail: format!("it refuses ({status}); {tried}"),
+                },
+                other => other,
+            })?;
         let below = |path: &str| {
             prefix.is_empty()
                 || path == prefix
@@ -202,6 +383,15 @@ pub struct Referrer {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// What refers to an image, and how that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referring {
+    /// What refers.
+    pub referrer: Referrer,
+    /// The referrers API, or tags.
+    pub by: Vec<String>,
+}
+
 impl Repository {
     /// The manifest or index of a tag or digest.
     pub fn manifest(&self, selector: &str) -> Result<Manifest, Error> {
@@ -235,23 +425,67 @@ impl Repository {
     /// What refers to a manifest: by the referrers API, or by the tag that stands for it where a registry has none
     /// (distribution-spec 1.1, "Listing Referrers").
     pub fn referrers(&self, digest: &Digest) -> Result<Vec<Referrer>, Error> {
-        #[derive(Deserialize)]
-        struct Page {
-            #[serde(default)]
-            manifests: Option<Vec<Referrer>>,
+        match self.by_api(digest) {
+            Err(Error::NoImage { .. }) => self.by_tag(digest),
+            answer => answer,
         }
-        let read = |bytes: &[u8]| {
-            serde_json::from_slice::<Page>(bytes).map(|page| page.manifests.unwrap_or_default())
+    }
+
+    /// Everything that refers to a manifest, each with what says so: the referrers API, the tag that stands for its list,
+    /// and the tags of older versions of cosign (`sha256-....sig`).
+    ///
+    /// # Errors
+    /// When one of them is there and cannot be read.
+    pub fn referrers_everywhere(&self, digest: &Digest) -> Result<Vec<Referring>, Error> {
+        let mut all: Vec<Referring> = Vec::new();
+        let mut add = |referrer: Referrer, by: String| match all
+            .iter_mut()
+            .find(|one| one.referrer.digest == referrer.digest)
+        {
+            Some(known) => known.by.push(by),
+            None => all.push(Referring { referrer, by: vec![by] }),
         };
-        match self.0.pages(&format!("referrers/{digest}"), "the list of referrers", read) {
+        match self.by_api(digest) {
             Err(Error::NoImage { .. }) => {}
-            answer => return answer,
+            answer => answer?.into_iter().for_each(|referrer| add(referrer, "referrers API".to_owned())),
         }
+        let tag = referrers_tag(digest);
+        self.by_tag(digest)?.into_iter().for_each(|referrer| add(referrer, format!("tag {tag}")));
+        for kind in ["sig", "att", "sbom"] {
+            let tag = format!("{}-{}.{kind}", digest.algorithm().name(), digest.hex());
+            // A tag has at most 128 characters: cosign makes none for longer digests.
+            if !is_tag(&tag) {
+                continue;
+            }
+            match self.manifest(&tag) {
+                Err(Error::NoImage { .. }) => {}
+                answer => {
+                    let referrer = described(&answer?).map_err(|source| Error::Json {
+                        place: self.0.name().to_string(),
+                        thing: format!("the tag `{tag}`"),
+                        source,
+                    })?;
+                    add(referrer, format!("tag {tag}"));
+                }
+            }
+        }
+        all.sort_by(|left, right| {
+            let key = |one: &Referring| (one.referrer.artifact_type.clone(), one.referrer.digest.clone());
+            key(left).cmp(&key(right))
+        });
+        Ok(all)
+    }
+
+    fn by_api(&self, digest: &Digest) -> Result<Vec<Referrer>, Error> {
+        self.0.pages(&format!("referrers/{digest}"), "the list of referrers", read_referrers)
+    }
+
+    fn by_tag(&self, digest: &Digest) -> Result<Vec<Referrer>, Error> {
         match self.manifest(&referrers_tag(digest)) {
             Err(Error::NoImage { .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
-            Ok(manifest) => read(&manifest.bytes).map_err(|source| Error::Json {
-                place: self.0.name.to_string(),
+            Ok(manifest) => read_referrers(&manifest.bytes).map_err(|source| Error::Json {
+                place: self.0.name().to_string(),
                 thing: "the list of referrers".into(),
                 source,
             }),
@@ -264,6 +498,40 @@ impl Repository {
     }
 }
 
+fn read_referrers(bytes: &[u8]) -> Result<Vec<Referrer>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Page {
+        #[serde(default)]
+        manifests: Option<Vec<Referrer>>,
+    }
+    Ok(serde_json::from_slice::<Page>(bytes)?.manifests.unwrap_or_default())
+}
+
+/// A manifest as a list would name it.
+fn described(manifest: &Manifest) -> Result<Referrer, serde_json::Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Content {
+        artifact_type: Option<String>,
+        config: Option<Configuration>,
+        annotations: Option<BTreeMap<String, String>>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Configuration {
+        media_type: Option<String>,
+    }
+    let content: Content = serde_json::from_slice(&manifest.bytes)?;
+    let artifact_type = content.artifact_type.or(content.config.and_then(|config| config.media_type));
+    Ok(Referrer {
+        digest: manifest.digest.clone(),
+        media_type: manifest.media_type.clone(),
+        artifact_type: artifact_type.unwrap_or_default(),
+        size: manifest.bytes.len() as u64,
+        annotations: content.annotations.unwrap_or_default(),
+    })
+}
+
 /// The tag that stands for the list of referrers. A tag has at most 128 characters: that of a SHA-512 digest is cut (spec,
 /// "Referrers Tag Schema").
 pub(crate) fn referrers_tag(digest: &Digest) -> String {
@@ -272,13 +540,18 @@ pub(crate) fn referrers_tag(digest: &Digest) -> String {
     tag
 }
 
+/// The host that is asked for a registry.
+fn real_host(registry: &str) -> &str {
+    if registry == DOCKER_HUB { DOCKER_HUB_HOST } else { registry }
+}
+
 /// One repository where it really is.
 pub(crate) struct Endpoint {
     registries: Registries,
-    /// For people and for credentials.
-    name: RepositoryName,
-    host: String,
+    /// Where it really is: for people, and for credentials.
+    place: Place,
     path: String,
+    client: Client,
     /// What a token is asked for.
     actions: &'static str,
     state: Mutex<Session>,
@@ -296,29 +569,24 @@ struct Session {
 
 impl std::fmt::Debug for Endpoint {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Endpoint")
-            .field("name", &self.name)
-            .field("host", &self.host)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Endpoint").field("place", &self.place).finish_non_exhaustive()
     }
 }
 
 impl Endpoint {
-    fn new(registries: &Registries, name: RepositoryName, host: &str, path: &str) -> Self {
-        let host = if host == DOCKER_HUB { DOCKER_HUB_HOST } else { host };
+    fn new(registries: &Registries, place: Place) -> Self {
         Endpoint {
             registries: registries.clone(),
-            name,
-            host: host.to_owned(),
-            path: path.to_owned(),
+            path: place.name.path().to_owned(),
+            client: registries.client(&place),
+            place,
             actions: "pull",
             state: Mutex::default(),
         }
     }
 
     pub(crate) fn name(&self) -> &RepositoryName {
-        &self.name
+        &self.place.name
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -326,7 +594,11 @@ impl Endpoint {
     }
 
     pub(crate) fn client(&self) -> &Client {
-        &self.registries.0.client
+        &self.client
+    }
+
+    fn host(&self) -> &str {
+        real_host(self.place.name.registry())
     }
 
     fn session(&self) -> MutexGuard<'_, Session> {
@@ -335,22 +607,26 @@ impl Endpoint {
 
     /// May it be read without TLS? As Docker does: this machine always, others when the user said so.
     fn may_be_open(&self) -> bool {
-        let host = self
-            .host
-            .rsplit_once(':')
-            .filter(|(_, port)| !port.contains(']'))
-            .map_or(&*self.host, |(host, _)| host);
-        let bare = host.trim_matches(['[', ']']);
-        let here = bare == "localhost"
+        let host = self.host();
+        let alone =
+            host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(host, |(host, _)| host);
+        let bare = alone.trim_matches(['[', ']']);
+        self.place.insecure
+            || bare == "localhost"
             || bare.ends_with(".localhost")
-            || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        here || self
-            .registries
-            .0
-            .settings
-            .insecure
-            .iter()
-            .any(|known| [self.host.as_str(), host, bare].iter().any(|name| known.eq_ignore_ascii_case(name)))
+            || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// An address below the base, for the registry that is meant where a mirror serves several.
+    fn address(&self, base: &Url, rest: &str) -> Result<Url, plimsoll_http::Error> {
+        let url = match self.path.as_str() {
+            "" => base.join(rest)?,
+            path => base.join(&format!("{path}/{rest}"))?,
+        };
+        Ok(match &self.place.namespace {
+            Some(registry) => url.with_query(&[("ns", registry)]),
+            None => url,
+        })
     }
 
     /// The beginning of all addresses. Asks the registry once how it wants to be asked.
@@ -360,8 +636,13 @@ impl Endpoint {
         if let Some(base) = &session.base {
             return Ok(base.clone());
         }
-        let secured = Url::parse(&format!("https://{}/v2/", self.host))?;
-        let may_be_open = self.may_be_open();
+        let below = if self.place.base.is_empty() { String::new() } else { format!("{}/", self.place.base) };
+        let open = Url::parse(&format!("http://{}/{below}", self.host()))?;
+        let secured = match self.place.scheme {
+            Scheme::Secured => Url::parse(&format!("https://{}/{below}", self.host()))?,
+            Scheme::Open => open.clone(),
+        };
+        let may_be_open = self.place.scheme == Scheme::Secured && self.may_be_open();
         // Where there is another way, a failure is no reason to wait.
         let first = self.client().send(&Request::get(secured.clone()).repeatable(!may_be_open));
         let (base, response) = match first {
@@ -369,7 +650,6 @@ impl Endpoint {
             Err(Http::NotTls { .. } | Http::Tls { .. } | Http::Connect { .. } | Http::Cut { .. })
                 if may_be_open =>
             {
-                let open = Url::parse(&format!("http://{}/v2/", self.host))?;
                 let response = self.client().send(&Request::get(open.clone()))?;
                 (open, response)
             }
@@ -391,7 +671,7 @@ impl Endpoint {
         challenge: Option<Challenge>,
     ) -> Result<(), plimsoll_http::Error> {
         let files = &self.registries.0.settings.credentials;
-        let found = session.found.get_or_insert_with(|| credentials::find(files, &self.name)).clone();
+        let found = session.found.get_or_insert_with(|| credentials::find(files, &self.place.name)).clone();
         session.story = Some(match &found.proof {
             Some(_) => format!("tried the credentials of {}", found.story),
             None => format!("tried without credentials: {}", found.story),
@@ -491,10 +771,7 @@ impl Endpoint {
         range: Option<&Range>,
     ) -> Result<Response, plimsoll_http::Error> {
         let base = self.base()?;
-        let url = match self.path.as_str() {
-            "" => base.join(rest)?,
-            path => base.join(&format!("{path}/{rest}"))?,
-        };
+        let url = self.address(&base, rest)?;
         self.send_to(&base, url, accept, range)
     }
 
@@ -540,10 +817,10 @@ impl Endpoint {
     /// What a refusal means.
     pub(crate) fn refusal(&self, response: Response, thing: &str) -> Error {
         match response.status() {
-            404 => Error::NoImage { name: self.name.to_string(), thing: thing.to_owned() },
+            404 => Error::NoImage { name: self.place.name.to_string(), thing: thing.to_owned() },
             401 | 403 => Error::Unauthorized {
-                name: self.name.to_string(),
-                registry: self.name.registry().to_owned(),
+                name: self.place.name.to_string(),
+                registry: self.place.name.registry().to_owned(),
                 status: response.status(),
                 tried: self
                     .session()
@@ -557,7 +834,7 @@ impl Endpoint {
 
     pub(crate) fn network(&self, source: plimsoll_http::Error, thing: &str) -> Error {
         Error::Network {
-            place: self.name.to_string(),
+            place: self.place.name.to_string(),
             thing: thing.to_owned(),
             source: Box::new(readable(source)),
         }
@@ -590,14 +867,14 @@ impl Endpoint {
 
     fn check(&self, expected: &Digest, bytes: &[u8], thing: &str) -> Result<(), Error> {
         let actual = digest_of(expected.algorithm(), bytes).ok_or_else(|| Error::Invalid {
-            place: self.name.to_string(),
+            place: self.place.name.to_string(),
             thing: thing.to_owned(),
             detail: format!("{} proves nothing", expected.algorithm().name()),
         })?;
         if actual == *expected {
             return Ok(());
         }
-        let (place, expected) = (self.name.to_string(), expected.clone());
+        let (place, expected) = (self.place.name.to_string(), expected.clone());
         Err(Error::DigestMismatch { place, thing: thing.to_owned(), expected, actual })
     }
 
@@ -625,7 +902,7 @@ impl Endpoint {
                 promised
             }
             None => digest_of(Algorithm::Sha256, &bytes).ok_or_else(|| Error::Invalid {
-                place: self.name.to_string(),
+                place: self.place.name.to_string(),
                 thing: thing.clone(),
                 detail: "it has no digest".into(),
             })?,
@@ -640,7 +917,7 @@ impl Endpoint {
             return Ok(said.to_owned());
         }
         let document: Document = serde_json::from_slice(bytes).map_err(|source| Error::Json {
-            place: self.name.to_string(),
+            place: self.place.name.to_string(),
             thing: thing.to_owned(),
             source,
         })?;
@@ -669,13 +946,12 @@ impl Endpoint {
         read: impl Fn(&[u8]) -> Result<Vec<T>, serde_json::Error>,
     ) -> Result<Vec<T>, Error> {
         let limit = |limit: usize| Error::Limit {
-            place: self.name.to_string(),
+            place: self.place.name.to_string(),
             thing: thing.to_owned(),
             limit: limit.to_string(),
         };
         let base = self.base().map_err(|error| self.network(error, thing))?;
-        let first = if self.path.is_empty() { rest.to_owned() } else { format!("{}/{rest}", self.path) };
-        let mut next = base.join(&first).map_err(|error| self.network(error, thing))?;
+        let mut next = self.address(&base, rest).map_err(|error| self.network(error, thing))?;
         let mut all = Vec::new();
         let mut seen = HashSet::new();
         while seen.insert(next.clone()) {
@@ -685,7 +961,7 @@ impl Endpoint {
             let send = || self.send_to(&base, next.clone(), None, None);
             let answered = self.document(&send, thing, LARGEST_DOCUMENT)?;
             let page = read(&answered.bytes).map_err(|source| Error::Json {
-                place: self.name.to_string(),
+                place: self.place.name.to_string(),
                 thing: thing.to_owned(),
                 source,
             })?;
@@ -698,7 +974,7 @@ impl Endpoint {
             // Credentials go along: the list must not lead to another host.
             if !next.same_origin(&base) {
                 return Err(Error::Invalid {
-                    place: self.name.to_string(),
+                    place: self.place.name.to_string(),
                     thing: thing.to_owned(),
                     detail: format!("it goes on at another host, `{next}`"),
                 });

@@ -18,12 +18,7 @@ impl plimsoll_http::Clock for Now {
 }
 
 fn registries() -> Registries {
-    Registries::new(RegistrySettings {
-        http: plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Now)),
-        credentials: Vec::new(),
-        insecure: Vec::new(),
-        mirrors: Vec::new(),
-    })
+    Registries::new(RegistrySettings::new(plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Now))))
 }
 
 fn artifact(text: &str, subject: Option<Descriptor>) -> Artifact {
@@ -46,7 +41,7 @@ fn artifact(text: &str, subject: Option<Descriptor>) -> Artifact {
 fn what_was_stored_is_found_again() {
     let Some(registry) = plimsoll_testing::Registry::start() else { return };
     let name = Reference::parse(&format!("{}/team/notes", registry.host)).expect("a name");
-    let repository = registries().repository_to_write(name.name());
+    let repository = registries().repository_to_write(name.name()).expect("a repository");
 
     let first = repository.put_artifact(Some("one"), &artifact("first", None)).expect("stored");
     let again = repository.put_artifact(Some("one"), &artifact("first", None)).expect("stored twice");
@@ -76,7 +71,7 @@ fn what_was_stored_is_found_again() {
 fn a_manifest_without_its_blobs_is_refused_by_the_registry() {
     let Some(registry) = plimsoll_testing::Registry::start() else { return };
     let name = Reference::parse(&format!("{}/team/broken", registry.host)).expect("a name");
-    let repository = registries().repository_to_write(name.name());
+    let repository = registries().repository_to_write(name.name()).expect("a repository");
     let manifest = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",
         "config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},
         "layers":[]}"#;

@@ -55,12 +55,7 @@ fn serve(answers: &[(&str, &str, &str)]) -> (String, Registries) {
             );
         }
     });
-    let registries = Registries::new(RegistrySettings {
-        http: Settings::new("test", 1, Arc::new(Hurried)),
-        credentials: Vec::new(),
-        insecure: Vec::new(),
-        mirrors: Vec::new(),
-    });
+    let registries = Registries::new(RegistrySettings::new(Settings::new("test", 1, Arc::new(Hurried))));
     (host, registries)
 }
 
@@ -84,7 +79,7 @@ fn tags_of_all_pages() {
     ]);
     let tags = |path: &str| {
         let reference = Reference::parse(&format!("{host}/{path}")).unwrap();
-        registries.repository(reference.name()).tags()
+        registries.repository(reference.name()).unwrap().tags()
     };
     assert_eq!(tags("a/b").unwrap(), ["1", "2", "latest"], "sorted, once each, and only what a tag can be");
     assert_eq!(tags("a/none").unwrap(), Vec::<String>::new());
@@ -122,7 +117,7 @@ fn referrers_by_their_list_or_by_tag() {
     let (host, registries) = serve(&[(&by_list, "", &list), (&by_tag, "", &list)]);
     for (path, expected) in [("new", 1), ("old", 1), ("none", 0)] {
         let reference = Reference::parse(&format!("{host}/{path}")).unwrap();
-        let referrers = registries.repository(reference.name()).referrers(&digest()).unwrap();
+        let referrers = registries.repository(reference.name()).unwrap().referrers(&digest()).unwrap();
         assert_eq!(referrers.len(), expected, "{path}");
         assert!(referrers.iter().all(|referrer| referrer.artifact_type == "signature"));
     }
@@ -147,7 +142,7 @@ fn documents_and_blobs_are_checked() {
         ("/v2/a/manifests/true", "", content),
     ]);
     let reference = Reference::parse(&format!("{host}/a")).unwrap();
-    let repository = registries.repository(reference.name());
+    let repository = registries.repository(reference.name()).unwrap();
     assert_eq!(repository.blob(&right, 2).unwrap(), b"{}");
     assert!(matches!(repository.blob(&right, 1), Err(Error::Network { .. })), "over the limit");
     assert!(matches!(repository.blob(&digest(), 10), Err(Error::DigestMismatch { .. })));
@@ -155,4 +150,73 @@ fn documents_and_blobs_are_checked() {
     assert!(matches!(repository.manifest("lie"), Err(Error::DigestMismatch { .. })));
     assert_eq!(repository.manifest("true").unwrap().digest, right);
     assert!(matches!(repository.manifest("../x"), Err(Error::Reference { .. })));
+}
+
+const EMPTY: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"note","annotations":{"a":"b"},"layers":[]}"#;
+/// `sha512sum` of it.
+const SHA512: &str = "4c203842055dde9f7d326da4cb3b03bb8952e2782ca78050bf597e8acec86244af97a14140e90d5a10955fff2c4bd8567070b73e3ad7b9ea3afee87f940ce0b3";
+
+#[test]
+fn longer_digests_of_manifests() {
+    let content = "content-type: application/vnd.oci.image.manifest.v1+json\r\n";
+    let told = format!("{content}docker-content-digest: sha512:{SHA512}\r\n");
+    let by_digest = format!("/v2/a/manifests/sha512:{SHA512}");
+    let wrong = format!("/v2/wrong/manifests/sha512:{SHA512}");
+    // The tag that stands for the list of a longer digest is cut at 128 characters.
+    let list = format!("/v2/a/manifests/sha512-{}", &SHA512[..121]);
+    let descriptor = format!(
+        r#"{{"manifests":[{{"mediaType":"m","digest":"sha512:{SHA512}","size":2,"artifactType":"note"}}]}}"#
+    );
+    let (host, registries) = serve(&[
+        ("/v2/a/manifests/1", &told, EMPTY),
+        ("/v2/wrong/manifests/1", &told, "{}"),
+        (&by_digest, content, EMPTY),
+        (&wrong, content, "{}"),
+        (&list, "", &descriptor),
+    ]);
+    let repository = |path: &str| {
+        let name = Reference::parse(&format!("{host}/{path}")).unwrap();
+        registries.repository(name.name()).unwrap()
+    };
+    let digest = Digest::parse(&format!("sha512:{SHA512}")).unwrap();
+    assert_eq!(repository("a").manifest("1").unwrap().digest, digest);
+    assert_eq!(repository("a").manifest(&digest.to_string()).unwrap().digest, digest);
+    for selector in ["1", &digest.to_string()] {
+        assert!(matches!(repository("wrong").manifest(selector), Err(Error::DigestMismatch { .. })));
+    }
+    assert_eq!(repository("a").referrers(&digest).unwrap().len(), 1);
+    let everywhere = repository("a").referrers_everywhere(&digest).unwrap();
+    assert_eq!(everywhere[0].by, [format!("tag sha512-{}", &SHA512[..121])]);
+}
+
+#[test]
+fn everything_that_refers_and_what_says_so() {
+    let digest = digest();
+    let one = format!(r#"{{"mediaType":"m","digest":"{digest}","size":2,"artifactType":"signature"}}"#);
+    let list = format!(r#"{{"manifests":[{one}]}}"#);
+    let tag = digest.to_string().replace(':', "-");
+    let (host, registries) = serve(&[
+        (&format!("/v2/a/referrers/{digest}"), "", &list),
+        (
+            &format!("/v2/a/manifests/{tag}"),
+            "content-type: application/vnd.oci.image.index.v1+json\r\n",
+            &list,
+        ),
+        (&format!("/v2/a/manifests/{tag}.sig"), "", EMPTY),
+        (&format!("/v2/broken/manifests/{tag}.att"), "content-type: application/vnd.x\r\n", "<html>"),
+    ]);
+    let of = |path: &str| {
+        let name = Reference::parse(&format!("{host}/{path}")).unwrap();
+        registries.repository(name.name()).unwrap().referrers_everywhere(&digest)
+    };
+    let all = of("a").unwrap();
+    let shown: Vec<(&str, String)> =
+        all.iter().map(|one| (one.referrer.artifact_type.as_str(), one.by.join(", "))).collect();
+    let both = format!("referrers API, tag {tag}");
+    assert_eq!(shown, [("note", format!("tag {tag}.sig")), ("signature", both)]);
+    assert_eq!(all[0].referrer.annotations["a"], "b");
+    assert_eq!(of("none").unwrap(), []);
+    assert!(matches!(of("broken"), Err(Error::Json { .. })));
+    let refused = registries.repositories(&host, "").unwrap_err();
+    assert!(matches!(refused, Error::NoList { .. }), "{refused}");
 }

@@ -115,8 +115,7 @@ pub fn decide_observed(
         schema_version: "1.0".into(),
         image: facts.image.text.clone(),
         digest: facts.digest.seen().ok().map(ToString::to_string),
-        decided_at: jiff::Timestamp::from_second(now)
-            .map_or_else(|_| now.to_string(), |time| time.to_string()),
+        decided_at: crate::moment(now),
         effect,
         reasons,
         revoked,

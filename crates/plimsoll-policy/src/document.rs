@@ -164,6 +164,51 @@ pub(crate) struct SignerSpec {
     pub(crate) no_transparency_log: bool,
     #[serde(default)]
     pub(crate) keyless: Option<KeylessSpec>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) notation: Option<NotationSpec>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NotationSpec {
+    pub(crate) trust_store: StoreSpec,
+    /// `*`, or `x509.subject: C=..., ST=..., O=...`.
+    pub(crate) identities: Vec<String>,
+    #[serde(default = "strict")]
+    pub(crate) level: String,
+    #[serde(default, rename = "override")]
+    pub(crate) overrides: BTreeMap<String, String>,
+}
+
+fn strict() -> String {
+    "strict".to_owned()
+}
+
+/// Certificates in PEM.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct StoreSpec {
+    #[serde(default)]
+    ca: Option<String>,
+    #[serde(default)]
+    signing_authority: Option<String>,
+    #[serde(default)]
+    tsa: Option<String>,
+}
+
+/// A signer by the rules of Notation, which whoever gathers facts checks with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotationSigner {
+    /// Hash of everything below: facts name the signers that a signature counts for by it.
+    pub id: String,
+    /// Certificates in PEM by the kind of their store: `ca`, `signingAuthority`, `tsa`.
+    pub stores: Vec<(&'static str, String)>,
+    /// `*`, or distinguished names.
+    pub identities: Vec<String>,
+    /// `strict`, `permissive` or `audit`.
+    pub level: String,
+    /// What of the level is overridden.
+    pub overrides: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -191,6 +236,7 @@ pub(crate) enum Signer {
         claims: Vec<(String, Pattern)>,
         roots: Vec<String>,
     },
+    Notation(NotationSigner),
 }
 
 /// A policy, ready to decide.
@@ -330,12 +376,29 @@ impl Policies {
             || self.all.iter().flat_map(|policy| &policy.requirements).any(Requirement::needs_whole_report)
     }
 
+    /// Names of the labels that policies look at: of others no decision depends.
+    pub fn label_names(&self) -> BTreeSet<&str> {
+        self.all.iter().flat_map(|policy| policy.labels.keys().map(String::as_str)).collect()
+    }
+
     /// The keys in PEM that policies name, each with whether a transparency log must know of its signatures. Whoever
     /// gathers facts verifies with them, and tells their fingerprints by [`Policies::know_key`].
     pub fn keys(&self) -> impl Iterator<Item = (&str, bool)> {
         self.all.iter().flat_map(|policy| policy.signers.values()).filter_map(|signer| match signer {
             Signer::Key { pem, log } => Some((pem.as_str(), *log)),
-            Signer::Keyless { .. } => None,
+            Signer::Keyless { .. } | Signer::Notation(_) => None,
+        })
+    }
+
+    /// The signers by rules of Notation that policies name, each with where it stands.
+    pub fn notation_signers(&self) -> impl Iterator<Item = (String, &NotationSigner)> {
+        self.all.iter().flat_map(|policy| {
+            policy.signers.iter().filter_map(|(name, signer)| match signer {
+                Signer::Notation(one) => {
+                    Some((format!("policy `{}`: signers.{}", shortened(&policy.name), shortened(name)), one))
+                }
+                Signer::Key { .. } | Signer::Keyless { .. } => None,
+            })
         })
     }
 
@@ -377,16 +440,19 @@ fn documents(text: &str) -> Vec<(u64, &str)> {
     out
 }
 
+/// A digest of what was written, in one form whatever the spaces.
+fn hash(written: &impl Serialize) -> Result<String, String> {
+    use std::fmt::Write as _;
+    let text = serde_json::to_string(written).map_err(|error| error.to_string())?;
+    let digest = Sha256::digest(text.as_bytes());
+    Ok(digest.iter().fold("sha256:".to_owned(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    }))
+}
+
 fn policy(document: Document<PolicySpec>) -> Result<Policy, String> {
-    let hash = {
-        use std::fmt::Write as _;
-        let text = serde_json::to_string(&document.spec).map_err(|error| error.to_string())?;
-        let digest = Sha256::digest(text.as_bytes());
-        digest.iter().fold("sha256:".to_owned(), |mut out, byte| {
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
-    };
+    let hash = hash(&document.spec)?;
     let Metadata { name, namespace, .. } = document.metadata;
     let named = |detail: String| format!("policy `{}`: {detail}", shortened(&name));
     if name.trim().is_empty() {
@@ -448,6 +514,12 @@ pub(crate) fn pattern(text: &str) -> Result<Pattern, String> {
 }
 
 fn signer(written: &SignerSpec) -> Result<Signer, String> {
+    if let Some(notation) = &written.notation {
+        if written.key.is_some() || written.keyless.is_some() || written.no_transparency_log {
+            return Err("`notation` stands alone: it has rules of its own".into());
+        }
+        return notation_signer(notation).map(Signer::Notation);
+    }
     match (&written.key, &written.keyless) {
         (Some(pem), None) if pem.contains("-----BEGIN PUBLIC KEY-----") => {
             Ok(Signer::Key { pem: pem.clone(), log: !written.no_transparency_log })
@@ -468,8 +540,33 @@ fn signer(written: &SignerSpec) -> Result<Signer, String> {
             })
         }
         (Some(_), Some(_)) => Err("give either `key` or `keyless`".into()),
-        (None, None) => Err("give `key` or `keyless`".into()),
+        (None, None) => Err("give `key`, `keyless` or `notation`".into()),
     }
+}
+
+fn notation_signer(written: &NotationSpec) -> Result<NotationSigner, String> {
+    let store = &written.trust_store;
+    let stores: Vec<(&'static str, String)> =
+        [("ca", &store.ca), ("signingAuthority", &store.signing_authority), ("tsa", &store.tsa)]
+            .into_iter()
+            .filter_map(|(kind, pem)| pem.clone().map(|pem| (kind, pem)))
+            .collect();
+    if !stores.iter().any(|(kind, _)| *kind != "tsa") {
+        return Err("notation.trustStore has neither `ca` nor `signingAuthority`".into());
+    }
+    if let Some((kind, _)) = stores.iter().find(|(_, pem)| !pem.contains("-----BEGIN CERTIFICATE-----")) {
+        return Err(format!("notation.trustStore.{kind} is no certificate in PEM"));
+    }
+    if written.level == "skip" {
+        return Err("notation.level: a signer cannot skip verification".into());
+    }
+    Ok(NotationSigner {
+        id: hash(written)?,
+        stores,
+        identities: written.identities.clone(),
+        level: written.level.clone(),
+        overrides: written.overrides.clone(),
+    })
 }
 
 impl Policy {

@@ -77,6 +77,15 @@ pub enum Maker {
         /// Name of the root.
         root: String,
     },
+    /// The holder of a certificate that counts by rules of Notation.
+    Notation {
+        /// Its subject, as RFC 4514 writes it.
+        subject: String,
+        /// Fingerprint of its key.
+        key: String,
+        /// For which signers it counts, by [`crate::NotationSigner::id`].
+        signers: Vec<String>,
+    },
 }
 
 /// What an attestation states.

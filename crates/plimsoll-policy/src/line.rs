@@ -81,6 +81,11 @@ impl Line {
         level >= self.severity
     }
 
+    /// Does a finding stand under the line for certain?
+    pub(crate) fn is_under(self, finding: &Finding) -> bool {
+        self.side(finding) == Side::Under
+    }
+
     fn side(self, finding: &Finding) -> Side {
         if finding.suppressed_by.is_some() {
             return Side::Under;
@@ -89,11 +94,15 @@ impl Line {
             // A package made to do harm is over every line: there is no severity at which one may keep it.
             FindingKind::Malware => return Side::Over,
             FindingKind::Informational => return Side::Under,
+            // The user's lists are the line for licences.
+            FindingKind::License => {
+                let unknown = finding.severity.level == Level::Unknown;
+                return if unknown { Side::CannotTell } else { Side::Over };
+            }
             FindingKind::EndOfLife
             | FindingKind::Vulnerability
             | FindingKind::Secret
-            | FindingKind::Misconfiguration
-            | FindingKind::License => {}
+            | FindingKind::Misconfiguration => {}
         }
         if self.fixable && !finding.risk.fixable {
             return Side::Under;
@@ -120,9 +129,28 @@ pub fn judge(
     database: Option<&DatabaseInfo>,
     stale: Option<String>,
 ) -> Verdict {
-    let over: Vec<&Finding> = findings.iter().filter(|finding| line.side(finding) == Side::Over).collect();
-    let undecided = findings.iter().filter(|finding| line.side(finding) == Side::CannotTell).count();
+    judge_among(line, &findings.iter().collect::<Vec<_>>(), problems, database, stale)
+}
+
+/// As [`judge`], for some findings of a report.
+pub(crate) fn judge_among(
+    line: Line,
+    findings: &[&Finding],
+    problems: &[Problem],
+    database: Option<&DatabaseInfo>,
+    stale: Option<String>,
+) -> Verdict {
+    let over: Vec<&Finding> =
+        findings.iter().copied().filter(|finding| line.side(finding) == Side::Over).collect();
+    let undecided = || findings.iter().filter(|finding| line.side(finding) == Side::CannotTell);
+    let licenses = undecided().filter(|finding| finding.kind == FindingKind::License).count();
+    let undecided = undecided().count() - licenses;
     let mut inputs_missing = Vec::new();
+    if licenses > 0 {
+        let those =
+            if licenses == 1 { "that of 1 package" } else { &format!("those of {licenses} packages") };
+        inputs_missing.push(format!("licences: {those} cannot be told"));
+    }
     if undecided > 0 {
         let those = if undecided == 1 { "1 finding has" } else { &format!("{undecided} findings have") };
         inputs_missing.push(format!("severity: {those} none in any source"));
@@ -167,28 +195,40 @@ pub fn judge(
     Verdict { outcome, line: line.to_string(), reasons, inputs_missing }
 }
 
-/// "1 known-exploited and 4 critical findings have a fix".
+/// "1 incident: a malicious package is installed; 1 known-exploited and 4 critical findings have a fix; 2 licences are refused".
 fn over_the_line(over: &[&Finding]) -> String {
-    let malware = over.iter().filter(|finding| finding.kind == FindingKind::Malware).count();
-    let exploited = over
-        .iter()
-        .filter(|finding| finding.kind != FindingKind::Malware && finding.risk.kev.is_some())
-        .count();
+    let (malware, over): (Vec<&Finding>, Vec<&Finding>) =
+        over.iter().partition(|finding| finding.kind == FindingKind::Malware);
+    let (licenses, over): (Vec<&Finding>, Vec<&Finding>) =
+        over.iter().partition(|finding| finding.kind == FindingKind::License);
+    // Several records may speak of one package.
+    let packages: std::collections::BTreeSet<_> =
+        malware.iter().map(|finding| (finding.subject.name(), finding.subject.version())).collect();
+    let incidents = match packages.len() {
+        0 => String::new(),
+        1 => "1 incident: a malicious package is there".to_owned(),
+        some => format!("{some} incidents: malicious packages are there"),
+    };
+    let refused = match licenses.len() {
+        0 => String::new(),
+        1 => "1 licence is refused".to_owned(),
+        some => format!("{some} licences are refused"),
+    };
+    let told = if over.is_empty() { String::new() } else { findings_over_the_line(&over) };
+    let parts: Vec<String> = [incidents, told, refused].into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("; ")
+}
+
+fn findings_over_the_line(over: &[&Finding]) -> String {
+    let exploited = over.iter().filter(|finding| finding.risk.kev.is_some()).count();
     let mut parts = Vec::new();
-    if malware > 0 {
-        parts.push(format!("{malware} malicious"));
-    }
     if exploited > 0 {
         parts.push(format!("{exploited} known-exploited"));
     }
     for level in Level::ALL {
         let count = over
             .iter()
-            .filter(|finding| {
-                finding.kind != FindingKind::Malware
-                    && finding.risk.kev.is_none()
-                    && finding.severity.level == level
-            })
+            .filter(|finding| finding.risk.kev.is_none() && finding.severity.level == level)
             .count();
         if count > 0 {
             let word = if level == Level::Unknown { "unrated" } else { level.word() };
@@ -310,9 +350,43 @@ mod tests {
     }
 
     #[test]
+    fn the_lists_are_the_line_for_licences() {
+        let license = |level| {
+            let mut license = finding("license-denied", level, false);
+            license.kind = FindingKind::License;
+            license
+        };
+        let refused = [license(Level::Medium), finding("CVE-1", Level::Critical, true)];
+        let verdict = check("critical,fixable", &refused, &[], Coverage::Database, Outcome::NotMet);
+        assert_eq!(verdict.reasons, ["1 critical finding has a fix; 1 licence is refused"]);
+        let verdict = check("critical", &refused[..1], &[], Coverage::Database, Outcome::NotMet);
+        assert_eq!(verdict.reasons, ["1 licence is refused"]);
+        let unknown = [license(Level::Unknown), license(Level::Unknown)];
+        let verdict = check("critical", &unknown, &[], Coverage::Database, Outcome::Unknown);
+        assert_eq!(verdict.inputs_missing, ["licences: those of 2 packages cannot be told"]);
+    }
+
+    #[test]
     fn malware_is_over_every_line() {
         let mut malware = finding("MAL-1", Level::Unknown, false);
         malware.kind = FindingKind::Malware;
-        check("critical,fixable", &[malware], &[], Coverage::Database, Outcome::NotMet);
+        let twice = Finding { advisory: "MAL-2".to_owned(), ..malware.clone() };
+        let mut other = malware.clone();
+        other.subject = plimsoll_model::Subject::package(
+            plimsoll_model::Ecosystem::Npm,
+            plimsoll_model::SourcePackage { name: "other".into(), version: "1".into() },
+            Vec::new(),
+        );
+        let critical = finding("CVE-1", Level::Critical, true);
+        let verdict = check("critical,fixable", &[malware, twice], &[], Coverage::Database, Outcome::NotMet);
+        assert_eq!(verdict.reasons, ["1 incident: a malicious package is there"]);
+        let mut again = other.clone();
+        again.subject = finding("MAL-1", Level::Unknown, false).subject;
+        let verdict =
+            check("critical,fixable", &[other, again, critical], &[], Coverage::Database, Outcome::NotMet);
+        assert_eq!(
+            verdict.reasons,
+            ["2 incidents: malicious packages are there; 1 critical finding has a fix"]
+        );
     }
 }

@@ -15,8 +15,6 @@ use crate::identity::{Certificate, Pattern};
 pub const V0_2: &str = "https://slsa.dev/provenance/v0.2";
 /// SLSA provenance v1.
 pub const V1: &str = "https://slsa.dev/provenance/v1";
-/// SLSA verification summary.
-pub const SUMMARY: &str = "https://slsa.dev/verification_summary/v1";
 
 /// Workflows of the SLSA GitHub generator, which run apart from the project that they build for, and so can vouch for it
 /// (SLSA build level 3). Counted where no builder is asked for, at a release's tag only.
@@ -36,6 +34,11 @@ const ISOLATED_WORKFLOWS: &[&str] = &[
 /// Builders that GitHub itself runs: the certificate names the project's workflow, and the kind of machine.
 const GITHUB_RUNNER: &str = "https://github.com/actions/runner";
 const GITHUB_HOSTED: &str = "https://github.com/actions/runner/github-hosted";
+/// What BuildKit calls its builds, in provenance v0.2 and v1.
+const BUILDKIT: [&str; 2] = [
+    "https://mobyproject.org/buildkit@v1",
+    "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md",
+];
 /// Most materials that are kept.
 const MOST_MATERIALS: usize = 10_000;
 
@@ -91,10 +94,22 @@ impl Provenance {
             V1 => v1(predicate),
             other => return Err(format!("`{}` is no provenance that we know", shortened(other))),
         };
-        if provenance.builder.is_empty() {
+        // BuildKit names none where nobody told it who it is. No build that is asked for is met by that.
+        if provenance.builder.is_empty() && !BUILDKIT.contains(&provenance.build_type.as_str()) {
             return Err("the provenance names no builder".into());
         }
         Ok(provenance)
+    }
+}
+
+impl Provenance {
+    /// The images that went into the build: base images, and images that were copied from.
+    pub fn bases(&self) -> impl Iterator<Item = &str> {
+        let images = ["pkg:docker/", "pkg:oci/", "docker-image://", "oci://"];
+        self.materials
+            .iter()
+            .map(|material| material.uri.as_str())
+            .filter(move |uri| images.iter().any(|start| uri.starts_with(start)))
     }
 }
 
@@ -229,6 +244,7 @@ impl Build {
             }
         }
         match &self.builder {
+            _ if provenance.builder.is_empty() => add("builder", "the provenance names no builder".into()),
             Some(pattern) if fits_builder(pattern, &provenance.builder, certificate) => {}
             Some(pattern) => {
                 add("builder", format!("built by {}, not by {pattern}", shown(&provenance.builder)));

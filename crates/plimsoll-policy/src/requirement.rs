@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_model::license::Lists;
 use plimsoll_model::pod_security::{Level as PodLevel, Standard};
-use plimsoll_model::{Effect as Seen, FindingKind, Level, Outcome, Report};
+use plimsoll_model::{Effect as Seen, FindingKind, Level, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::decide::{Answer, Context};
 use crate::document::{Duration, OnMissing, Signer, pattern};
 use crate::facts::{Evidence, Facts, Known, Maker};
+use crate::grace::{self, Grace, Since};
 use crate::identity::Pattern;
-use crate::line::{Line, judge};
+use crate::licenses::{self, Licenses};
+use crate::line::Line;
 use crate::provenance::{Build, Provenance};
+use crate::summary::{Summary, is_summary};
 
 /// The issuer of GitHub's workflows. Its certificates name the workflow that built, so that provenance by them can be held
 /// against its signer.
@@ -50,6 +54,8 @@ pub(crate) struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     built_by: Option<BuiltBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    verified_by: Option<VerifiedBy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     registries: Option<Registries>,
     #[serde(skip_serializing_if = "Option::is_none")]
     base_images: Option<BaseImages>,
@@ -75,6 +81,11 @@ pub(crate) struct Written {
     all_of: Option<Vec<Written>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pod_security: Option<Standard>,
+    /// A condition that cannot be judged, in words: always unknown. Imported policies have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_judged: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    licenses: Option<Licenses>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -123,6 +134,28 @@ struct BuiltBy {
     inputs: BTreeMap<String, String>,
 }
 
+/// A verification summary that somebody made, as `plimsoll attest verdict` does.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct VerifiedBy {
+    /// Whose word counts.
+    signers: Vec<String>,
+    /// Digests of the policies, one of which must have been met.
+    #[serde(default)]
+    policies: Vec<String>,
+    /// The verifier's address, as a pattern.
+    #[serde(default)]
+    verifier: Option<String>,
+    /// What was verified, as a pattern.
+    #[serde(default)]
+    resource: Option<String>,
+    /// All of these must have been reached.
+    #[serde(default)]
+    levels: Vec<String>,
+    #[serde(default)]
+    max_age: Option<Duration>,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Registries {
@@ -160,6 +193,12 @@ struct MaxSeverity {
     /// Known-exploited ones whatever their severity.
     #[serde(default)]
     kev: bool,
+    /// Findings younger than this do not count yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grace_days: Option<u32>,
+    /// What the days are counted from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grace_from: Option<Since>,
 }
 
 /// A requirement, ready to decide.
@@ -175,9 +214,10 @@ enum Rule {
     SignedBy { signers: Vec<String>, at_least: usize },
     AttestedBy { predicate_type: Pattern, signers: Vec<String>, at_least: usize },
     BuiltBy { signers: Vec<String>, build: Box<Build> },
+    VerifiedBy(Box<Verified>),
     Registries { allow: Vec<Pattern>, deny: Vec<Pattern> },
     BaseImages(Vec<Base>),
-    MaxSeverity(Line),
+    MaxSeverity(Line, Option<Grace>),
     MaxAge(Duration),
     DatabaseMaxAge(Duration),
     PinDigest,
@@ -186,6 +226,18 @@ enum Rule {
     AnyOf(Vec<Requirement>),
     AllOf(Vec<Requirement>),
     PodSecurity(Standard),
+    Licenses(Box<Lists>),
+    NotJudged(String),
+}
+
+#[derive(Clone, Debug)]
+struct Verified {
+    signers: Vec<String>,
+    policies: Vec<plimsoll_model::Digest>,
+    verifier: Option<Pattern>,
+    resource: Option<Pattern>,
+    levels: Vec<String>,
+    max_age: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -244,6 +296,26 @@ impl Requirement {
             }
             rules.push(("builtBy", Rule::BuiltBy { signers, build: Box::new(build) }));
         }
+        if let Some(one) = &written.verified_by {
+            let named = |text: &Option<String>| text.as_deref().map(pattern).transpose();
+            if one.policies.is_empty() && one.verifier.is_none() {
+                return Err("verifiedBy has neither `policies` nor `verifier`: any summary would do".into());
+            }
+            let policies = one.policies.iter().map(|text| {
+                plimsoll_model::Digest::parse(text).map_err(|error| {
+                    format!("verifiedBy.policies: `{}`: {error}", plimsoll_model::shortened(text))
+                })
+            });
+            let verified = Verified {
+                signers: signers("verifiedBy", &one.signers, 1)?,
+                policies: policies.collect::<Result<_, _>>()?,
+                verifier: named(&one.verifier)?,
+                resource: named(&one.resource)?,
+                levels: one.levels.clone(),
+                max_age: one.max_age,
+            };
+            rules.push(("verifiedBy", Rule::VerifiedBy(Box::new(verified))));
+        }
         if let Some(one) = &written.registries {
             let patterns =
                 |texts: &[String]| texts.iter().map(|text| pattern(text)).collect::<Result<Vec<_>, _>>();
@@ -269,10 +341,12 @@ impl Requirement {
                     ));
                 }
             };
-            rules.push((
-                "maxSeverity",
-                Rule::MaxSeverity(Line { severity, fixable: one.fixable, kev: one.kev }),
-            ));
+            let line = Line { severity, fixable: one.fixable, kev: one.kev };
+            let grace = Grace::new(one.grace_days, one.grace_from, one.fixable)?;
+            rules.push(("maxSeverity", Rule::MaxSeverity(line, grace)));
+        }
+        if let Some(one) = &written.licenses {
+            rules.push(("licenses", Rule::Licenses(Box::new(one.lists()?))));
         }
         rules.extend(written.max_age.map(|age| ("maxAge", Rule::MaxAge(age))));
         rules.extend(written.database_max_age.map(|age| ("databaseMaxAge", Rule::DatabaseMaxAge(age))));
@@ -282,6 +356,9 @@ impl Requirement {
             }
             Some(standard) => rules.push(("podSecurity", Rule::PodSecurity(standard))),
             None => {}
+        }
+        if let Some(text) = &written.not_judged {
+            rules.push(("notJudged", Rule::NotJudged(text.clone())));
         }
         let switches = [
             ("pinDigest", written.pin_digest, Rule::PinDigest),
@@ -331,9 +408,9 @@ impl Requirement {
             (Some((first, _)), Some((second, _))) => {
                 Err(format!("`{first}` and `{second}` are two requirements; write them as two"))
             }
-            (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, registries, baseImages, maxSeverity, \
+            (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, verifiedBy, registries, baseImages, maxSeverity, \
                               maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife, \
-                              podSecurity, anyOf, allOf)"
+                              podSecurity, licenses, anyOf, allOf, notJudged)"
                 .into()),
         }
     }
@@ -345,14 +422,18 @@ impl Requirement {
 
     pub(crate) fn needs(&self) -> Vec<Need> {
         match &self.rule {
-            Rule::SignedBy { .. } | Rule::AttestedBy { .. } | Rule::BuiltBy { .. } => {
+            Rule::SignedBy { .. } | Rule::AttestedBy { .. } | Rule::BuiltBy { .. } | Rule::VerifiedBy(_) => {
                 vec![Need::Digest, Need::Evidence]
             }
-            Rule::Registries { .. } | Rule::PinDigest | Rule::NotRevoked | Rule::PodSecurity(_) => Vec::new(),
+            Rule::Registries { .. }
+            | Rule::PinDigest
+            | Rule::NotRevoked
+            | Rule::PodSecurity(_)
+            | Rule::NotJudged(_) => Vec::new(),
             Rule::BaseImages(_) => vec![Need::Digest, Need::Image, Need::Bases],
             Rule::MaxAge(_) => vec![Need::Digest, Need::Image],
             Rule::Absent(FindingKind::Secret) => vec![Need::Digest, Need::Scan, Need::Secrets],
-            Rule::MaxSeverity(_) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) => {
+            Rule::MaxSeverity(..) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) | Rule::Licenses(_) => {
                 vec![Need::Digest, Need::Scan]
             }
             Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().flat_map(Requirement::needs).collect(),
@@ -407,6 +488,7 @@ impl Requirement {
                 made_by(facts, context, signers, *at_least, "attested", kind)
             }
             Rule::BuiltBy { signers, build } => built_by(facts, context, signers, build),
+            Rule::VerifiedBy(wanted) => verified_by(facts, context, wanted),
             Rule::Registries { allow, deny } => {
                 let repository = &facts.image.repository;
                 if let Some(pattern) = deny.iter().find(|pattern| pattern.matches(repository)) {
@@ -419,14 +501,10 @@ impl Requirement {
                 }
             }
             Rule::BaseImages(bases) => base_images(facts, bases),
-            Rule::MaxSeverity(line) => scanned(facts, |report| {
-                let verdict = judge(*line, &report.findings, &report.problems, Some(&report.database), None);
-                match verdict.outcome {
-                    Outcome::Met => Answer::Met { reasons: verdict.reasons },
-                    Outcome::NotMet => Answer::NotMet { reasons: verdict.reasons },
-                    Outcome::Unknown => Answer::Unknown { missing: verdict.inputs_missing },
-                }
-            }),
+            Rule::MaxSeverity(line, grace) => {
+                scanned(facts, |report| grace::max_severity(*line, *grace, report, context.now))
+            }
+            Rule::Licenses(lists) => scanned(facts, |report| licenses::answer(lists, report)),
             Rule::MaxAge(age) => match facts.created.seen() {
                 Err(reason) => Answer::unknown(format!("when the image was built: {reason}")),
                 Ok(created) => not_older("built", *created, *age, context.now),
@@ -451,6 +529,7 @@ impl Requirement {
             Rule::Absent(kind) => scanned(facts, |report| absent(facts, report, *kind)),
             Rule::AnyOf(all) => any_of(all, facts, context),
             Rule::AllOf(all) => all_of(all, facts, context),
+            Rule::NotJudged(text) => Answer::unknown(text.clone()),
             Rule::PodSecurity(standard) => match facts.pod_security.get(standard) {
                 None => Answer::unknown(format!("the pod that is to meet {standard}")),
                 // What is seen to be forbidden is, whatever else could not be read.
@@ -533,6 +612,7 @@ fn is(maker: &Maker, logged: bool, signer: &Signer, keys: &BTreeMap<String, Stri
                 && fits(issuer, certificate.issuer.as_ref())
                 && claims.iter().all(|(name, pattern)| fits(pattern, certificate.claims.get(name)))
         }
+        (Maker::Notation { signers, .. }, Signer::Notation(one)) => signers.contains(&one.id),
         _ => false,
     }
 }
@@ -584,7 +664,7 @@ fn built_by(facts: &Facts<'_>, context: &Context<'_>, signers: &[String], build:
         let Ok(provenance) = Provenance::read(&stated.predicate_type, &stated.predicate) else { continue };
         let certificate = match &one.maker {
             Maker::Certificate { certificate, .. } => Some(certificate),
-            Maker::Key(_) => None,
+            Maker::Key(_) | Maker::Notation { .. } => None,
         };
         let counts = if signers.is_empty() {
             certificate
@@ -612,6 +692,82 @@ fn built_by(facts: &Facts<'_>, context: &Context<'_>, signers: &[String], build:
     reasons.sort();
     reasons.dedup();
     Answer::NotMet { reasons }
+}
+
+/// The newest summary that is about the question counts: a verdict that was taken back is none.
+fn verified_by(facts: &Facts<'_>, context: &Context<'_>, wanted: &Verified) -> Answer {
+    let evidence = match facts.evidence.seen() {
+        Ok(evidence) => evidence,
+        Err(reason) => return Answer::unknown(format!("verification summaries: {reason}")),
+    };
+    let mut newest: Option<Summary> = None;
+    let mut reasons = Vec::new();
+    for one in evidence.iter() {
+        let Some(stated) = one.statement.as_ref().filter(|stated| is_summary(&stated.predicate_type)) else {
+            continue;
+        };
+        let signed = |name: &String| is(&one.maker, one.logged, &context.policy.signers[name], context.keys);
+        if !wanted.signers.iter().any(signed) {
+            reasons.push("verified, but by nobody whose word counts".to_owned());
+            continue;
+        }
+        let summary = match Summary::read(&stated.predicate_type, &stated.predicate) {
+            Ok(summary) => summary,
+            Err(reason) => {
+                reasons.push(reason);
+                continue;
+            }
+        };
+        let fits =
+            |pattern: &Option<Pattern>, value: &str| pattern.as_ref().is_none_or(|one| one.matches(value));
+        if !wanted.policies.is_empty() && !wanted.policies.iter().any(|policy| summary.is_about(policy)) {
+            reasons.push("verified against another policy".to_owned());
+        } else if !fits(&wanted.verifier, &summary.verifier) {
+            reasons.push(format!("verified by {}", plimsoll_model::shortened(&summary.verifier)));
+        } else if !fits(&wanted.resource, &summary.resource) {
+            reasons.push(format!("verified as {}", plimsoll_model::shortened(&summary.resource)));
+        } else if newest
+            .as_ref()
+            // Of two of the same moment the one that failed counts.
+            .is_none_or(|known| (summary.time, !summary.passed) > (known.time, !known.passed))
+        {
+            newest = Some(summary);
+        }
+    }
+    let answer = match newest {
+        None if reasons.is_empty() => {
+            Answer::not_met("there is no verification summary that could be verified")
+        }
+        None => {
+            reasons.sort();
+            reasons.dedup();
+            Answer::NotMet { reasons }
+        }
+        Some(summary) => judged(&summary, wanted, context.now),
+    };
+    match answer {
+        Answer::NotMet { .. } if !facts.unread_evidence.is_empty() => {
+            Answer::Unknown { missing: facts.unread_evidence.to_vec() }
+        }
+        answer => answer,
+    }
+}
+
+fn judged(summary: &Summary, wanted: &Verified, now: i64) -> Answer {
+    let since = crate::moment(summary.time);
+    if !summary.passed {
+        return Answer::not_met(format!("verification failed on {since}"));
+    }
+    if let Some(level) = wanted.levels.iter().find(|level| !summary.reaches(level)) {
+        return Answer::not_met(format!(
+            "verified on {since}, but not for {}",
+            plimsoll_model::shortened(level)
+        ));
+    }
+    match wanted.max_age {
+        Some(age) => not_older("verified", summary.time, age, now),
+        None => Answer::met(format!("verified on {since}")),
+    }
 }
 
 fn base_images(facts: &Facts<'_>, bases: &[Base]) -> Answer {
@@ -675,8 +831,7 @@ fn absent(facts: &Facts<'_>, report: &Report, kind: FindingKind) -> Answer {
 }
 
 fn not_older(what: &str, since: i64, age: Duration, now: i64) -> Answer {
-    let text =
-        jiff::Timestamp::from_second(since).map_or_else(|_| since.to_string(), |time| time.to_string());
+    let text = crate::moment(since);
     match now.checked_sub(since) {
         // Some minutes between clocks are usual; more is a lie or a mistake, and an age cannot be told.
         Some(passed) if passed < -600 => Answer::unknown(format!("an age: {what} {text} is in the future")),

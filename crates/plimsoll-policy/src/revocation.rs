@@ -150,7 +150,8 @@ impl Revocation {
     /// Whether signatures of this maker no longer count.
     pub(crate) fn disowns(&self, maker: &Maker) -> bool {
         match (&self.what, maker) {
-            (What::Key(revoked), Maker::Key(own)) => revoked == own,
+            (What::Key(revoked), Maker::Key(own) | Maker::Notation { key: own, .. }) => revoked == own,
+            (What::Identity(pattern), Maker::Notation { subject, .. }) => pattern.matches(subject),
             (What::Identity(pattern), Maker::Certificate { certificate, .. }) => {
                 certificate.subject.as_ref().is_some_and(|subject| pattern.matches(subject))
             }

@@ -120,6 +120,7 @@ fn report(findings: Vec<Finding>) -> Report {
         }],
         findings,
         changes: Vec::new(),
+        vex: Vec::new(),
         problems: Vec::new(),
     }
 }
@@ -603,5 +604,74 @@ proptest! {
     fn the_proof_is_the_same_each_time(text in some_policy()) {
         let proof = || serde_json::to_string(&decide(&facts(), &policies(&text), NOW)).expect("JSON");
         prop_assert_eq!(proof(), proof());
+    }
+}
+
+fn summary(time: &str, change: impl Fn(&mut serde_json::Value)) -> Evidence {
+    let mut predicate = json!({
+        "verifier": { "id": "https://ci.example.test/shop" }, "timeVerified": time, "resourceUri": "ghcr.io/acme/shop",
+        "policy": { "digest": { "sha256": "ab".repeat(32) } }, "verificationResult": "PASSED",
+        "verifiedLevels": ["SLSA_BUILD_LEVEL_2"],
+    });
+    change(&mut predicate);
+    let predicate_type = "https://slsa.dev/verification_summary/v1".into();
+    Evidence { statement: Some(Statement { predicate_type, predicate }), ..signature("release") }
+}
+
+#[test]
+fn the_newest_summary_about_the_question_counts() {
+    // NOW is 2027-01-15T08:00:00Z.
+    let (today, yesterday) = ("2027-01-15T07:00:00Z", "2027-01-14T07:00:00Z");
+    let same = |_: &mut serde_json::Value| {};
+    let failed = |value: &mut serde_json::Value| value["verificationResult"] = "FAILED".into();
+    let other = |value: &mut serde_json::Value| value["policy"]["digest"]["sha256"] = "cd".repeat(32).into();
+    let asked = |more: &str| {
+        format!("  - verifiedBy: {{signers: [release], policies: ['sha256:{}']{more}}}", "ab".repeat(32))
+    };
+    let by_verifier =
+        "  - verifiedBy: {signers: [release], verifier: 'https://ci.example.test/*'}".to_owned();
+    let by_key = "  - verifiedBy: {signers: [key], verifier: '**'}".to_owned();
+    for (evidence, requirement, expected) in [
+        (vec![summary(today, same)], asked(""), Effect::Allow),
+        (vec![summary(today, same)], asked(", maxAge: 2h"), Effect::Allow),
+        (vec![summary(yesterday, same)], asked(", maxAge: 2h"), Effect::Deny),
+        (vec![summary("2027-02-01T00:00:00Z", same)], asked(", maxAge: 2h"), Effect::Unknown),
+        (vec![summary(today, same)], asked(", levels: [SLSA_BUILD_LEVEL_1]"), Effect::Allow),
+        (vec![summary(today, same)], asked(", levels: [SLSA_BUILD_LEVEL_3]"), Effect::Deny),
+        (vec![summary(today, same)], asked(", resource: 'ghcr.io/acme/**'"), Effect::Allow),
+        (vec![summary(today, same)], asked(", resource: 'ghcr.io/other/**'"), Effect::Deny),
+        (vec![summary(today, same)], asked(", verifier: 'https://else.example.test'"), Effect::Deny),
+        (vec![summary(today, other)], asked(""), Effect::Deny),
+        (vec![summary(today, other)], by_verifier.clone(), Effect::Allow),
+        (vec![summary(today, same)], by_key, Effect::Deny),
+        (vec![], by_verifier, Effect::Deny),
+        (vec![signature("release")], asked(""), Effect::Deny),
+        (vec![summary(yesterday, same), summary(today, failed)], asked(""), Effect::Deny),
+        (vec![summary(today, same), summary(yesterday, failed)], asked(""), Effect::Allow),
+        (vec![summary(today, same), summary(today, failed)], asked(""), Effect::Deny),
+        (vec![summary(today, failed), summary(today, same)], asked(""), Effect::Deny),
+        (
+            vec![summary(today, |value| value["verifier"] = json!(7)), summary(yesterday, same)],
+            asked(""),
+            Effect::Allow,
+        ),
+    ] {
+        let policies = policies(&policy(&requirement));
+        let mut facts = Facts { evidence: Known::Seen(evidence.into()), ..facts() };
+        let decision = decide(&facts, &policies, NOW);
+        assert_eq!(decision.effect, expected, "{requirement}: {decision:?}");
+        // What could not be read may be what is missing; it does not spoil what was seen.
+        facts.unread_evidence = vec!["something".to_owned()].into();
+        let expected = if expected == Effect::Allow { Effect::Allow } else { Effect::Unknown };
+        assert_eq!(decide(&facts, &policies, NOW).effect, expected, "{requirement}");
+    }
+    for (written, said) in [
+        ("  - verifiedBy: {signers: [release]}", "any summary would do"),
+        ("  - verifiedBy: {signers: [], verifier: a}", "signers is empty"),
+        ("  - verifiedBy: {signers: [nobody], verifier: a}", "nobody"),
+        ("  - verifiedBy: {signers: [release], policies: ['sha256:ab']}", "verifiedBy.policies"),
+    ] {
+        let error = Policies::default().add("policy.yaml", &policy(written)).expect_err(written).to_string();
+        assert!(error.contains(said), "{error}");
     }
 }

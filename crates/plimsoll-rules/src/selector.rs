@@ -9,7 +9,7 @@ use crate::Json;
 /// `matchLabels` and `matchExpressions`; all of them must hold. An empty one fits everything.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct LabelSelector {
+pub struct LabelSelector {
     match_labels: BTreeMap<String, String>,
     match_expressions: Vec<Expression>,
 }
@@ -32,7 +32,7 @@ enum Operator {
 
 impl LabelSelector {
     /// Whether it is empty, and so fits everything.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.match_labels.is_empty() && self.match_expressions.is_empty()
     }
 
@@ -40,7 +40,11 @@ impl LabelSelector {
     pub(crate) fn fits(&self, object: Option<&Json<'_>>) -> bool {
         let labels =
             object.and_then(|object| member(object, "metadata")).and_then(|meta| member(meta, "labels"));
-        let value = |key: &str| labels.and_then(|labels| member(labels, key)).and_then(Json::as_str);
+        self.selects(|key| labels.and_then(|labels| member(labels, key)).and_then(Json::as_str))
+    }
+
+    /// Whether it fits labels, of which `value` tells the value of a name.
+    pub fn selects<'l>(&self, value: impl Fn(&str) -> Option<&'l str>) -> bool {
         self.match_labels.iter().all(|(key, wanted)| value(key) == Some(wanted))
             && self.match_expressions.iter().all(|one| {
                 let value = value(&one.key);

@@ -235,7 +235,7 @@ fn adds_root(created_by: &str) -> bool {
 }
 
 /// The command as shown to people: one line of at most 60 characters.
-fn shorten(created_by: &str) -> String {
+pub(crate) fn shorten(created_by: &str) -> String {
     let line: String = instruction(created_by).split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= 60 { line } else { line.chars().take(59).chain(['…']).collect() }
 }

@@ -313,6 +313,7 @@ impl<'a> Run<'a> {
             packages: Vec::new(),
             findings: self.findings,
             changes,
+            vex: Vec::new(),
             problems: self.problems,
         }
     }

@@ -50,6 +50,17 @@ pub enum ScanError {
     /// The images could not be opened, or it is not clear which is meant.
     #[error(transparent)]
     Image(#[from] plimsoll_oci::Error),
+    /// The repository could not be fetched.
+    #[error(transparent)]
+    Git(#[from] crate::git::GitError),
+    /// A folder of which only tracked files are asked for, and which are is not known.
+    #[error("which files of `{path}` git tracks is not known{}", detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
+    Untold {
+        /// The folder.
+        path: String,
+        /// Why, where it seems to be a work tree.
+        detail: Option<String>,
+    },
     /// The advisory database could not be used.
     #[error(transparent)]
     Database(#[from] plimsoll_advisory::Error),
@@ -89,7 +100,9 @@ impl ScanError {
     pub fn is_usage(&self) -> bool {
         match self {
             ScanError::Image(error) => error.is_usage(),
+            ScanError::Git(error) => error.is_usage(),
             ScanError::NotFound { .. }
+            | ScanError::Untold { detail: None, .. }
             | ScanError::NoTarget { .. }
             | ScanError::NothingBelow { .. }
             | ScanError::Vex { .. }
@@ -98,6 +111,7 @@ impl ScanError {
             | ScanError::Sbom { .. }
             | ScanError::SavedReport { .. }
             | ScanError::Nowhere { .. }
+            | ScanError::Untold { .. }
             | ScanError::Read { .. } => false,
         }
     }
@@ -107,6 +121,8 @@ impl ScanError {
         match self {
             ScanError::NotFound { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             ScanError::Image(error) => error.hint(),
+            ScanError::Git(error) => error.hint().map(str::to_owned),
+            ScanError::Untold { .. } => Some("leave out --git-tracked-only to read all files".to_owned()),
             ScanError::NothingBelow { .. } => Some(
                 "check the prefix and --tags; a registry may list only what these credentials may read"
                     .to_owned(),

@@ -16,6 +16,9 @@ const PACKAGES: usize = 12;
 /// What a rule of ours looks for, why, and how to fix it, by its id or by the id that another tool gives it; `None` when it is
 /// no rule's.
 pub fn explain_rule(id: &str) -> Option<String> {
+    if let Some(text) = crate::licenses::explain(&id.to_ascii_lowercase()) {
+        return Some(text);
+    }
     if id.eq_ignore_ascii_case(models::RULE) {
         return Some(models::EXPLAINED.to_owned());
     }

@@ -5,13 +5,15 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use plimsoll_model::decision::Decision;
-use plimsoll_model::{Digest, FindingKind, Remedy, Report};
+use plimsoll_model::{Digest, FindingKind, Remedy, Report, one_line};
 use plimsoll_oci::{Error as OciError, Platform, Reference, Registries, Selection};
 use plimsoll_policy::{
     Evidence, Facts, ImageName, Known, Maker, Need, Policies, Statement, Workload, decide,
 };
+use plimsoll_trust::notation::{self, Revocations, Verification, Written};
 use plimsoll_trust::{By, Checked, Log, Outcome, PublicKey, Root, Signer, Target, Trust, What};
 
 use crate::scanners::Scanner;
@@ -29,12 +31,27 @@ pub struct Gate {
     pub workload: Workload,
 }
 
+/// A decision, and the attestations and signatures that it rests on.
+#[derive(Debug)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// Registry and repository of the image.
+    pub repository: String,
+    /// Repository and manifest of each piece of evidence that verified.
+    pub inputs: Vec<(String, Digest)>,
+}
+
 impl Gate {
-    /// Takes policies and trust roots.
+    /// Takes policies and trust roots, and what is known of revoked certificates of Notation's signers.
     ///
     /// # Errors
-    /// When a policy names a key that cannot be used.
-    pub fn new(mut policies: Policies, roots: Vec<Root>) -> Result<Self, ScanError> {
+    /// When a policy names a key or certificate that cannot be used.
+    pub fn new(
+        mut policies: Policies,
+        roots: Vec<Root>,
+        revocations: &Arc<Revocations>,
+    ) -> Result<Self, ScanError> {
         let keys: Vec<String> = policies.keys().map(|(pem, _)| pem.to_owned()).collect();
         let mut signers = Vec::new();
         for pem in keys {
@@ -42,6 +59,24 @@ impl Gate {
             policies.know_key(&pem, key.fingerprint());
             // Whether a log must know of it is the requirement's to say.
             signers.push(Signer { name: key.fingerprint(), by: By::Key { key, log: Log::IfPresent } });
+        }
+        for (place, one) in policies.notation_signers() {
+            if signers.iter().any(|known| known.name == one.id) {
+                continue;
+            }
+            let stores: Vec<(&str, &str)> =
+                one.stores.iter().map(|(kind, pem)| (*kind, pem.as_str())).collect();
+            let written = Written {
+                stores: &stores,
+                identities: &one.identities,
+                verification: Verification {
+                    level: one.level.clone(),
+                    overrides: one.overrides.clone(),
+                    verify_timestamp: None,
+                },
+            };
+            let signer = notation::Signer::written(&place, &written, revocations)?;
+            signers.push(Signer { name: one.id.clone(), by: By::Notation(Box::new(signer)) });
         }
         Ok(Gate {
             policies,
@@ -71,6 +106,19 @@ impl Gate {
         options: &Options,
         progress: &dyn Progress,
     ) -> Result<Decision, ScanError> {
+        Ok(self.decide_with_inputs(name, options, progress)?.decision)
+    }
+
+    /// Decides, and says what was looked at.
+    ///
+    /// # Errors
+    /// As [`Gate::decide`].
+    pub fn decide_with_inputs(
+        &self,
+        name: &str,
+        options: &Options,
+        progress: &dyn Progress,
+    ) -> Result<Decided, ScanError> {
         let reference = Reference::parse(name.strip_prefix("registry:").unwrap_or(name))?;
         let facts = Facts {
             image: image_name(name, &reference),
@@ -78,9 +126,11 @@ impl Gate {
             ..Facts::default()
         };
         let needs = self.policies.needs(&facts);
-        let gathered = self.gather(&reference, &needs, options, progress);
+        let mut gathered = self.gather(&reference, &needs, options, progress);
+        let inputs = std::mem::take(&mut gathered.inputs);
         let facts = gathered.facts(facts.image, facts.workload);
-        Ok(decide(&facts, &self.policies, options.now.as_second()))
+        let decision = decide(&facts, &self.policies, options.now.as_second());
+        Ok(Decided { decision, repository: reference.name().to_string(), inputs })
     }
 
     /// Gathers what is needed to decide on an image, and no more.
@@ -95,16 +145,24 @@ impl Gate {
         let Some(registries) = &options.registries else { return gathered };
         let needs = |need: Need| needs.contains(&need);
         if needs(Need::Digest) {
-            let repository = registries.repository(reference.name());
-            match repository.manifest(&reference.selector()) {
+            let manifest = registries
+                .repository(reference.name())
+                .and_then(|repository| repository.manifest(&reference.selector()));
+            match manifest {
                 Ok(manifest) => {
                     if needs(Need::Evidence) {
-                        self.evidence(&mut gathered, registries, reference, &manifest);
+                        self.evidence(
+                            &mut gathered,
+                            registries,
+                            reference,
+                            &manifest,
+                            options.now.as_second(),
+                        );
                     }
                     gathered.digest = Known::Seen(manifest.digest);
                 }
                 Err(error) => {
-                    let reason = line(&error);
+                    let reason = one_line(&error);
                     gathered.lasting =
                         matches!(error, OciError::NoImage { .. } | OciError::Unauthorized { .. });
                     gathered.evidence = Known::Missing(reason.clone());
@@ -125,7 +183,7 @@ impl Gate {
             gathered.report =
                 match crate::scan(&format!("registry:{name}"), &options, &mut std::io::empty(), progress) {
                     Ok(report) => Known::Seen(Box::new(report)),
-                    Err(error) => gathered.failed(line(&error)),
+                    Err(error) => gathered.failed(one_line(&error)),
                 };
         }
         if needs(Need::Image)
@@ -134,8 +192,8 @@ impl Gate {
             match image(registries, name, options) {
                 Ok((layers, created)) => (gathered.layers, gathered.created) = (layers, created),
                 Err(error) => {
-                    gathered.layers = gathered.failed(line(&error));
-                    gathered.created = Known::Missing(line(&error));
+                    gathered.layers = gathered.failed(one_line(&error));
+                    gathered.created = Known::Missing(one_line(&error));
                 }
             }
         }
@@ -143,7 +201,7 @@ impl Gate {
             for base in self.policies.bases() {
                 let layers = match image(registries, base, options) {
                     Ok((layers, _)) => layers,
-                    Err(error) => gathered.failed(line(&error)),
+                    Err(error) => gathered.failed(one_line(&error)),
                 };
                 gathered.bases.insert(base.to_owned(), layers);
             }
@@ -151,17 +209,19 @@ impl Gate {
         gathered
     }
 
+    /// Gathers what is said of an image.
     fn evidence(
         &self,
         gathered: &mut Gathered,
         registries: &Registries,
         reference: &Reference,
         manifest: &plimsoll_oci::Manifest,
+        now: i64,
     ) {
         let found = everything_said(registries, reference.name(), &self.repositories, &manifest.digest);
         gathered.unread_evidence = found.problems;
-        let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes) };
-        let mut evidence = Vec::new();
+        let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes), now };
+        let (mut evidence, mut inputs) = (Vec::new(), Vec::new());
         for one in &found.evidence {
             let checked = self.trust.check(one, target);
             if let Outcome::Unreadable { reason } = &checked.outcome {
@@ -171,8 +231,17 @@ impl Gate {
                     one.place.layout.name()
                 ));
             }
-            evidence.extend(fact(checked));
+            let Some(fact) = fact(checked) else { continue };
+            evidence.push(fact);
+            inputs.extend(
+                one.place.manifest.iter().map(|manifest| (one.place.repository.clone(), manifest.clone())),
+            );
         }
+        inputs.sort_by_key(|(repository, manifest): &(String, Digest)| {
+            (repository.clone(), manifest.to_string())
+        });
+        inputs.dedup();
+        gathered.inputs = inputs;
         gathered.evidence = Known::Seen(evidence);
     }
 }
@@ -200,6 +269,8 @@ pub struct Gathered {
     pub bases: BTreeMap<String, Known<Vec<Digest>>>,
     /// Signatures and attestations that verify.
     pub evidence: Known<Vec<Evidence>>,
+    /// Repository and manifest of each of them.
+    pub inputs: Vec<(String, Digest)>,
     /// Evidence that could not be read or judged.
     pub unread_evidence: Vec<String>,
     /// The scan.
@@ -284,7 +355,8 @@ impl Gathered {
         let report = self.report.seen().map_or(0, |report| 2 * written(report));
         let bases: usize = self.bases.iter().map(|(name, layers)| 100 + name.len() + digests(layers)).sum();
         let unread: usize = self.unread_evidence.iter().map(|text| 24 + text.len()).sum();
-        size_of::<Self>() + digests(&self.layers) + bases + evidence + unread + report
+        let inputs: usize = self.inputs.iter().map(|(place, _)| place.len() + 150).sum();
+        size_of::<Self>() + digests(&self.layers) + bases + evidence + inputs + unread + report
     }
 
     fn failed<T>(&mut self, reason: String) -> Known<T> {
@@ -328,6 +400,13 @@ fn fact(checked: Checked) -> Option<Evidence> {
     }
     let maker = match (checked.certificate, checked.root, checked.key) {
         (Some(certificate), Some(root), _) => Maker::Certificate { certificate, root },
+        // A certificate of no root is one of Notation: it counts for the signers whose rules it meets.
+        (Some(certificate), None, Some(key)) => match checked.outcome {
+            Outcome::Trusted { signers } => {
+                Maker::Notation { subject: certificate.subject.unwrap_or_default(), key, signers }
+            }
+            _ => return None,
+        },
         (None, _, Some(key)) => Maker::Key(key),
         _ => return None,
     };
@@ -350,6 +429,9 @@ fn weight(evidence: &Evidence) -> usize {
             let claims = certificate.claims.iter().map(|(name, value)| 100 + name.len() + value.len());
             root.len() + text(&certificate.subject) + text(&certificate.issuer) + claims.sum::<usize>()
         }
+        Maker::Notation { subject, key, signers } => {
+            subject.len() + key.len() + signers.iter().map(String::len).sum::<usize>()
+        }
     };
     size_of::<Evidence>() + statement + maker
 }
@@ -370,18 +452,6 @@ fn written(value: &impl serde::Serialize) -> usize {
     // Nothing here fails to be written; and if it did, what was counted until then still weighs something.
     let _ = serde_json::to_writer(&mut count, value);
     count.0
-}
-
-/// An error and its causes in one line.
-fn line(error: &dyn std::error::Error) -> String {
-    let mut out = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        out.push_str(": ");
-        out.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    out
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 pub mod assemble;
 pub mod attest;
+pub mod audit;
 pub mod base;
 mod cache;
 pub mod check;
@@ -18,8 +19,10 @@ mod error;
 pub mod exceptions;
 mod explain;
 pub mod gate;
+pub mod git;
 mod image_rules;
 mod java_index;
+mod licenses;
 pub mod many;
 mod models;
 pub mod plan;
@@ -30,6 +33,7 @@ mod scanners;
 mod secrets;
 mod target;
 pub mod verify;
+mod vex_attached;
 mod vex_hub;
 mod visit;
 pub mod whose;
@@ -39,16 +43,19 @@ pub use dockerfile_lines::BuildFile;
 pub use error::ScanError;
 pub use explain::{explain, explain_rule};
 pub use plimsoll_advisory::{Database, JavaIndex};
+pub use plimsoll_kube as kube;
 pub use plimsoll_model::Via;
 pub use plimsoll_oci::{
-    Artifact, DaemonSettings, DaemonVariables, Daemons, Descriptor, Error as OciError, Mirror, Part,
-    Platform, PlatformError, Reference, Registries, RegistrySettings, Repository, StoredPart,
+    Artifact, Asked, DaemonSettings, DaemonVariables, Daemons, Descriptor, Error as OciError, Mirror, Part,
+    Platform, PlatformError, Reference, Referrer, Referring, Registries, RegistryFiles, RegistrySettings,
+    Repository, StoredPart,
 };
 pub use plimsoll_policy::{self as policy, line as verdict};
 pub use plimsoll_trust as trust;
 pub use scan::{Options, Supplied, Supply, scan, span};
 pub use scanners::{SCANNERS, Scanner, Scanners, ScannersError};
 pub use target::{ImageForm, Target};
+pub use vex_attached::AttachedVex;
 
 /// Hears how far a scan is. Called from several threads at once.
 pub trait Progress: Sync {

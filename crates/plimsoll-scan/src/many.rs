@@ -151,7 +151,7 @@ fn below(
             unread += 1;
             continue;
         }
-        match registries.repository(&repository).tags() {
+        match registries.repository(&repository).and_then(|repository| repository.tags()) {
             Err(error) => planned.push(Planned {
                 name: format!("registry:{repository}"),
                 failure: Some(failure(&error.into())),
@@ -225,13 +225,7 @@ fn age(tag: &str) -> (u8, Vec<u64>) {
 
 /// An error as the document of many targets tells it.
 fn failure(error: &ScanError) -> Failure {
-    let mut causes = Vec::new();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
-    }
-    Failure { message: error.to_string(), causes, hint: error.hint() }
+    Failure { message: error.to_string(), causes: plimsoll_model::causes(error), hint: error.hint() }
 }
 
 /// What the workers share.
@@ -321,7 +315,7 @@ fn one(
     stdin: &(dyn Fn() -> Box<dyn Read> + Sync),
     progress: &dyn Progress,
 ) -> Surveyed {
-    let name = target.name.clone();
+    let name = crate::git::shown(&target.name);
     if let Some(failure) = &target.failure {
         return Surveyed { name, report: None, failure: Some(failure.clone()) };
     }

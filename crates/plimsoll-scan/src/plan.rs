@@ -116,7 +116,7 @@ impl Planner {
             goal: match &change.to {
                 Some(to) => to.clone(),
                 // A base without a newer name is pulled again, whatever it brings to each image.
-                None if base => String::new(),
+                None if base || change.malware => String::new(),
                 None => change.action.clone(),
             },
         };
@@ -144,7 +144,8 @@ impl Planner {
         let all: u64 = findings.iter().map(|known| u64::from(known.points)).sum();
         let mut gone = vec![false; findings.len()];
         let groups: Vec<(Key, Gathered)> = groups.into_iter().collect();
-        let worth = |index: usize, gone: &[bool]| -> (u64, u64) {
+        // An incident comes before every upgrade, however much that removes.
+        let worth = |index: usize, gone: &[bool]| -> (bool, u64, u64) {
             let (mut points, mut number) = (0, 0);
             let mut seen = std::collections::HashSet::new();
             for finding in groups[index].1.edits.iter().flat_map(|(_, members)| members) {
@@ -153,15 +154,15 @@ impl Planner {
                     number += 1;
                 }
             }
-            (points, number)
+            (groups[index].1.malware, points, number)
         };
         // The greatest first; what it is worth can only fall, so one that is still worth the same when it comes is the best.
-        let mut queue: BinaryHeap<((u64, u64), std::cmp::Reverse<usize>)> =
+        let mut queue: BinaryHeap<((bool, u64, u64), std::cmp::Reverse<usize>)> =
             (0..groups.len()).map(|index| (worth(index, &gone), std::cmp::Reverse(index))).collect();
         let mut order = Vec::new();
         while let Some((known, std::cmp::Reverse(index))) = queue.pop() {
             let now = worth(index, &gone);
-            if now.1 == 0 {
+            if now.2 == 0 {
                 continue;
             }
             if now < known {
@@ -181,7 +182,7 @@ impl Planner {
         let mut groups: Vec<Option<(Key, Gathered)>> = groups.into_iter().map(Some).collect();
         let mut removed = 0;
         let mut steps = Vec::with_capacity(order.len());
-        for (index, (points, number), mut members) in order {
+        for (index, (_, points, number), mut members) in order {
             let Some((key, gathered)) = groups[index].take() else { continue };
             removed += points;
             members.sort_by(|left, right| {

@@ -1,6 +1,6 @@
 //! Scanning one target: from what was typed to the report.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use plimsoll_advisory::incidents::{Incidents, Together};
 use plimsoll_advisory::record::Target as Asked;
-use plimsoll_advisory::{Database, JavaIndex, MatchOptions, Source, vex};
+use plimsoll_advisory::vex::{self, Assertion};
+use plimsoll_advisory::{Database, JavaIndex, MatchOptions, Source};
 use plimsoll_extract::Extraction;
 use plimsoll_fs::{Check, LayerResult, LayerSource, Limits, Visitor, Walk};
+use plimsoll_model::license::Lists;
 use plimsoll_model::report::SCHEMA_VERSION;
+use plimsoll_model::vex::VexOrigin;
 use plimsoll_model::{
-    Base, Change, Coverage, DatabaseInfo, Digest, Ecosystem, Finding, Inventory, Layer, Origin, Outcome,
+    Base, Change, Coverage, DatabaseInfo, Digest, Ecosystem, Finding, Git, Inventory, Layer, Origin, Outcome,
     Package, Problem, ProblemKind, Report, Target as TargetFacts, TargetKind, Via,
 };
 use plimsoll_oci::{Daemons, Detected, Form, Image, Location, Platform, Registries, Selection};
@@ -28,13 +31,16 @@ use crate::cache::{Cache, Keep};
 use crate::check;
 use crate::dockerfile_lines::{self, BuildFile};
 use crate::exceptions::Exceptions;
+use crate::git::{self, Address, GitSettings, WorkTree};
 use crate::image_rules::{self, Settings};
+use crate::licenses;
 use crate::scanners::{Scanner, Scanners};
 use crate::secrets::{self, RedactedHistory, Secrets};
 use crate::target::{ImageForm, Target};
 use crate::verdict::{self, Line};
+use crate::vex_attached::{self, AttachedVex};
 use crate::vex_hub;
-use crate::visit::{self, Extractors, FoundAll, PackageDatabases};
+use crate::visit::{self, Extractors, FoundAll, PackageDatabases, Tracked};
 use crate::whose::{self, Context};
 use crate::{Progress, ScanError, daemon, process};
 use crate::{java_index, models};
@@ -71,7 +77,9 @@ pub struct Options {
     pub supply: Option<Arc<dyn Supply>>,
     /// VEX documents: name for people, content.
     pub vex: Vec<(String, Vec<u8>)>,
-    /// Folders of VEX hubs: their documents about what the target holds are applied like those above.
+    /// VEX documents that are attached to the image: looked for when this is there.
+    pub attached_vex: Option<Arc<AttachedVex>>,
+    /// Folders of VEX hubs: of their documents about what the target holds.
     pub vex_hubs: Vec<PathBuf>,
     /// Exceptions.
     pub exceptions: Exceptions,
@@ -87,12 +95,18 @@ pub struct Options {
     pub daemons: Option<Daemons>,
     /// Who is asked for an image that is named without a place, in this order.
     pub from: Vec<Via>,
+    /// How git is run; without it no repository is fetched.
+    pub git: Option<GitSettings>,
+    /// Of a folder read only what git tracks.
+    pub tracked_only: bool,
     /// Where inventories of images in registries are kept.
     pub cache: Option<Cache>,
     /// Take the inventory only: no advisories, no verdict.
     pub inventory_only: bool,
     /// What to look for.
     pub scanners: Scanners,
+    /// Licences that are allowed and denied.
+    pub licenses: Lists,
     /// The Dockerfile that the image was built from.
     pub dockerfile: Option<BuildFile>,
 }
@@ -107,6 +121,7 @@ impl Default for Options {
             max_database_age: None,
             supply: None,
             vex: Vec::new(),
+            attached_vex: None,
             vex_hubs: Vec::new(),
             exceptions: Exceptions::default(),
             line: Line::default(),
@@ -115,9 +130,12 @@ impl Default for Options {
             registries: None,
             daemons: None,
             from: vec![Via::Registry],
+            git: None,
+            tracked_only: false,
             cache: None,
             inventory_only: false,
             scanners: Scanners::default(),
+            licenses: Lists::default(),
             dockerfile: None,
         }
     }
@@ -213,6 +231,7 @@ pub(crate) fn scan_with(
         Target::Named { name, reference } => daemon::named(typed, &name, &reference, options, progress)?,
         Target::Container(name) => daemon::container(typed, &name, options, progress)?,
         Target::Process(number) => process::process(typed, number, options, progress)?,
+        Target::Git(address) => repository(&address, options, progress)?,
         Target::Stdin => image_stream(typed, stdin, None, None, options, progress)?,
         Target::Sbom(path) => sbom(typed, &path, options)?,
     };
@@ -235,10 +254,11 @@ pub(crate) fn of_registry(
     let Some(registries) = &options.registries else {
         return Err(ScanError::NotFound { target: typed.to_owned(), near: None });
     };
-    let source = registries.source(reference)?;
-    let image = source.image(&selection(None, options))?;
+    let located = registries.locate(reference)?;
+    let image = located.source.image(&selection(None, options))?;
     let (mut target, seen) = image_of_registry(typed, &image, options, progress);
-    target.origin = Some(Origin::new(Via::Registry, reference.name().registry()));
+    let origin = Origin::new(Via::Registry, located.host);
+    target.origin = Some(Origin { decided_by: located.decided_by, ..origin });
     Ok((target, seen))
 }
 
@@ -255,14 +275,75 @@ fn directory(
     if !path.is_dir() {
         return Err(ScanError::NotFound { target: typed.to_owned(), near: None });
     }
-    let walk = plimsoll_fs::walk_directory(path, &options.extractors(), &limits(options), &Heard(progress));
-    let mut seen = assembled(walk, Vec::new());
+    let (looked, detail) = match WorkTree::around(path) {
+        Some(Ok(tree)) => (Some(tree.look()), None),
+        Some(Err(detail)) => (None, Some(detail)),
+        None => (None, None),
+    };
+    let tracked = looked.as_ref().and_then(|looked| looked.tracked.as_ref());
+    let walk = if options.tracked_only {
+        let Some(tracked) = tracked else {
+            let detail = detail.or_else(|| looked.map(|looked| looked.why_not_tracked()));
+            return Err(ScanError::Untold { path: path.display().to_string(), detail });
+        };
+        let visitor = Tracked { extractors: options.extractors(), paths: tracked };
+        plimsoll_fs::walk_directory(path, &visitor, &limits(options), &Heard(progress))
+    } else {
+        plimsoll_fs::walk_directory(path, &options.extractors(), &limits(options), &Heard(progress))
+    };
+    // Git's own files are none of the work tree.
+    let is_untracked = |path: &[u8], tracked: &HashSet<Box<[u8]>>| {
+        path != b".git" && !path.starts_with(b".git/") && !tracked.contains(path)
+    };
+    let untracked = tracked.filter(|_| !options.tracked_only).map(|tracked| {
+        walk.files.iter().filter(|file| is_untracked(file.path.as_bytes(), tracked)).count() as u64
+    });
+    let mut problems: Vec<Problem> = detail
+        .into_iter()
+        .map(|detail| Problem::note(ProblemKind::Unreadable, path.join(".git").display(), detail))
+        .collect();
+    problems.extend(looked.iter().flat_map(|looked| looked.problems.iter().cloned()));
+    let git = looked.map(|looked| Git { untracked, ..looked.facts });
+    Ok(of_files(typed, walk, problems, git, options))
+}
+
+/// One commit of a repository of git, which is fetched for that and then gone.
+fn repository(
+    address: &Address,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<(TargetFacts, Seen), ScanError> {
+    // Not as it was typed: that may hold a password.
+    let typed = format!("git:{address}");
+    let Some(settings) = &options.git else {
+        return Err(ScanError::NotFound { target: typed, near: None });
+    };
+    let mut fetched = git::fetch(address, settings)?;
+    let walk = plimsoll_fs::walk_directory(
+        &fetched.tree(),
+        &options.extractors(),
+        &limits(options),
+        &Heard(progress),
+    );
+    let problems = std::mem::take(&mut fetched.problems);
+    Ok(of_files(&typed, walk, problems, Some(fetched.facts.clone()), options))
+}
+
+fn of_files(
+    typed: &str,
+    walk: Walk<Extraction>,
+    problems: Vec<Problem>,
+    git: Option<Git>,
+    options: &Options,
+) -> (TargetFacts, Seen) {
+    let mut seen = assembled(walk, problems);
     let target = TargetFacts {
         release: seen.inventory.release.clone(),
+        git,
         ..TargetFacts::named(TargetKind::Directory, typed)
     };
     add_settings(&mut seen, None, &target, options);
-    Ok((target, seen))
+    (target, seen)
 }
 
 pub(crate) fn assembled(walk: Walk<Extraction>, more: Vec<Problem>) -> Seen {
@@ -699,7 +780,8 @@ fn report(
     options: &Options,
 ) -> Result<Report, ScanError> {
     let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
-    let Seen { inventory, secrets, settings, .. } = seen;
+    let Seen { mut inventory, secrets, settings, .. } = seen;
+    licenses::normalise(&mut inventory.packages);
     let mut findings = Vec::new();
     let mut newest = None;
     let mut problems = inventory.problems.clone();
@@ -743,26 +825,22 @@ fn report(
         problems.extend(told.1);
         ended = told.2;
     }
-    if !secrets.findings.is_empty() || !settings.findings.is_empty() || !of_file.is_empty() {
+    let of_licenses = if options.looks_for(Scanner::Licenses) {
+        licenses::findings(&inventory.packages, &options.licenses)
+    } else {
+        Vec::new()
+    };
+    let further = [&secrets.findings, &settings.findings, &of_file, &of_licenses];
+    if further.iter().any(|findings| !findings.is_empty()) {
+        findings.extend(of_licenses);
         findings.extend(secrets.findings);
         findings.extend(settings.findings);
         findings.extend(of_file);
         plimsoll_advisory::sort(&mut findings);
     }
-    let mut documents = Vec::with_capacity(options.vex.len());
-    for (name, bytes) in &options.vex {
-        let document = vex::Document::parse_named(name, bytes)
-            .map_err(|error| ScanError::Vex { path: name.clone(), reason: error.to_string() })?;
-        documents.push((name.clone(), document));
-    }
-    for root in &options.vex_hubs {
-        let hub = vex_hub::documents(root, &target, &inventory)?;
-        documents.extend(hub.documents);
-        problems.extend(hub.problems);
-    }
-    let documents: Vec<(&str, &vex::Document)> =
-        documents.iter().map(|(name, document)| (name.as_str(), document)).collect();
-    problems.extend(vex::apply_documents(&documents, &target, &inventory, &mut findings));
+    let (mut assertions, told) = assertions(&target, &inventory, options)?;
+    problems.extend(told);
+    problems.extend(vex::apply_documents(&mut assertions, &target, &inventory, &mut findings));
     let applied = options.exceptions.apply(&mut findings, &inventory.packages, &target, today);
     problems.extend(applied.problems);
     plimsoll_model::work::sort(&mut findings, &database_info.date);
@@ -795,13 +873,16 @@ fn report(
     let mut verdict = verdict::judge(options.line, &findings, &problems, asked, stale);
     if verdict.outcome == Outcome::Met
         && inventory.packages.is_empty()
-        && options.looks_for(Scanner::Vulnerabilities)
+        && (options.looks_for(Scanner::Vulnerabilities) || options.looks_for(Scanner::Licenses))
     {
         // An empty folder, a mistyped one, a program that nobody lists: all look the same, and none was seen to be clean.
         verdict.outcome = Outcome::Unknown;
         verdict.reasons =
             vec!["no package was found, so there was nothing to hold against the line".to_owned()];
         verdict.inputs_missing.push("packages: none was recognised in the target".to_owned());
+    }
+    if options.looks_for(Scanner::Licenses) {
+        verdict.line = format!("{} {}", verdict.line, options.licenses);
     }
     verdict.reasons.extend(applied.expired);
     verdict.reasons.extend(ended);
@@ -815,8 +896,34 @@ fn report(
         packages: inventory.packages,
         findings,
         changes,
+        vex: assertions.into_iter().map(|assertion| assertion.told).collect(),
         problems,
     })
+}
+
+/// What others say about the target, by rank, and what could not be read of it.
+fn assertions(
+    target: &TargetFacts,
+    inventory: &Inventory,
+    options: &Options,
+) -> Result<(Vec<Assertion>, Vec<Problem>), ScanError> {
+    let (mut assertions, mut problems) = (Vec::new(), Vec::new());
+    for (name, bytes) in &options.vex {
+        let assertion = Assertion::read(name, VexOrigin::File, 0, bytes)
+            .map_err(|error| ScanError::Vex { path: name.clone(), reason: error.to_string() })?;
+        assertions.push(assertion);
+    }
+    if let Some(wanted) = &options.attached_vex {
+        let attached = vex_attached::documents(target, wanted, options.registries.as_ref());
+        assertions.extend(attached.assertions);
+        problems.extend(attached.problems);
+    }
+    for (rank, root) in (vex_attached::RANK + 1..).zip(&options.vex_hubs) {
+        let hub = vex_hub::documents(root, rank, target, inventory)?;
+        assertions.extend(hub.assertions);
+        problems.extend(hub.problems);
+    }
+    Ok((assertions, problems))
 }
 
 /// Points at lines of the Dockerfile, or says why that cannot be done.

@@ -11,11 +11,17 @@ pub enum Scanner {
     Secrets,
     /// How an image is set up: its configuration, its history, the rights on its files.
     Configuration,
+    /// What packages declare, held against lists.
+    Licenses,
 }
 
 /// The scanners by the names that users type.
-pub const SCANNERS: &[(Scanner, &str)] =
-    &[(Scanner::Vulnerabilities, "vuln"), (Scanner::Secrets, "secret"), (Scanner::Configuration, "config")];
+pub const SCANNERS: &[(Scanner, &str)] = &[
+    (Scanner::Vulnerabilities, "vuln"),
+    (Scanner::Secrets, "secret"),
+    (Scanner::Configuration, "config"),
+    (Scanner::Licenses, "license"),
+];
 
 /// What a scan looks for: never nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +34,7 @@ impl Scanners {
     }
 
     /// Looks for this too.
-    pub(crate) fn add(&mut self, scanner: Scanner) {
+    pub fn add(&mut self, scanner: Scanner) {
         self.0.insert(scanner);
     }
 }
@@ -46,7 +52,7 @@ pub struct ScannersError {
     name: String,
 }
 
-/// `vuln, secret or config`.
+/// `vuln, secret, config or license`.
 fn names() -> String {
     let names: Vec<&str> = SCANNERS.iter().map(|(_, name)| *name).collect();
     match names.split_last() {

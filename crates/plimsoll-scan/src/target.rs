@@ -8,6 +8,7 @@ use plimsoll_model::Via;
 use plimsoll_oci::{Detected, Reference};
 
 use crate::ScanError;
+use crate::git::Address;
 
 /// A place to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub enum Target {
     Container(String),
     /// What a process of this machine sees as its root.
     Process(u32),
+    /// A repository of git.
+    Git(Address),
     /// An image archive on standard input.
     Stdin,
     /// An SBOM document.
@@ -89,6 +92,9 @@ impl Target {
         if let Some(path) = text.strip_prefix("dir:").or_else(|| text.strip_prefix("rootfs:")) {
             return existing(path, text).map(Target::Directory);
         }
+        if let Some(address) = text.strip_prefix("git:").filter(|rest| !rest.starts_with("//")) {
+            return Ok(Target::Git(Address::parse(address)?));
+        }
         if let Some(path) = text.strip_prefix("sbom:") {
             return existing(path, text).map(Target::Sbom);
         }
@@ -120,10 +126,13 @@ fn images(rest: &str, form: ImageForm, typed: &str) -> Result<Target, ScanError>
     Ok(Target::Images { form, path, reference })
 }
 
-/// What a text without prefix means, in this order: something that exists, a part of something that exists, a neighbour
+/// What a text without prefix means, in this order: something that exists, a repository of git, a part of something that exists, a neighbour
 /// whose name was mistyped, an image of a daemon or registry.
 fn guess(text: &str) -> Result<Target, ScanError> {
     let path = Path::new(text);
+    if !path.exists() && Address::is_meant(text) {
+        return Ok(Target::Git(Address::parse(text)?));
+    }
     if !path.exists() {
         let in_a_place = plimsoll_oci::split_reference(text).1.is_some();
         let bare = !text.contains(['/', ':', '@']);
@@ -240,6 +249,25 @@ mod tests {
                 Ok(Target::Registry(reference) | Target::Named { reference, .. }) => {
                     assert_eq!(Some(reference.to_string().as_str()), expected);
                 }
+                other => assert!(expected.is_none() && other.is_err(), "{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn repositories() {
+        for (text, expected) in [
+            ("git:https://host/a/b#v1:web", Some("https://host/a/b#v1:web")),
+            ("git:github.com/a/b", Some("https://github.com/a/b")),
+            ("git:git@host:a/b", Some("git@host:a/b")),
+            ("github.com/a/b", Some("https://github.com/a/b")),
+            ("git@host:a/b.git#main", Some("git@host:a/b.git#main")),
+            ("git://host/a", Some("git://host/a")),
+            ("git:ext::sh -c id", None),
+            ("git:--upload-pack=id", None),
+        ] {
+            match Target::parse(text) {
+                Ok(Target::Git(address)) => assert_eq!(Some(address.to_string().as_str()), expected),
                 other => assert!(expected.is_none() && other.is_err(), "{text}: {other:?}"),
             }
         }

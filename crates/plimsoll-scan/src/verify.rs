@@ -6,7 +6,9 @@ use plimsoll_model::verification::{BuildInfo, EvidenceInfo, EvidenceOutcome, Roo
 use plimsoll_model::{Digest, Outcome as Answer, Verdict};
 use plimsoll_oci::{Reference, Registries, RepositoryName};
 use plimsoll_trust::provenance::{Build, Provenance};
-use plimsoll_trust::{Checked, Discovery, Evidence, Outcome, Target, Trust, What, discover};
+use plimsoll_trust::{
+    Checked, Discovery, Evidence, Layout, Outcome, Target, Trust, What, discover, discover_within,
+};
 
 use crate::ScanError;
 
@@ -23,8 +25,12 @@ pub struct Wanted {
     pub build: Option<Build>,
     /// Kind of predicate that a trusted attestation must have.
     pub predicates: Vec<String>,
+    /// Why signatures are not asked for at all: a trust policy of Notation says so.
+    pub skipped: Option<String>,
     /// The question as it was asked, for the report.
     pub line: String,
+    /// The moment of the question, in seconds since 1970.
+    pub now: i64,
 }
 
 /// Finds and checks everything that is said of `image`.
@@ -34,32 +40,41 @@ pub struct Wanted {
 /// unless enough was seen.
 pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<Verification, ScanError> {
     let reference = Reference::parse(image.strip_prefix("registry:").unwrap_or(image))?;
-    let repository = registries.repository(reference.name());
+    let reference = registries.meant(&reference)?;
+    let repository = registries.repository(reference.name())?;
     // Resolved once: from here on there is only the digest.
     let manifest = repository.manifest(&reference.selector())?;
     let mut found = everything_said(registries, reference.name(), &wanted.repositories, &manifest.digest);
+    let within = discover_within(&repository, &reference.name().to_string(), &manifest);
+    found.evidence.extend(within.evidence);
     for (path, bytes) in &wanted.files {
         found.evidence.push(from_file(path, bytes.clone(), &manifest.digest));
     }
-    let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes) };
+    let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes), now: wanted.now };
     let mut tally = Tally::default();
     let evidence = found
         .evidence
         .iter()
         .map(|evidence| tally.take(evidence, wanted.trust.check(evidence, target), wanted))
         .collect();
+    let verdict = tally.verdict(wanted, &found.problems);
+    // Nobody signed what is in the index: that some of it cannot be read leaves nothing open.
+    found.problems.extend(within.problems);
     Ok(Verification {
         schema_version: "1.0".into(),
         plimsoll: env!("CARGO_PKG_VERSION").into(),
         image: image.to_owned(),
         digest: manifest.digest.clone(),
-        verdict: tally.verdict(wanted, &found.problems),
+        verdict,
         evidence,
         roots: wanted
             .trust
             .roots
             .iter()
-            .map(|root| RootInfo { name: root.name().to_owned(), until: root.window().until.map(moment) })
+            .map(|root| RootInfo {
+                name: root.name().to_owned(),
+                until: root.window().until.map(plimsoll_policy::moment),
+            })
             .collect(),
         problems: found.problems,
     })
@@ -74,10 +89,14 @@ pub(crate) fn everything_said(
 ) -> Discovery {
     let mut found = Discovery::default();
     for name in std::iter::once(own).chain(others.iter().map(Reference::name)) {
-        let Discovery { evidence, problems } =
-            discover(&registries.repository(name), &name.to_string(), digest);
-        found.evidence.extend(evidence);
-        found.problems.extend(problems);
+        match registries.repository(name) {
+            Ok(repository) => {
+                let Discovery { evidence, problems } = discover(&repository, &name.to_string(), digest);
+                found.evidence.extend(evidence);
+                found.problems.extend(problems);
+            }
+            Err(error) => found.problems.push(plimsoll_model::one_line(&error)),
+        }
     }
     found
 }
@@ -167,7 +186,7 @@ impl Tally {
                 (EvidenceOutcome::Unsigned, None, Vec::new())
             }
             Outcome::Unreadable { reason } => {
-                self.unreadable += 1;
+                self.unreadable += usize::from(evidence.place.layout != Layout::Index);
                 (EvidenceOutcome::Unreadable, Some(reason), Vec::new())
             }
         };
@@ -182,8 +201,9 @@ impl Tally {
             issuer: certificate.issuer,
             claims: certificate.claims.into_iter().collect(),
             key: checked.key,
+            notes: checked.notes,
             root: checked.root,
-            signed_at: checked.times.first().copied().map(moment),
+            signed_at: checked.times.first().copied().map(plimsoll_policy::moment),
             logged: checked.logged,
             build: build.map(|(_, info)| info),
             format: evidence.format.name().to_owned(),
@@ -199,9 +219,10 @@ impl Tally {
         let mut reasons = Vec::new();
         let mut unmet = Vec::new();
         if wanted.build.is_none() && wanted.predicates.is_empty() {
-            match self.signatures.first() {
-                Some(signer) => reasons.push(format!("signed by {signer}")),
-                None => unmet.push("no signature by a trusted signer".to_owned()),
+            match (&wanted.skipped, self.signatures.first()) {
+                (Some(reason), _) => reasons.push(reason.clone()),
+                (None, Some(signer)) => reasons.push(format!("signed by {signer}")),
+                (None, None) => unmet.push("no signature by a trusted signer".to_owned()),
             }
         }
         for predicate in &wanted.predicates {
@@ -246,7 +267,7 @@ impl Tally {
                 self.unreadable, self.total
             ));
         }
-        if wanted.trust.signers.is_empty() {
+        if wanted.trust.signers.is_empty() && wanted.skipped.is_none() {
             missing.push("nobody was named whose signature counts".to_owned());
         }
         missing
@@ -261,6 +282,7 @@ fn info(
     let unmet = wanted.build.iter().flat_map(|build| build.check(&provenance, certificate));
     let unmet = unmet.map(|unmet| format!("{}: {}", unmet.part, unmet.detail)).collect();
     BuildInfo {
+        bases: provenance.bases().map(str::to_owned).collect(),
         builder: provenance.builder,
         source: provenance.source.uri,
         reference: provenance.source.reference,
@@ -269,8 +291,4 @@ fn info(
         invocation: provenance.invocation,
         unmet,
     }
-}
-
-fn moment(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
 }

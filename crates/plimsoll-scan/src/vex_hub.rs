@@ -7,8 +7,9 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
-use plimsoll_advisory::vex;
+use plimsoll_advisory::vex::{self, Assertion};
 use plimsoll_model::purl::Purl;
+use plimsoll_model::vex::VexOrigin;
 use plimsoll_model::{Inventory, Problem, ProblemKind, Target};
 use serde::Deserialize;
 
@@ -68,17 +69,22 @@ fn asked(target: &Target, inventory: &Inventory) -> BTreeSet<Key> {
 
 /// What a hub says about a target.
 pub(crate) struct Spoken {
-    /// Its documents, with the names that people see.
-    pub(crate) documents: Vec<(String, vex::Document)>,
+    /// Its documents.
+    pub(crate) assertions: Vec<Assertion>,
     /// Documents that could not be read.
     pub(crate) problems: Vec<Problem>,
 }
 
-/// The documents of one hub about what the target holds.
+/// The documents of one hub about what the target holds, with this rank.
 ///
 /// # Errors
 /// When there is no index that can be read.
-pub(crate) fn documents(root: &Path, target: &Target, inventory: &Inventory) -> Result<Spoken, ScanError> {
+pub(crate) fn documents(
+    root: &Path,
+    rank: u32,
+    target: &Target,
+    inventory: &Inventory,
+) -> Result<Spoken, ScanError> {
     let path = root.join("index.json");
     let unusable = |reason: String| ScanError::Vex { path: path.display().to_string(), reason };
     let bytes = read(&path).map_err(|error| unusable(error.to_string()))?;
@@ -92,7 +98,7 @@ pub(crate) fn documents(root: &Path, target: &Target, inventory: &Inventory) -> 
     }
     let wanted: BTreeSet<&str> =
         asked(target, inventory).iter().filter_map(|key| by_product.get(key)).flatten().copied().collect();
-    let mut documents = Vec::new();
+    let mut assertions = Vec::new();
     let mut faults: BTreeMap<String, String> = BTreeMap::new();
     let mut total = 0;
     for location in wanted {
@@ -104,8 +110,8 @@ pub(crate) fn documents(root: &Path, target: &Target, inventory: &Inventory) -> 
                     faults.insert(name, "and those behind it: more than 256 MiB of documents".to_owned());
                     break;
                 }
-                match vex::Document::parse_named(&name, &bytes) {
-                    Ok(document) => documents.push((name, document)),
+                match Assertion::read(&name, VexOrigin::Hub, rank, &bytes) {
+                    Ok(assertion) => assertions.push(assertion),
                     Err(error) => {
                         faults.insert(name, error.to_string());
                     }
@@ -129,7 +135,7 @@ pub(crate) fn documents(root: &Path, target: &Target, inventory: &Inventory) -> 
         let detail = format!("{rest} more documents of the hub were not applied");
         problems.push(Problem::note(ProblemKind::Unreadable, root.display(), detail));
     }
-    Ok(Spoken { documents, problems })
+    Ok(Spoken { assertions, problems })
 }
 
 /// The path of a document, which an index may not lead out of the hub.

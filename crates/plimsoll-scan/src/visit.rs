@@ -1,5 +1,6 @@
 //! Hands files to the extractors that want them.
 
+use std::collections::HashSet;
 use std::io::{self, Read};
 
 use plimsoll_extract::registry::wanting;
@@ -122,6 +123,51 @@ impl Visitor for Extractors {
 impl Extractors {
     fn note(self, entry: &Entry<'_>, content: &[u8]) -> Option<FileNote> {
         self.settings.then(|| image_rules::note(entry, content)).flatten()
+    }
+}
+
+/// Asks every extractor, about the files that git tracks.
+#[derive(Debug)]
+pub(crate) struct Tracked<'a> {
+    pub(crate) extractors: Extractors,
+    pub(crate) paths: &'a HashSet<Box<[u8]>>,
+}
+
+impl Tracked<'_> {
+    fn has(&self, entry: &Entry<'_>) -> bool {
+        self.paths.contains(entry.path.as_bytes())
+    }
+}
+
+impl Visitor for Tracked<'_> {
+    type Output = Extraction;
+
+    fn wants(&self, entry: &Entry<'_>) -> Want {
+        if self.has(entry) { self.extractors.wants(entry) } else { Want::Skip }
+    }
+
+    fn whole(&self, entry: &Entry<'_>, content: &[u8]) -> Extraction {
+        self.extractors.whole(entry, content)
+    }
+
+    fn stream(&self, entry: &Entry<'_>, content: &mut dyn Read) -> io::Result<Extraction> {
+        self.extractors.stream(entry, content)
+    }
+
+    fn alike(&self, first: &Entry<'_>, second: &Entry<'_>) -> bool {
+        self.extractors.alike(first, second)
+    }
+
+    fn glance_limit(&self, entry: &Entry<'_>) -> u64 {
+        if self.has(entry) { self.extractors.glance_limit(entry) } else { 0 }
+    }
+
+    fn goes_on(&self, entry: &Entry<'_>, first_block: &[u8]) -> bool {
+        self.extractors.goes_on(entry, first_block)
+    }
+
+    fn glance(&self, entry: &Entry<'_>, content: &[u8]) -> Option<(Extraction, usize)> {
+        self.extractors.glance(entry, content)
     }
 }
 

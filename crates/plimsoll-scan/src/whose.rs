@@ -9,7 +9,7 @@ use plimsoll_model::{
     version::{self, Scheme},
 };
 
-use crate::commands;
+use crate::{base, commands};
 
 /// What is known of the target beyond its packages.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +109,20 @@ impl Context<'_> {
         (same && version != newest).then(|| format!("{name}:{newest}{variant}"))
     }
 
+    /// Which layer brought these packages, as the end of a sentence; empty where there are no layers.
+    fn brought_by(&self, affected: &[&Package]) -> String {
+        let layers = affected.iter().flat_map(|package| &package.locations);
+        let Some(layer) = layers.filter_map(|location| location.layer).min() else { return String::new() };
+        let of_base = match self.origin_of_layer(Some(layer)) {
+            Origin::Base => format!(" of the base image {}", self.base_reference().unwrap_or_default())
+                .trim_end()
+                .to_owned(),
+            _ => String::new(),
+        };
+        let by = self.created_by(Some(layer)).map(|command| format!(" (`{}`)", base::shorten(command)));
+        format!("; it came with layer {layer}{of_base}{}", by.unwrap_or_default())
+    }
+
     fn created_by(&self, layer: Option<u32>) -> Option<&str> {
         let index = usize::try_from(layer?).ok()?.checked_sub(1)?;
         self.layers.get(index)?.created_by.as_deref()
@@ -171,7 +185,8 @@ fn move_for(finding: &Finding, affected: &[&Package], context: Context<'_>) -> (
     match finding.kind {
         FindingKind::Malware => {
             let mut remedy = say(format!(
-                "remove {name}, rotate every secret it could read, and rebuild from clean sources"
+                "incident: remove {name}, rotate every credential it could read, and rebuild from clean sources{}",
+                context.brought_by(affected)
             ));
             remedy.location = place(affected);
             return (actor, remedy);
@@ -313,12 +328,10 @@ pub fn changes(findings: &[Finding], packages: &[Package], context: Context<'_>)
             }
             FindingKind::Informational => false,
         };
-        if acts
-            && finding.suppressed_by.is_none()
-            && !finding.risk.not_run
-            && finding.risk.reach != Some(Reach::NotLinked)
-            && !matches!(finding.party, Party::Nobody(_))
-        {
+        // A malicious package does its harm when it is installed, run or not.
+        let folded = finding.kind != FindingKind::Malware
+            && (finding.risk.not_run || finding.risk.reach == Some(Reach::NotLinked));
+        if acts && finding.suppressed_by.is_none() && !folded && !matches!(finding.party, Party::Nobody(_)) {
             groups.entry(Key::of(finding, &index)).or_default().push(finding);
         }
     }
@@ -698,6 +711,44 @@ mod tests {
         check(TargetKind::Image, Some(&unknown), &low, true, "not known");
         check(TargetKind::Directory, None, &package(Ecosystem::Deb, "openssl", None), true, "platform");
         check(TargetKind::Directory, None, &package(Ecosystem::Npm, "lodash", None), true, "application");
+    }
+
+    #[test]
+    fn an_incident_names_the_layer_that_brought_it_and_comes_first() {
+        let bad = package(Ecosystem::Npm, "event-stream", Some(2));
+        let flawed = package(Ecosystem::Npm, "lodash", Some(2));
+        let layer = |command: &str| Layer {
+            index: 0,
+            digest: None,
+            diff_id: None,
+            size: 0,
+            created_by: Some(command.to_owned()),
+            from_base: false,
+        };
+        let layers = [layer("/bin/sh -c #(nop) ADD file:1 in /"), layer("RUN npm ci")];
+        let said = |base: &Base| {
+            let context = Context {
+                kind: TargetKind::Image,
+                base: Some(base),
+                layers: &layers,
+                release: None,
+                newest: None,
+            };
+            let mut malware = about(&bad, false);
+            malware.kind = FindingKind::Malware;
+            malware.risk.not_run = true;
+            let mut findings = [about(&flawed, true), malware];
+            let packages = [bad.clone(), flawed.clone()];
+            assign(&mut findings, &packages, context);
+            let changes = changes(&findings, &packages, context);
+            assert!(changes[0].malware && !changes[1].malware);
+            changes[0].action.clone()
+        };
+        let what = "incident: remove event-stream, rotate every credential it could read, and rebuild from clean sources";
+        let here = format!("{what}; it came with layer 2 (`RUN npm ci`)");
+        assert_eq!(said(&base(1, BaseSource::History)), here);
+        let there = format!("{what}; it came with layer 2 of the base image debian:12 (`RUN npm ci`)");
+        assert_eq!(said(&base(2, BaseSource::History)), there);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Sigstore bundles, checked by sigstore-verify; and what its interface leaves to the caller: signatures with a key that
 //! no log knows of.
 
-use plimsoll_model::{Algorithm, Digest};
+use plimsoll_model::{Algorithm, Digest, one_line};
 use sigstore_verify::crypto::{KeyAlgorithm, verify_signature, verify_signature_prehashed};
 use sigstore_verify::types::{
     Artifact, ArtifactDigest, Bundle, HashAlgorithm, SignatureContent, VerificationMaterialContent,
@@ -27,7 +27,7 @@ impl<'a> Signed<'a> {
             Signed::Bytes(bytes) => Ok(Artifact::Blob(bytes)),
             Signed::Digest(digest) => {
                 let algorithm = algorithm(digest).ok_or("images with SHA-1 digests cannot be checked")?;
-                ArtifactDigest::new(algorithm, digest.bytes()).map(Artifact::Digest).map_err(chain)
+                ArtifactDigest::new(algorithm, digest.bytes()).map(Artifact::Digest).map_err(one_line)
             }
         }
     }
@@ -99,7 +99,7 @@ pub(crate) fn keyless(root: &Root, bundle: &Bundle, signed: Signed<'_>) -> Resul
     if !logged {
         policy = policy.skip_tlog_unsafe();
     }
-    let result = root.verifier.verify(signed.artifact()?, bundle, &policy).map_err(chain)?;
+    let result = root.verifier.verify(signed.artifact()?, bundle, &policy).map_err(one_line)?;
     if !result.certificate_verified() {
         return Err("the certificate was not verified".into());
     }
@@ -136,7 +136,7 @@ pub(crate) fn with_key(
     for root in roots {
         match root.verifier.verify(signed.artifact()?, bundle, &policy) {
             Ok(result) => return Ok(Shown { certificate: None, times: times(&result), logged: true }),
-            Err(error) => reasons.push((root.name(), chain(error))),
+            Err(error) => reasons.push((root.name(), one_line(error))),
         }
     }
     Err(joined(&reasons))
@@ -163,7 +163,7 @@ fn times(result: &VerificationResult) -> Vec<i64> {
 
 /// The signature alone, without certificate, log or time.
 fn direct(key: &PublicKey, bundle: &Bundle, signed: Signed<'_>) -> Result<(), String> {
-    let key_algorithm = KeyAlgorithm::from_spki(&key.der).map_err(chain)?;
+    let key_algorithm = KeyAlgorithm::from_spki(&key.der).map_err(one_line)?;
     match &bundle.content {
         SignatureContent::DsseEnvelope(envelope) => verify_signature(
             &key.der,
@@ -171,26 +171,26 @@ fn direct(key: &PublicKey, bundle: &Bundle, signed: Signed<'_>) -> Result<(), St
             &envelope.signature.sig,
             key_algorithm.default_signing_scheme(),
         )
-        .map_err(chain),
+        .map_err(one_line),
         SignatureContent::MessageSignature(message) => {
             let scheme = match &message.message_digest {
                 Some(stated) => {
                     if signed.digest(stated.algorithm)?.as_slice() != stated.digest.as_bytes() {
                         return Err("the digest that it states is of something else".into());
                     }
-                    key_algorithm.resolve_signing_scheme(stated.algorithm).map_err(chain)?
+                    key_algorithm.resolve_signing_scheme(stated.algorithm).map_err(one_line)?
                 }
                 None => key_algorithm.default_signing_scheme(),
             };
             match signed {
                 Signed::Bytes(bytes) => {
-                    verify_signature(&key.der, bytes, &message.signature, scheme).map_err(chain)
+                    verify_signature(&key.der, bytes, &message.signature, scheme).map_err(one_line)
                 }
                 Signed::Digest(digest)
                     if algorithm(digest).is_some() && scheme.hash_algorithm() == algorithm(digest) =>
                 {
                     verify_signature_prehashed(&key.der, digest.bytes(), &message.signature, scheme)
-                        .map_err(chain)
+                        .map_err(one_line)
                 }
                 Signed::Digest(_) => {
                     Err("a signature of this kind cannot be checked against a digest".into())
@@ -199,19 +199,4 @@ fn direct(key: &PublicKey, bundle: &Bundle, signed: Signed<'_>) -> Result<(), St
         }
         _ => Err("signatures of this kind are not known".into()),
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: impl std::error::Error) -> String {
-    let mut out = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !out.contains(&text) {
-            out.push_str(": ");
-            out.push_str(&text);
-        }
-        source = cause.source();
-    }
-    out
 }

@@ -196,21 +196,11 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 
 /// The certificates of a PEM text, as DER.
 fn pem_certificates(text: &str) -> Result<Vec<Vec<u8>>, String> {
-    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-    const END: &str = "-----END CERTIFICATE-----";
-    let mut out = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(BEGIN) {
-        rest = &rest[at + BEGIN.len()..];
-        let end = rest.find(END).ok_or("a certificate does not end")?;
-        let body: String = rest[..end].split_whitespace().collect();
-        out.push(decoded(&body, "a certificate")?);
-        rest = &rest[end + END.len()..];
-        if out.len() > MOST_CERTIFICATES {
-            return Err(format!("a chain of more than {MOST_CERTIFICATES} certificates"));
-        }
+    let all = crate::pem::all(text, "CERTIFICATE")?;
+    if all.len() > MOST_CERTIFICATES {
+        return Err(format!("a chain of more than {MOST_CERTIFICATES} certificates"));
     }
-    Ok(out)
+    Ok(all)
 }
 
 #[cfg(test)]

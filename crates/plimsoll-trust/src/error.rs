@@ -30,4 +30,32 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A trust policy, trust store or revocation list of Notation that cannot be used.
+    #[error("{name}: {detail}")]
+    Notation {
+        /// The file.
+        name: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// An identity token, or a service that keyless signing needs, that cannot be used.
+    #[error("{detail}")]
+    Keyless {
+        /// What went wrong.
+        detail: String,
+        /// Why.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// A trust root that is kept, or its source, that cannot be used.
+    #[error("trust root `{name}`: {detail}")]
+    Kept {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        detail: String,
+        /// Why.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
 }

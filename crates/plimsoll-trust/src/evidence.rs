@@ -52,6 +52,8 @@ pub enum Format {
     Statement,
     /// An SBOM that nobody signed.
     Sbom,
+    /// A VEX document that nobody signed.
+    Vex,
     /// Something else, by its media type.
     Other(String),
 }
@@ -74,6 +76,7 @@ impl Format {
             | "application/vnd.cyclonedx+xml"
             | "application/vnd.syft+json" => Format::Sbom,
             text if text.starts_with("application/vnd.dev.sigstore.bundle") => Format::Bundle,
+            text if is_vex(text) => Format::Vex,
             text => Format::Other(text.to_owned()),
         }
     }
@@ -88,9 +91,17 @@ impl Format {
             Format::NotationCose => "Notation (COSE)",
             Format::Statement => "in-toto statement without signature",
             Format::Sbom => "SBOM without signature",
+            Format::Vex => "VEX document without signature",
             Format::Other(media_type) => media_type,
         }
     }
+}
+
+/// Is it the type of a VEX document? No registry of types has one for OpenVEX or CSAF, so that everybody uses their own:
+/// `application/openvex+json`, `application/vnd.openvex+json`, `application/vnd.oasis.csaf.v2+json`, `application/csaf+json`.
+pub(crate) fn is_vex(media_type: &str) -> bool {
+    let subtype = media_type.strip_prefix("application/").unwrap_or_default();
+    subtype.split(['.', '+', '-', ';']).any(|word| matches!(word, "openvex" | "csaf" | "vex"))
 }
 
 /// Where evidence was found.

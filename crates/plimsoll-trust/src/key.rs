@@ -5,7 +5,7 @@ use sigstore_verify::types::{DerPublicKey, Sha256Hash};
 
 use crate::Error;
 
-/// A public key: ECDSA on P-256, P-384 or P-521, RSA, or Ed25519. Keys of key management services are given the same way,
+/// A public key: ECDSA on P-256 or P-384, RSA, or Ed25519. Keys of key management services are given the same way,
 /// as the PEM that the service exports.
 #[derive(Clone, Debug)]
 pub struct PublicKey {
@@ -35,6 +35,11 @@ impl PublicKey {
             .map_err(|source| Error::Key { name: name.to_owned(), source: Box::new(source) })?;
         let fingerprint = sigstore_verify::crypto::sha256(der.as_bytes());
         Ok(PublicKey { der, fingerprint })
+    }
+
+    /// `-----BEGIN PUBLIC KEY-----`.
+    pub fn to_pem(&self) -> String {
+        self.der.to_pem()
     }
 
     /// SHA-256 of the key's SubjectPublicKeyInfo in hexadecimal digits, as `openssl pkey -pubin -outform DER | sha256sum` prints it.

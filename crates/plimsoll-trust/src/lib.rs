@@ -11,7 +11,7 @@
 //! Nothing here decides whether an image may run: that is a policy's, over these facts. A signature that is there and does
 //! not verify, one that nobody trusts and one that could not be read stay different answers.
 //!
-//! Hides sigstore-verify, the layouts of cosign's generations, and DSSE.
+//! Hides sigstore-verify, the layouts of cosign's generations, DSSE, and the envelopes and rules of Notation.
 
 #![forbid(unsafe_code)]
 
@@ -23,17 +23,32 @@ mod error;
 mod evidence;
 pub mod fuzz;
 mod key;
+mod keyless;
+pub mod notation;
+mod pem;
+mod private_key;
 mod roots;
 mod sign;
 mod statement;
+mod tuf;
 mod verify;
+mod x509;
 
-pub use discover::{Discovery, discover};
+pub use discover::{Discovery, discover, discover_vex, discover_within, is_vex_predicate};
 pub use error::Error;
 pub use evidence::{Evidence, Format, Layout, Place};
 pub use key::PublicKey;
+pub use keyless::{IdentityToken, Keyless, Services};
 pub use plimsoll_policy::{Certificate, Pattern, provenance};
+pub use private_key::{SigningKey, is_encrypted};
 pub use roots::{Root, Window};
-pub use sign::{SIGNED, SigningKey, attestation};
+pub use sign::{SIGNED, Seal, Sealed, attestation};
 pub use statement::{Statement, Subject};
+pub use tuf::{Origin, Roots};
 pub use verify::{By, Checked, Log, Outcome, Signer, Target, Trust, What};
+
+/// A trust root for tests: the built-in snapshot of the public good instance.
+#[doc(hidden)]
+pub fn tests_root() -> &'static str {
+    sigstore_verify::trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT
+}

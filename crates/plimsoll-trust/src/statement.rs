@@ -39,6 +39,16 @@ pub struct Subject {
 }
 
 impl Statement {
+    /// One of which only the kind is known.
+    pub(crate) fn unread(predicate_type: &str) -> Self {
+        Statement {
+            kind: String::new(),
+            subject: Vec::new(),
+            predicate_type: predicate_type.to_owned(),
+            predicate: Value::Null,
+        }
+    }
+
     /// Reads a statement.
     ///
     /// # Errors

@@ -4,6 +4,8 @@ use plimsoll_model::Digest;
 use sigstore_verify::types::Bundle;
 
 use crate::bundle::{self, Shown, Signed};
+use crate::discover::{ABOUT, PREDICATE_TYPE};
+use crate::notation::{self, Fault, Judged};
 use crate::statement::Statement;
 use crate::{Evidence, Format, PublicKey, Root, cosign};
 use plimsoll_policy::{Certificate, Pattern};
@@ -48,6 +50,8 @@ pub enum By {
         /// Names of the trust roots that may issue it; empty for every one.
         roots: Vec<String>,
     },
+    /// By Notation's rules.
+    Notation(Box<notation::Signer>),
 }
 
 /// Whom and what to trust.
@@ -66,6 +70,8 @@ pub struct Target<'a> {
     pub digest: &'a Digest,
     /// The manifest or index itself, where signatures over its bytes are to be checked too.
     pub manifest: Option<&'a [u8]>,
+    /// The moment of the question, in seconds since 1970.
+    pub now: i64,
 }
 
 /// What a piece of evidence is.
@@ -123,11 +129,22 @@ pub struct Checked {
     pub times: Vec<i64>,
     /// Whether a transparency log knows of it.
     pub logged: bool,
+    /// What its signers' rules only want to be said.
+    pub notes: Vec<String>,
 }
 
 impl Checked {
     fn of(outcome: Outcome, what: What) -> Self {
-        Checked { outcome, what, certificate: None, key: None, root: None, times: Vec::new(), logged: false }
+        Checked {
+            outcome,
+            what,
+            certificate: None,
+            key: None,
+            root: None,
+            times: Vec::new(),
+            logged: false,
+            notes: Vec::new(),
+        }
     }
 
     fn unreadable(reason: impl Into<String>) -> Self {
@@ -154,19 +171,72 @@ impl Trust {
                 Ok(bundle) => self.bundle(&bundle, target),
                 Err(reason) => Checked::unreadable(reason),
             },
-            Format::Statement => match Statement::parse(&evidence.bytes) {
-                Ok(statement) => Checked::of(Outcome::Unsigned, What::Attestation(Box::new(statement))),
-                Err(reason) => Checked::unreadable(reason),
-            },
-            Format::Sbom => Checked::of(Outcome::Unsigned, What::Unknown),
-            Format::NotationJws | Format::NotationCose => {
-                Checked::unreadable("signatures of Notation are not checked yet")
-            }
+            Format::Statement => unsigned(evidence),
+            Format::Sbom | Format::Vex => Checked::of(Outcome::Unsigned, What::Unknown),
+            Format::NotationJws | Format::NotationCose => self.notation(evidence, target),
             Format::Other(media_type) => Checked::unreadable(format!(
                 "evidence of type `{}` is not known",
                 plimsoll_model::shortened(media_type)
             )),
         }
+    }
+
+    fn notation(&self, evidence: &Evidence, target: Target<'_>) -> Checked {
+        let of = |outcome| Checked::of(outcome, What::Signature);
+        let envelope = match notation::open(&evidence.bytes, evidence.format == Format::NotationCose) {
+            Ok(envelope) => envelope,
+            Err(Fault::Invalid(reason)) => return of(Outcome::Invalid { reason }),
+            Err(Fault::Unreadable(reason)) => return of(Outcome::Unreadable { reason }),
+        };
+        match notation::target(&envelope.payload) {
+            Ok(digest) if digest == *target.digest => {}
+            Ok(digest) => {
+                return of(Outcome::Invalid {
+                    reason: format!("it was made for {digest}, not for this image"),
+                });
+            }
+            Err(reason) => return of(Outcome::Invalid { reason }),
+        }
+        let (mut signers, mut fails, mut unclear) = (Vec::new(), Vec::new(), Vec::new());
+        let mut checked = of(Outcome::Unsigned);
+        for signer in &self.signers {
+            let By::Notation(rules) = &signer.by else { continue };
+            match rules.judge(&envelope, target.now) {
+                Judged::Counts(notes, times) => {
+                    signers.push(signer.name.clone());
+                    checked.notes.extend(notes);
+                    checked.times.extend(times);
+                }
+                Judged::Fails(reason) => fails.push((signer.name.as_str(), reason)),
+                Judged::Unclear(reason) => unclear.push((signer.name.as_str(), reason)),
+            }
+        }
+        checked.outcome = if !signers.is_empty() {
+            Outcome::Trusted { signers }
+        } else if !unclear.is_empty() {
+            Outcome::Unreadable { reason: bundle::joined(&unclear) }
+        } else if fails.is_empty() {
+            Outcome::Untrusted {
+                reason: "it was made for Notation, and no trust policy of it was given".into(),
+            }
+        } else {
+            Outcome::Untrusted { reason: bundle::joined(&fails) }
+        };
+        if matches!(checked.outcome, Outcome::Trusted { .. })
+            && let Some(leaf) = envelope.chain.first()
+        {
+            checked.certificate = Some(Certificate {
+                subject: Some(leaf.subject()),
+                issuer: Some(leaf.issuer()),
+                ..Certificate::default()
+            });
+            checked.key = leaf.fingerprint();
+        }
+        checked.notes.sort();
+        checked.notes.dedup();
+        checked.times.sort_unstable();
+        checked.times.dedup();
+        checked
     }
 
     fn simple_signing(&self, evidence: &Evidence, target: Target<'_>) -> Checked {
@@ -309,6 +379,32 @@ impl Trust {
         checked.times = shown.times;
         checked.logged = shown.logged;
         checked
+    }
+}
+
+/// A statement that nobody signed: shown, and never more.
+fn unsigned(evidence: &Evidence) -> Checked {
+    if let (true, Some(kind)) = (evidence.bytes.is_empty(), evidence.annotations.get(PREDICATE_TYPE)) {
+        return Checked::of(Outcome::Unsigned, What::Attestation(Box::new(Statement::unread(kind))));
+    }
+    let statement = match Statement::parse(&evidence.bytes) {
+        Ok(statement) => statement,
+        Err(reason) => return Checked::unreadable(reason),
+    };
+    let about = evidence.annotations.get(ABOUT).map(|text| Digest::parse(text));
+    let fits = match &about {
+        Some(Ok(digest)) => statement.is_about(digest),
+        Some(Err(_)) => false,
+        None => true,
+    };
+    let what = What::Attestation(Box::new(statement));
+    if fits {
+        Checked::of(Outcome::Unsigned, what)
+    } else {
+        Checked::of(
+            Outcome::Invalid { reason: "the statement is about something else than this image".into() },
+            what,
+        )
     }
 }
 

@@ -48,7 +48,7 @@ fn verifies(folder: &Path, fallback: &Path, root: &str) -> Result<(), String> {
         bytes: fs::read(folder.join("bundle.sigstore.json")).expect("a bundle"),
         annotations: BTreeMap::new(),
     };
-    let checked = trust.check(&evidence, Target { digest: &digest, manifest: Some(&artifact) });
+    let checked = trust.check(&evidence, Target { digest: &digest, manifest: Some(&artifact), now: 0 });
     match checked.outcome {
         Outcome::Trusted { signers } => {
             assert_eq!(signers, ["expected"]);

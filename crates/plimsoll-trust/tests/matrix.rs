@@ -8,9 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use coset::{CoseSign1, TaggedCborSerializable as _};
 use plimsoll_oci::{Artifact, Descriptor, Part, Reference, Registries, RegistrySettings, Repository};
-use plimsoll_trust::{By, Checked, Log, Outcome, Pattern, Signer, Target, Trust, What, discover};
+use plimsoll_trust::{
+    By, Checked, Log, Outcome, Pattern, Signer, Target, Trust, What, discover, discover_within,
+};
 use serde_json::json;
+use yard::notation::{self, Wish};
 use yard::{Content, ISSUER, Identity, SUBJECT, Yard, simple};
 
 struct Now;
@@ -32,6 +36,11 @@ enum Kind {
     Message(&'static str),
     Signed(&'static str),
     Attested(&'static str),
+    /// Notation's envelope in CBOR or in JSON, with a timestamp and a revocation list or without.
+    Notation {
+        cose: bool,
+        stamped: bool,
+    },
 }
 
 /// Where it is kept.
@@ -87,11 +96,19 @@ fn cells() -> Vec<(Place, Kind, Identity)> {
             }
         }
     }
+    for cose in [false, true] {
+        for stamped in [false, true] {
+            for place in [Referrer, OtherRepository] {
+                cells.push((place, Kind::Notation { cose, stamped }, Certificate));
+            }
+        }
+    }
     cells
 }
 
 struct Bench {
     yard: Yard,
+    notary: notation::Yard,
     trust: Trust,
     image: Repository,
     image_name: String,
@@ -141,6 +158,26 @@ impl Bench {
         // A second one of everything, about nothing else: what is swapped in was really made by the same signer.
         let envelope = |text: &str| Content::Envelope(self.yard.envelope(identity, digest, text));
         match kind {
+            Kind::Notation { cose, stamped } => {
+                let wish = |digest: &str| Wish {
+                    leaf: if stamped { "listed" } else { "leaf" },
+                    digest: digest.to_owned(),
+                    stamped,
+                    cose,
+                    ..self.notary.wish()
+                };
+                let good = self.notary.make(&wish(digest));
+                let other = self.notary.make(&wish(&notation::digest("11")));
+                Part {
+                    media_type: if cose { "application/cose" } else { "application/jose+json" }.into(),
+                    bytes: if cose {
+                        damaged_cose(&good, &other, damage)
+                    } else {
+                        damaged_jws(&good, &other, damage)
+                    },
+                    annotations: BTreeMap::new(),
+                }
+            }
             Kind::SimpleSigning => {
                 let mut bytes = simple(digest);
                 let content = Content::Message(bytes.clone());
@@ -246,7 +283,10 @@ impl Bench {
             if damage == Damage::Replayed { self.image() } else { (manifest.clone(), subject.clone()) };
         let part = self.part(kind, identity, &signed.digest.to_string(), &signed_manifest, damage);
         let artifact = Artifact {
-            artifact_type: part.media_type.clone(),
+            artifact_type: match kind {
+                Kind::Notation { .. } => "application/vnd.cncf.notary.signature".into(),
+                _ => part.media_type.clone(),
+            },
             parts: vec![part],
             annotations: BTreeMap::new(),
             subject: matches!(place, Place::Referrer | Place::OtherRepository).then(|| subject.clone()),
@@ -265,26 +305,53 @@ impl Bench {
             found = discover(&self.other, &self.other_name, &subject.digest);
         }
         assert!(found.problems.is_empty(), "{:?}", found.problems);
-        let target = Target { digest: &subject.digest, manifest: Some(&manifest) };
+        let target = Target { digest: &subject.digest, manifest: Some(&manifest), now: self.notary.now };
         found.evidence.iter().map(|evidence| self.trust.check(evidence, target)).collect()
     }
+}
+
+/// What somebody did to an envelope in JSON, with parts of another one of the same signer.
+fn damaged_jws(good: &[u8], other: &[u8], damage: Damage) -> Vec<u8> {
+    let read = |bytes| serde_json::from_slice::<serde_json::Value>(bytes).expect("JSON");
+    let (mut good, other) = (read(good), read(other));
+    let name = match damage {
+        Damage::Payload => "payload",
+        Damage::Signature => "signature",
+        Damage::Entry => "header",
+        Damage::None | Damage::Replayed => return good.to_string().into_bytes(),
+    };
+    good[name] = other[name].clone();
+    good.to_string().into_bytes()
+}
+
+/// The same in CBOR.
+fn damaged_cose(good: &[u8], other: &[u8], damage: Damage) -> Vec<u8> {
+    let read = |bytes| CoseSign1::from_tagged_slice(bytes).expect("CBOR");
+    let (mut good, other) = (read(good), read(other));
+    match damage {
+        Damage::Payload => good.payload = other.payload,
+        Damage::Signature => good.signature = other.signature,
+        Damage::Entry => good.unprotected = other.unprotected,
+        Damage::None | Damage::Replayed => {}
+    }
+    good.to_tagged_vec().expect("CBOR")
 }
 
 fn bench() -> Option<(plimsoll_testing::Registry, Bench)> {
     let registry = plimsoll_testing::Registry::start()?;
     let yard = Yard::build();
-    let registries = Registries::new(RegistrySettings {
-        http: plimsoll_http::Settings::new("plimsoll-tests", 1, Arc::new(Now)),
-        credentials: Vec::new(),
-        insecure: Vec::new(),
-        mirrors: Vec::new(),
-    });
+    let registries = Registries::new(RegistrySettings::new(plimsoll_http::Settings::new(
+        "plimsoll-tests",
+        1,
+        Arc::new(Now),
+    )));
     let repository = |path: &str| {
         let name = Reference::parse(&format!("{}/{path}", registry.host)).expect("a name");
-        (registries.repository_to_write(name.name()), name.name().to_string())
+        (registries.repository_to_write(name.name()).expect("a repository"), name.name().to_string())
     };
     let ((image, image_name), (other, other_name)) = (repository("team/shop"), repository("team/evidence"));
-    let trust = Trust {
+    let notary = notation::Yard::build();
+    let mut trust = Trust {
         roots: vec![yard.root()],
         signers: vec![
             Signer { name: "our key".into(), by: By::Key { key: yard.public_key(), log: Log::IfPresent } },
@@ -302,30 +369,54 @@ fn bench() -> Option<(plimsoll_testing::Registry, Bench)> {
             },
         ],
     };
-    Some((registry, Bench { yard, trust, image, image_name, other, other_name, count: 0 }))
+    for (leaf, stores, lists) in [
+        ("leaf", json!(["ca:acme"]), [].as_slice()),
+        ("listed", json!(["ca:acme", "tsa:stamp"]), ["clean.crl"].as_slice()),
+    ] {
+        let statement = json!({
+            "name": "acme", "registryScopes": ["*"], "signatureVerification": { "level": "strict" },
+            "trustStores": stores, "trustedIdentities": [format!("x509.subject: C=US, ST=WA, O=acme, CN={leaf}")],
+        });
+        let name = leaf.to_owned();
+        trust.signers.extend(
+            notary
+                .trust(&statement, lists)
+                .signers
+                .into_iter()
+                .map(|signer| Signer { name: name.clone(), ..signer }),
+        );
+    }
+    Some((registry, Bench { yard, notary, trust, image, image_name, other, other_name, count: 0 }))
 }
 
 #[test]
 fn every_cell_is_trusted_when_good_and_never_when_tampered_with() {
     let Some((_registry, mut bench)) = bench() else { return };
     let cells = cells();
-    assert!(cells.len() >= 50, "{} cells", cells.len());
+    assert!(cells.len() >= 74, "{} cells", cells.len());
     let (mut wrong, mut tampered) = (Vec::new(), 0);
     for (number, (place, kind, identity)) in cells.iter().copied().enumerate() {
         let good = bench.cell(place, kind, identity, Damage::None, number % 3 == 0);
-        let expected = if identity.has_certificate() { "our workflow" } else { "our key" };
+        let expected = match kind {
+            Kind::Notation { stamped: false, .. } => "leaf",
+            Kind::Notation { stamped: true, .. } => "listed",
+            _ if identity.has_certificate() => "our workflow",
+            _ => "our key",
+        };
+        let logged = identity != Identity::Key && !matches!(kind, Kind::Notation { .. });
+        let timed = logged || matches!(kind, Kind::Notation { stamped: true, .. });
         let attested = matches!(kind, Kind::Envelope | Kind::Attested(_));
         let fits = matches!(good.as_slice(), [one]
             if one.outcome == Outcome::Trusted { signers: vec![expected.into()] }
                 && matches!(one.what, What::Attestation(_)) == attested
-                && one.logged == (identity != Identity::Key)
-                && one.times.is_empty() == (identity == Identity::Key));
+                && one.logged == logged
+                && one.times.is_empty() != timed);
         if !fits {
             wrong.push(format!("good: {place:?} {kind:?} {identity:?}: {good:?}"));
         }
         for damage in DAMAGES {
             // Another repository changes where evidence is found, not how it is checked.
-            if place == Place::OtherRepository || (damage == Damage::Entry && identity == Identity::Key) {
+            if place == Place::OtherRepository || (damage == Damage::Entry && !timed) {
                 continue;
             }
             tampered += 1;
@@ -421,4 +512,106 @@ fn a_list_of_referrers_that_lies_is_said_and_not_believed() {
     let found = discover(&bench.image, &bench.image_name, &ours.digest);
     assert!(found.evidence.is_empty(), "{:?}", found.evidence);
     assert!(found.problems[0].contains("does not refer to this image"), "{:?}", found.problems);
+}
+
+#[test]
+fn what_buildkit_says_in_the_index_is_shown_and_never_trusted() {
+    let Some((_registry, mut bench)) = bench() else { return };
+    let (_, child) = bench.image();
+    let statement = |digest: &str, kind: &str, predicate: serde_json::Value| {
+        json!({
+            "_type": "https://in-toto.io/Statement/v0.1", "predicateType": kind,
+            "subject": [{ "name": "pkg:docker/shop@1", "digest": { "sha256": digest } }], "predicate": predicate,
+        })
+        .to_string()
+        .into_bytes()
+    };
+    let provenance = json!({
+        "builder": { "id": "" }, "buildType": "https://mobyproject.org/buildkit@v1",
+        "materials": [
+            { "uri": "pkg:docker/debian@12?platform=linux%2Famd64", "digest": { "sha256": "ab".repeat(32) } },
+            { "uri": "https://example.test/tool.tar.gz", "digest": { "sha256": "cd".repeat(32) } },
+        ],
+    });
+    let (slsa, spdx) = ("https://slsa.dev/provenance/v0.2", "https://spdx.dev/Document");
+    let own = child.digest.hex();
+    let other = "11".repeat(32);
+    for (about, outcome) in [(&own, "unsigned"), (&other, "invalid")] {
+        let mut layers = Vec::new();
+        for (kind, bytes) in
+            [(slsa, statement(about, slsa, provenance.clone())), (spdx, statement(about, spdx, json!({})))]
+        {
+            let digest = bench.image.put_blob(&bytes).expect("stored");
+            layers.push(json!({ "mediaType": "application/vnd.in-toto+json", "digest": digest.to_string(),
+                "size": bytes.len(), "annotations": { "in-toto.io/predicate-type": kind } }));
+        }
+        let configuration = bench.image.put_blob(b"{}").expect("stored");
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": layers,
+            "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": configuration.to_string(), "size": 2 },
+        })
+        .to_string();
+        let media_type = "application/vnd.oci.image.manifest.v1+json";
+        let said = bench.image.put_manifest(None, media_type, manifest.as_bytes()).expect("stored");
+        let index = json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": [
+                { "mediaType": child.media_type, "digest": child.digest.to_string(), "size": child.size,
+                    "platform": { "os": "linux", "architecture": "amd64" } },
+                { "mediaType": said.media_type, "digest": said.digest.to_string(), "size": said.size,
+                    "platform": { "os": "unknown", "architecture": "unknown" },
+                    "annotations": { "vnd.docker.reference.type": "attestation-manifest",
+                        "vnd.docker.reference.digest": child.digest.to_string() } },
+            ],
+        })
+        .to_string();
+        let index = bench
+            .image
+            .put_manifest(None, "application/vnd.oci.image.index.v1+json", index.as_bytes())
+            .expect("stored");
+        let whole = bench.image.manifest(&index.digest.to_string()).expect("it is there");
+        let found = discover_within(&bench.image, &bench.image_name, &whole);
+        assert!(found.problems.is_empty() && found.evidence.len() == 2, "{found:?}");
+        let target = Target { digest: &index.digest, manifest: Some(&whole.bytes), now: 0 };
+        let checked: Vec<_> =
+            found.evidence.iter().map(|evidence| bench.trust.check(evidence, target)).collect();
+        let What::Attestation(said) = &checked[0].what else { panic!("{checked:?}") };
+        let read = plimsoll_trust::provenance::Provenance::read(&said.predicate_type, &said.predicate);
+        let read = read.expect("BuildKit need not name itself");
+        assert_eq!(read.bases().collect::<Vec<_>>(), ["pkg:docker/debian@12?platform=linux%2Famd64"]);
+        let any = plimsoll_trust::provenance::Build {
+            builder: Some(Pattern::parse("**").expect("a pattern")),
+            ..plimsoll_trust::provenance::Build::default()
+        };
+        assert!(
+            any.check(&read, None).iter().any(|unmet| unmet.part == "builder"),
+            "a builder without a name"
+        );
+        match outcome {
+            "unsigned" => assert_eq!(checked[0].outcome, Outcome::Unsigned),
+            _ => assert!(matches!(checked[0].outcome, Outcome::Invalid { .. }), "{checked:?}"),
+        }
+        // The SBOM is named, not fetched.
+        assert!(
+            matches!(&checked[1].what, What::Attestation(said) if said.predicate_type == spdx),
+            "{checked:?}"
+        );
+        assert_eq!(checked[1].outcome, Outcome::Unsigned);
+        assert!(found.evidence[1].bytes.is_empty());
+    }
+    // An index that lists what is not there, and something that is no index.
+    let lies = json!({ "manifests": [{ "digest": format!("sha256:{other}"), "annotations": {
+        "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": "nothing" } }] });
+    for (bytes, problems) in
+        [(lies.to_string(), 1), ("[]".to_owned(), 0), ("{\"manifests\":7}".to_owned(), 0)]
+    {
+        let descriptor = Descriptor::of("application/vnd.oci.image.index.v1+json", bytes.as_bytes());
+        let manifest = plimsoll_oci::Manifest {
+            digest: descriptor.digest,
+            media_type: descriptor.media_type,
+            bytes: bytes.into_bytes().into(),
+        };
+        let found = discover_within(&bench.image, &bench.image_name, &manifest);
+        assert_eq!((found.evidence.len(), found.problems.len()), (0, problems), "{found:?}");
+    }
 }

@@ -71,7 +71,7 @@ impl Suite {
     ) -> Checked {
         let place = Place { repository: "suite".into(), layout: Layout::File, manifest: None };
         let evidence = Evidence { place, subject: digest.clone(), format, bytes, annotations };
-        self.trust.check(&evidence, Target { digest, manifest: None })
+        self.trust.check(&evidence, Target { digest, manifest: None, now: 0 })
     }
 
     /// Runs the cases of one table; `judge` says why a case does not verify.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use plimsoll_format::audit::AuditForm;
 use plimsoll_format::{By, Format};
 use plimsoll_scan::base::BaseFlag;
 use plimsoll_scan::verdict::Line;
@@ -46,6 +47,16 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Sign a statement about an image and store it beside the image
     Attest(AttestArguments),
+    /// Trust roots of keyless signatures: fetch the newest, show them, add one
+    #[command(subcommand)]
+    Trust(TrustCommand),
+    /// Everything that a cluster runs, held against policies; and what is trusted only because of where it is
+    Audit(AuditArguments),
+    /// A cluster as a file
+    Cluster {
+        #[command(subcommand)]
+        command: ClusterCommand,
+    },
     /// The gate of a cluster: an admission webhook that refuses what does not meet the requirements
     Admit(Box<AdmitArguments>),
     /// Rules of other engines: run their own tests
@@ -56,6 +67,9 @@ pub(crate) enum Command {
     /// Build and inspect the advisory database
     #[command(subcommand)]
     Db(DbCommand),
+    /// What a registry has: tags, repositories, what refers to an image; and where an image would be asked for
+    #[command(subcommand)]
+    Registry(RegistryCommand),
     /// What is kept of images from registries, so that known layers are not downloaded again
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -99,6 +113,7 @@ macro_rules! target_help {
             $more,
             "  container:NAME       the files of a container of Docker or Podman, running or not
   pid:N                what a process sees as its root, as of a running container; for root
+  git:URL[#REF[:DIR]]  a commit of a repository, as in git:https://github.com/owner/name#v1.2
   sbom:FILE            a CycloneDX or SPDX document
   -                    an image archive on standard input
 FILE:NAME:TAG, PATH:TAG or PATH@DIGEST picks one of several images.
@@ -139,6 +154,10 @@ pub(crate) struct ReadingArguments {
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) java_index: Option<PathBuf>,
 
+    /// Of a directory read only the files that git tracks
+    #[arg(long)]
+    pub(crate) git_tracked_only: bool,
+
     /// Who is asked, in this order, for an image that is named without a place
     #[arg(long, value_name = "PLACE,...", value_delimiter = ',', value_parser = place)]
     #[arg(default_value = "docker,podman,containerd,registry")]
@@ -148,6 +167,7 @@ pub(crate) struct ReadingArguments {
     pub(crate) registry: RegistryArguments,
 }
 
+const CLUSTER: &str = "Cluster";
 const REGISTRIES: &str = "Registries";
 
 /// How registries are reached.
@@ -156,6 +176,18 @@ pub(crate) struct RegistryArguments {
     /// Certificate of a private authority, PEM or DER; may be given several times
     #[arg(long = "ca-file", help_heading = REGISTRIES, value_name = "FILE")]
     pub(crate) ca_files: Vec<PathBuf>,
+
+    /// Certificate that is shown to registries which ask for one, PEM; with --client-key, or with its key in the file
+    #[arg(long = "client-cert", help_heading = REGISTRIES, value_name = "FILE")]
+    pub(crate) client_certificate: Option<PathBuf>,
+
+    /// Private key of --client-cert, PEM
+    #[arg(long, help_heading = REGISTRIES, value_name = "FILE", requires = "client_certificate")]
+    pub(crate) client_key: Option<PathBuf>,
+
+    /// Folder with HOST/hosts.toml or HOST/ca.crt, before the usual ones (docs/registries.md); may be given several times
+    #[arg(long = "hosts-dir", help_heading = REGISTRIES, value_name = "DIR")]
+    pub(crate) host_folders: Vec<PathBuf>,
 
     /// Host that may be read without TLS or with any certificate; may be given several times
     #[arg(long, help_heading = REGISTRIES, value_name = "HOST[:PORT]")]
@@ -179,6 +211,34 @@ pub(crate) struct CacheArguments {
     /// Folder that keeps what known layers held [default: the user's cache folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegistryCommand {
+    /// The tags of a repository
+    #[command(visible_alias = "ls")]
+    Tags(RegistryListArguments),
+    /// The repositories of a registry, or those below a prefix: HOST or HOST/PREFIX. Many registries list none
+    #[command(visible_alias = "catalog")]
+    Repositories(RegistryListArguments),
+    /// What refers to an image: signatures, attestations, SBOMs; by the referrers API and by tags
+    Referrers(RegistryListArguments),
+    /// Where an image would be asked for, and which files decide, without asking anybody
+    Where(RegistryListArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RegistryListArguments {
+    /// An image, repository or registry, as in debian:12, ghcr.io/owner/name or registry.example:5000
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -222,9 +282,17 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "BASE")]
     pub(crate) base: Option<BaseFlag>,
 
-    /// What to look for: vuln, secret, config, or several with commas [default: vuln]
+    /// What to look for: vuln, secret, config, license, or several with commas [default: vuln]
     #[arg(long, value_name = "NAME[,NAME]")]
     pub(crate) scanners: Option<Scanners>,
+
+    /// Licences that packages may be under: SPDX ids and classes, see docs/licences.md. All others are over the line
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) license_allow: Vec<String>,
+
+    /// Licences that packages must not be under: SPDX ids and classes, see docs/licences.md
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) license_deny: Vec<String>,
 
     /// The Dockerfile that the image was built from: checks it, and points at its lines
     #[arg(long, value_name = "FILE")]
@@ -242,13 +310,8 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "DURATION", value_parser = age)]
     pub(crate) max_db_age: Option<Duration>,
 
-    /// OpenVEX, CSAF or CycloneDX document that says what is not affected; may be given several times
-    #[arg(long, value_name = "FILE")]
-    pub(crate) vex: Vec<PathBuf>,
-
-    /// Folder of a VEX hub, with its index.json: what it says about the target's packages is believed
-    #[arg(long, value_name = "DIR")]
-    pub(crate) vex_hub: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) vex: VexArguments,
 
     /// Exceptions (TOML or YAML), see docs/exceptions.md: id, reason, and optionally what, owner, until when
     #[arg(long, value_name = "FILE")]
@@ -280,6 +343,44 @@ pub(crate) struct ScanArguments {
 
     #[command(flatten)]
     pub(crate) supply: SupplyArguments,
+}
+
+const VEX: &str = "Who says what is not affected (VEX)";
+
+/// Which VEX documents count.
+#[derive(Debug, Args)]
+pub(crate) struct VexArguments {
+    /// OpenVEX, CSAF or CycloneDX document; `oci`: those that are attached to the image in its registry, of the signers below; may be given several times
+    #[arg(long, help_heading = VEX, value_name = "FILE|oci")]
+    pub(crate) vex: Vec<PathBuf>,
+
+    /// Folder of a VEX hub, with its index.json: what it says about the target's packages is believed
+    #[arg(long, help_heading = VEX, value_name = "DIR")]
+    pub(crate) vex_hub: Vec<PathBuf>,
+
+    /// With `--vex oci`: public key whose signature counts; may be given several times
+    #[arg(long = "vex-key", help_heading = VEX, value_name = "FILE")]
+    pub(crate) vex_keys: Vec<PathBuf>,
+
+    /// With a key: accept signatures that no transparency log knows of
+    #[arg(long = "vex-no-transparency-log", help_heading = VEX, requires = "vex_keys")]
+    pub(crate) vex_unlogged: bool,
+
+    /// With `--vex oci`: holder of a certificate whose signature counts, as a pattern
+    #[arg(long, help_heading = VEX, value_name = "PATTERN", requires = "vex_issuer")]
+    pub(crate) vex_identity: Option<String>,
+
+    /// Who vouched for the holder, as a pattern
+    #[arg(long, help_heading = VEX, value_name = "PATTERN", requires = "vex_identity")]
+    pub(crate) vex_issuer: Option<String>,
+
+    /// Trust root, as of `verify` [default: sigstore, github]
+    #[arg(long = "vex-trust-root", help_heading = VEX, value_name = "NAME|FILE")]
+    pub(crate) vex_roots: Vec<String>,
+
+    /// With `--vex oci`: apply also what nobody signed, or nobody who was named
+    #[arg(long, help_heading = VEX)]
+    pub(crate) vex_unsigned: bool,
 }
 
 const MANY: &str = "Many targets";
@@ -483,7 +584,19 @@ pub(crate) struct VerifyArguments {
     #[arg(long = "claim", help_heading = SIGNERS, value_name = "NAME=PATTERN", requires = "identity")]
     pub(crate) claims: Vec<String>,
 
-    /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times
+    /// Trust policy of Notation (trustpolicy.json): the one for this repository holds
+    #[arg(long, help_heading = SIGNERS, value_name = "FILE", conflicts_with = "policies")]
+    pub(crate) notation_trust_policy: Option<PathBuf>,
+
+    /// Folder of Notation's trust stores [default: the folder of the trust policy]
+    #[arg(long, help_heading = SIGNERS, value_name = "DIR", requires = "notation_trust_policy")]
+    pub(crate) notation_trust_store: Option<PathBuf>,
+
+    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
+    #[arg(long = "notation-revocations", help_heading = SIGNERS, value_name = "PATH")]
+    pub(crate) notation_revocations: Vec<PathBuf>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github`, one of `plimsoll trust add`, or a trusted_root.json; may be given several times
     /// [default: sigstore, github]
     #[arg(long = "trust-root", help_heading = SIGNERS, value_name = "NAME|FILE")]
     pub(crate) roots: Vec<String>,
@@ -540,19 +653,135 @@ pub(crate) struct VerifyArguments {
     pub(crate) all: bool,
 }
 
+/// Which cluster.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArguments {
+    /// Kubeconfig [default: KUBECONFIG, else ~/.kube/config, else the cluster that this runs in]
+    #[arg(long, help_heading = CLUSTER, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+
+    /// Context of the kubeconfig [default: its current one]
+    #[arg(long, help_heading = CLUSTER, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+
+    /// Only this namespace; may be given several times [default: all]
+    #[arg(long = "namespace", help_heading = CLUSTER, value_name = "NAME")]
+    pub(crate) namespaces: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// What an audit needs of a cluster, as lines of JSON on standard output, without any value that may be secret
+    Snapshot {
+        #[command(flatten)]
+        cluster: ClusterArguments,
+
+        /// A further kind of objects that runs images, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
+        #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
+        kinds: Vec<String>,
+    },
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  plimsoll attest ghcr.io/owner/shop:1.4 --key private.pem
-  plimsoll scan ghcr.io/owner/shop:1.4 --format vuln-predicate > scan.json
-  plimsoll attest ghcr.io/owner/shop:1.4 --key private.pem --type vuln --predicate scan.json")]
-pub(crate) struct AttestArguments {
-    /// The image in its registry
-    #[arg(value_name = "IMAGE")]
-    pub(crate) image: String,
+  plimsoll audit --policy policies/
+  plimsoll cluster snapshot > cluster.jsonl; plimsoll audit cluster.jsonl --policy policies/
+  kubectl get deployments,pods -A -o json | plimsoll audit - --policy policies/")]
+pub(crate) struct AuditArguments {
+    /// A snapshot, or objects in JSON or YAML, instead of a live cluster; `-` for standard input
+    #[arg(value_name = "FILE", conflicts_with_all = ["kubeconfig", "context", "namespaces"])]
+    pub(crate) file: Option<PathBuf>,
 
-    /// Private key: ECDSA on P-256 in PEM (PKCS #8), not encrypted
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArguments,
+
+    /// A further kind of objects that runs images, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
+    #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
+    pub(crate) kinds: Vec<String>,
+
+    /// Policies, exceptions and revocations (YAML), a file or a folder of them; may be given several times
+    #[arg(long = "policy", value_name = "PATH", required = true)]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times [default: sigstore, github]
+    #[arg(long = "trust-root", value_name = "NAME|FILE")]
+    pub(crate) roots: Vec<String>,
+
+    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
+    #[arg(long = "notation-revocations", value_name = "PATH")]
+    pub(crate) notation_revocations: Vec<PathBuf>,
+
+    /// Another repository that holds evidence; may be given several times
+    #[arg(long = "evidence-repository", value_name = "NAME")]
+    pub(crate) repositories: Vec<String>,
+
+    /// The advisory database [default: PLIMSOLL_DB, else the user's data folder]
     #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    pub(crate) db: Option<PathBuf>,
+
+    /// Do not look for provenance of images about which no policy asks for it
+    #[arg(long)]
+    pub(crate) no_provenance: bool,
+
+    /// Ask no registry: what policies need from there is unknown
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    /// Images that are looked at at the same time
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) jobs: u16,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = AuditFormat::Table)]
+    pub(crate) format: AuditFormat,
+
+    /// Show all images, rules and workloads
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// In which form an audit is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditFormat {
+    Table,
+    Json,
+    /// `PolicyReport` objects (wgpolicyk8s.io/v1alpha2), for `kubectl apply -f -`
+    PolicyReport,
+    /// `Report` objects (openreports.io/v1alpha1)
+    OpenReport,
+}
+
+impl AuditFormat {
+    pub(crate) fn form(self) -> AuditForm {
+        match self {
+            AuditFormat::Table => AuditForm::Table,
+            AuditFormat::Json => AuditForm::Json,
+            AuditFormat::PolicyReport => AuditForm::PolicyReport,
+            AuditFormat::OpenReport => AuditForm::OpenReport,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = "Examples:
+  plimsoll attest ghcr.io/owner/shop:1.4 --key cosign.key
+  plimsoll attest scan ghcr.io/owner/shop:1.4 --key cosign.key
+  plimsoll attest verdict ghcr.io/owner/shop:1.4 --policy policies/ --key cosign.key
+  plimsoll attest ghcr.io/owner/shop:1.4 --key cosign.key --type openvex --predicate shop.openvex.json")]
+pub(crate) struct AttestArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<AttestCommand>,
+
+    /// The image in its registry
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) image: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) signing: SigningArguments,
 
     /// What is stated, as JSON; `-` is standard input. Not given: nothing but \"signed\"
     #[arg(long, value_name = "FILE", requires = "kind")]
@@ -567,9 +796,212 @@ pub(crate) struct AttestArguments {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum AttestCommand {
+    /// Scan the image, and sign and attach what was found
+    Scan(AttestScanArguments),
+    /// Decide by policies; if they are met, sign and attach that they were (a SLSA verification summary)
+    Verdict(AttestVerdictArguments),
+}
+
+const SIGNING: &str = "Who signs";
+
+/// Who signs.
+#[derive(Debug, Args)]
+pub(crate) struct SigningArguments {
+    /// Private key in PEM: ECDSA (P-256, P-384), RSA or Ed25519; or one of `cosign generate-key-pair`
+    #[arg(long, help_heading = SIGNING, value_name = "FILE", conflicts_with = "keyless")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// The password of the key is the first line of a file [default: COSIGN_PASSWORD]
+    #[arg(long, help_heading = SIGNING, value_name = "FILE", requires = "key")]
+    pub(crate) key_password_file: Option<PathBuf>,
+
+    /// Sign with a certificate of some minutes for an identity token: of --identity-token, SIGSTORE_ID_TOKEN (GitLab), or
+    /// GitHub's runner
+    #[arg(long, help_heading = SIGNING)]
+    pub(crate) keyless: bool,
+
+    /// File of the identity token; `-` is standard input
+    #[arg(long, help_heading = SIGNING, value_name = "FILE", requires = "keyless")]
+    pub(crate) identity_token: Option<PathBuf>,
+
+    /// Who issues the certificate (Fulcio)
+    #[arg(long, help_heading = SIGNING, value_name = "URL", requires = "keyless")]
+    #[arg(default_value = "https://fulcio.sigstore.dev")]
+    pub(crate) fulcio_url: String,
+
+    /// The transparency log, of the second generation (Rekor)
+    #[arg(long, help_heading = SIGNING, value_name = "URL", requires = "keyless")]
+    #[arg(default_value = "https://log2025-1.rekor.sigstore.dev")]
+    pub(crate) rekor_url: String,
+
+    /// The timestamp authority (RFC 3161)
+    #[arg(long, help_heading = SIGNING, value_name = "URL", requires = "keyless")]
+    #[arg(default_value = "https://timestamp.sigstore.dev/api/v1/timestamp")]
+    pub(crate) timestamp_url: String,
+
+    /// Trust root that what these answer must verify against: `sigstore`, `sigstore-staging` or a trusted_root.json
+    #[arg(long, help_heading = SIGNING, value_name = "NAME|FILE", requires = "keyless", default_value = "sigstore")]
+    pub(crate) keyless_root: String,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll attest scan ghcr.io/owner/shop:1.4 --key cosign.key
+  plimsoll attest scan ghcr.io/owner/shop:1.4 --key cosign.key --attach vuln,spdx,vex --vex shop.openvex.json")]
+pub(crate) struct AttestScanArguments {
+    /// The image in its registry
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+
+    #[command(flatten)]
+    pub(crate) signing: SigningArguments,
+
+    /// What is attached: vuln (cosign's predicate), report (ours), cyclonedx, spdx, vex (the documents of --vex)
+    #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',', default_value = "vuln,cyclonedx")]
+    pub(crate) attach: Vec<Attachment>,
+
+    /// What to look for: vuln, secret, config, or several with commas [default: vuln]
+    #[arg(long, value_name = "NAME[,NAME]")]
+    pub(crate) scanners: Option<Scanners>,
+
+    /// OpenVEX document that says what is not affected; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vex: Vec<PathBuf>,
+
+    /// Advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) supply: SupplyArguments,
+
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+}
+
+/// What `attest scan` attaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Attachment {
+    Vuln,
+    Report,
+    Cyclonedx,
+    Spdx,
+    Vex,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  plimsoll attest verdict ghcr.io/owner/shop:1.4 --policy policies/ --namespace shop --key cosign.key
+
+The gate accepts it with a requirement in a policy of its own:
+  - verifiedBy: {signers: [ci], policies: ['sha256:...'], maxAge: 24h}")]
+pub(crate) struct AttestVerdictArguments {
+    /// The image in its registry
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+
+    #[command(flatten)]
+    pub(crate) signing: SigningArguments,
+
+    /// Policies, exceptions and revocations (YAML), a file or a folder of them; may be given several times
+    #[arg(long = "policy", value_name = "PATH", required = true)]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// The namespace where it is to run
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(crate) namespace: String,
+
+    /// A label of what is to run; may be given several times
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub(crate) labels: Vec<String>,
+
+    /// Who says so: an address of whoever runs this check
+    #[arg(long, value_name = "ADDRESS", default_value = "https://plimsoll.dev/verifier")]
+    pub(crate) verifier: String,
+
+    /// The advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
+    #[arg(long = "notation-revocations", value_name = "PATH")]
+    pub(crate) notation_revocations: Vec<PathBuf>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github`, one of `plimsoll trust add`, or a trusted_root.json; may be given several times
+    /// [default: sigstore, github]
+    #[arg(long = "trust-root", value_name = "NAME|FILE")]
+    pub(crate) roots: Vec<String>,
+
+    /// Another repository that holds evidence; may be given several times
+    #[arg(long = "evidence-repository", value_name = "NAME")]
+    pub(crate) repositories: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+
+    /// Form of the decision: table or json
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
+    pub(crate) format: Format,
+
+    /// Show every requirement
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustCommand {
+    /// Fetch trust roots from their TUF repositories: all that are known, or those named
+    Update {
+        /// Which [default: sigstore, github, and those that were added]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Certificate of a private authority, PEM or DER; may be given several times
+        #[arg(long = "ca-file", value_name = "FILE")]
+        ca_files: Vec<PathBuf>,
+    },
+    /// Which trust roots there are, where they come from, and until when they can be used
+    Status,
+    /// Add a trust root: a TUF repository with its first root.json, or a trusted_root.json
+    Add {
+        /// How `--trust-root` calls it
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// A trusted_root.json
+        #[arg(value_name = "FILE", required_unless_present = "tuf", conflicts_with = "tuf")]
+        file: Option<PathBuf>,
+        /// Address of a TUF repository
+        #[arg(long, value_name = "URL", requires = "root")]
+        tuf: Option<String>,
+        /// The repository's first root.json, got from somebody you trust
+        #[arg(long, value_name = "FILE", requires = "tuf")]
+        root: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Run the suites of Gatekeeper templates (`gator verify`): 0 all right, 1 one wrong, 3 one could not be run
     Test(PolicyTestArguments),
+    /// Turn policies of Sigstore's policy-controller and Kyverno into ours, never looser: 0 all of it, 3 a condition of
+    /// them cannot be judged
+    Import(PolicyImportArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyImportArguments {
+    /// ClusterImagePolicy, ClusterPolicy and Policy with `verifyImages`, ImageValidatingPolicy; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Public key in PEM for a reference that the policies give instead: `awskms:///...`, `k8s://NAMESPACE/SECRET`; may be
+    /// given several times
+    #[arg(long = "key", value_name = "REFERENCE=FILE")]
+    pub(crate) keys: Vec<String>,
+
+    /// Write the policies there instead of to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -673,8 +1105,12 @@ pub(crate) struct AdmitArguments {
     #[arg(long, help_heading = EVIDENCE, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
 
-    /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times
-    /// [default: sigstore, github]
+    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
+    #[arg(long = "notation-revocations", help_heading = EVIDENCE, value_name = "PATH")]
+    pub(crate) notation_revocations: Vec<PathBuf>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github`, one of `plimsoll trust add`, or a trusted_root.json; may be
+    /// given several times [default: sigstore, github]
     #[arg(long = "trust-root", help_heading = EVIDENCE, value_name = "NAME|FILE")]
     pub(crate) roots: Vec<String>,
 

@@ -6,12 +6,23 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use plimsoll_format::Build;
+use plimsoll_scan::kube::Surroundings;
+
+use plimsoll_scan::git::GitSettings;
 
 use crate::cli::Color;
 use crate::network::Network;
 
 /// Width when the output goes to no terminal.
 const PIPE_WIDTH: usize = 100;
+
+/// What build servers say of the identity of a job. Secrets: no `Debug`.
+pub(crate) struct IdentityVariables {
+    /// A token, as GitLab's `id_tokens` give one.
+    pub(crate) token: Option<String>,
+    /// Address and secret with which GitHub's runner hands one out.
+    pub(crate) github: Option<(String, String)>,
+}
 
 pub(crate) struct Environment {
     /// Now, or what `SOURCE_DATE_EPOCH` says, for reproducible output.
@@ -27,6 +38,8 @@ pub(crate) struct Environment {
     pub(crate) database: Option<PathBuf>,
     /// Where the index of Java archives is when no flag says so.
     pub(crate) java_index: Option<PathBuf>,
+    /// Where trust roots are kept.
+    pub(crate) trust_roots: Option<PathBuf>,
     /// Where inventories of known layers are kept when no flag says so.
     pub(crate) cache: Option<PathBuf>,
     /// Public keys of which one must have signed a database that is installed, when no flag says so.
@@ -35,8 +48,16 @@ pub(crate) struct Environment {
     pub(crate) database_update: Option<String>,
     /// Where all feeds are mirrored, when no flag says so.
     pub(crate) feed_mirror: Option<String>,
+    /// How git is run.
+    pub(crate) git: GitSettings,
     /// Proxies, authorities, files of credentials.
     pub(crate) network: Network,
+    /// Where clusters are.
+    pub(crate) cluster: Surroundings,
+    /// Password of a private key that cosign encrypted, when no flag says so. It may be empty.
+    pub(crate) cosign_password: Option<Vec<u8>>,
+    /// Where tokens that say who this build is come from, when no flag says so.
+    pub(crate) identity: IdentityVariables,
     /// The build on GitHub that this run is part of.
     pub(crate) build: Option<Build>,
 }
@@ -85,11 +106,20 @@ impl Environment {
             progress: stderr_terminal,
             database,
             java_index,
+            trust_roots: variable("PLIMSOLL_TRUST_ROOTS").map(PathBuf::from).or_else(|| in_data("trust")),
             cache,
             database_key: variable("PLIMSOLL_DB_KEY").map(PathBuf::from),
             database_update: variable("PLIMSOLL_DB_UPDATE"),
             feed_mirror: variable("PLIMSOLL_FEED_MIRROR"),
+            cosign_password: std::env::var("COSIGN_PASSWORD").ok().map(String::into_bytes),
+            identity: IdentityVariables {
+                token: variable("SIGSTORE_ID_TOKEN"),
+                github: variable("ACTIONS_ID_TOKEN_REQUEST_URL")
+                    .zip(variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN")),
+            },
             build: build(variable),
+            cluster: cluster(variable),
+            git: GitSettings::new(std::env::vars_os().collect(), std::env::temp_dir()),
             network: Network::read(variable),
         }
     }
@@ -99,6 +129,18 @@ impl Environment {
     /// The date of [`Environment::now`], UTC.
     pub(crate) fn today(&self) -> jiff::civil::Date {
         jiff::tz::Offset::UTC.to_datetime(self.now).date()
+    }
+}
+
+/// What variables say of clusters.
+fn cluster(variable: impl Fn(&str) -> Option<String>) -> Surroundings {
+    let listed = variable("KUBECONFIG").unwrap_or_default();
+    Surroundings {
+        named: None,
+        listed: std::env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty()).collect(),
+        usual: variable("HOME").map(|home| Path::new(&home).join(".kube/config")),
+        service: variable("KUBERNETES_SERVICE_HOST").zip(variable("KUBERNETES_SERVICE_PORT")),
+        account: PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount"),
     }
 }
 

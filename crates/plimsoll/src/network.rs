@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use plimsoll_http::{Clock, Proxies, Retries, Roots, Settings};
-use plimsoll_scan::{DaemonSettings, DaemonVariables, Daemons, Mirror, Registries, RegistrySettings};
+use plimsoll_http::{Clock, Identity, Pem, Proxies, Roots, Settings};
+use plimsoll_scan::{DaemonSettings, DaemonVariables, Daemons, Registries, RegistryFiles, RegistrySettings};
 
 use crate::cli::RegistryArguments;
 
@@ -16,6 +16,8 @@ pub(crate) struct Network {
     roots: Roots,
     /// Files of credentials for registries, the first that knows one wins.
     credentials: Vec<PathBuf>,
+    /// What other tools know of registries.
+    files: RegistryFiles,
     /// Where daemons are.
     daemons: DaemonVariables,
 }
@@ -33,21 +35,42 @@ impl Network {
             variable("REGISTRY_AUTH_FILE").map(PathBuf::from),
             below(docker, "config.json"),
             below(variable("XDG_RUNTIME_DIR").map(PathBuf::from), "containers/auth.json"),
-            below(user, "containers/auth.json"),
+            below(user.clone(), "containers/auth.json"),
         ];
+        let cache = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| below(home.clone(), ".cache"));
+        let paths = |users: Option<PathBuf>, systems: &[&str]| -> Vec<PathBuf> {
+            users.into_iter().chain(systems.iter().map(PathBuf::from)).collect()
+        };
+        let mut files = RegistryFiles {
+            registries_conf: variable("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from),
+            usual_registries_conf: paths(
+                below(user.clone(), "containers/registries.conf"),
+                &["/etc/containers/registries.conf", "/usr/share/containers/registries.conf"],
+            ),
+            // The user's own replace the system's.
+            drop_ins: paths(None, &["/etc/containers/registries.conf.d"]),
+            short_names: paths(None, &["/var/cache/containers/short-name-aliases.conf"]),
+            hosts: paths(None, &["/etc/containerd/certs.d"]),
+            certificates: paths(below(user.clone(), "containers/certs.d"), &["/etc/containers/certs.d"]),
+        };
+        files.drop_ins.extend(below(user.clone(), "containers/registries.conf.d"));
+        files.short_names.extend(below(cache, "containers/short-name-aliases.conf"));
+        files.certificates.extend(paths(below(user, "docker/certs.d"), &["/etc/docker/certs.d"]));
         Network {
             proxies: Proxies {
                 http: proxy("http_proxy"),
                 https: proxy("https_proxy"),
                 all: proxy("all_proxy"),
                 except: proxy("no_proxy"),
+                this_machine: false,
             },
             roots: Roots {
                 file: variable("SSL_CERT_FILE").map(PathBuf::from),
                 folder: variable("SSL_CERT_DIR").map(PathBuf::from),
-                extra: Vec::new(),
+                ..Roots::default()
             },
             credentials: credentials.into_iter().flatten().collect(),
+            files,
             daemons: DaemonVariables::read(variable),
         }
     }
@@ -68,37 +91,46 @@ impl Network {
 
     /// The registries, as flags and surroundings say.
     pub(crate) fn registries(&self, arguments: &RegistryArguments) -> Registries {
-        self.registries_by(&arguments.ca_files, &arguments.insecure, &arguments.mirrors)
+        Registries::new(self.registry_settings(arguments))
     }
 
     /// The registries, for an admission that waits: what does not answer soon is asked again with the next one.
     pub(crate) fn registries_in_haste(&self, arguments: &RegistryArguments) -> Registries {
-        let mut http = self.http(&arguments.ca_files);
+        let mut settings = self.registry_settings(arguments);
+        let http = &mut settings.http;
         http.connect_timeout = Duration::from_secs(3);
         http.idle_timeout = Duration::from_secs(10);
-        http.retries = Retries { attempts: 1, longest: Duration::from_secs(1), ..http.retries };
+        http.retries.attempts = 1;
+        http.retries.longest = Duration::from_secs(1);
         http.retries.longest_asked = Duration::from_secs(2);
-        Registries::new(RegistrySettings {
-            http,
-            credentials: self.credentials.clone(),
-            insecure: arguments.insecure.clone(),
-            mirrors: arguments.mirrors.clone(),
-        })
+        Registries::new(settings)
     }
 
-    /// The registries, with these further authorities, hosts that need not be secured, and mirrors.
-    pub(crate) fn registries_by(
-        &self,
-        ca_files: &[PathBuf],
-        insecure: &[String],
-        mirrors: &[Mirror],
-    ) -> Registries {
-        Registries::new(RegistrySettings {
-            http: self.http(ca_files),
+    fn registry_settings(&self, arguments: &RegistryArguments) -> RegistrySettings {
+        let identity = arguments.client_certificate.clone().map(|certificate| Identity {
+            // A file may hold both.
+            key: Pem::File(arguments.client_key.clone().unwrap_or_else(|| certificate.clone())),
+            certificate: Pem::File(certificate),
+        });
+        let mut settings = self.settings(&arguments.ca_files, &arguments.insecure);
+        let folders = arguments.host_folders.iter().cloned();
+        settings.files.hosts.splice(..0, folders.clone());
+        settings.files.certificates.splice(..0, folders);
+        RegistrySettings { identity, mirrors: arguments.mirrors.clone(), ..settings }
+    }
+
+    /// The registries, with these further authorities and hosts that need not be secured.
+    pub(crate) fn registries_by(&self, ca_files: &[PathBuf], insecure: &[String]) -> Registries {
+        Registries::new(self.settings(ca_files, insecure))
+    }
+
+    fn settings(&self, ca_files: &[PathBuf], insecure: &[String]) -> RegistrySettings {
+        RegistrySettings {
             credentials: self.credentials.clone(),
             insecure: insecure.to_vec(),
-            mirrors: mirrors.to_vec(),
-        })
+            files: self.files.clone(),
+            ..RegistrySettings::new(self.http(ca_files))
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) const SIGNED: &str = "  - signedBy: {signers: [ours]}";
 pub(crate) fn gate(yaml: &str) -> Arc<Gate> {
     let mut policies = Policies::default();
     policies.add("test.yaml", yaml).unwrap();
-    Arc::new(Gate::new(policies, Vec::new()).unwrap())
+    Arc::new(Gate::new(policies, Vec::new(), &Arc::default()).unwrap())
 }
 
 pub(crate) fn fingerprint(gate: &Gate) -> String {

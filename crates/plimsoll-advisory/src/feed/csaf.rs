@@ -188,7 +188,7 @@ pub(crate) struct Header {
     #[serde(deserialize_with = "null_as_default")]
     pub(crate) title: String,
     #[serde(deserialize_with = "null_as_default")]
-    publisher: Publisher,
+    pub(crate) publisher: Publisher,
     #[serde(deserialize_with = "null_as_default")]
     pub(crate) tracking: Tracking,
     #[serde(deserialize_with = "null_as_default")]
@@ -198,6 +198,8 @@ pub(crate) struct Header {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Publisher {
+    #[serde(deserialize_with = "null_as_default")]
+    pub(crate) name: String,
     #[serde(deserialize_with = "null_as_default")]
     namespace: String,
 }

@@ -1,4 +1,5 @@
-//! The files of a feed, whether it stands as a zip archive, as a folder, or as a single file, plain or gzipped.
+//! The files of a feed, whether it stands as a zip archive, as a folder, or as a single file, plain or compressed (gzip,
+//! bzip2, xz, zstd).
 //!
 //! Sizes and numbers are bounded before anything is allocated; links are not followed.
 
@@ -16,6 +17,8 @@ pub const MEMBER_LIMIT: u64 = 256 << 20;
 pub const COUNT_LIMIT: u64 = 4_000_000;
 /// The greatest sum of sizes of one container, in bytes after unpacking.
 pub const TOTAL_LIMIT: u64 = 64 << 30;
+/// Memory that unpacking xz may take, in KiB: `xz -9` needs 65 MiB.
+const XZ_MEMORY: u32 = 128 << 10;
 /// How deep folders are read.
 const DEPTH_LIMIT: usize = 16;
 
@@ -34,7 +37,7 @@ fn read_error(path: &Path) -> impl FnOnce(io::Error) -> Error {
 
 /// Calls `each` with name and content of every member whose name `wanted` accepts, in the order of their names.
 ///
-/// `path` is a zip archive, a folder (read recursively), a gzip file or a plain file; the latter two are one member.
+/// `path` is a zip archive, a folder (read recursively), a compressed file or a plain file; the latter two are one member.
 /// A member that cannot be read is handed out as [`Passed::Unreadable`]; a container that cannot be read is an error.
 pub fn each(
     path: &Path,
@@ -61,7 +64,7 @@ pub fn each(
     let mut content = Vec::new();
     let outcome = read_single(path, &mut content);
     match outcome {
-        Ok(true) => each(name.strip_suffix(".gz").unwrap_or(&name), Passed::Content(&content)),
+        Ok(true) => each(plain_name(&name), Passed::Content(&content)),
         Ok(false) => {
             return Err(Error::Limit { path: path.to_owned(), what: "a size", limit: MEMBER_LIMIT });
         }
@@ -70,24 +73,37 @@ pub fn each(
     Ok(())
 }
 
+/// The name of a file without the extension of its compression: `updateinfo.xml.gz` -> `updateinfo.xml`.
+pub fn plain_name(name: &str) -> &str {
+    [".gz", ".bz2", ".xz", ".zst"].iter().find_map(|extension| name.strip_suffix(extension)).unwrap_or(name)
+}
+
+/// What a file unpacks to; a file that is not compressed is handed out as it is. Told by its first bytes.
+fn opened(mut file: impl io::BufRead + 'static) -> io::Result<Box<dyn Read>> {
+    let head = file.fill_buf()?;
+    Ok(if head.starts_with(&[0x1f, 0x8b]) {
+        Box::new(flate2::bufread::MultiGzDecoder::new(file))
+    } else if head.starts_with(b"BZh") {
+        Box::new(bzip2::bufread::MultiBzDecoder::new(file))
+    } else if head.starts_with(b"\xfd7zXZ\0") {
+        Box::new(lzma_rust2::XzReader::new_mem_limit(file, true, XZ_MEMORY))
+    } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        Box::new(zstd::stream::read::Decoder::with_buffer(file)?)
+    } else {
+        Box::new(file)
+    })
+}
+
 /// Does a member's name end in `.extension`?
 pub fn has_extension(name: &str, extension: &str) -> bool {
     Path::new(name).extension().is_some_and(|found| found == extension)
 }
 
-/// Opens a plain or gzipped file for reading as a stream, bounded by [`TOTAL_LIMIT`].
+/// Opens a plain or compressed file for reading as a stream, bounded by [`TOTAL_LIMIT`].
 pub fn stream(path: &Path) -> Result<Box<dyn io::BufRead>, Error> {
     let file = File::open(path).map_err(read_error(path))?;
-    let mut buffered = BufReader::with_capacity(1 << 16, file);
-    let gzip = io::BufRead::fill_buf(&mut buffered).map_err(read_error(path))?.starts_with(&[0x1f, 0x8b]);
-    Ok(if gzip {
-        Box::new(BufReader::with_capacity(
-            1 << 16,
-            flate2::bufread::MultiGzDecoder::new(buffered).take(TOTAL_LIMIT),
-        ))
-    } else {
-        Box::new(buffered.take(TOTAL_LIMIT))
-    })
+    let opened = opened(BufReader::with_capacity(1 << 16, file)).map_err(read_error(path))?;
+    Ok(Box::new(BufReader::with_capacity(1 << 16, opened.take(TOTAL_LIMIT))))
 }
 
 /// Reads one line without its end into `line`. `Ok(None)` at the end of the stream; `Ok(Some(false))` when the line was
@@ -133,13 +149,7 @@ pub fn names(folder: &Path) -> Result<BTreeSet<String>, Error> {
 }
 
 fn read_single(path: &Path, content: &mut Vec<u8>) -> io::Result<bool> {
-    let file = File::open(path)?;
-    let mut buffered = BufReader::new(file);
-    if io::BufRead::fill_buf(&mut buffered)?.starts_with(&[0x1f, 0x8b]) {
-        flate2::bufread::MultiGzDecoder::new(buffered).take(MEMBER_LIMIT + 1).read_to_end(content)?;
-    } else {
-        buffered.take(MEMBER_LIMIT + 1).read_to_end(content)?;
-    }
+    opened(BufReader::new(File::open(path)?))?.take(MEMBER_LIMIT + 1).read_to_end(content)?;
     Ok(content.len() as u64 <= MEMBER_LIMIT)
 }
 

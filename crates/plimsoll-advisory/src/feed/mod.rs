@@ -12,6 +12,7 @@ use plimsoll_model::{Epss, Kev};
 use crate::error::Error;
 use crate::record::{Rating, Record};
 
+pub mod arch;
 pub mod csaf;
 pub mod cve;
 pub mod debian;
@@ -26,8 +27,10 @@ pub mod oval;
 pub mod requirement;
 pub mod rubysec;
 pub mod secdb;
+pub mod updateinfo;
 pub mod upstream;
 pub mod vexhub;
+mod xml;
 
 /// All feeds. A new one is its file and one line here.
 pub static FEEDS: &[&Feed] = &[
@@ -35,11 +38,13 @@ pub static FEEDS: &[&Feed] = &[
     &osv::OSV,
     &secdb::SECDB,
     &debian::DEBIAN,
+    &arch::ARCH,
     &oval::OVAL,
     &csaf::CSAF,
     &friendsofphp::FRIENDS_OF_PHP,
     &nodejs::NODEJS,
     &rubysec::RUBYSEC,
+    &updateinfo::UPDATEINFO,
     // Enrichment and vendor statements.
     &cve::CVE,
     &eol::EOL,
@@ -258,4 +263,44 @@ pub fn at(from: &Path, source: &str, places: &[&str], licence: &'static str) -> 
         .filter(|path| path.exists())
         .map(|path| Part { source: source.to_owned(), path, licence })
         .collect()
+}
+
+/// At most `limit` bytes of a text, ending between characters.
+fn cut(text: &str, limit: usize) -> &str {
+    text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
+}
+
+/// The CVE ids in a text, in their order, each once.
+fn cves_in(text: &str) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    let mut known = std::collections::HashSet::new();
+    for (start, _) in text.match_indices("CVE-") {
+        let rest = text.get(start + 4..).unwrap_or_default();
+        let end = rest
+            .find(|character: char| !character.is_ascii_digit() && character != '-')
+            .unwrap_or(rest.len())
+            // An id has no more; also keeps the work linear.
+            .min(24);
+        let number = rest.get(..end).unwrap_or_default().trim_end_matches('-');
+        let plain = number.split_once('-').is_some_and(|(year, serial)| {
+            year.len() == 4 && serial.len() >= 4 && serial.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        if plain && known.insert(number) {
+            ids.push(format!("CVE-{number}"));
+        }
+    }
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_in_text() {
+        let check = |text: &str, expected: &[&str]| assert_eq!(cves_in(text), expected, "{text}");
+        check("a (CVE-2022-1271) and CVE-2022-1271, CVE-2023-12345.", &["CVE-2022-1271", "CVE-2023-12345"]);
+        check("CVE:00001:CVE-2019-16168", &["CVE-2019-16168"]);
+        check("CVE-20-1 CVE-2022- CVE-2022-12-3456 CVE-", &[]);
+    }
 }

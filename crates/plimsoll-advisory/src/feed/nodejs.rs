@@ -8,11 +8,12 @@ use plimsoll_model::version::Scheme;
 use serde::Deserialize;
 
 use super::files::{self, Passed};
+use super::osv::says_malware;
 use super::requirement::Set;
 use super::upstream::{self, How, Serves, Terms, Upstream};
 use super::{Feed, Part, Sink, at};
 use crate::error::Error;
-use crate::record::{Affected, NameKind, Rating, RatingForm, Record, Target};
+use crate::record::{Affected, Kind, NameKind, Rating, RatingForm, Record, Target};
 
 /// The feed.
 pub static NODEJS: Feed = Feed { name: "nodejs", find, read, upstreams: UPSTREAMS };
@@ -138,10 +139,12 @@ fn npm(number: &str, entry: Npm) -> Option<Record> {
         v if v.starts_with("AV:") => Some(RatingForm::CvssV2),
         _ => None,
     };
+    let title = entry.title.unwrap_or_default();
     Some(Record {
         id: format!("NODE-NPM-{number}"),
         aliases: cves(entry.cves.unwrap_or_default()),
-        title: entry.title.unwrap_or_default(),
+        kind: if says_malware(&title) { Kind::Malware } else { Kind::Vulnerability },
+        title,
         ratings: entry
             .cvss_vector
             .and_then(|value| Some(Rating { form: form(&value)?, value, source: String::new() }))
@@ -179,6 +182,19 @@ mod tests {
                 [Event::Introduced("4.0.0".into()), Event::Fixed("4.8.4".into())],
             ]
         );
+    }
+
+    #[test]
+    fn packages_published_to_do_harm_are_malware() {
+        for (title, expected) in [
+            ("Malicious Package", Kind::Malware),
+            ("Embedded Malicious Code", Kind::Malware),
+            ("Command Injection", Kind::Vulnerability),
+        ] {
+            let text = format!(r#"{{"module_name":"a","title":"{title}","vulnerable_versions":"*"}}"#);
+            let record = npm("1", serde_json::from_str(&text).unwrap()).unwrap();
+            assert_eq!(record.kind, expected, "{title}");
+        }
     }
 
     #[test]

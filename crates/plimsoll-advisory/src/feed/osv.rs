@@ -5,6 +5,7 @@
 //! of its own ecosystem are taken. A distribution is believed only in its own source: what the CleanStart feed calls
 //! `Alpine` is CleanStart's.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use plimsoll_model::{Ecosystem, FixStatus, Level, Stream, distribution::DISTRIBUTIONS, version};
@@ -340,6 +341,8 @@ struct EcosystemSpecific {
     #[serde(deserialize_with = "null_as_default")]
     custom_ranges: Vec<RangeEntry>,
     availability: Option<Loose>,
+    /// SUSE: maps of installed packages to their fixed versions. Ubuntu: another form.
+    binaries: serde_json::Value,
 }
 
 #[derive(Deserialize, Default)]
@@ -399,6 +402,7 @@ pub fn parse(content: &[u8], name: &str, folder: &str, sink: &mut dyn Sink) {
     }
     let mut affected = Vec::with_capacity(document.affected.len());
     let only_entry = document.affected.len() == 1;
+    let mut seen = HashSet::new();
     for entry in &document.affected {
         let Some(package) = &entry.package else {
             sink.skipped("the record names no package, only a repository", id);
@@ -415,9 +419,23 @@ pub fn parse(content: &[u8], name: &str, folder: &str, sink: &mut dyn Sink) {
                 sink.rejected("the record names a distribution without its release", id);
                 continue;
             }
+            Whose::Product => {
+                sink.skipped("the record speaks about a product that is no release of the distribution", id);
+                continue;
+            }
         };
         if package.name.is_empty() || package.name.len() > 1000 {
             sink.rejected("the record has a package without a name, or with one of over 1,000 bytes", id);
+            continue;
+        }
+        if let Some(built) = suse_binaries(entry, package, &target) {
+            // The same package stands in every product that ships it.
+            affected.extend(built.into_iter().filter(|statement| {
+                let Target::Stream(stream) = &statement.target else { return false };
+                let version = statement.ranges.last().and_then(|range| range.last()).map(Event::version);
+                let key = format!("{stream} {} {version:?} {}", statement.name, statement.note);
+                seen.insert(key)
+            }));
             continue;
         }
         match statement(entry, package, target, unreviewed, &document.summary) {
@@ -493,6 +511,8 @@ enum Whose {
     Elsewhere,
     NotBelieved,
     NoRelease,
+    /// Not a release that an image could be.
+    Product,
 }
 
 fn target(ecosystem: &str, folder: &str, id: &str) -> Whose {
@@ -526,6 +546,7 @@ fn target(ecosystem: &str, folder: &str, id: &str) -> Whose {
         }
         return match Stream::from_osv(ecosystem) {
             Some(stream) => Whose::Target(Target::Stream(stream), ""),
+            None if matches!(name, "SUSE" | "openSUSE") && ecosystem.contains(':') => Whose::Product,
             None => Whose::NoRelease,
         };
     }
@@ -536,13 +557,49 @@ fn at_home(id: &str, distribution: &str) -> bool {
     HOMES.iter().any(|(prefix, home)| id.starts_with(prefix) && *home == distribution)
 }
 
+/// What a SUSE record says about installed packages: it names the source package, and beside it what of it the product
+/// ships, each with its own version.
+fn suse_binaries(entry: &AffectedEntry, package: &PackageEntry, target: &Target) -> Option<Vec<Affected>> {
+    let Target::Stream(stream) = target else { return None };
+    let key = stream.distribution()?.key;
+    if !(key.starts_with("sle") || key.starts_with("opensuse")) {
+        return None;
+    }
+    let lists = entry.ecosystem_specific.binaries.as_array()?;
+    let note = if package.ecosystem.contains("LTSS") { "the fix needs long-term support (LTSS)" } else { "" };
+    let built: Vec<Affected> = lists
+        .iter()
+        .filter_map(|list| list.as_object())
+        .flatten()
+        .filter_map(|(name, version)| {
+            let version = version.as_str().filter(|version| !version.is_empty() && version.len() <= 300)?;
+            let named = !name.is_empty() && name.len() <= 1000;
+            named.then(|| Affected {
+                note: note.into(),
+                ..Affected::below(target.clone(), name, NameKind::Binary, version)
+            })
+        })
+        .collect();
+    (!built.is_empty()).then_some(built)
+}
+
 fn name_kind(target: &Target, package: &PackageEntry) -> NameKind {
     let Target::Stream(stream) = target else { return NameKind::Binary };
     if package.purl.contains("arch=source") {
         return NameKind::Source;
     }
     match stream.distribution().map(|distribution| (distribution.ecosystem, distribution.key)) {
-        Some((Ecosystem::Rpm, "azurelinux" | "mariner" | "openeuler" | "mageia")) => NameKind::Source,
+        Some((
+            Ecosystem::Rpm,
+            "azurelinux"
+            | "mariner"
+            | "openeuler"
+            | "mageia"
+            | "sles"
+            | "slem"
+            | "opensuse-leap"
+            | "opensuse-tumbleweed",
+        )) => NameKind::Source,
         Some((Ecosystem::Rpm, _)) => NameKind::Binary,
         _ => NameKind::Source,
     }
@@ -688,7 +745,7 @@ fn collected<'text>(texts: impl Iterator<Item = &'text String>) -> Vec<String> {
 }
 
 /// The titles that advisory databases give to packages published to do harm.
-fn says_malware(summary: &str) -> bool {
+pub(super) fn says_malware(summary: &str) -> bool {
     let summary = summary.trim().to_ascii_lowercase();
     matches!(summary.as_str(), "malicious package" | "embedded malicious code")
         || ["malicious code in ", "malicious package in ", "malware in "]
@@ -717,6 +774,48 @@ pub(super) fn module_in(summary: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::feed::Kept;
+
+    #[test]
+    fn suse_ships_packages_by_product() {
+        let entry = |product: &str, binaries: &str| {
+            format!(
+                r#"{{"package":{{"ecosystem":"{product}","name":"openssl-1_1"}},"ecosystem_specific":{{"binaries":{binaries}}},
+                "ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"1.1.1l-150500.17.1"}}]}}]}}"#
+            )
+        };
+        let library = r#"[{"libopenssl1_1":"1.1.1l-150500.17.1"}]"#;
+        let text = format!(
+            r#"{{"id":"SUSE-SU-2023:1-1","related":["CVE-2023-0001"],"modified":"2023-01-01T00:00:00Z","affected":[{}]}}"#,
+            [
+                entry("SUSE:Linux Enterprise Module for Basesystem 15 SP5", library),
+                entry("SUSE:Linux Enterprise Server 15 SP5", library),
+                entry("SUSE:Linux Enterprise Server 15 SP4-LTSS", library),
+                entry("SUSE:Linux Enterprise Storage 7", library),
+                entry("SUSE:Linux Enterprise Server 15 SP3", "[]"),
+                entry("openSUSE:Leap 15.5", library),
+            ]
+            .join(",")
+        );
+        let kept = kept(&text, "SUSE");
+        assert_eq!((kept.rejected.len(), kept.skipped.len()), (0, 1), "{kept:?}");
+        assert_eq!(kept.records[0].upstream, ["CVE-2023-0001"]);
+        let lines: Vec<String> = kept.records[0]
+            .affected
+            .iter()
+            .map(|entry| {
+                let Affected { target, name, name_kind, note, .. } = entry;
+                format!("{} {name} {name_kind:?} {note}", target.key())
+            })
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "os:sles:15.5 libopenssl1_1 Binary ",
+                "os:sles:15.4 libopenssl1_1 Binary the fix needs long-term support (LTSS)",
+                "os:sles:15.3 openssl-1_1 Source ",
+            ]
+        );
+    }
 
     fn kept(document: &str, folder: &str) -> Kept {
         let mut kept = Kept::default();

@@ -53,9 +53,34 @@ pub enum How {
     Files(fn() -> Vec<Remote>),
     /// A folder of OSV.dev's export: `all.zip`, and single records by `modified_id.csv`.
     Osv(&'static str),
+    /// The lists of updates of repositories of RPM packages.
+    Repositories(&'static Repositories),
     /// Red Hat's VEX: the archive that `archive_latest.txt` names, and single documents by `changes.csv`.
     RedHatVex,
 }
+
+/// Repositories of RPM packages whose lists of updates (`updateinfo` of `repodata/repomd.xml`) make a source.
+#[derive(Debug)]
+pub struct Repositories {
+    /// Those that are always there.
+    pub fixed: &'static [Repository],
+    /// How the repositories of a catalogue are called: `TOPIC` stands for a name of it.
+    pub catalog: Option<Repository>,
+    /// The catalogue, `{"topics": [{"n": NAME}]}`.
+    pub catalog_url: &'static str,
+}
+
+/// One repository.
+#[derive(Clone, Copy, Debug)]
+pub struct Repository {
+    /// The list of its mirrors, one address a line.
+    pub mirrors: &'static str,
+    /// Where its list of updates goes, below the folder of feeds.
+    pub place: &'static str,
+}
+
+/// What stands for a topic in a [`Repository`] of a catalogue.
+pub const TOPIC: &str = "TOPIC";
 
 /// One file of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,6 +180,9 @@ mod tests {
                 let places: Vec<String> = match upstream.how {
                     How::Files(files) => files().into_iter().map(|remote| remote.place).collect(),
                     How::Osv(name) => vec![format!("osv/{name}/all.zip")],
+                    How::Repositories(repositories) => {
+                        repositories.fixed.iter().map(|repository| repository.place.into()).collect()
+                    }
                     How::RedHatVex => vec!["redhat/csaf_vex_latest.tar.zst".into()],
                 };
                 for place in &places {

@@ -139,7 +139,7 @@ pub fn parse(content: &[u8], name: &str, sink: &mut dyn Sink) {
                 subcomponents: product
                     .subcomponents
                     .iter()
-                    .filter_map(|names| names.first().cloned())
+                    .filter_map(|component| component.identifiers.first().cloned())
                     .collect(),
                 vulnerability: statement.vulnerability.clone(),
                 status: statement.status.word().to_owned(),

@@ -5,6 +5,7 @@
 //! is not read.
 
 use plimsoll_fs::Entry;
+use plimsoll_model::license::Declared;
 use plimsoll_model::{Ecosystem, ImagePath, Location, Package, Problem};
 
 use super::tree;
@@ -13,7 +14,7 @@ use crate::{Extraction, Extractor, Reader};
 /// Installed Python distributions.
 pub static PYTHON_INSTALLED: Extractor = Extractor {
     name: "lang/python_installed",
-    version: 1,
+    version: 2,
     declares: false,
     wants,
     read: Reader::Whole { limit: super::METADATA_LIMIT, parse },
@@ -63,11 +64,20 @@ pub fn parse(path: &ImagePath, bytes: &[u8]) -> Extraction {
     let mut package = Package::new(Ecosystem::PyPi, name, version, Location::new(path.clone()));
     package.licenses = match (expression, license) {
         (Some(expression), _) if !expression.is_empty() => vec![expression.to_owned()],
-        // The classifiers are chosen from a list, the field is free text: prefer the list where both are given.
-        (_, Some(license)) if classifiers.is_empty() => vec![license.to_owned()],
+        (_, Some(license)) if says_more(license, &classifiers) => vec![license.to_owned()],
         _ => classifiers,
     };
     Extraction { packages: vec![package], ..Extraction::default() }
+}
+
+/// The classifiers are chosen from a list, the field is free text: the list is preferred where both are given, but it has one name for all
+/// BSD licences, all versions of Apache's ..., and the field often says which.
+fn says_more(license: &str, classifiers: &[String]) -> bool {
+    match classifiers {
+        [] => true,
+        [classifier] => Declared::read(license).says_which(&Declared::read(classifier)),
+        _ => false,
+    }
 }
 
 /// The first empty line, or the end.
@@ -105,6 +115,14 @@ mod tests {
         check(
             "Name: a\nVersion: 1\nLicense-Expression: MIT OR ISC\nLicense: BSD\n",
             Some(("a", "1", &["MIT OR ISC"])),
+        );
+        check(
+            "Name: a\nVersion: 1\nLicense: BSD-3-Clause\nClassifier: License :: OSI Approved :: BSD License\n",
+            Some(("a", "1", &["BSD-3-Clause"])),
+        );
+        check(
+            "Name: a\nVersion: 1\nLicense: Custom\nClassifier: License :: OSI Approved :: BSD License\n",
+            Some(("a", "1", &["BSD License"])),
         );
         check("Name: a\nVersion: 1\nLicense: Copyright\n  all of it\n", Some(("a", "1", &[])));
         check("Name: a\nVersion:\n", None);

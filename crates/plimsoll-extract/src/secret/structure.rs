@@ -354,11 +354,24 @@ fn jwt(text: &str) -> bool {
     header.is_some_and(|header| header.contains_key("alg")) && claims.is_some_and(|claims| !claims.is_empty())
 }
 
+/// A line of a text that stands in program text: `+ "MIIE..." +`, `'MIIE...',`. A `+` outside of quotes is no part of it, one inside is Base64.
+fn unquoted(line: &str) -> &str {
+    const QUOTES: [char; 2] = ['"', '\''];
+    let mut line = line.trim().trim_end_matches([',', '\\', ' ']);
+    if let Some(rest) = line.strip_prefix('+').map(str::trim_start).filter(|rest| rest.starts_with(QUOTES)) {
+        line = rest;
+    }
+    if let Some(rest) = line.strip_suffix('+').map(str::trim_end).filter(|rest| rest.ends_with(QUOTES)) {
+        line = rest;
+    }
+    line.trim_matches(['"', '\'', ',', '\\', ' '])
+}
+
 /// A key that a passphrase protects is no open secret.
 fn pem(text: &str) -> Answer {
     // Within JSON and environments line breaks are written as `\n`.
     let text = text.replace("\\r", "").replace("\\n", "\n");
-    let mut lines = text.lines().map(|line| line.trim().trim_matches(['"', '\'', ',', '+', '\\', ' ']));
+    let mut lines = text.lines().map(unquoted);
     let Some(begin) = lines.next() else { return Answer::Fails };
     if begin.contains("ENCRYPTED") || text.contains("Proc-Type: 4,ENCRYPTED") {
         return Answer::Fails;
@@ -418,6 +431,27 @@ pub(super) fn is_binary(binary: Binary, content: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plus_at_the_edge_of_a_line_is_base64() {
+        // A SEQUENCE whose Base64 is `+` behind its head.
+        let der = [vec![0x30, 0x81, 150], [0xfb_u8, 0xef, 0xbe].repeat(50)].concat();
+        let encoded = STANDARD.encode(&der);
+        assert!(encoded.contains("++"));
+        for (line, join) in [(64, "\n"), (7, "\n"), (5, "\\n"), (9, "\" +\n  \""), (11, "',\n'")] {
+            let lines: Vec<&str> = (0..encoded.len())
+                .step_by(line)
+                .map(|at| &encoded[at..encoded.len().min(at + line)])
+                .collect();
+            let text = format!(
+                "-----BEGIN PRIVATE KEY-----{join}{}{join}-----END PRIVATE KEY-----",
+                lines.join(join)
+            );
+            assert_eq!(pem(&text), Answer::Holds, "{text}");
+        }
+        assert_eq!(unquoted("  + \"MIIE+\" + "), "MIIE+");
+        assert_eq!(unquoted("+MIIE+"), "+MIIE+");
+    }
 
     #[test]
     fn checksums() {

@@ -216,6 +216,9 @@ fn rule(summary: &Summary<'_>, id: &str, change: Option<&Change>, members: &[usi
     };
     for finding in &findings {
         tag(self::tag(finding.kind));
+        if finding.kind == FindingKind::Malware {
+            tag("incident");
+        }
         if finding.risk.kev.is_some() {
             tag("known-exploited");
         }

@@ -6,8 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use plimsoll_model::license::Declared;
 use plimsoll_model::{
-    Ecosystem, Effect, Finding, FixStatus, Level, Package, Release, Report, Scope, Target, TargetKind,
+    Ecosystem, Effect, Finding, FindingKind, FixStatus, Level, Package, Release, Report, Scope, Target,
+    TargetKind,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -190,7 +192,18 @@ enum Purpose {
 fn made_of(report: &Report, version: &str, purpose: Purpose) -> Result<Bom, crate::Error> {
     let target = &report.target;
     let vex = purpose == Purpose::Vex;
-    let findings = || report.findings.iter().filter(|finding| !vex || stated::is_vulnerability(finding));
+    let findings = || {
+        report.findings.iter().filter(|finding| match finding.kind {
+            FindingKind::Vulnerability | FindingKind::Malware => stated::is_vulnerability(finding),
+            FindingKind::Informational => !vex && finding.subject.as_package().is_some(),
+            // The standard's `vulnerabilities` are flaws identified in components. A licence stands at its component; a secret, a setting and the end
+            // of support are no flaw of one.
+            FindingKind::Secret
+            | FindingKind::Misconfiguration
+            | FindingKind::License
+            | FindingKind::EndOfLife => false,
+        })
+    };
     let spoken_of: HashSet<&str> =
         findings().flat_map(|finding| finding.subject.packages()).map(String::as_str).collect();
     let mut references: HashMap<&str, String> = HashMap::new();
@@ -304,6 +317,8 @@ fn component(package: &Package, reference: String) -> Component {
             additional_context: location.layer.map(|layer| format!("layer {layer}")),
         })
         .collect();
+    let (licenses, same) = licenses(package);
+    let native = if same { Native::LicensesAndDigests } else { Native::Digests };
     Component {
         kind: "library".into(),
         bom_ref: Some(reference),
@@ -316,10 +331,10 @@ fn component(package: &Package, reference: String) -> Component {
             Scope::Optional => Some("optional".into()),
         },
         hashes: package.digests.iter().map(hash).collect(),
-        licenses: licenses(&package.licenses),
+        licenses,
         purl: Some(package.purl.clone()).filter(|purl| !purl.is_empty()),
         evidence: (!occurrences.is_empty()).then_some(Evidence { occurrences }),
-        properties: properties(facts::of(package, Native::LicensesAndDigests)),
+        properties: properties(facts::of(package, native)),
         ..Component::default()
     }
 }
@@ -345,25 +360,37 @@ fn join_name(ecosystem: Option<Ecosystem>, group: Option<&str>, name: &str) -> S
     }
 }
 
-/// Licences by id, expression or name. The schema allows an expression only where it stands alone.
-fn licenses(licenses: &[String]) -> Vec<LicenseChoice> {
-    if let [only] = licenses
-        && spdx::license_id(only).is_none_or(|id| id.name != only)
-        && is_expression(only)
-    {
-        return vec![LicenseChoice { license: None, expression: Some(only.clone()) }];
-    }
-    let choice = |license: &String| {
-        let known = spdx::license_id(license).is_some_and(|id| id.name == license);
-        let (id, name) = if known { (Some(license.clone()), None) } else { (None, Some(license.clone())) };
+/// Licences as an id or an expression where all of them are understood, else one by one: the schema allows an expression only where it stands
+/// alone. And whether the declared words can be read from that.
+fn licenses(package: &Package) -> (Vec<LicenseChoice>, bool) {
+    let id = |license: &str| spdx::license_id(license).is_some_and(|id| id.name == license);
+    let one = |license: String| {
+        let (id, name) = if id(&license) { (Some(license), None) } else { (None, Some(license)) };
         LicenseChoice { license: Some(License { id, name }), expression: None }
     };
-    licenses.iter().map(choice).collect()
-}
-
-/// Is it a licence expression by the letter (SPDX 2.3, annex D)?
-pub(super) fn is_expression(text: &str) -> bool {
-    spdx::Expression::parse(text).is_ok()
+    let declared = Declared::all(&package.licenses, package.ecosystem.licenses_are_a_choice());
+    if declared.is_empty() || !declared.unknown().is_empty() {
+        let words = |license: &String| {
+            let declared = Declared::read(license).to_string();
+            one(if id(&declared) { declared } else { license.clone() })
+        };
+        let same = package.licenses.iter().all(|license| !license.is_empty());
+        let choices: Vec<LicenseChoice> = package.licenses.iter().map(words).collect();
+        let same = same
+            && choices.iter().zip(&package.licenses).all(|(choice, license)| {
+                choice
+                    .license
+                    .as_ref()
+                    .is_some_and(|choice| choice.id.as_ref().or(choice.name.as_ref()) == Some(license))
+            });
+        return (choices, same);
+    }
+    let expression = declared.to_string();
+    let same = matches!(package.licenses.as_slice(), [only] if *only == expression);
+    if id(&expression) {
+        return (vec![one(expression)], same);
+    }
+    (vec![LicenseChoice { license: None, expression: Some(expression) }], same)
 }
 
 fn vulnerability(finding: &Finding, references: &HashMap<&str, String>, purpose: Purpose) -> Value {
@@ -524,6 +551,7 @@ fn foreign_target(collector: &mut Collector, metadata: &Metadata) -> Target {
         base: None,
         files: None,
         origin: None,
+        git: None,
     };
     if let Some(timestamp) = &metadata.timestamp
         && timestamp.parse::<jiff::Timestamp>().is_err()
@@ -655,7 +683,9 @@ fn take_component(collector: &mut Collector, component: Component, references: &
     if expressions > 0 && component.licenses.len() > 1 {
         collector.odd(&subject, "a licence expression stands beside other licences");
     }
-    for choice in component.licenses {
+    // The words as they were declared stand among our own facts where the standard's form has lost them.
+    let told = written_by_us && !package.licenses.is_empty();
+    for choice in component.licenses.into_iter().filter(|_| !told) {
         match (choice.license, choice.expression) {
             (Some(License { id: Some(id), name: None }), None) => {
                 if !written_by_us && spdx::license_id(&id).is_none() {

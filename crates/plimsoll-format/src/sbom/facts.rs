@@ -25,7 +25,7 @@ pub(super) const PROBLEM: &str = "plimsoll:problem";
 pub(super) enum Native {
     /// CycloneDX: licences one by one, digests.
     LicensesAndDigests,
-    /// SPDX: digests; its licence expressions lose the words.
+    /// Digests; an SPDX expression loses the words of licences.
     Digests,
 }
 

@@ -189,6 +189,7 @@ pub fn fuzz(bytes: &[u8]) {
             packages: document.inventory.packages,
             findings: Vec::new(),
             changes: Vec::new(),
+            vex: Vec::new(),
             problems: document.inventory.problems,
         };
         for row in crate::FORMATS.iter().filter(|row| row.sbom) {

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_model::license::Declared;
 use plimsoll_model::{Algorithm, Digest, Package, Release, Report, Target, TargetKind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -309,7 +310,7 @@ fn one(package: &Package, id: String, licenses: &mut Licenses) -> SpdxPackage {
         version_info: Some(package.version.clone()),
         checksums: package.digests.iter().map(checksum).collect(),
         source_info: source.map(|source| format!("built package from: {} {}", source.name, source.version)),
-        license_declared: Some(licenses.expression(&package.licenses)),
+        license_declared: Some(licenses.expression(package)),
         external_refs,
         ..blank(&package.name, id)
     }
@@ -323,19 +324,9 @@ struct Licenses {
 
 impl Licenses {
     /// All licences of a package as one valid expression.
-    fn expression(&mut self, declared: &[String]) -> String {
-        let parts: Vec<String> = declared
-            .iter()
-            .filter(|license| !license.trim().is_empty())
-            .map(|license| {
-                if !super::cyclonedx::is_expression(license) {
-                    return self.reference(license);
-                }
-                let compound = license.contains(char::is_whitespace) && declared.len() > 1;
-                if compound { format!("({license})") } else { license.clone() }
-            })
-            .collect();
-        if parts.is_empty() { NOTHING.into() } else { parts.join(" AND ") }
+    fn expression(&mut self, package: &Package) -> String {
+        let declared = Declared::all(&package.licenses, package.ecosystem.licenses_are_a_choice());
+        declared.expression(|raw, _| self.reference(raw)).unwrap_or_else(|| NOTHING.into())
     }
 
     fn reference(&mut self, text: &str) -> String {
@@ -400,6 +391,7 @@ pub(super) fn understand(document: Document, syntax: &str) -> Result<SbomDocumen
         base: None,
         files: None,
         origin: None,
+        git: None,
     };
     let mut described: Vec<&str> = document.document_describes.iter().map(String::as_str).collect();
     for relationship in &document.relationships {

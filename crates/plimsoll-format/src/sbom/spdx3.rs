@@ -39,6 +39,7 @@ pub(super) fn read(text: &str) -> Result<SbomDocument, Error> {
         base: None,
         files: None,
         origin: None,
+        git: None,
     };
     let mut known = false;
     for element in &graph {

@@ -101,6 +101,8 @@ pub(crate) fn package() -> BoxedStrategy<Package> {
                 module,
                 vendor,
                 licenses,
+                license_expression: None,
+                unknown_licenses: Vec::new(),
                 relation,
                 scope,
                 presence,
@@ -181,8 +183,38 @@ fn base() -> BoxedStrategy<Base> {
 fn origin() -> BoxedStrategy<Origin> {
     let via = select(vec![Via::Docker, Via::Podman, Via::Containerd, Via::Registry, Via::Process]);
     let container = (text(), option::of(text())).prop_map(|(id, name)| Container { id, name });
-    (via, text(), vec(text(), 0..2), option::of(container))
-        .prop_map(|(via, place, digests, container)| Origin { via, place, digests, container })
+    (via, text(), vec(text(), 0..2), option::of(container), vec(text(), 0..2))
+        .prop_map(|(via, place, digests, container, decided_by)| Origin {
+            via,
+            place,
+            digests,
+            container,
+            decided_by,
+        })
+        .boxed()
+}
+
+fn git() -> BoxedStrategy<Git> {
+    let optional = || option::of(text());
+    let commit = option::of(select(vec!["0".repeat(40), "1f".repeat(32)]));
+    (
+        optional(),
+        commit,
+        optional(),
+        optional(),
+        optional(),
+        option::of(any::<bool>()),
+        option::of(0..1000_u64),
+    )
+        .prop_map(|(remote, commit, branch, tag, folder, dirty, untracked)| Git {
+            remote,
+            commit,
+            branch,
+            tag,
+            folder,
+            dirty,
+            untracked,
+        })
         .boxed()
 }
 
@@ -193,12 +225,14 @@ pub(crate) fn target() -> BoxedStrategy<Target> {
         (kind, text(), optional(), option::of(digest()), option::of(digest())),
         (optional(), optional(), option::of(release()), vec(layer(), 0..3), option::of(base())),
         option::of(origin()),
+        option::of(git()),
     )
         .prop_map(
             |(
                 (kind, name, reference, digest, image_id),
                 (platform, created, release, layers, base),
                 origin,
+                git,
             )| {
                 Target {
                     kind,
@@ -213,6 +247,7 @@ pub(crate) fn target() -> BoxedStrategy<Target> {
                     base,
                     files: None,
                     origin,
+                    git,
                 }
             },
         )
@@ -266,19 +301,22 @@ fn finding(number: usize) -> BoxedStrategy<Finding> {
         any::<bool>(),
         any::<bool>(),
         option::of(select(vec![Reach::Linked, Reach::NotLinked, Reach::CannotTell])),
-        option::of(text()),
+        (option::of(text()), option::of(text())),
         (0_u32..=400, 0_u32..=2).prop_map(|(sum, age)| Work { sum, age, ..Work::default() }),
     )
-        .prop_map(|(kev, epss, fixable, development, not_run, reach, published, work)| Risk {
-            published,
-            work,
-            kev,
-            epss,
-            fixable,
-            development,
-            not_run,
-            reach,
-        });
+        .prop_map(
+            |(kev, epss, fixable, development, not_run, reach, (published, fix_published), work)| Risk {
+                published,
+                fix_published,
+                work,
+                kev,
+                epss,
+                fixable,
+                development,
+                not_run,
+                reach,
+            },
+        );
     let severity = (select(Level::ALL.to_vec()), option::of(0_u8..=100), option::of(text()), text())
         .prop_map(|(level, score_tenths, vector, source)| Severity { level, score_tenths, vector, source });
     let suppression = (text(), text(), text(), option::of(text()))
@@ -402,6 +440,7 @@ pub(crate) fn report() -> BoxedStrategy<Report> {
                     packages: packages.into_values().collect(),
                     findings,
                     changes,
+                    vex: Vec::new(),
                     problems,
                 }
             },

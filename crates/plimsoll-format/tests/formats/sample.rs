@@ -1,5 +1,6 @@
 //! Reports to write: one rich, and the edges.
 
+use plimsoll_model::vex::{VexDocument, VexOrigin, VexOutcome, VexSignature, VexStatement};
 use plimsoll_model::*;
 
 /// The time at which the samples are shown.
@@ -256,6 +257,7 @@ pub(crate) fn shop_web() -> Report {
         target: Target {
             files: None,
             origin: None,
+            git: None,
             kind: TargetKind::Image,
             name: "shop-web".into(),
             reference: None,
@@ -294,6 +296,7 @@ pub(crate) fn shop_web() -> Report {
         packages,
         findings,
         changes,
+        vex: vex(),
         problems: vec![
             Problem::incomplete(ProblemKind::Truncated, "/opt/vendor.jar", "truncated zip"),
             Problem::incomplete(
@@ -364,10 +367,12 @@ pub(crate) fn empty() -> Report {
         base: None,
         files: None,
         origin: None,
+        git: None,
     };
     report.packages.clear();
     report.findings.clear();
     report.changes.clear();
+    report.vex.clear();
     report.problems.clear();
     report.verdict.outcome = Outcome::Met;
     report.verdict.reasons = vec!["no package was found, and everything could be read".into()];
@@ -492,6 +497,71 @@ pub(crate) fn hostile() -> Report {
         change.command = Some(HOSTILE.into());
         change.location = Some(location(HOSTILE, 2, None));
     }
+    for document in &mut report.vex {
+        document.name = HOSTILE.into();
+        document.id = HOSTILE.into();
+        document.author = HOSTILE.into();
+        if let VexSignature::Untrusted { reason } = &mut document.signature {
+            *reason = HOSTILE.into();
+        }
+        for statement in &mut document.considered {
+            statement.reason = HOSTILE.into();
+            statement.date = HOSTILE.into();
+        }
+    }
     report.problems = vec![Problem::incomplete(ProblemKind::Corrupt, HOSTILE, HOSTILE)];
     report
+}
+
+/// A document of each kind: believed, and not.
+fn vex() -> Vec<VexDocument> {
+    let document = |name: &str, origin, signature| VexDocument {
+        name: name.into(),
+        origin,
+        id: "https://example.com/vex/1".into(),
+        author: "Vendor".into(),
+        digest: digest(9),
+        signature,
+        used: true,
+        statements: 3,
+        considered: Vec::new(),
+        unlisted: 0,
+    };
+    let statement = |number, outcome, reason: &str| VexStatement {
+        number,
+        finding: format!("CVE-2022-{:04}@pkg:deb/debian/openssl@3.0.14-1", 3000 + number),
+        status: "not_affected".into(),
+        date: "2026-11-20T00:00:00Z".into(),
+        outcome,
+        reason: reason.into(),
+    };
+    let by = vec!["vendor.pub (key SHA256:abc)".to_owned()];
+    let mut answers = document("vendor.openvex.json", VexOrigin::File, VexSignature::NotAsked);
+    answers.considered = vec![
+        statement(1, VexOutcome::Applied, "vulnerable_code_not_in_execute_path"),
+        statement(2, VexOutcome::NotApplicable, "product pkg:npm/a is no package of the finding"),
+        statement(3, VexOutcome::Overruled, "a later statement of this document says affected"),
+    ];
+    answers.unlisted = 4;
+    let mut signed =
+        document("example.com/shop@sha256:9f2c", VexOrigin::Attached, VexSignature::Trusted { by });
+    signed.considered = vec![
+        statement(4, VexOutcome::Partly, "statements clear 1 of the 2 packages of the finding"),
+        statement(5, VexOutcome::Stays, "affected takes no finding away"),
+    ];
+    let mut unsigned = document("example.com/shop@sha256:aa81", VexOrigin::Attached, VexSignature::Unsigned);
+    unsigned.used = false;
+    let reason = "it was made with a key, and no key was given".to_owned();
+    let untrusted = VexSignature::Untrusted { reason };
+    let mut untrusted = document("example.com/shop@sha256:bb81", VexOrigin::Attached, untrusted);
+    untrusted.used = false;
+    let invalid = VexSignature::Invalid { reason: "the statement is about something else".into() };
+    let mut invalid = document("example.com/shop@sha256:cc81", VexOrigin::Attached, invalid);
+    invalid.used = false;
+    let hub = VexDocument {
+        id: String::new(),
+        author: String::new(),
+        ..document("hub/pkg/a.json", VexOrigin::Hub, VexSignature::NotAsked)
+    };
+    vec![answers, signed, unsigned, untrusted, invalid, hub]
 }

@@ -447,3 +447,57 @@ fn depth_is_bounded() {
     );
     assert!(matches!(sbom::read(deep.as_bytes()), Err(Error::Broken { .. })));
 }
+
+#[test]
+fn only_flaws_of_components_are_vulnerabilities_of_cyclonedx() {
+    let mut report = sample::few();
+    let first = report.findings.first().unwrap().clone();
+    for (kind, advisory) in [
+        (FindingKind::Secret, "aws-access-key"),
+        (FindingKind::Misconfiguration, "runs-as-root"),
+        (FindingKind::License, "license-denied"),
+    ] {
+        // Even if one of them should name a package.
+        report.findings.push(Finding {
+            kind,
+            advisory: advisory.into(),
+            id: advisory.into(),
+            ..first.clone()
+        });
+    }
+    for format in [Format::CycloneDx15, Format::CycloneDx, Format::CycloneDx17, Format::CycloneDxVex] {
+        let text = write(&report, format, &View::default()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let listed: Vec<&str> = document["vulnerabilities"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["id"].as_str().unwrap())
+            .collect();
+        assert!(listed.contains(&"MAL-2024-0001"), "{listed:?}");
+        assert_eq!(listed.contains(&"RUSTSEC-2024-0001"), format != Format::CycloneDxVex, "{listed:?}");
+        for id in ["aws-access-key", "runs-as-root", "license-denied", "EOL-debian-12"] {
+            assert!(!listed.contains(&id), "{format:?}: {id}");
+        }
+    }
+    let text = write(&report, Format::CycloneDxXml, &View::default()).unwrap();
+    assert!(text.contains("MAL-2024-0001") && !text.contains("runs-as-root"), "{text}");
+}
+
+#[test]
+fn package_urls_of_others_are_uris_in_csaf() {
+    let mut report = sample::few();
+    let finding = report.findings.iter_mut().find(|one| one.kind == FindingKind::Malware).unwrap();
+    let Subject::Package(package) = &mut finding.subject else { panic!("{finding:?}") };
+    package.packages = vec!["pkg:bitnami/i@XS<".into(), "pkg:npm/left pad@1".into(), "no purl".into()];
+    let text = write(&report, Format::CsafVex, &View::default()).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let helper = |name: &str| {
+        let products = document["product_tree"]["full_product_names"].as_array().unwrap();
+        let product = products.iter().find(|product| product["name"] == name).unwrap();
+        product["product_identification_helper"]["purl"].as_str().map(str::to_owned)
+    };
+    assert_eq!(helper("pkg:bitnami/i@XS<").as_deref(), Some("pkg:bitnami/i@XS%3C"));
+    assert_eq!(helper("pkg:npm/left pad@1").as_deref(), Some("pkg:npm/left%20pad@1"));
+    assert_eq!(helper("no purl"), None);
+}

@@ -17,7 +17,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plimsoll_http::{Client, Identity, Request, Response, Settings, Url};
+use plimsoll_http::{Client, Identity, Pem, Request, Response, Settings, Url};
 use plimsoll_model::{Container, Origin, Via};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -161,9 +161,9 @@ impl Daemons {
             Address::Host { authority, tls: Some(tls) } => {
                 let file = |name: &str| Some(tls.folder.join(name)).filter(|path| path.is_file());
                 settings.roots.extra.extend(file("ca.pem"));
-                settings.identity = file("cert.pem")
-                    .zip(file("key.pem"))
-                    .map(|(certificate, key)| Identity { certificate, key });
+                settings.identity = file("cert.pem").zip(file("key.pem")).map(|(certificate, key)| {
+                    Identity { certificate: Pem::File(certificate), key: Pem::File(key) }
+                });
                 if !tls.check {
                     settings.insecure_hosts.push(authority.clone());
                 }

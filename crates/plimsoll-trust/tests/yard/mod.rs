@@ -3,6 +3,8 @@
 //! Certificates and timestamps come from OpenSSL; signatures, log entries and checkpoints from the primitives underneath
 //! the verifier. The log holds one entry at a time: its root is the hash of that entry.
 
+pub(crate) mod notation;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,7 +21,8 @@ pub(crate) const ISSUER: &str = "https://issuer.example.test";
 
 /// Everything that makes evidence.
 pub(crate) struct Yard {
-    folder: tempfile::TempDir,
+    /// What OpenSSL made.
+    pub(crate) folder: tempfile::TempDir,
     log: SigningKey,
     log_key: Vec<u8>,
     /// The key that some evidence is made with.
@@ -103,7 +106,7 @@ impl Yard {
         shell(folder.path(), &script);
         let read = |name: &str| std::fs::read(folder.path().join(name)).expect("OpenSSL wrote it");
         let key = |name: &str| {
-            SigningKey::from_pem(name, &String::from_utf8(read(name)).expect("PEM")).expect("a key")
+            SigningKey::from_pem(name, &String::from_utf8(read(name)).expect("PEM"), None).expect("a key")
         };
         let now =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_secs();
@@ -214,17 +217,7 @@ impl Yard {
     }
 
     fn second_body(&self, bytes: &[u8], signature: &[u8]) -> Value {
-        json!({
-            "apiVersion": "0.0.2",
-            "kind": "hashedrekord",
-            "spec": { "hashedRekordV002": {
-                "data": { "algorithm": "SHA2_256", "digest": encode(sha256(bytes)) },
-                "signature": {
-                    "content": encode(signature),
-                    "verifier": { "keyDetails": "PKIX_ECDSA_P256_SHA_256", "x509Certificate": { "rawBytes": encode(&self.certificate) } },
-                },
-            } },
-        })
+        second_body(&encode(sha256(bytes)), &encode(signature), &encode(&self.certificate))
     }
 
     fn promise(&self, body: &str) -> String {
@@ -238,7 +231,7 @@ impl Yard {
     }
 
     /// An entry as bundles hold it.
-    fn entry(&self, body: &Value, proof: bool, promise: bool) -> Value {
+    pub(crate) fn entry(&self, body: &Value, proof: bool, promise: bool) -> Value {
         let kind = (body["kind"].clone(), body["apiVersion"].clone());
         let body = body.to_string();
         let mut entry = json!({
@@ -365,6 +358,21 @@ impl Yard {
     }
 }
 
+/// What a log of the second generation stores of a signature, everything in base64.
+pub(crate) fn second_body(digest: &str, signature: &str, certificate: &str) -> Value {
+    json!({
+        "apiVersion": "0.0.2",
+        "kind": "hashedrekord",
+        "spec": { "hashedRekordV002": {
+            "data": { "algorithm": "SHA2_256", "digest": digest },
+            "signature": {
+                "content": signature,
+                "verifier": { "keyDetails": "PKIX_ECDSA_P256_SHA_256", "x509Certificate": { "rawBytes": certificate } },
+            },
+        } },
+    })
+}
+
 /// What is signed.
 pub(crate) enum Content {
     Message(Vec<u8>),
@@ -389,7 +397,7 @@ fn pae(payload: &[u8]) -> Vec<u8> {
     sigstore_verify::types::pae("application/vnd.in-toto+json", payload)
 }
 
-fn shell(folder: &Path, script: &str) {
+pub(crate) fn shell(folder: &Path, script: &str) {
     let done = Command::new("sh")
         .args(["-ec", script])
         .current_dir(PathBuf::from(folder))

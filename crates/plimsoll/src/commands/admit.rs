@@ -14,9 +14,10 @@ use plimsoll_admit::service::{Lines, ServeError, Setup, serve};
 use plimsoll_admit::tls::{Certificates, load_authority};
 use plimsoll_model::workload::Kinds;
 use plimsoll_scan::Options;
+use plimsoll_scan::gate::Gate;
 use plimsoll_scan::policy::{Mode, OnMissing};
 
-use super::{Answer, scan, verify};
+use super::{Answer, notation, scan, verify};
 use crate::cli::{AdmitArguments, AdmitMode, Unmatched};
 use crate::environment::Environment;
 use crate::network;
@@ -33,19 +34,14 @@ pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answ
         kinds.add(line).map_err(|error| Failure::new(USAGE, error))?;
     }
     if arguments.print_manifests {
-        return print_manifests(arguments, exempt);
+        return print_manifests(arguments, environment, exempt);
     }
     let certificates = certificates(arguments).map_err(usage)?;
     let log = Arc::new(Lines::new(Box::new(std::io::stdout())));
-    let (paths, roots) = (arguments.policies.clone(), arguments.roots.clone());
-    let watched = paths.iter().cloned().chain(roots.iter().map(PathBuf::from)).collect();
     let setup = Setup {
-        load: Box::new(move || {
-            let loaded = || Ok((verify::policies(&paths)?, verify::roots(&roots)?));
-            loaded().map_err(|error: anyhow::Error| format!("{error:#}"))
-        }),
-        watched,
-        repositories: verify::repositories(&arguments.repositories).map_err(usage)?,
+        load: Box::new(|| gate(arguments, environment).map_err(|error| format!("{error:#}"))),
+        policies: arguments.policies.clone(),
+        trust: trust_files(arguments, environment),
         options: Options {
             database: scan::database(arguments.db.as_ref(), environment),
             registries: Some(environment.network.registries_in_haste(&arguments.registry)),
@@ -89,9 +85,27 @@ pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answ
     done.map(|()| 0).map_err(failed)
 }
 
+/// Where trust roots and revocations come from.
+fn trust_files(arguments: &AdmitArguments, environment: &Environment) -> Vec<PathBuf> {
+    let named = arguments.roots.iter().map(PathBuf::from);
+    named
+        .chain(arguments.notation_revocations.iter().cloned())
+        .chain(environment.trust_roots.clone())
+        .collect()
+}
+
+/// The policies with what they are checked by.
+fn gate(arguments: &AdmitArguments, environment: &Environment) -> anyhow::Result<Gate> {
+    let policies = verify::policies(&arguments.policies)?;
+    let revocations = notation::revocations(&arguments.notation_revocations)?;
+    let mut gate = Gate::new(policies, verify::roots(&arguments.roots, environment)?, &revocations)?;
+    gate.repositories = verify::repositories(&arguments.repositories)?;
+    Ok(gate)
+}
+
 fn failed(error: ServeError) -> Failure {
     let code = match &error {
-        ServeError::Policies(_) | ServeError::Gate(_) | ServeError::Certificate(_) => USAGE,
+        ServeError::Policies(_) | ServeError::Certificate(_) => USAGE,
         ServeError::Tls(_) | ServeError::Listen { .. } | ServeError::Start(_) => UNDECIDED,
     };
     let hint = match &error {
@@ -138,15 +152,17 @@ fn certificates(arguments: &AdmitArguments) -> anyhow::Result<Certificates> {
     }
 }
 
-fn print_manifests(arguments: &AdmitArguments, mut exempt: BTreeSet<String>) -> Answer {
+fn print_manifests(
+    arguments: &AdmitArguments,
+    environment: &Environment,
+    mut exempt: BTreeSet<String>,
+) -> Answer {
     let usage = |error| Failure::new(USAGE, error);
     let image = arguments.image.clone().ok_or_else(|| {
         usage(anyhow!("--print-manifests needs --image, the image of plimsoll that the cluster is to run"))
     })?;
     // Policies that could not be used would be told of by pods that do not start.
-    let loaded = verify::policies(&arguments.policies).map_err(usage)?;
-    let roots = verify::roots(&arguments.roots).map_err(usage)?;
-    plimsoll_scan::gate::Gate::new(loaded, roots).map_err(scan::failed)?;
+    gate(arguments, environment).map_err(usage)?;
     let policies = policies(&arguments.policies).map_err(usage)?;
     let trust = match (&arguments.cert_manager, &arguments.authority) {
         (Some(issuer), _) => Trust::CertManager { issuer: issuer.clone() },
@@ -161,6 +177,8 @@ fn print_manifests(arguments: &AdmitArguments, mut exempt: BTreeSet<String>) -> 
     for (flag, given) in [
         ("--ca-file", !arguments.registry.ca_files.is_empty()),
         ("--registry-mirror", !arguments.registry.mirrors.is_empty()),
+        ("--client-certificate", arguments.registry.client_certificate.is_some()),
+        ("--notation-revocations", !arguments.notation_revocations.is_empty()),
         ("--db", arguments.db.is_some()),
     ] {
         if given {

@@ -31,7 +31,7 @@ pub(crate) fn run(command: &DbCommand, environment: &Environment) -> Answer {
         DbCommand::Import { file, into } => transfer::import(file, into, environment),
         DbCommand::Push { target, db, sign, ca_files, insecure } => {
             let database = place(db.as_deref(), environment)?;
-            let registries = environment.network.registries_by(ca_files, insecure, &[]);
+            let registries = environment.network.registries_by(ca_files, insecure);
             registry::push(target, &database, sign.as_deref(), &registries)
         }
         DbCommand::Pull { source, into, ca_files, insecure } => {

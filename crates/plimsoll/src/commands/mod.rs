@@ -2,16 +2,20 @@
 
 pub(crate) mod admit;
 pub(crate) mod attest;
+pub(crate) mod audit;
 pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod db;
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod meta;
+pub(crate) mod notation;
 pub(crate) mod plan;
 pub(crate) mod policy;
+pub(crate) mod registry;
 pub(crate) mod sbom;
 pub(crate) mod scan;
+pub(crate) mod trust;
 pub(crate) mod verify;
 
 use crate::print::Failure;

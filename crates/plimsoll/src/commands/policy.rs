@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
+use plimsoll_policy::import::Change;
 use plimsoll_rules::suite::{Case, Outcome, gator};
 use serde_json::json;
 
 use super::{Answer, verify};
-use crate::cli::{PolicyCommand, PolicyTestArguments, PolicyTestFormat};
+use crate::cli::{PolicyCommand, PolicyImportArguments, PolicyTestArguments, PolicyTestFormat};
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 /// Deepest folder that is searched for suites.
@@ -17,6 +18,7 @@ const DEEPEST: usize = 32;
 pub(crate) fn run(command: &PolicyCommand) -> Answer {
     match command {
         PolicyCommand::Test(arguments) => test(arguments),
+        PolicyCommand::Import(arguments) => import(arguments),
     }
 }
 
@@ -165,4 +167,91 @@ fn document(runs: &[Run]) -> String {
         })
         .collect();
     format!("{:#}\n", json!({"schemaVersion": "1.0", "suites": suites}))
+}
+
+/// Policies of other engines, as ours. What is not as it was is told on standard error, everything else is the result.
+fn import(arguments: &PolicyImportArguments) -> Answer {
+    let keys = keys(&arguments.keys).map_err(|error| Failure::new(USAGE, error))?;
+    let mut out = String::new();
+    let mut wrong = Vec::new();
+    let (mut policies, mut unjudged) = (0, 0);
+    for file in &arguments.files {
+        let named = file.display().to_string();
+        let text = verify::text(file).map_err(|error| Failure::new(USAGE, error))?;
+        let documents = plimsoll_rules::documents(&text)
+            .map_err(|error| Failure::new(USAGE, anyhow!("`{named}`: {error}")))?;
+        for document in documents {
+            let imported = match plimsoll_policy::import::import(&document, &keys) {
+                Ok(imported) => imported,
+                Err(error) => {
+                    wrong.push(format!("`{named}`: {}: {error}", title(&document)));
+                    continue;
+                }
+            };
+            if !imported.notes.is_empty() {
+                print::talk(&print::plain(&format!("{named}: {}", title(&document))));
+            }
+            for note in &imported.notes {
+                let word = match note.change {
+                    Change::NotJudged => "not judged",
+                    Change::Stricter => "stricter",
+                    Change::LeftOut => "left out",
+                };
+                unjudged += usize::from(note.change == Change::NotJudged);
+                print::talk(&format!(
+                    "  {word:10}  {}",
+                    print::plain(&format!("{}: {}", note.path, note.text))
+                ));
+            }
+            for policy in &imported.policies {
+                let text = serde_saphyr::to_string(policy)
+                    .with_context(|| format!("cannot write what became of `{named}`"))
+                    .map_err(|error| Failure::new(UNDECIDED, error))?;
+                let _ = write!(out, "---\n{text}");
+                policies += 1;
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        let hint =
+            "an engine refuses such a policy, so nothing was written; correct it or leave the file out";
+        let error = anyhow!("{}", print::plain(&wrong.join("\n")));
+        return Err(Failure::new(USAGE, error).hint(Some(hint.to_owned())));
+    }
+    if policies == 0 {
+        let hint = "ClusterImagePolicy, ClusterPolicy with verifyImages and ImageValidatingPolicy are";
+        return Err(Failure::new(USAGE, anyhow!("nothing in these files is a policy about images"))
+            .hint(Some(hint.to_owned())));
+    }
+    // What was written is read again: a policy that cannot be loaded would be found in production.
+    plimsoll_policy::Policies::default()
+        .add("what was made of them", &out)
+        .map_err(|error| Failure::new(USAGE, error))?;
+    match &arguments.out {
+        Some(file) => print::file(file, &out)?,
+        None => print::data(&out)?,
+    }
+    let plural = if policies == 1 { "policy" } else { "policies" };
+    print::talk(&format!("{policies} {plural}, {unjudged} conditions not judged"));
+    Ok(if unjudged > 0 { UNDECIDED } else { 0 })
+}
+
+/// Kind and name of an object.
+fn title(document: &serde_json::Value) -> String {
+    let word = |value: &serde_json::Value| value.as_str().unwrap_or("?").to_owned();
+    format!("{} {}", word(&document["kind"]), word(&document["metadata"]["name"]))
+}
+
+fn keys(given: &[String]) -> anyhow::Result<plimsoll_policy::import::Keys> {
+    given
+        .iter()
+        .map(|one| {
+            // A reference may hold `=`, a file's name seldom does.
+            let (reference, file) = one
+                .rsplit_once('=')
+                .filter(|(reference, file)| !reference.is_empty() && !file.is_empty())
+                .with_context(|| format!("`--key {one}` is not REFERENCE=FILE"))?;
+            Ok((reference.to_owned(), verify::text(Path::new(file))?))
+        })
+        .collect()
 }

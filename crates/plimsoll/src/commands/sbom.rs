@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use plimsoll_format::View;
 use plimsoll_model::Effect;
-use plimsoll_scan::Options;
+use plimsoll_scan::{Options, git};
 
 use super::{Answer, scan};
 use crate::cli::SbomArguments;
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &SbomArguments, environment: &Environment) -> Answe
         now: environment.now,
         ..scan::reading_options(&arguments.target.reading, environment)?
     };
-    let view = View { template, ..scan::view(&arguments.target.target, environment) };
+    let view = View { template, ..scan::view(&git::shown(&arguments.target.target), environment) };
     let report = scan::scan(&arguments.target.target, &options, environment)?;
     scan::write(&report, arguments.format, &arguments.output, &view)?;
     // An inventory of which a part could not be read is not the whole inventory: the caller must be able to tell.

@@ -1,6 +1,7 @@
 //! `plimsoll scan`.
 
 mod many;
+mod vex;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,10 @@ use anyhow::Context as _;
 use plimsoll_format::template::{self, BUILT_IN, Template};
 use plimsoll_format::{Format, View};
 use plimsoll_model::Report;
+use plimsoll_model::license::Lists;
 use plimsoll_scan::exceptions::Exceptions;
-use plimsoll_scan::{BuildFile, Options, Platform, ScanError};
+use plimsoll_scan::git;
+use plimsoll_scan::{BuildFile, Options, Platform, ScanError, Scanner, Scanners};
 
 use super::Answer;
 use super::db::update;
@@ -24,26 +27,23 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         Some(path) => read_exceptions(path, environment)?,
         None => Exceptions::default(),
     };
-    let mut vex = Vec::new();
-    for path in &arguments.vex {
-        let bytes = std::fs::read(path)
-            .with_context(|| format!("cannot read the VEX document `{}`", path.display()))
-            .map_err(|error| Failure::new(USAGE, error))?;
-        vex.push((path.display().to_string(), bytes));
-    }
+    let vex = vex::read(&arguments.vex, environment)?;
     let template = template(arguments.format, &arguments.output)?;
     let database = database(arguments.db.as_ref(), environment);
+    let (scanners, licenses) = scanners(arguments)?;
     let options = Options {
         base: arguments.base.clone(),
         database,
         max_database_age: arguments.max_db_age,
         supply: update::supply(&arguments.supply, arguments.db.as_deref(), &arguments.reading, environment)?,
-        vex,
-        vex_hubs: arguments.vex_hub.clone(),
+        vex: vex.files,
+        attached_vex: vex.attached,
+        vex_hubs: arguments.vex.vex_hub.clone(),
         exceptions,
         line: arguments.fail_on.unwrap_or_default(),
         now: environment.now,
-        scanners: arguments.scanners.clone().unwrap_or_default(),
+        scanners,
+        licenses,
         dockerfile: build_file(arguments)?,
         ..reading_options(&arguments.reading, environment)?
     };
@@ -59,10 +59,26 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         explain: arguments.explain,
         by: arguments.by,
         template,
-        ..view(target, environment)
+        ..view(&git::shown(target), environment)
     };
     write(&report, arguments.format, &arguments.output, &view)?;
     Ok(report.verdict.outcome.exit_code())
+}
+
+/// What to look for, and the lists of licences, which are looked at where they are given.
+fn scanners(arguments: &ScanArguments) -> Result<(Scanners, Lists), Failure> {
+    let mut scanners = arguments.scanners.clone().unwrap_or_default();
+    let lists = Lists::parse(&arguments.license_allow, &arguments.license_deny)
+        .map_err(|error| Failure::new(USAGE, error).hint("docs/licences.md lists the classes".to_owned()))?;
+    if !lists.is_empty() {
+        scanners.add(Scanner::Licenses);
+    } else if scanners.has(Scanner::Licenses) {
+        let hint =
+            "name them with --license-allow or --license-deny; `plimsoll sbom` shows what packages declare";
+        let error = anyhow::anyhow!("nothing says which licences are allowed");
+        return Err(Failure::new(USAGE, error).hint(hint.to_owned()));
+    }
+    Ok((scanners, lists))
 }
 
 /// The Dockerfile that was named.
@@ -156,6 +172,8 @@ pub(super) fn reading_options(
         java_index: java_index.cloned(),
         daemons: Some(environment.network.daemons()),
         from: arguments.from.clone(),
+        git: Some(environment.git.clone()),
+        tracked_only: arguments.git_tracked_only,
         cache,
         ..Options::default()
     })

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use plimsoll_format::View;
-use plimsoll_scan::gate::Gate;
-use plimsoll_scan::policy::Policies;
+use plimsoll_format::{Format, View};
+use plimsoll_scan::gate::{Decided, Gate};
+use plimsoll_scan::policy::{Decision, Policies};
 use plimsoll_scan::trust::provenance::Build;
 use plimsoll_scan::trust::{By, Log, Pattern, PublicKey, Root, Signer, Trust};
 use plimsoll_scan::verify::Wanted;
 use plimsoll_scan::{Options, Reference};
 
-use super::{Answer, scan};
-use crate::cli::VerifyArguments;
+use super::{Answer, notation, scan, trust};
+use crate::cli::{RegistryArguments, VerifyArguments};
 use crate::environment::Environment;
 use crate::print::{self, Failure, USAGE};
 use crate::progress;
@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Ans
     if !arguments.policies.is_empty() {
         return decide(arguments, environment);
     }
-    let wanted = wanted(arguments).map_err(|error| Failure::new(USAGE, error))?;
+    let wanted = wanted(arguments, environment).map_err(|error| Failure::new(USAGE, error))?;
     let registries = environment.network.registries(&arguments.registry);
     let verification =
         plimsoll_scan::verify::verify(&arguments.image, &wanted, &registries).map_err(scan::failed)?;
@@ -36,41 +36,77 @@ pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Ans
     Ok(verification.verdict.outcome.exit_code())
 }
 
+/// What policies are asked of an image with.
+pub(super) struct Question<'a> {
+    pub(super) image: &'a str,
+    pub(super) policies: &'a [PathBuf],
+    pub(super) namespace: &'a str,
+    pub(super) labels: &'a [String],
+    pub(super) db: Option<&'a PathBuf>,
+    pub(super) notation_revocations: &'a [PathBuf],
+    pub(super) roots: &'a [String],
+    pub(super) repositories: &'a [String],
+    pub(super) registry: &'a RegistryArguments,
+}
+
+impl Question<'_> {
+    /// Gathers and decides.
+    pub(super) fn decide(&self, environment: &Environment) -> Result<Decided, Failure> {
+        let usage = |error| Failure::new(USAGE, error);
+        let policies = policies(self.policies).map_err(usage)?;
+        let revocations = notation::revocations(self.notation_revocations).map_err(usage)?;
+        let mut gate = Gate::new(policies, roots(self.roots, environment).map_err(usage)?, &revocations)
+            .map_err(scan::failed)?;
+        gate.repositories = repositories(self.repositories).map_err(usage)?;
+        self.namespace.clone_into(&mut gate.workload.namespace);
+        gate.workload.labels = self
+            .labels
+            .iter()
+            .map(|label| pair(label, "--label"))
+            .collect::<anyhow::Result<_>>()
+            .map_err(usage)?;
+        let options = Options {
+            database: scan::database(self.db, environment),
+            now: environment.now,
+            registries: Some(environment.network.registries(self.registry)),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            cache: if self.registry.no_cache {
+                None
+            } else {
+                super::cache::cache(&self.registry.cache, environment)
+            },
+            ..Options::default()
+        };
+        let progress = progress::Line::new(environment.progress);
+        let decided = gate.decide_with_inputs(self.image, &options, &progress);
+        drop(progress);
+        decided.map_err(scan::failed)
+    }
+}
+
 /// By policies.
 fn decide(arguments: &VerifyArguments, environment: &Environment) -> Answer {
-    let usage = |error| Failure::new(USAGE, error);
-    let policies = policies(&arguments.policies).map_err(usage)?;
-    let mut gate = Gate::new(policies, roots(&arguments.roots).map_err(usage)?).map_err(scan::failed)?;
-    gate.repositories = repositories(&arguments.repositories).map_err(usage)?;
-    gate.workload.namespace.clone_from(&arguments.namespace);
-    gate.workload.labels = arguments
-        .labels
-        .iter()
-        .map(|label| pair(label, "--label"))
-        .collect::<anyhow::Result<_>>()
-        .map_err(usage)?;
-    let options = Options {
-        database: scan::database(arguments.db.as_ref(), environment),
-        now: environment.now,
-        registries: Some(environment.network.registries(&arguments.registry)),
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
-        cache: if arguments.registry.no_cache {
-            None
-        } else {
-            super::cache::cache(&arguments.registry.cache, environment)
-        },
-        ..Options::default()
+    let question = Question {
+        image: &arguments.image,
+        policies: &arguments.policies,
+        namespace: &arguments.namespace,
+        labels: &arguments.labels,
+        db: arguments.db.as_ref(),
+        notation_revocations: &arguments.notation_revocations,
+        roots: &arguments.roots,
+        repositories: &arguments.repositories,
+        registry: &arguments.registry,
     };
-    let progress = progress::Line::new(environment.progress);
-    let decision = gate.decide(&arguments.image, &options, &progress);
-    drop(progress);
-    let decision = decision.map_err(scan::failed)?;
+    let decision = question.decide(environment)?.decision;
     let view = View { all: arguments.all, ..scan::view(&arguments.image, environment) };
-    let text = plimsoll_format::decision::write(&decision, arguments.format, &view)
-        .context("cannot render the decision")
-        .map_err(usage)?;
-    print::data(&text)?;
+    print::data(&shown(&decision, arguments.format, &view)?)?;
     Ok(decision.outcome().exit_code())
+}
+
+pub(super) fn shown(decision: &Decision, format: Format, view: &View) -> Result<String, Failure> {
+    plimsoll_format::decision::write(decision, format, view)
+        .context("cannot render the decision")
+        .map_err(|error| Failure::new(USAGE, error))
 }
 
 /// The documents of files and folders.
@@ -113,14 +149,19 @@ pub(super) fn policy_files(paths: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, St
     Ok(out)
 }
 
-fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
+fn wanted(arguments: &VerifyArguments, environment: &Environment) -> anyhow::Result<Wanted> {
     let mut signers = Vec::new();
-    for path in &arguments.keys {
-        let name = path.display().to_string();
-        let key = PublicKey::from_pem(&name, &text(path)?)?;
-        let log = if arguments.no_transparency_log { Log::IfPresent } else { Log::Required };
-        signers.push(Signer { name, by: By::Key { key, log } });
+    let mut skipped = None;
+    if let Some(policy) = &arguments.notation_trust_policy {
+        let store = arguments.notation_trust_store.as_deref();
+        match notation::signer(policy, store, &arguments.notation_revocations, &arguments.image)? {
+            notation::Found::Signer(signer) => signers.push(*signer),
+            notation::Found::Skip(reason) => skipped = Some(reason),
+        }
+    } else if !arguments.notation_revocations.is_empty() {
+        return Err(anyhow!("`--notation-revocations` needs a `--notation-trust-policy` or a `--policy`"));
     }
+    signers.extend(keys(&arguments.keys, arguments.no_transparency_log)?);
     if let (Some(identity), Some(issuer)) = (&arguments.identity, &arguments.issuer) {
         let claims = arguments
             .claims
@@ -145,33 +186,42 @@ fn wanted(arguments: &VerifyArguments) -> anyhow::Result<Wanted> {
         .iter()
         .map(|path| Ok((path.display().to_string(), bytes(path)?)))
         .collect::<anyhow::Result<_>>()?;
+    let nobody = signers.is_empty();
     Ok(Wanted {
-        trust: Trust { roots: roots(&arguments.roots)?, signers },
+        trust: Trust { roots: roots(&arguments.roots, environment)?, signers },
         repositories: repositories(&arguments.repositories)?,
         files,
         build: build(arguments)?,
         predicates: arguments.attestations.clone(),
+        // Whoever names a signer beside it asks for that signer.
+        skipped: skipped.filter(|_| nobody),
         line: line(arguments),
+        now: environment.now.as_second(),
     })
 }
 
-/// Trust roots by name or file; those of sigstore and GitHub where none is given.
-pub(super) fn roots(given: &[String]) -> anyhow::Result<Vec<Root>> {
+/// Whoever signs with one of these keys.
+pub(super) fn keys(paths: &[PathBuf], unlogged: bool) -> anyhow::Result<Vec<Signer>> {
+    let log = if unlogged { Log::IfPresent } else { Log::Required };
+    let signer = |path: &PathBuf| {
+        let name = path.display().to_string();
+        let key = PublicKey::from_pem(&name, &text(path)?)?;
+        Ok(Signer { name, by: By::Key { key, log } })
+    };
+    paths.iter().map(signer).collect()
+}
+
+/// The trust roots that were named, else those of sigstore and GitHub.
+pub(super) fn roots(given: &[String], environment: &Environment) -> anyhow::Result<Vec<Root>> {
     let names: Vec<&str> = match given {
         [] => vec!["sigstore", "github"],
         given => given.iter().map(String::as_str).collect(),
     };
-    names
-        .into_iter()
-        .map(|name| match Root::builtin(name) {
-            Some(root) => Ok(root?),
-            None => Ok(Root::from_json(name, &text(Path::new(name))?)?),
-        })
-        .collect()
+    names.into_iter().map(|name| trust::root(name, environment)).collect()
 }
 
-pub(super) fn repositories(given: &[String]) -> anyhow::Result<Vec<Reference>> {
-    given.iter().map(|name| Ok(Reference::parse(name)?)).collect()
+pub(super) fn repositories(names: &[String]) -> anyhow::Result<Vec<Reference>> {
+    names.iter().map(|name| Ok(Reference::parse(name)?)).collect()
 }
 
 /// The build that is asked for, when anything of one is named.
@@ -199,6 +249,12 @@ fn build(arguments: &VerifyArguments) -> anyhow::Result<Option<Build>> {
 /// What was asked, in one line.
 fn line(arguments: &VerifyArguments) -> String {
     let mut parts = Vec::new();
+    parts.extend(
+        arguments
+            .notation_trust_policy
+            .iter()
+            .map(|path| format!("--notation-trust-policy {}", path.display())),
+    );
     parts.extend(arguments.keys.iter().map(|path| format!("--key {}", path.display())));
     let mut add =
         |name: &str, value: Option<&String>| parts.extend(value.map(|value| format!("--{name} {value}")));
@@ -220,7 +276,7 @@ fn line(arguments: &VerifyArguments) -> String {
     }
 }
 
-fn pattern(text: &str) -> anyhow::Result<Pattern> {
+pub(super) fn pattern(text: &str) -> anyhow::Result<Pattern> {
     match text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
         Some(expression) => Ok(Pattern::regex(expression)?),
         None => Ok(Pattern::parse(text)?),

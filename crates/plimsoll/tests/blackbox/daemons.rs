@@ -579,3 +579,108 @@ fn sockets_that_do_not_let_us_in() {
         place.run_with(&["scan", "localhost:1/a", "--from", "docker"], &[("DOCKER_HOST", &address("dead"))]);
     run.exits(3).says(&["no image `localhost:1/a` was found", "nobody answers"]);
 }
+
+/// Docker's own daemon, with storage, socket and processes of its own, until it is dropped.
+struct Dockerd {
+    process: Child,
+    place: Place,
+}
+
+impl Drop for Dockerd {
+    fn drop(&mut self) {
+        // It ends what it started before it ends.
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+impl Dockerd {
+    /// `None`, said aloud, where it is missing or cannot run: it needs more of a machine than tests may have.
+    #[expect(clippy::print_stderr, reason = "what is skipped is said")]
+    fn start() -> Option<Self> {
+        let place = Place::new();
+        let socket = format!("unix://{}", place.text("s"));
+        let log = std::fs::File::create(place.path("log")).unwrap();
+        let process = Command::new("dockerd")
+            .args(["--data-root", &place.text("data"), "--exec-root", &place.text("exec")])
+            .args(["--pidfile", &place.text("pid"), "--host", &socket, "--storage-driver", "vfs"])
+            // Nothing of the machine's network is touched.
+            .args(["--iptables=false", "--ip6tables=false", "--bridge=none"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn();
+        let Ok(process) =
+            process.inspect_err(|error| eprintln!("NOT CHECKED: `dockerd` does not start ({error})"))
+        else {
+            return None;
+        };
+        let mut daemon = Dockerd { process, place };
+        for _ in 0..200 {
+            if UnixStream::connect(daemon.place.path("s")).is_ok() {
+                return Some(daemon);
+            }
+            if daemon.process.try_wait().unwrap().is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let log = std::fs::read_to_string(daemon.place.path("log")).unwrap();
+        eprintln!("NOT CHECKED: Docker's daemon cannot run here: {}", log.lines().last().unwrap_or_default());
+        None
+    }
+
+    /// What it answers, head and body.
+    fn ask(&self, path: &str, kind: &str, body: &[u8]) -> String {
+        let mut stream = UnixStream::connect(self.place.path("s")).unwrap();
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: d\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
+        );
+        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 20"), "{path}: {answer}");
+        answer
+    }
+}
+
+#[test]
+fn dockers_own_daemon() {
+    if !is_root() {
+        return;
+    }
+    let Some(daemon) = Dockerd::start() else { return };
+    let place = Place::new();
+    let shop =
+        image::archive(&image::docker_archive(&[("localhost/shop-web:1.4", &shop::image())], Pack::Open));
+    daemon.ask("/images/load?quiet=1", "application/x-tar", &shop);
+    let create = br#"{"Image": "localhost/shop-web:1.4", "Cmd": ["true"]}"#;
+    daemon.ask("/containers/create?name=web", "application/json", create);
+    let address = format!("unix://{}", daemon.place.text("s"));
+    let scan = |arguments: &[&str]| {
+        let all = [&["scan", "--db", super::database(), "--format", "json"], arguments].concat();
+        place.run_with(&all, &[("DOCKER_HOST", &address)])
+    };
+    let expected = place.json(&place.put("shop.tar", shop), &[]);
+    for target in
+        ["docker:localhost/shop-web:1.4", "localhost/shop-web:1.4", &text(&expected["target"]["imageId"])]
+    {
+        let report = scan(&[target]).exits(1).quiet().json();
+        assert_eq!(content(&report), content(&expected), "{target}");
+        let origin = &report["target"]["origin"];
+        assert_eq!(
+            (text(&origin["via"]), text(&origin["place"])),
+            ("docker".to_owned(), address.clone()),
+            "{target}"
+        );
+    }
+    let report = scan(&["container:web"]).exits(1).json();
+    assert_eq!(report["packages"].as_array().unwrap().len(), expected["packages"].as_array().unwrap().len());
+    assert_eq!(report["target"]["origin"]["container"]["name"], "web");
+    assert_eq!(report["target"]["imageId"], expected["target"]["imageId"]);
+    scan(&["docker:localhost/shop-web:2"])
+        .exits(2)
+        .says(&["Docker at `unix://", "has no image `localhost/shop-web:2`"]);
+    scan(&["container:absent"]).exits(3).says(&["no container `absent` was found"]);
+}

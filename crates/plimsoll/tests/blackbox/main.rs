@@ -9,10 +9,12 @@
 mod common;
 
 mod admit;
+mod attest;
 mod check;
 mod daemons;
 mod database;
 mod diff;
+mod git;
 mod hostile;
 mod java;
 mod many;
@@ -23,6 +25,7 @@ mod output;
 mod plan;
 mod push;
 mod registry;
+mod registry_files;
 mod sbom;
 mod targets;
 mod transfer;

@@ -318,3 +318,52 @@ fn the_points_of_every_finding() {
     let run = place.run(&["explain", "CVE-2099-0010", "--db", database()]).exits(0);
     assert!(run.stdout.contains("points in the order of work: "), "{}", run.stdout);
 }
+
+#[test]
+fn lists_are_the_line_for_licences() {
+    let place = Place::new();
+    for package in ["a", "b", "c"] {
+        std::fs::create_dir_all(place.path(&format!("app/node_modules/{package}"))).unwrap();
+    }
+    place.put(
+        "app/node_modules/a/package.json",
+        r#"{"name": "a", "version": "1.0.0", "license": "(MIT OR GPL-3.0)"}"#,
+    );
+    place.put("app/node_modules/b/package.json", r#"{"name": "b", "version": "1.0.0", "license": "GPLv3"}"#);
+    place.put(
+        "app/node_modules/c/package.json",
+        r#"{"name": "c", "version": "1.0.0", "license": "Acme EULA"}"#,
+    );
+    let target = format!("dir:{}", place.path("app").display());
+    let scan = |flags: &[&str]| {
+        place.scan(&target, &[&["--scanners", "license", "--format", "json"], flags].concat())
+    };
+    let report = scan(&["--license-allow", "MIT"]).exits(1).json();
+    assert_eq!(ids(&report), ["license-not-allowed@pkg:npm/b@1.0.0", "license-unknown@pkg:npm/c@1.0.0"]);
+    assert_eq!(report["verdict"]["reasons"], json!(["1 licence is refused"]));
+    assert_eq!(report["verdict"]["line"], "--fail-on critical,fixable,kev --license-allow MIT");
+    let said: Vec<&Value> =
+        report["packages"].as_array().unwrap().iter().map(|p| &p["licenseExpression"]).collect();
+    assert_eq!(said, ["MIT OR GPL-3.0-only", "GPL-3.0-only", "LicenseRef-Acme-EULA"]);
+    assert_eq!(report["packages"][2]["unknownLicenses"], json!(["Acme EULA"]));
+    let report = scan(&["--license-allow", "MIT,copyleft"]).exits(3).json();
+    assert_eq!(report["verdict"]["inputsMissing"], json!(["licences: that of 1 package cannot be told"]));
+    scan(&["--license-allow", "MIT,copyleft", "--license-allow", "LicenseRef-Acme-EULA"]).exits(0);
+    scan(&["--license-deny", "network-copyleft,unknown"]).exits(1);
+    let file = place.put(
+        "accepted.toml",
+        "[[exception]]\nid = \"license-unknown\"\npackage = \"c\"\nreason = \"bought\"\nexpires = 2027-01-31\n",
+    );
+    scan(&["--license-deny", "AGPL-3.0-only", "--ignore-file", &file]).exits(0);
+    scan(&[]).exits(2);
+    scan(&["--license-allow", "GPL"]).exits(2);
+    for format in ["table", "markdown", "html", "sarif", "sarif@finding", "csv", "junit"] {
+        let run = place.scan(&target, &["--license-allow", "MIT", "--all", "--format", format]);
+        assert!(run.stdout.contains("license-not-allowed"), "{format}: {}", run.stdout);
+        assert!(!run.stdout.contains("osv.dev/vulnerability/license"), "{format}: {}", run.stdout);
+    }
+    for format in ["gitlab-container", "openvex", "cyclonedx-vex"] {
+        let run = place.scan(&target, &["--license-allow", "MIT", "--all", "--format", format]);
+        assert!(!run.stdout.contains("license-not-allowed"), "{format}: {}", run.stdout);
+    }
+}

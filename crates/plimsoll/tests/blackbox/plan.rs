@@ -58,3 +58,30 @@ fn what_is_left_out_is_said() {
     place.run(&["plan", &place.text("broken.json")]).exits(3).says(&["broken.json"]);
     place.run(&["plan", &shop, "--format", "sarif"]).exits(2).says(&["table, json and markdown"]);
 }
+
+#[test]
+fn malware_is_an_incident_and_comes_first() {
+    let place = Place::new();
+    for (name, version) in [("event-stream", "3.3.6"), ("lodash", "4.17.15")] {
+        std::fs::create_dir_all(place.path(&format!("app/node_modules/{name}"))).unwrap();
+        let manifest = format!("{{\"name\": \"{name}\", \"version\": \"{version}\"}}");
+        place.put(&format!("app/node_modules/{name}/package.json"), &manifest);
+    }
+    let target = format!("dir:{}", place.path("app").display());
+    // The incidents inside the program are enough to know it.
+    let table = place.run(&["scan", &target]).exits(1).stdout;
+    assert!(table.contains("1 incident: a malicious package is there"), "{table}");
+    assert!(table.contains("rotate every credential it could"), "{table}");
+    for format in ["markdown", "html", "sarif", "sarif@finding", "csv", "junit"] {
+        let told = place.run(&["scan", &target, "--format", format]).stdout;
+        assert!(told.contains("incident: remove event-stream"), "{format}: {told}");
+    }
+    // The same in two targets is one step, before all others.
+    let purls = place.put("purls.txt", "pkg:npm/event-stream@3.3.6\n");
+    let plan = place.run(&["plan", &target, &format!("sbom:{purls}"), "--format", "json"]).stdout;
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    assert_eq!(plan["steps"][0]["malware"], true);
+    assert_eq!(plan["steps"][0]["edits"].as_array().unwrap().len(), 2);
+    let table = place.run(&["plan", &target]).stdout;
+    assert!(table.contains("incident: malware"), "{table}");
+}

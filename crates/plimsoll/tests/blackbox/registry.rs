@@ -3,12 +3,13 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use plimsoll_testing::{Registry, free_port};
 use serde_json::{Value, json};
 
 use super::common::image::{self, Pack};
@@ -19,26 +20,9 @@ use super::{Place, Run, database, text};
 const PASSWORD: &str = "anchorage";
 const PASSWORD_FILE: &str = "sailor:$2b$05$abcdefghijklmnopqrstuuvD9d90Ub3DNw817dYPoCI65nb8SutGm\n";
 
-/// A registry that runs until it is dropped.
-pub(super) struct Registry {
-    process: Child,
-    pub(super) port: u16,
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// What all tests of this file share: the content of the registries, and certificates.
 pub(super) struct Shared {
     pub(super) place: Place,
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[expect(clippy::print_stderr, reason = "what is skipped is said")]
@@ -90,6 +74,9 @@ pub(super) fn shared() -> Option<&'static Shared> {
                 printf 'subjectAltName=IP:127.0.0.1\n' > names
                 openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 -extfile names -out server.pem
                 openssl x509 -in server.pem -outform DER -out server.der
+                openssl req -newkey rsa:2048 -nodes -subj "/CN=sailor" -keyout client.key -out client.csr
+                printf 'extendedKeyUsage=clientAuth\n' > uses
+                openssl x509 -req -in client.csr -CA authority.pem -CAkey authority.key -days 2 -extfile uses -out client.cert
             "#;
             let output =
                 Command::new("sh").args(["-c", script]).current_dir(shared.place.folder.path()).output().unwrap();
@@ -103,35 +90,7 @@ pub(super) fn shared() -> Option<&'static Shared> {
 impl Shared {
     /// A registry over the shared content, with more configuration.
     pub(super) fn start(&self, more: &Value) -> Registry {
-        let port = free_port();
-        let mut configuration = json!({
-            "version": "0.1",
-            "log": { "level": "error", "accesslog": { "disabled": true } },
-            "storage": { "filesystem": { "rootdirectory": self.place.text("content") } },
-            "http": { "addr": format!("127.0.0.1:{port}") },
-        });
-        for (section, value) in more.as_object().unwrap() {
-            match configuration[section].as_object_mut() {
-                Some(there) => there.extend(value.as_object().unwrap().clone()),
-                None => configuration[section] = value.clone(),
-            }
-        }
-        // JSON is YAML.
-        let file = self.place.put(&format!("{port}.yml"), configuration.to_string());
-        let process = Command::new("docker-registry")
-            .args(["serve", &file])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let registry = Registry { process, port };
-        for _ in 0..200 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return registry;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("the registry does not start");
+        Registry::start_with(Some(&self.place.path("content")), more).expect("`shared` looked for it")
     }
 
     pub(super) fn tls(&self) -> Value {
@@ -140,7 +99,7 @@ impl Shared {
 }
 
 /// The report of a scan that could be decided, without what names the place.
-fn content(report: &Value) -> Value {
+pub(super) fn content(report: &Value) -> Value {
     json!({
         "packages": report["packages"],
         "findings": report["findings"],
@@ -151,7 +110,7 @@ fn content(report: &Value) -> Value {
     })
 }
 
-fn expected() -> Value {
+pub(super) fn expected() -> Value {
     let place = Place::new();
     content(&place.json(&place.shop(), &[]))
 }

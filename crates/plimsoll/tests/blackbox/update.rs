@@ -7,7 +7,10 @@ use plimsoll_advisory::{Database, verify};
 use serde_json::{Value, json};
 
 use super::common::feeds;
-use super::common::upstream::{ALPINE, DEBIAN, EPSS, Fault, KEV, OSV, RED_HAT, Upstreams, gzipped, zipped};
+use super::common::upstream::{
+    ALPINE, AMAZON, ARCH, BOTTLEROCKET, DEBIAN, EPSS, Fault, KEV, ORACLE, OSV, RED_HAT, Upstreams, gzipped,
+    zipped,
+};
 use super::{Place, Run};
 
 /// The sources of [`upstreams`].
@@ -816,4 +819,139 @@ fn what_may_not_be_passed_on_is_said() {
         .run(&["db", "export", "bundle", "--db", "db"])
         .exits(0)
         .says(&["warning: the source `wolfi` has a licence that restricts passing it on"]);
+}
+
+/// A list of updates with one update of one package.
+fn updates(id: &str, cve: &str, package: &str, version: &str, release: &str) -> String {
+    format!(
+        "<?xml version='1.0' encoding='UTF-8'?>\n<updates><update author='a' from='a' status='final' type='security' version='1.4'>\
+         <id>{id}</id><title>{id}: important update for {package}</title><issued date='2026-11-01 10:00'/>\
+         <updated date='2026-11-02 10:00'/><severity>important</severity><references>\
+         <reference href='https://example.org/{cve}' id='{cve}' title='' type='cve'/></references><pkglist>\
+         <collection short='c'><name>C</name><package arch='x86_64' epoch='0' name='{package}' version='{version}' \
+         release='{release}'><filename>Packages/p.rpm</filename></package></collection></pkglist></update></updates>\n"
+    )
+}
+
+/// A repository of Amazon's: the list of mirrors, the index, the list of updates.
+fn repository(upstreams: &Upstreams, place: &str, list: &str) {
+    let packed = gzipped(list.as_bytes());
+    upstreams.put(&format!("{AMAZON}/{place}/mirror.list"), format!("https://{AMAZON}/{place}/guid/\n"));
+    let name = format!("repodata/{}-updateinfo.xml.gz", list.len());
+    let digest = super::common::image::digest(&packed);
+    upstreams.put(
+        &format!("{AMAZON}/{place}/guid/repodata/repomd.xml"),
+        format!(
+            "<repomd xmlns='http://linux.duke.edu/metadata/repo'><data type='primary'><checksum type='sha256'>0</checksum>\
+             <location href='repodata/primary.xml.gz'/></data><data type='updateinfo'><checksum type='sha256'>{}</checksum>\
+             <location href='{name}'/></data></repomd>",
+            digest.trim_start_matches("sha256:")
+        ),
+    );
+    upstreams.put(&format!("{AMAZON}/{place}/guid/{name}"), packed);
+}
+
+fn oval(fixed: &str) -> Vec<u8> {
+    let text = format!(
+        "<oval_definitions><generator><oval:timestamp>2026-11-02T00:00:00</oval:timestamp></generator><definitions>\
+         <definition id='oval:com.oracle.elsa:def:20260001' class='patch'><metadata><title>\nELSA-2026-0001:  sealib security update (IMPORTANT)\n</title>\
+         <reference source='elsa' ref_id='ELSA-2026-0001' ref_url='https://linux.oracle.com/errata/ELSA-2026-0001.html'/>\
+         <reference source='CVE' ref_id='CVE-2026-0002' ref_url='u'/><advisory><severity>IMPORTANT</severity><issued date='2026-11-02'/></advisory></metadata>\
+         <criteria operator='AND'><criterion test_ref='i' comment='Oracle Linux 9 is installed'/><criteria operator='OR'>\
+         <criteria operator='AND'><criterion test_ref='t' comment='sealib is earlier than {fixed}'/></criteria></criteria></criteria>\
+         </definition></definitions><tests><rpminfo_test id='i'><object object_ref='r'/><state state_ref='v'/></rpminfo_test>\
+         <rpminfo_test id='t'><object object_ref='o'/><state state_ref='s'/></rpminfo_test></tests><objects><rpminfo_object id='o'><name>sealib</name>\
+         </rpminfo_object><rpminfo_object id='r'><name>oraclelinux-release</name></rpminfo_object></objects><states><rpminfo_state id='v'>\
+         <version operation='pattern match'>^9</version></rpminfo_state><rpminfo_state id='s'><evr operation='less than'>{fixed}</evr>\
+         </rpminfo_state></states></oval_definitions>\n"
+    );
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn distributions_in_the_layouts_of_their_hosts() {
+    let place = Place::new();
+    let upstreams = Upstreams::start();
+    let extras = "2/extras/kernel-5.10/latest/x86_64";
+    upstreams.put(
+        &format!("{AMAZON}/2/extras-catalog.json"),
+        json!({ "topics": [{ "n": "kernel-5.10", "inst": [] }, { "n": "gone", "inst": [] }] }).to_string(),
+    );
+    let core = "2/core/latest/x86_64";
+    repository(&upstreams, core, &updates("ALAS2-2026-1", "CVE-2026-0001", "sealib", "1.0", "2.amzn2"));
+    repository(
+        &upstreams,
+        extras,
+        &updates("ALAS2KERNEL-5.10-2026-1", "CVE-2026-0009", "kernel", "5.10.50", "44.amzn2"),
+    );
+    for other in ["al2023/core/mirrors/latest/x86_64", "al2023/kernel-livepatch/mirrors/latest/x86_64"] {
+        repository(
+            &upstreams,
+            other,
+            &updates(&format!("ALAS2023-{}", other.len()), "CVE-2026-0008", "p", "1", "1"),
+        );
+    }
+    for release in [8, 9] {
+        upstreams.put(&format!("{ORACLE}/com.oracle.elsa-ol{release}.xml.bz2"), oval("0:1.0-3.el9"));
+    }
+    let group = |fixed: &str| {
+        json!([{ "name": "AVG-1", "packages": ["sealib"], "status": "Fixed", "fixed": fixed, "severity": "High",
+            "type": "denial of service", "issues": ["CVE-2026-0003"], "advisories": [] }])
+        .to_string()
+    };
+    upstreams.put(ARCH, group("1:1.0-1"));
+    upstreams.put(
+        BOTTLEROCKET,
+        gzipped(updates("BRSA-1", "CVE-2026-0004", "kernel-6.1", "6.1.61", "1.br1").as_bytes()),
+    );
+    let sources = ["amazon", "oval/oracle", "arch", "bottlerocket"];
+    let run = update(&place, &upstreams, &named(&sources)).exits(0).quiet();
+    for line in
+        ["amazon        new, 4 records", "arch          new, 1 record", "oval/oracle   new, 2 records"]
+    {
+        assert!(run.stdout.contains(line), "{line}:\n{}", run.stdout);
+    }
+    for (id, texts) in [
+        ("CVE-2026-0001", ["ALAS2-2026-1", "1.0-2.amzn2"]),
+        ("CVE-2026-0009", ["5.10.50-44.amzn2", "5.10"]),
+        ("CVE-2026-0002", ["ELSA-2026-0001", "0:1.0-3.el9"]),
+        ("CVE-2026-0003", ["AVG-1", "1:1.0-1"]),
+        ("CVE-2026-0004", ["BRSA-1", "6.1.61-1.br1"]),
+    ] {
+        for text in texts {
+            assert!(explained(&place, id).contains(text), "{text}:\n{}", explained(&place, id));
+        }
+    }
+    is_tidy(&place);
+    // Again: indexes are asked for conditionally, lists of updates not at all.
+    upstreams.asked();
+    let before = digest(&place);
+    update(&place, &upstreams, &[]).exits(0).quiet();
+    for (path, status) in upstreams.asked() {
+        assert!(!path.contains("-updateinfo.xml"), "{path}");
+        assert!(
+            matches!(status, 304 | 404) || path.ends_with("mirror.list") || path.ends_with("catalog.json"),
+            "{path} {status}"
+        );
+    }
+    assert_eq!(digest(&place), before);
+    // One repository moves on, one is not what its index says; the good one counts, the other keeps its state.
+    repository(&upstreams, core, &updates("ALAS2-2026-22", "CVE-2026-0022", "sealib", "1.0", "9.amzn2"));
+    let moved = updates("ALAS2KERNEL-5.10-2026-22", "CVE-2026-0023", "kernel", "5.10.60", "44.amzn2");
+    repository(&upstreams, extras, &moved);
+    upstreams.put(
+        &format!("{AMAZON}/{extras}/guid/repodata/{}-updateinfo.xml.gz", moved.len()),
+        gzipped(b"<updates></updates>"),
+    );
+    update(&place, &upstreams, &[]).exits(3).says(&["amazon", "not what `repomd.xml` says"]);
+    assert!(explained(&place, "CVE-2026-0022").contains("1.0-9.amzn2"));
+    assert!(explained(&place, "CVE-2026-0009").contains("5.10.50"));
+    // A catalogue that leads out of the folder, a list without its end.
+    upstreams.put(&format!("{AMAZON}/2/extras-catalog.json"), r#"{"topics":[{"n":"../../x"}]}"#);
+    let whole = updates("BRSA-2", "CVE-2026-0005", "kernel-6.1", "6.1.62", "1.br1");
+    upstreams.put(BOTTLEROCKET, gzipped(&whole.as_bytes()[..whole.len() - 20]));
+    update(&place, &upstreams, &[]).exits(3).says(&["is no name", "the end of the document is missing"]);
+    assert!(explained(&place, "CVE-2026-0004").contains("6.1.61"));
 }

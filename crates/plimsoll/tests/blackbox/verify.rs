@@ -1,12 +1,26 @@
 //! `plimsoll verify` and `plimsoll attest` against a real registry.
 
+use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
+use plimsoll_scan::{Artifact, Descriptor, Part, Reference, Registries, RegistrySettings, Repository};
+use serde_json::{Value, json};
 
 use super::Place;
 use super::common::image::{self, Pack};
 use super::common::shop;
+
+struct Still;
+
+impl plimsoll_http::Clock for Still {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+
+    fn sleep(&self, _: Duration) {}
+}
 
 /// A registry with one image in it, and two key pairs in files.
 pub(super) fn harbour() -> Option<(plimsoll_testing::Registry, Place, String)> {
@@ -117,7 +131,7 @@ fn what_cannot_be_used_is_named_with_the_next_step() {
         .run(&["verify", "localhost/x", "--trust-root", &key])
         .exits(2)
         .says(&["private.pem", "trusted_root.json"]);
-    place.run(&["attest", "localhost/x", "--key", &key]).exits(2).says(&["private.pem", "openssl genpkey"]);
+    place.run(&["attest", "localhost/x", "--key", &key]).exits(2).says(&["private.pem", "does not end"]);
     place.run(&["attest", "localhost/x", "--key", &key, "--type", "vuln"]).exits(2).says(&["--predicate"]);
 }
 
@@ -221,4 +235,236 @@ fn policies_that_cannot_be_used_are_named_by_file_and_line() {
         .run(&["verify", "localhost/x", "--policy", &none, "--key", "k"])
         .exits(2)
         .says(&["cannot be used with"]);
+}
+
+#[test]
+fn policies_of_other_engines_decide_as_ours() {
+    let Some((_registry, place, name)) = harbour() else { return };
+    let key = std::fs::read_to_string(place.path("ours.pub")).unwrap();
+    let authority = |more: &str| {
+        let text = format!(
+            "apiVersion: policy.sigstore.dev/v1beta1
+kind: ClusterImagePolicy
+metadata: {{name: signed}}
+spec:
+  images: [{{glob: '**'}}]
+  authorities: [{{name: ours, key: {{data: {key:?}}}}}{more}]
+"
+        );
+        place.put("theirs.yaml", text)
+    };
+    let ours = place.text("ours.yaml");
+    let verify = || place.run(&["verify", &name, "--policy", &ours]);
+
+    place
+        .run(&["policy", "import", &authority(""), "--out", &ours])
+        .exits(0)
+        .says(&["1 policy, 0 conditions"]);
+    verify().exits(1);
+    place.run(&["attest", &name, "--key", &place.text("ours.pem")]).exits(0);
+    verify().exits(0);
+
+    // What cannot be judged takes nothing from what can, and lets nothing in by itself.
+    let kms = authority(", {key: {kms: 'gcpkms://k'}}");
+    place
+        .run(&["policy", "import", &kms, "--out", &ours])
+        .exits(3)
+        .says(&["not judged", "--key gcpkms://k=FILE"]);
+    verify().exits(0);
+    let alone = place.put("alone.yaml", authority_of_kms());
+    place.run(&["policy", "import", &alone, "--out", &ours]).exits(3);
+    verify().exits(3);
+    let theirs = place.text("theirs.pub");
+    place
+        .run(&["policy", "import", &alone, "--out", &ours, "--key", &format!("gcpkms://k={theirs}")])
+        .exits(0);
+    verify().exits(1);
+
+    // One that is refused: nothing is written, and what was there stays.
+    let before = std::fs::read(place.path("ours.yaml")).unwrap();
+    let bad = place.put("bad.yaml", authority_of_kms().replace("kms", "cms"));
+    place.run(&["policy", "import", &alone, &bad, "--out", &ours]).exits(2).says(&[
+        "bad.yaml",
+        "ClusterImagePolicy alone",
+        "spec.authorities[0].key",
+    ]);
+    assert_eq!(std::fs::read(place.path("ours.yaml")).unwrap(), before);
+    let other = place.put("other.yaml", "{apiVersion: v1, kind: Pod, metadata: {name: p}}");
+    place.run(&["policy", "import", &other]).exits(2).says(&["left out", "nothing in these files"]);
+}
+
+fn authority_of_kms() -> String {
+    "apiVersion: policy.sigstore.dev/v1beta1
+kind: ClusterImagePolicy
+metadata: {name: alone}
+spec: {images: [{glob: '**'}], authorities: [{key: {kms: 'gcpkms://k'}}]}
+"
+    .to_owned()
+}
+
+/// The repository of an image, to write to.
+pub(super) fn repository(name: &str) -> Repository {
+    let reference = Reference::parse(name).unwrap();
+    let registries = Registries::new(RegistrySettings::new(plimsoll_http::Settings::new(
+        "plimsoll-tests",
+        1,
+        Arc::new(Still),
+    )));
+    registries.repository_to_write(reference.name()).unwrap()
+}
+
+/// A signature of Notation over an image, beside it in the registry; trust policies and stores in `notation/`.
+fn notarize(place: &Place, name: &str) {
+    let repository = repository(name);
+    let manifest = repository.manifest("1.0").unwrap();
+    let script = format!(
+        r#"
+        for name in root leaf; do openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out $name.key 2>/dev/null; done
+        printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n' > root.ext
+        printf 'keyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\ncrlDistributionPoints=URI:http://crl.example.test/list\n' > leaf.ext
+        for name in root leaf; do openssl req -new -key $name.key -subj "/C=US/ST=WA/O=acme/CN=$name" -out $name.csr; done
+        openssl x509 -req -in root.csr -signkey root.key -days 3650 -set_serial 1 -extfile root.ext -out root.pem 2>/dev/null
+        openssl x509 -req -in leaf.csr -CA root.pem -CAkey root.key -days 3650 -set_serial 2 -extfile leaf.ext -out leaf.pem 2>/dev/null
+        mkdir -p notation/truststore/x509/ca/acme lists
+        cp root.pem notation/truststore/x509/ca/acme/
+        printf '[ca]\ndefault_ca=one\n[one]\ndatabase=index.txt\ncrlnumber=number\ndefault_md=sha256\ndefault_crl_days=3650\n' > ca.cnf
+        : > index.txt; printf 01 > number
+        date +%s | tr -d '\n' > now
+        openssl ca -config ca.cnf -gencrl -cert root.pem -keyfile root.key -out lists/root.crl 2>/dev/null
+        url() {{ base64 -w0 | tr '+/' '-_' | tr -d =; }}
+        printf '%s' '{{"targetArtifact":{{"mediaType":"{}","digest":"{}","size":{}}}}}' | url > payload
+        printf '%s' '{{"alg":"PS256","cty":"application/vnd.cncf.notary.payload.v1+json","crit":["io.cncf.notary.signingScheme"],"io.cncf.notary.signingScheme":"notary.x509","io.cncf.notary.signingTime":"2026-01-01T00:00:00Z"}}' | url > protected
+        printf '%s.%s' "$(cat protected)" "$(cat payload)" > message
+        openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 -sign leaf.key message | url > signature
+        printf '{{"payload":"%s","protected":"%s","signature":"%s","header":{{"x5c":["%s","%s"]}}}}' "$(cat payload)" "$(cat protected)" "$(cat signature)" \
+            "$(openssl x509 -in leaf.pem -outform DER | base64 -w0)" "$(openssl x509 -in root.pem -outform DER | base64 -w0)" > envelope.json
+        "#,
+        manifest.media_type,
+        manifest.digest,
+        manifest.bytes.len(),
+    );
+    let done = Command::new("sh").args(["-ec", &script]).current_dir(place.folder.path()).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let subject = Descriptor {
+        media_type: manifest.media_type,
+        digest: manifest.digest,
+        size: manifest.bytes.len() as u64,
+    };
+    let part = Part {
+        media_type: "application/jose+json".into(),
+        bytes: std::fs::read(place.path("envelope.json")).unwrap(),
+        annotations: BTreeMap::new(),
+    };
+    let artifact = Artifact {
+        artifact_type: "application/vnd.cncf.notary.signature".into(),
+        parts: vec![part],
+        annotations: BTreeMap::new(),
+        subject: Some(subject),
+    };
+    repository.put_artifact(None, &artifact).unwrap();
+}
+
+#[test]
+fn notation_by_its_own_files_and_in_our_policies() {
+    let Some((_registry, place, name)) = harbour() else { return };
+    notarize(&place, &name);
+    let repository = name.strip_suffix(":1.0").unwrap();
+    // Certificates and lists are made for now.
+    let now = std::fs::read_to_string(place.path("now")).unwrap();
+    let run = |arguments: &[&str]| place.run_with(arguments, &[("SOURCE_DATE_EPOCH", &now)]);
+    let trust_policy = |level: &str, scope: &str, identity: &str| {
+        let (stores, identities) = match level {
+            "skip" => (json!([]), json!([])),
+            _ => (json!(["ca:acme"]), json!([identity])),
+        };
+        let document = json!({ "version": "1.0", "trustPolicies": [{
+            "name": "ours", "registryScopes": [scope], "signatureVerification": { "level": level },
+            "trustStores": stores, "trustedIdentities": identities,
+        }] });
+        place.put("notation/trustpolicy.json", document.to_string())
+    };
+    let verify = |file: &str, more: &[&str]| {
+        run(&[&["verify", &name, "--notation-trust-policy", file], more].concat())
+    };
+    let acme = "x509.subject: C=US, ST=WA, O=acme";
+    let strict = trust_policy("strict", repository, acme);
+    // The certificate names a revocation list: without one the answer is open.
+    let open = verify(&strict, &[]).exits(3);
+    assert!(open.stdout.contains("revocation list"), "{}", open.stdout);
+    let met = verify(&strict, &["--notation-revocations", &place.text("lists")]).exits(0);
+    assert!(met.stdout.contains("signed by ours") && met.stdout.contains("CN=leaf"), "{}", met.stdout);
+    let lenient = verify(&trust_policy("permissive", "*", acme), &["--format", "json"]).exits(0);
+    let lenient: Value = serde_json::from_str(&lenient.stdout).unwrap();
+    let note = lenient["evidence"][0]["notes"][0].as_str().unwrap();
+    assert!(note.contains("no fresh revocation list"), "{note}");
+    let other = "x509.subject: C=US, ST=WA, O=other";
+    verify(&trust_policy("permissive", "*", other), &[]).exits(1);
+    // Nobody is asked for, unless somebody is named beside it.
+    let skip = trust_policy("skip", repository, "");
+    let skipped = verify(&skip, &[]).exits(0);
+    assert!(skipped.stdout.contains("asks for no verification"), "{}", skipped.stdout);
+    verify(&skip, &["--key", &place.text("ours.pub")]).exits(1);
+    // Files that cannot be used.
+    verify(&trust_policy("strict", "elsewhere.example.test/x", acme), &[]).exits(2).says(&["registryScopes"]);
+    verify(&trust_policy("lax", "*", acme), &[]).exits(2).says(&["trustpolicy.json", "lax"]);
+    let strict = trust_policy("strict", "*", acme);
+    verify(&strict, &["--notation-trust-store", &place.text("lists")]).exits(2).says(&["ca:acme"]);
+    verify(&strict, &["--notation-revocations", &place.text("leaf.key")]).exits(2).says(&["leaf.key"]);
+
+    let root = std::fs::read_to_string(place.path("root.pem")).unwrap();
+    let decide = |identity: &str, more: &[&str]| {
+        let text = format!(
+            "apiVersion: plimsoll.dev/v1
+kind: Policy
+metadata: {{name: harbour}}
+spec:
+  signers:
+    ours: {{notation: {{trustStore: {{ca: {root:?}}}, identities: ['{identity}']}}}}
+  requirements:
+  - signedBy: {{signers: [ours]}}
+"
+        );
+        let file = place.put("notation.yaml", text);
+        run(&[&["verify", &name, "--policy", &file], more].concat())
+    };
+    decide(acme, &["--notation-revocations", &place.text("lists")]).exits(0);
+    decide(acme, &[]).exits(3);
+    decide(other, &["--notation-revocations", &place.text("lists")]).exits(1);
+    decide("x509.subject: CN=leaf", &[]).exits(2).says(&["policy `harbour`: signers.ours", "C, ST and O"]);
+}
+
+#[test]
+fn trust_roots_are_added_shown_and_named() {
+    let place = Place::new();
+    let status = || place.run(&["trust", "status"]);
+    let first = status().exits(0).stdout;
+    for name in ["sigstore", "github"] {
+        assert!(first.lines().any(|line| line.starts_with(name) && line.contains("snapshot")), "{first}");
+    }
+    let file = place.put("ours.json", plimsoll_scan::trust::tests_root());
+    place.run(&["trust", "add", "ours", &file]).exits(0).says(&["--trust-root ours"]);
+    place.run(&["trust", "add", "ours", &file]).exits(2).says(&["of that name already"]);
+    place.run(&["trust", "add", "github", &file]).exits(2).says(&["of that name already"]);
+    place.run(&["trust", "add", "../x", &file]).exits(2).says(&["a name has letters"]);
+    place.run(&["trust", "add", "other", &place.put("bad.json", "{}")]).exits(2).says(&["not a trust root"]);
+    place.run(&["trust", "add", "other"]).exits(2);
+    let repository = ["trust", "add", "other", "--tuf", "http://127.0.0.1:1", "--root", &file];
+    place.run(&repository).exits(2).says(&["its first root does not hold"]);
+    assert!(status().exits(0).stdout.contains("a file"));
+    let verify = |root: &str| {
+        place.run(&["verify", "127.0.0.1:1/x", "--trust-root", root, "--identity", "a", "--issuer", "b"])
+    };
+    verify("ours").exits(3);
+    verify("absent").exits(2).says(&["absent"]);
+    // What cannot be fetched is said, and what was there stays.
+    let root = place.folder.path().join(".local/share/plimsoll/trust/broken");
+    std::fs::create_dir_all(&root).unwrap();
+    std::fs::write(root.join("source.json"), "{\"repository\": 7}").unwrap();
+    let shown = status().exits(3).stdout;
+    assert!(shown.contains("broken") && shown.contains("cannot be used"), "{shown}");
+    verify("broken").exits(2).says(&["broken"]);
+    place
+        .run(&["trust", "update", "ours", "nothing"])
+        .exits(3)
+        .says(&["nothing", "no TUF repository is known"]);
 }

@@ -1,7 +1,16 @@
 //! `--vex`: statements that somebody makes about an image.
 
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use plimsoll_scan::trust::{SigningKey, attestation};
+use plimsoll_scan::{Artifact, Descriptor, Part, Reference, Registries, RegistrySettings, Repository};
 use serde_json::{Value, json};
 
+use super::common::image::{self, Pack};
+use super::common::shop;
 use super::{Place, finding, text};
 
 fn openvex(statements: &Value) -> String {
@@ -196,4 +205,252 @@ fn broken_documents_are_refused() {
         let run = place.scan("shop", &["--vex", "bad.json"]).exits(2).says(&["error:", "bad.json"]);
         assert_eq!(run.stdout, "", "{content}");
     }
+}
+
+#[derive(Debug)]
+struct Now;
+
+impl plimsoll_http::Clock for Now {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+
+    fn sleep(&self, _: Duration) {}
+}
+
+/// A registry with the shop in it under a name of its own, and two key pairs in files.
+struct Harbour {
+    place: Place,
+    image: String,
+    digest: String,
+    _registry: plimsoll_testing::Registry,
+}
+
+impl Harbour {
+    fn new() -> Option<Self> {
+        let registry = plimsoll_testing::Registry::start()?;
+        let place = Place::new();
+        image::write(&image::layout(&[("1.0", &shop::image())], Pack::Gzip), &place.path("layout"));
+        let image = format!("{}/team/shop:1.0", registry.host);
+        let keys = ["ours", "theirs"].map(|key| {
+            format!(
+                "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {key}.pem 2>/dev/null
+                 openssl pkey -in {key}.pem -pubout -out {key}.pub\n"
+            )
+        });
+        let copy = format!(
+            "skopeo copy -q --insecure-policy --dest-tls-verify=false oci:{}:1.0 docker://{image}\n",
+            place.text("layout")
+        );
+        let script = copy + &keys.concat();
+        let done =
+            Command::new("sh").args(["-ec", &script]).current_dir(place.folder.path()).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let digest = text(&place.json(&image, &[])["target"]["digest"]).clone();
+        Some(Harbour { place, image, digest, _registry: registry })
+    }
+
+    fn json(&self, more: &[&str]) -> Value {
+        self.place.json(&self.image, more)
+    }
+
+    /// Who took the finding away, and the document that the report lists.
+    fn answer(&self, more: &[&str]) -> (Value, Value) {
+        let report = self.json(&[&["--vex", "oci"], more].concat());
+        (finding(&report, "CVE-2099-0010")["suppressedBy"].clone(), report["vex"][0].clone())
+    }
+
+    /// The repository of the image, to write, and the image in it.
+    fn repository(&self) -> (Repository, Descriptor) {
+        let reference = Reference::parse(&self.image).unwrap();
+        let registries = Registries::new(RegistrySettings::new(plimsoll_http::Settings::new(
+            "plimsoll-tests",
+            1,
+            Arc::new(Now),
+        )));
+        let repository = registries.repository_to_write(reference.name()).unwrap();
+        let manifest = repository.manifest("1.0").unwrap();
+        let size = manifest.bytes.len() as u64;
+        (repository, Descriptor { media_type: manifest.media_type, digest: manifest.digest, size })
+    }
+
+    /// Stores an artifact that refers to the image.
+    fn attach(&self, artifact_type: &str, media_type: &str, content: &str) {
+        let (repository, subject) = self.repository();
+        let part = Part {
+            media_type: media_type.to_owned(),
+            bytes: content.as_bytes().to_vec(),
+            annotations: BTreeMap::new(),
+        };
+        let artifact = Artifact {
+            artifact_type: artifact_type.to_owned(),
+            parts: vec![part],
+            annotations: BTreeMap::new(),
+            subject: Some(subject),
+        };
+        repository.put_artifact(None, &artifact).unwrap();
+    }
+
+    fn attest(&self, key: &str, content: &str) {
+        let file = self.place.put("predicate.json", content);
+        let key = self.place.text(key);
+        self.place
+            .run(&["attest", &self.image, "--key", &key, "--type", "openvex", "--predicate", &file])
+            .exits(0);
+    }
+}
+
+#[test]
+fn attached_documents_count_by_who_signed_them() {
+    let Some(harbour) = Harbour::new() else { return };
+    let (ours, theirs) = (harbour.place.text("ours.pub"), harbour.place.text("theirs.pub"));
+    let key = |key: &str| harbour.answer(&["--vex-key", key, "--vex-no-transparency-log"]);
+    // Nothing is attached, and the report says so.
+    let report = harbour.json(&["--vex", "oci"]);
+    assert!(report["problems"].to_string().contains("no VEX document is attached"), "{}", report["problems"]);
+
+    let product = format!("pkg:oci/shop@{}", harbour.digest.replace(':', "%3A"));
+    harbour.attest("ours.pem", &openvex(&json!([statement("CVE-2099-0010", &product, "not_affected")])));
+    // Not asked for: not applied, not even looked for.
+    let report = harbour.json(&[]);
+    assert!(report["vex"].is_null() && finding(&report, "CVE-2099-0010")["suppressedBy"].is_null());
+    // Nobody was named whose signature counts.
+    let (suppression, document) = harbour.answer(&[]);
+    assert!(suppression.is_null(), "{suppression}");
+    assert_eq!(document["used"], false, "{document}");
+    assert_eq!(document["signature"]["state"], "untrusted", "{document}");
+    assert_eq!(document["author"], "Shop team");
+    let (suppression, document) = key(&theirs);
+    assert!(suppression.is_null() && document["used"] == false, "{document}");
+    // A log is demanded unless the user says otherwise.
+    assert!(harbour.answer(&["--vex-key", &ours]).0.is_null());
+    let (suppression, document) = key(&ours);
+    assert_eq!(suppression["by"], "vex", "{document}");
+    for words in ["team/shop@sha256:", "https://example.com/vex/1", "Shop team", "signed by", "ours.pub"] {
+        assert!(text(&suppression["source"]).contains(words), "{words}: {suppression}");
+    }
+    assert_eq!(document["signature"]["state"], "trusted");
+    assert_eq!(document["considered"][0]["outcome"], "applied", "{document}");
+    assert!(text(&document["digest"]).starts_with("sha256:"));
+    // People read it too.
+    let arguments = ["--vex", "oci", "--vex-key", &ours, "--vex-no-transparency-log"];
+    let run = harbour.place.scan(&harbour.image, &arguments);
+    assert!(run.stdout.contains("by Shop team"), "{}", run.stdout);
+    assert!(run.stdout.contains("answers 1 finding"), "{}", run.stdout);
+    // A file of the user's outranks what is attached, even an older one.
+    let old = openvex(&json!([statement("CVE-2099-0010", "pkg:pypi/harbour", "under_investigation")]));
+    let file = harbour.place.put("own.json", old.replace("2026-11-20", "2020-01-01"));
+    let report = harbour.json(&[&arguments[..], &["--vex", &file]].concat());
+    assert!(finding(&report, "CVE-2099-0010")["suppressedBy"].is_null());
+    let attached = &report["vex"][1]["considered"][0];
+    assert_eq!(attached["outcome"], "overruled", "{attached}");
+    assert!(text(&attached["reason"]).contains("own.json outranks it and says under_investigation"));
+}
+
+#[test]
+fn plain_referrers_are_unsigned_until_somebody_signs_them() {
+    let Some(harbour) = Harbour::new() else { return };
+    // No products: the document is about what it is attached to.
+    let mut statement = statement("CVE-2099-0010", "", "not_affected");
+    statement.as_object_mut().unwrap().remove("products");
+    harbour.attach("application/vnd.openvex+json", "application/json", &openvex(&json!([statement])));
+    let (suppression, document) = harbour.answer(&[]);
+    assert!(suppression.is_null() && document["signature"]["state"] == "unsigned", "{document}");
+    let (suppression, document) = harbour.answer(&["--vex-unsigned"]);
+    assert_eq!(suppression["by"], "vex", "{document}");
+    assert!(text(&suppression["source"]).contains("Shop team, unsigned"), "{suppression}");
+
+    // The document is signed like an image, by what refers to it.
+    let name = text(&document["name"]);
+    let repository = harbour.image.trim_end_matches(":1.0");
+    let signed = format!("{repository}@{}", name.split_once('@').unwrap().1);
+    harbour.place.run(&["attest", &signed, "--key", &harbour.place.text("ours.pem")]).exits(0);
+    let key = harbour.place.text("ours.pub");
+    let (suppression, document) = harbour.answer(&["--vex-key", &key, "--vex-no-transparency-log"]);
+    assert_eq!(document["signature"]["state"], "trusted", "{document}");
+    assert_eq!(suppression["by"], "vex");
+}
+
+#[test]
+fn other_forms_of_attached_documents() {
+    let Some(harbour) = Harbour::new() else { return };
+    let cyclonedx = |state: &str| {
+        json!({
+            "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
+            "components": [{ "type": "library", "bom-ref": "h", "name": "harbour", "purl": "pkg:pypi/harbour@3.2.4" }],
+            "vulnerabilities": [{ "id": "CVE-2099-0010", "analysis": { "state": state }, "affects": [{ "ref": "h" }] }],
+        })
+    };
+    // An SBOM by itself states nothing; what is not readable is told; other artifacts are not fetched.
+    let mut sbom = cyclonedx("resolved");
+    sbom.as_object_mut().unwrap().remove("vulnerabilities");
+    let kind = "application/vnd.cyclonedx+json";
+    harbour.attach(kind, kind, &sbom.to_string());
+    harbour.attach("image/png", "image/png", "no picture");
+    let (suppression, document) = harbour.answer(&["--vex-unsigned"]);
+    assert!(suppression.is_null() && document.is_null(), "{document}");
+    harbour.attach("application/vnd.oasis.csaf.v2+json", "application/json", "{\"hello\": 1}");
+    let report = harbour.json(&["--vex", "oci", "--vex-unsigned"]);
+    assert!(report["problems"].to_string().contains("the attached document was not applied"), "{report}");
+    harbour.attach(kind, kind, &cyclonedx("resolved").to_string());
+    let (suppression, document) = harbour.answer(&["--vex-unsigned"]);
+    assert_eq!(suppression["by"], "vex", "{document}");
+    assert!(text(&suppression["reason"]).starts_with("fixed"), "{suppression}");
+}
+
+/// cosign 1 and 2: an envelope in a layer of the image that the tag `sha256-….att` names.
+#[test]
+fn attestations_of_cosign_by_their_tag() {
+    let Some(harbour) = Harbour::new() else { return };
+    let (repository, subject) = harbour.repository();
+    let pem = std::fs::read_to_string(harbour.place.path("ours.pem")).unwrap();
+    let key = SigningKey::from_pem("ours.pem", &pem, None).unwrap();
+    let envelope = |kind: &str, status: &str| {
+        let says = statement("CVE-2099-0010", "pkg:pypi/harbour", status);
+        let predicate = serde_json::from_str(&openvex(&json!([says]))).unwrap();
+        let artifact = attestation(&key, &subject, "team/shop", kind, &predicate).unwrap();
+        let bundle: Value = serde_json::from_slice(&artifact.parts[0].bytes).unwrap();
+        Part {
+            media_type: "application/vnd.dsse.envelope.v1+json".into(),
+            bytes: bundle["dsseEnvelope"].to_string().into_bytes(),
+            annotations: BTreeMap::from([
+                ("predicateType".to_owned(), kind.to_owned()),
+                ("dev.cosignproject.cosign/signature".to_owned(), String::new()),
+            ]),
+        }
+    };
+    let artifact = Artifact {
+        artifact_type: String::new(),
+        // What says of itself that it is provenance is not read for this.
+        parts: vec![
+            envelope("https://slsa.dev/provenance/v1", "affected"),
+            envelope("https://openvex.dev/ns", "not_affected"),
+        ],
+        annotations: BTreeMap::new(),
+        subject: None,
+    };
+    let tag = format!("{}.att", subject.digest.to_string().replace(':', "-"));
+    repository.put_artifact(Some(&tag), &artifact).unwrap();
+    let ours = harbour.place.text("ours.pub");
+    let report = harbour.json(&["--vex", "oci", "--vex-key", &ours, "--vex-no-transparency-log"]);
+    assert_eq!(finding(&report, "CVE-2099-0010")["suppressedBy"]["by"], "vex", "{}", report["problems"]);
+    assert_eq!(report["vex"].as_array().unwrap().len(), 1, "{}", report["vex"]);
+    // Somebody else's key: a document, not applied.
+    let theirs = harbour.place.text("theirs.pub");
+    let report = harbour.json(&["--vex", "oci", "--vex-key", &theirs, "--vex-no-transparency-log"]);
+    assert!(finding(&report, "CVE-2099-0010")["suppressedBy"].is_null());
+}
+
+#[test]
+fn attached_documents_where_there_is_no_registry() {
+    let place = Place::new();
+    let shop = place.shop();
+    let report = place.json(&shop, &["--vex", "oci"]);
+    assert!(report["problems"].to_string().contains("no registry is known to have it"), "{report}");
+    place.scan(&shop, &["--vex-unsigned"]).exits(2).says(&["--vex-unsigned", "hint: add --vex oci"]);
+    place.scan(&shop, &["--vex", "oci", "--vex-key", "absent.pub"]).exits(2).says(&["absent.pub"]);
+    place
+        .scan(&shop, &["--vex", "absent.json"])
+        .exits(2)
+        .says(&["cannot read the VEX document `absent.json`"]);
 }

@@ -15,6 +15,10 @@ pub(crate) const RED_HAT: &str = "security.access.redhat.com/data/csaf/v2/vex";
 pub(crate) const KEV: &str = "www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
 pub(crate) const EPSS: &str = "epss.empiricalsecurity.com/epss_scores-current.csv.gz";
 pub(crate) const DEBIAN: &str = "security-tracker.debian.org/tracker/data/json";
+pub(crate) const AMAZON: &str = "cdn.amazonlinux.com";
+pub(crate) const ORACLE: &str = "linux.oracle.com/security/oval";
+pub(crate) const ARCH: &str = "security.archlinux.org/all.json";
+pub(crate) const BOTTLEROCKET: &str = "advisories.bottlerocket.aws/updateinfo.xml.gz";
 pub(crate) const ALPINE: &str = "secdb.alpinelinux.org";
 
 /// What goes wrong with a path.

@@ -57,7 +57,7 @@ pub(super) struct Shelf {
 impl Shelf {
     pub(super) fn open(source: &str, registries: &Registries) -> Result<Self, Failure> {
         let reference = reference(source)?;
-        let repository = registries.repository(reference.name());
+        let repository = registries.repository(reference.name()).map_err(failed)?;
         Shelf::of(repository, &reference).map_err(failed)?.ok_or_else(|| {
             Failure::new(UNDECIDED, anyhow!("`{source}` is no advisory database"))
                 .hint("`plimsoll db push` stores one".to_owned())
@@ -123,7 +123,7 @@ pub(super) fn push(target: &str, database: &Path, sign: Option<&Path>, registrie
     // What is damaged here must not become someone else's database with our signature.
     new.verify().map_err(|error| Failure::new(UNDECIDED, error))?;
     transfer::warn_of_terms(&new);
-    let repository = registries.repository_to_write(reference.name());
+    let repository = registries.repository_to_write(reference.name()).map_err(failed)?;
     let work = tempfile::tempdir().context("cannot make a temporary folder")?;
     let before = match Shelf::of(repository.clone(), &reference) {
         Ok(before) => before,

@@ -260,7 +260,7 @@ pub(super) fn pull(
             )
             .hint("name the publisher's key with --db-key".to_owned()));
         }
-        let registries = environment.network.registries_by(ca_files, insecure, &[]);
+        let registries = environment.network.registries_by(ca_files, insecure);
         return pull.take_from(&registry::Shelf::open(source, &registries)?);
     }
     if source.contains("://") {

@@ -1,0 +1,298 @@
+//! VEX documents that are attached to an image in its registry: referrers (OCI 1.1 and its tag), and attestations of cosign
+//! and sigstore. Whoever may write to a repository may attach one, so that a document counts only when somebody signed
+//! it whom the user named, or the user said that it need not be signed. Documents take findings away and never add any:
+//! what cannot be read leaves findings standing, and a note that says so.
+
+use std::collections::BTreeSet;
+
+use plimsoll_advisory::vex::{self, Assertion, Product};
+use plimsoll_model::vex::{VexOrigin, VexSignature};
+use plimsoll_model::{Digest, Problem, ProblemKind, Target as TargetFacts, Via, one_line, shortened};
+use plimsoll_oci::{Manifest, Reference, Registries};
+use plimsoll_trust::{
+    By, Checked, Evidence, Format, Outcome, Signer, Statement, Target, Trust, What, discover, discover_vex,
+    is_vex_predicate,
+};
+
+/// Files come first.
+pub(crate) const RANK: u32 = 1;
+/// Documents without a signature of their own whose own referrers are asked for one.
+const SIGNATURES_ASKED: usize = 20;
+/// Notes about what was not applied; the rest is one more note.
+const NOTES: usize = 20;
+
+/// Which of the attached documents count.
+#[derive(Debug)]
+pub struct AttachedVex {
+    /// Whose signatures count.
+    pub trust: Trust,
+    /// Those that nobody signed count too, and those of signers whom nobody named.
+    pub unsigned: bool,
+    /// Now, in seconds since 1970: certificates are judged by it.
+    pub now: i64,
+}
+
+/// What is attached to an image, and what was in the way.
+pub(crate) struct Attached {
+    pub(crate) assertions: Vec<Assertion>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// A repository and the digests that the image has there: of its manifest, and of the index that leads to it.
+struct Place {
+    reference: Reference,
+    digests: Vec<Digest>,
+}
+
+/// All VEX documents that are attached to the target.
+pub(crate) fn documents(
+    facts: &TargetFacts,
+    wanted: &AttachedVex,
+    registries: Option<&Registries>,
+) -> Attached {
+    let mut attached = Attached { assertions: Vec::new(), problems: Vec::new() };
+    let Some(registries) = registries else {
+        attached
+            .note(&facts.name, "VEX documents attached to it were not looked for: registries are not asked");
+        return attached;
+    };
+    let places = places(facts, registries, &mut attached);
+    if places.is_empty() && attached.problems.is_empty() {
+        let detail = "VEX documents attached to it were not looked for: no registry is known to have it";
+        attached.note(&facts.name, detail);
+    }
+    let mut seen = BTreeSet::new();
+    for Place { reference, digests } in &places {
+        let name = reference.name().to_string();
+        let repository = match registries.repository(reference.name()) {
+            Ok(repository) => repository,
+            Err(error) => {
+                let detail =
+                    format!("VEX documents attached to the image may be missing: {}", one_line(&error));
+                attached.note(&name, &detail);
+                continue;
+            }
+        };
+        for digest in digests {
+            let found = discover_vex(&repository, &name, digest);
+            for problem in found.problems {
+                attached
+                    .note(&name, &format!("VEX documents attached to the image may be missing: {problem}"));
+            }
+            for evidence in &found.evidence {
+                // The same document may hang on the index and on the manifest.
+                let bytes = Assertion::digest_of(&evidence.bytes);
+                if seen.insert(bytes) {
+                    attached.take(evidence, facts, wanted, registries, reference);
+                }
+            }
+        }
+    }
+    if attached.assertions.is_empty() && attached.problems.is_empty() {
+        attached.note(&facts.name, "no VEX document is attached to it");
+    }
+    let left = attached.problems.len().saturating_sub(NOTES);
+    if left > 0 {
+        attached.problems.truncate(NOTES);
+        attached.note(&facts.name, &format!("{left} more notes about VEX documents attached to it"));
+    }
+    attached
+}
+
+/// Where the image stands in registries.
+fn places(facts: &TargetFacts, registries: &Registries, attached: &mut Attached) -> Vec<Place> {
+    let Some(origin) = &facts.origin else { return Vec::new() };
+    let names: Vec<String> = match origin.via {
+        Via::Registry => vec![facts.name.clone()],
+        _ => origin.digests.clone(),
+    };
+    let mut places = Vec::new();
+    for name in names {
+        let bare = ["registry:", "docker://"].iter().find_map(|prefix| name.strip_prefix(prefix));
+        // What a daemon remembers may be no name of a registry.
+        let Ok(reference) = Reference::parse(bare.unwrap_or(&name)) else { continue };
+        let mut digests: Vec<Digest> = facts.digest.iter().cloned().collect();
+        let manifest = registries
+            .repository(reference.name())
+            .and_then(|repository| repository.manifest(&reference.selector()));
+        match manifest {
+            Ok(manifest) if leads_to(&manifest, facts.digest.as_ref()) => {
+                if !digests.contains(&manifest.digest) {
+                    digests.push(manifest.digest);
+                }
+            }
+            Ok(_) => attached.note(
+                &name,
+                "the name stands for another image by now: only documents attached to the one that was read are used",
+            ),
+            Err(error) => {
+                let detail = format!("VEX documents attached to the image may be missing: {}", one_line(&error));
+                attached.note(&name, &detail);
+            }
+        }
+        places.push(Place { reference, digests });
+    }
+    places
+}
+
+/// Is it the manifest of the image, or an index that names it? Where the image's own digest is not known (a daemon does
+/// not say it), the digest in the name is all there is.
+fn leads_to(manifest: &Manifest, image: Option<&Digest>) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        #[serde(default)]
+        manifests: Vec<Entry>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Entry {
+        digest: Digest,
+    }
+    let Some(image) = image else { return true };
+    manifest.digest == *image
+        || serde_json::from_slice::<Index>(&manifest.bytes)
+            .is_ok_and(|index| index.manifests.iter().any(|entry| entry.digest == *image))
+}
+
+impl Attached {
+    fn note(&mut self, subject: &str, detail: &str) {
+        self.problems.push(Problem::note(ProblemKind::Unsupported, subject, detail));
+    }
+
+    /// Reads one piece of evidence, if it holds a document.
+    fn take(
+        &mut self,
+        evidence: &Evidence,
+        facts: &TargetFacts,
+        wanted: &AttachedVex,
+        registries: &Registries,
+        reference: &Reference,
+    ) {
+        let name = match &evidence.place.manifest {
+            Some(digest) => format!("{}@{digest}", evidence.place.repository),
+            None => evidence.place.repository.clone(),
+        };
+        let mut checked = wanted
+            .trust
+            .check(evidence, Target { digest: &evidence.subject, manifest: None, now: wanted.now });
+        if let Outcome::Unreadable { reason } = &checked.outcome {
+            self.note(&name, &format!("an attestation that may hold a VEX document was not read: {reason}"));
+            return;
+        }
+        let content = match &checked.what {
+            What::Attestation(statement) => match predicate(statement) {
+                Some(content) => content,
+                None => return,
+            },
+            _ if matches!(evidence.format, Format::Vex | Format::Sbom) => evidence.bytes.clone(),
+            _ => return,
+        };
+        // Of an SBOM only what states something is a VEX document.
+        let may_be_sbom = !matches!(evidence.format, Format::Vex);
+        let mut document = match vex::Document::parse_named(&name, &content) {
+            Ok(document) if document.statements.is_empty() && may_be_sbom => return,
+            Ok(document) => document,
+            Err(error) => {
+                self.note(&name, &format!("the attached document was not applied: {error}"));
+                return;
+            }
+        };
+        let image = facts.digest.as_ref().or(facts.image_id.as_ref());
+        for statement in document.statements.iter_mut().filter(|statement| statement.products.is_empty()) {
+            // Whoever attaches a document to an image need not repeat what it is about.
+            let hashes: Vec<String> = image.iter().map(|digest| digest.hex()).collect();
+            if !hashes.is_empty() {
+                statement.products.push(Product { hashes, ..Product::default() });
+            }
+        }
+        if checked.outcome == Outcome::Unsigned
+            && self.assertions.len() < SIGNATURES_ASKED
+            && let Some(signed) = signed_apart(evidence, wanted, registries, reference)
+        {
+            checked = signed;
+        }
+        let mut assertion = Assertion::of(&name, VexOrigin::Attached, RANK, &content, document);
+        assertion.told.signature = signature(&checked, &wanted.trust.signers);
+        assertion.told.used = match assertion.told.signature {
+            VexSignature::Trusted { .. } => true,
+            VexSignature::Unsigned | VexSignature::Untrusted { .. } => wanted.unsigned,
+            VexSignature::Invalid { .. } | VexSignature::NotAsked => false,
+        };
+        if !assertion.told.used {
+            let by = match assertion.document.author.as_str() {
+                "" => String::new(),
+                author => format!(" by {}", shortened(author)),
+            };
+            let hint = match assertion.told.signature {
+                VexSignature::Invalid { .. } => "",
+                _ => " (--vex-key or --vex-identity names whose signature counts, --vex-unsigned takes all)",
+            };
+            let told = assertion.told.signature.told();
+            self.note(&name, &format!("the attached VEX document{by} was not applied: {told}{hint}"));
+        }
+        self.assertions.push(assertion);
+    }
+}
+
+/// The document in an attestation, as bytes; `None` when it attests something else.
+fn predicate(statement: &Statement) -> Option<Vec<u8>> {
+    if !is_vex_predicate(&statement.predicate_type) {
+        return None;
+    }
+    // cosign wraps what it does not know: `{"Data": "...", "Timestamp": "..."}`.
+    match statement.predicate.get("Data").and_then(serde_json::Value::as_str) {
+        Some(text) => Some(text.as_bytes().to_vec()),
+        None => serde_json::to_vec(&statement.predicate).ok(),
+    }
+}
+
+/// A document may be signed like an image: by what refers to its own manifest.
+fn signed_apart(
+    evidence: &Evidence,
+    wanted: &AttachedVex,
+    registries: &Registries,
+    reference: &Reference,
+) -> Option<Checked> {
+    let digest = evidence.place.manifest.as_ref()?;
+    if wanted.trust.signers.is_empty() {
+        return None;
+    }
+    let repository = registries.repository(reference.name()).ok()?;
+    let found = discover(&repository, &evidence.place.repository, digest);
+    let target = Target { digest, manifest: None, now: wanted.now };
+    let checked = found.evidence.iter().map(|one| wanted.trust.check(one, target));
+    // An attestation about the document says something else than that it is theirs.
+    let signatures = checked.filter(|checked| checked.what == What::Signature);
+    signatures.min_by_key(|checked| match checked.outcome {
+        Outcome::Trusted { .. } => 0,
+        Outcome::Untrusted { .. } => 1,
+        Outcome::Invalid { .. } => 2,
+        Outcome::Unreadable { .. } | Outcome::Unsigned => 3,
+    })
+}
+
+/// Who signed, in words.
+fn signature(checked: &Checked, signers: &[Signer]) -> VexSignature {
+    match &checked.outcome {
+        Outcome::Trusted { signers: names } => {
+            let by = names.iter().map(|name| {
+                let by = signers.iter().find(|signer| signer.name == *name).map(|signer| &signer.by);
+                match (by, &checked.certificate, &checked.key) {
+                    (Some(By::Identity { .. }), Some(certificate), _) => format!(
+                        "{} ({})",
+                        certificate.subject.as_deref().unwrap_or(name),
+                        certificate.issuer.as_deref().unwrap_or("no issuer")
+                    ),
+                    (_, _, Some(key)) => format!("{name} (key {key})"),
+                    _ => name.clone(),
+                }
+            });
+            VexSignature::Trusted { by: by.collect() }
+        }
+        // A separate signature that cannot be judged is no signature of anybody's.
+        Outcome::Untrusted { reason } | Outcome::Unreadable { reason } => {
+            VexSignature::Untrusted { reason: reason.clone() }
+        }
+        Outcome::Invalid { reason } => VexSignature::Invalid { reason: reason.clone() },
+        Outcome::Unsigned => VexSignature::Unsigned,
+    }
+}

@@ -1,0 +1,163 @@
+//! `plimsoll audit` and `plimsoll cluster snapshot`.
+
+use std::io::{BufRead, BufReader, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use plimsoll_format::View;
+use plimsoll_model::audit::{Audit, ClusterInfo};
+use plimsoll_model::workload::Kinds;
+use plimsoll_scan::Options;
+use plimsoll_scan::audit::live::{self, Readings};
+use plimsoll_scan::audit::snapshot::{self, SnapshotError, Told};
+use plimsoll_scan::audit::{Collector, Evidence, Settings};
+use plimsoll_scan::gate::Gate;
+use plimsoll_scan::kube::{self, Access, Client, Surroundings};
+
+use super::{Answer, notation, scan, verify};
+use crate::cli::{AuditArguments, ClusterArguments, ClusterCommand};
+use crate::environment::Environment;
+use crate::print::{self, Failure, UNDECIDED, USAGE};
+use crate::progress;
+
+pub(crate) fn run(arguments: &AuditArguments, environment: &Environment) -> Answer {
+    let usage = |error| Failure::new(USAGE, error);
+    let kinds = kinds(&arguments.kinds).map_err(usage)?;
+    let gate = gate(arguments, environment).map_err(usage)?;
+    let settings = Settings {
+        threads: usize::from(arguments.jobs),
+        provenance: !arguments.no_provenance,
+        policies: arguments.policies.iter().map(|path| path.display().to_string()).collect(),
+        again: 60,
+    };
+    let options = options(arguments, environment);
+    let mut collector = Collector::new(kinds.clone(), gate.policies().standards());
+    let (cluster, missing, problems) = match &arguments.file {
+        Some(file) => {
+            let told = read_file(file, &mut collector)?;
+            let named = ClusterInfo { name: file.display().to_string(), ..ClusterInfo::default() };
+            (told.cluster.unwrap_or(named), told.missing, told.problems)
+        }
+        None => {
+            let (client, readings) = connect(&arguments.cluster, &kinds, environment)?;
+            let cluster = info(&client, &readings, environment.now);
+            let missing = live::read(&client, &readings, &arguments.cluster.namespaces, &mut collector);
+            (cluster, missing, Vec::new())
+        }
+    };
+    let progress = progress::Line::new(environment.progress);
+    let mut evidence = Evidence::default();
+    let mut audit = plimsoll_scan::audit::audit(
+        &collector,
+        cluster,
+        missing,
+        &gate,
+        &mut evidence,
+        &settings,
+        &options,
+        &progress,
+    );
+    drop(progress);
+    if !problems.is_empty() {
+        audit.problems.extend(problems);
+        audit.verdict = Audit::verdict_of(&audit.results, &audit.missing, &audit.problems);
+    }
+    let view = View { all: arguments.all, ..scan::view("", environment) };
+    let text = plimsoll_format::audit::write(&audit, arguments.format.form(), &view)
+        .context("cannot render the audit")
+        .map_err(usage)?;
+    print::data(&text)?;
+    Ok(audit.verdict.exit_code())
+}
+
+pub(crate) fn cluster(command: &ClusterCommand, environment: &Environment) -> Answer {
+    let ClusterCommand::Snapshot { cluster, kinds } = command;
+    let kinds = self::kinds(kinds).map_err(|error| Failure::new(USAGE, error))?;
+    let (client, readings) = connect(cluster, &kinds, environment)?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut writer = snapshot::Writer::new(&mut out, info(&client, &readings, environment.now));
+    let missing = live::read(&client, &readings, &cluster.namespaces, &mut writer);
+    writer.end(missing.clone()).context("cannot write to standard output")?;
+    out.flush().context("cannot write to standard output")?;
+    for one in &missing {
+        print::warning(&format!("not in the snapshot: {}: {}", one.unknown, one.reason));
+    }
+    Ok(if missing.iter().any(|one| one.decides) { UNDECIDED } else { 0 })
+}
+
+fn kinds(given: &[String]) -> anyhow::Result<Kinds> {
+    let mut kinds = Kinds::default();
+    for text in given {
+        kinds.add(text)?;
+    }
+    Ok(kinds)
+}
+
+/// The policies with what they are checked by.
+fn gate(arguments: &AuditArguments, environment: &Environment) -> anyhow::Result<Gate> {
+    let policies = verify::policies(&arguments.policies)?;
+    let revocations = notation::revocations(&arguments.notation_revocations)?;
+    let mut gate = Gate::new(policies, verify::roots(&arguments.roots, environment)?, &revocations)?;
+    gate.repositories = verify::repositories(&arguments.repositories)?;
+    Ok(gate)
+}
+
+fn options(arguments: &AuditArguments, environment: &Environment) -> Options {
+    let registry = &arguments.registry;
+    Options {
+        database: scan::database(arguments.db.as_ref(), environment),
+        now: environment.now,
+        registries: (!arguments.offline).then(|| environment.network.registries(registry)),
+        cache: if registry.no_cache { None } else { super::cache::cache(&registry.cache, environment) },
+        ..Options::default()
+    }
+}
+
+/// The cluster, and what is to be read of it.
+fn connect(
+    arguments: &ClusterArguments,
+    kinds: &Kinds,
+    environment: &Environment,
+) -> Result<(Client, Readings), Failure> {
+    let client = client(arguments, environment)?;
+    let readings = live::readings(&client, kinds).map_err(failed)?;
+    Ok((client, readings))
+}
+
+fn client(arguments: &ClusterArguments, environment: &Environment) -> Result<Client, Failure> {
+    let surroundings = Surroundings { named: arguments.kubeconfig.clone(), ..environment.cluster.clone() };
+    let settings = environment.network.http(&[]);
+    let access = Access::find(&surroundings, arguments.context.as_deref(), &settings);
+    access.map(Client::new).map_err(failed)
+}
+
+fn failed(error: kube::Error) -> Failure {
+    let code = match error {
+        kube::Error::NoCluster { .. } | kube::Error::Kubeconfig { .. } | kube::Error::File { .. } => USAGE,
+        _ => UNDECIDED,
+    };
+    let hint = error.hint();
+    Failure::new(code, error).hint(hint)
+}
+
+fn info(client: &Client, readings: &Readings, now: jiff::Timestamp) -> ClusterInfo {
+    ClusterInfo {
+        name: client.access().context.clone(),
+        version: readings.version.clone(),
+        taken_at: Some(now.to_string()),
+    }
+}
+
+fn read_file(file: &Path, collector: &mut Collector) -> Result<Told, Failure> {
+    let name = file.display().to_string();
+    let mut input: Box<dyn BufRead> =
+        if name == "-" {
+            Box::new(BufReader::new(std::io::stdin()))
+        } else {
+            let opened = std::fs::File::open(file);
+            Box::new(BufReader::new(opened.map_err(|source| {
+                Failure::new(UNDECIDED, SnapshotError::Read { file: name.clone(), source })
+            })?))
+        };
+    snapshot::read(&name, &mut input, collector).map_err(|error| Failure::new(UNDECIDED, error))
+}
