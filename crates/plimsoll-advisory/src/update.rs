@@ -598,17 +598,28 @@ impl Run<'_> {
         files: &[Remote],
         state: &mut SourceState,
     ) -> Result<Fetched, Failed> {
+        self.each(upstream, files, state, None, |remote, state| self.file(upstream, remote, state))
+    }
+
+    /// Asks for one after the other; `failed` is what went wrong before.
+    fn each<T>(
+        &self,
+        upstream: &'static Upstream,
+        all: impl IntoIterator<Item = T>,
+        state: &mut SourceState,
+        mut failed: Option<Failed>,
+        ask: impl Fn(T, &mut SourceState) -> Result<bool, Failed>,
+    ) -> Result<Fetched, Failed> {
         let mut fetched = Fetched::Unchanged;
-        let mut failed = None;
-        for remote in files {
-            match self.file(upstream, remote, state) {
+        for one in all {
+            match ask(one, state) {
                 Ok(true) => {
                     fetched = Fetched::Changed;
-                    // Kept at once: the next file may take long.
+                    // Kept at once: the next one may take long.
                     self.store(upstream.source, state.clone(), true);
                 }
                 Ok(false) => {}
-                // The other files are still worth having, unless time is over.
+                // The others are still worth having, unless time is over.
                 Err(error @ Failed::Time) => return Err(error),
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -663,19 +674,9 @@ impl Run<'_> {
                 Err(error) => failed = Some(error),
             }
         }
-        let mut fetched = Fetched::Unchanged;
-        for (mirrors, place, required) in all {
-            match self.repository(upstream, &mirrors, &place, required, state) {
-                Ok(true) => {
-                    fetched = Fetched::Changed;
-                    self.store(upstream.source, state.clone(), true);
-                }
-                Ok(false) => {}
-                Err(error @ Failed::Time) => return Err(error),
-                Err(error) => failed = failed.or(Some(error)),
-            }
-        }
-        failed.map_or(Ok(fetched), Err)
+        self.each(upstream, all, state, failed, |(mirrors, place, required), state| {
+            self.repository(upstream, &mirrors, &place, required, state)
+        })
     }
 
     /// The names of a catalogue of repositories.

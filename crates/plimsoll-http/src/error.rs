@@ -193,15 +193,19 @@ fn refusal(status: u16, detail: &str, rate_limit: Option<&str>, retry_after: Opt
     text
 }
 
-/// Text from outside on one line: control characters become spaces, and its length is bounded.
+/// What the network said, as an error of ours shows it.
 pub(crate) fn plain(text: &str) -> String {
-    const LONGEST: usize = 300;
+    bounded(text, 300)
+}
+
+/// Text from outside on one line: control characters become spaces, and of more than `longest` characters the rest is cut.
+pub fn bounded(text: &str, longest: usize) -> String {
     let mut shown: String = text
         .chars()
-        .take(LONGEST)
+        .take(longest)
         .map(|character| if character.is_control() { ' ' } else { character })
         .collect();
-    if text.chars().nth(LONGEST).is_some() {
+    if text.chars().nth(longest).is_some() {
         shown.push('…');
     }
     shown.trim().to_owned()

@@ -25,7 +25,7 @@ mod url;
 
 pub use body::Body;
 pub use client::{Client, Response};
-pub use error::{Cause, Error};
+pub use error::{Cause, Error, bounded};
 pub use request::{Method, Range, Request, Secret, Validators};
 pub use resume::{Download, Open};
 pub use settings::{Clock, Identity, Pem, Proxies, Retries, Roots, Settings};

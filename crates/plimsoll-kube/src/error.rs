@@ -198,16 +198,7 @@ impl Error {
 
 /// What a server said, on one line and of bounded length.
 pub(crate) fn plain(text: &str) -> String {
-    const LONGEST: usize = 400;
-    let mut shown: String = text
-        .chars()
-        .take(LONGEST)
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
-    }
-    shown.trim().to_owned()
+    plimsoll_http::bounded(text, 400)
 }
 
 #[cfg(test)]

@@ -71,16 +71,6 @@ fn names(client: &Client, resource: &Resource, filter: &Filter<'_>) -> Result<Ve
     Ok(names)
 }
 
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.extend([": ", &cause.to_string()]);
-        source = cause.source();
-    }
-    text
-}
-
 #[test]
 fn ways_to_be_known() {
     let Some(server) = ApiServer::shared() else { return };
@@ -112,7 +102,11 @@ fn ways_to_be_known() {
     let wrong = format!("server: '{}', certificate-authority: '{}'", server.url, other.display());
     let error = ask(&wrong, token).unwrap_err();
     assert!(matches!(&error, Error::Network { .. }), "{error:?}");
-    assert!(chain(&error).contains("authority that is not trusted"), "{}", chain(&error));
+    assert!(
+        plimsoll_model::one_line(&error).contains("authority that is not trusted"),
+        "{}",
+        plimsoll_model::one_line(&error)
+    );
     assert!(ask(&format!("server: '{}'", server.url), token).is_err());
     ask(&format!("server: '{}', insecure-skip-tls-verify: true", server.url), token).unwrap();
 
@@ -120,15 +114,15 @@ fn ways_to_be_known() {
     ask(&format!("{good}, tls-server-name: kubernetes.default.svc"), token).unwrap();
     let error = ask(&format!("{good}, tls-server-name: elsewhere.example"), token).unwrap_err();
     assert!(
-        chain(&error).contains("the certificate of `elsewhere.example` is not valid"),
+        plimsoll_model::one_line(&error).contains("the certificate of `elsewhere.example` is not valid"),
         "{}",
-        chain(&error)
+        plimsoll_model::one_line(&error)
     );
 
     // Nobody, somebody unknown, and somebody in the name of another.
     let error = ask(&good, "token: s3cret").unwrap_err();
     assert!(matches!(error, Error::Unauthorized { .. }), "{error}");
-    assert!(!chain(&error).contains("s3cret"));
+    assert!(!plimsoll_model::one_line(&error).contains("s3cret"));
     let error = ask(&good, &format!("{token}, as: eve, as-groups: [x]")).unwrap_err();
     let Error::Forbidden { said, .. } = &error else { panic!("{error}") };
     assert!(said.contains("User \"eve\""), "{said}");

@@ -67,17 +67,14 @@ pub(crate) fn documents(
         let repository = match registries.repository(reference.name()) {
             Ok(repository) => repository,
             Err(error) => {
-                let detail =
-                    format!("VEX documents attached to the image may be missing: {}", one_line(&error));
-                attached.note(&name, &detail);
+                attached.unseen(&name, &one_line(&error));
                 continue;
             }
         };
         for digest in digests {
             let found = discover_vex(&repository, &name, digest);
             for problem in found.problems {
-                attached
-                    .note(&name, &format!("VEX documents attached to the image may be missing: {problem}"));
+                attached.unseen(&name, &problem);
             }
             for evidence in &found.evidence {
                 // The same document may hang on the index and on the manifest.
@@ -111,6 +108,14 @@ fn places(facts: &TargetFacts, registries: &Registries, attached: &mut Attached)
         let bare = ["registry:", "docker://"].iter().find_map(|prefix| name.strip_prefix(prefix));
         // What a daemon remembers may be no name of a registry.
         let Ok(reference) = Reference::parse(bare.unwrap_or(&name)) else { continue };
+        // The same image that the scan read: a short name stands for what the user's files say.
+        let reference = match registries.meant(&reference) {
+            Ok(reference) => reference,
+            Err(error) => {
+                attached.unseen(&name, &one_line(&error));
+                continue;
+            }
+        };
         let mut digests: Vec<Digest> = facts.digest.iter().cloned().collect();
         let manifest = registries
             .repository(reference.name())
@@ -126,8 +131,7 @@ fn places(facts: &TargetFacts, registries: &Registries, attached: &mut Attached)
                 "the name stands for another image by now: only documents attached to the one that was read are used",
             ),
             Err(error) => {
-                let detail = format!("VEX documents attached to the image may be missing: {}", one_line(&error));
-                attached.note(&name, &detail);
+                attached.unseen(&name, &one_line(&error));
             }
         }
         places.push(Place { reference, digests });
@@ -154,6 +158,11 @@ fn leads_to(manifest: &Manifest, image: Option<&Digest>) -> bool {
 }
 
 impl Attached {
+    /// Documents that could not be looked for.
+    fn unseen(&mut self, name: &str, why: &str) {
+        self.note(name, &format!("VEX documents attached to the image may be missing: {why}"));
+    }
+
     fn note(&mut self, subject: &str, detail: &str) {
         self.problems.push(Problem::note(ProblemKind::Unsupported, subject, detail));
     }

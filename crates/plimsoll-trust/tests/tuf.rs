@@ -218,12 +218,7 @@ impl Yard {
 
     fn refused(&self, roots: &Roots, said: &str, what: &str) {
         let error = roots.update("ours", &self.client, NOW).expect_err(what);
-        let mut text = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
+        let text = plimsoll_model::one_line(error);
         assert!(text.to_lowercase().contains(said), "{what}: {text}");
         // What was kept is still there and holds.
         assert!(matches!(roots.root("ours", NOW), Ok(Some((_, Origin::Updated { .. })))), "{what}");

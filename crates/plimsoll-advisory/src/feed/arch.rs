@@ -125,8 +125,8 @@ fn record(group: Group, target: &Target, sink: &mut dyn Sink) {
     });
 }
 
-/// Any bytes as the tracker's list. Public for fuzzing.
-pub fn fuzz(data: &[u8]) {
+/// Any bytes as the tracker's list.
+pub(crate) fn fuzz(data: &[u8]) {
     let mut kept = super::Kept::default();
     parse(data, "all.json", &mut kept);
     for record in &kept.records {

@@ -441,8 +441,8 @@ pub(crate) fn listed(index: &[u8]) -> Result<Option<Listed>, &'static str> {
     Ok(Some(Listed { sha256: listed.sha256.to_ascii_lowercase(), ..listed }))
 }
 
-/// Any bytes as a list of updates, and as an index of a repository. Public for fuzzing.
-pub fn fuzz(data: &[u8]) {
+/// Any bytes as a list of updates, and as an index of a repository.
+pub(crate) fn fuzz(data: &[u8]) {
     if let Ok(Some(listed)) = listed(data) {
         assert!(!listed.path.starts_with('/') && !listed.path.contains("..") && listed.sha256.len() == 64);
     }

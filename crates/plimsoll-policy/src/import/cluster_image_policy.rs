@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::reader::{Fields, Invalid};
 use super::written::{
-    Draft, all_of, anywhere, attested_by, fixed, known_key, literal, public_keys, repository, signed_by,
+    Draft, all_of, attested_by, fixed, known_key, literal, pattern, public_keys, repository, signed_by,
 };
 use super::{Change, Imported, Keys};
 
@@ -297,35 +297,20 @@ fn key(
         if !HASHES.contains(&hash.as_str()) {
             return Err(Invalid::at(&key.at("hashAlgorithm"), format!("is none of {}", HASHES.join(", "))));
         }
-        if hash != "sha256" {
-            draft.note(
-                Change::Stricter,
-                &key.at("hashAlgorithm"),
-                format!("signatures over {hash} are not verified: an image with no other is refused"),
-            );
-        }
+        draft.hash(&key.at("hashAlgorithm"), &hash);
     }
     let given = key_reference(&mut key)?;
     let pem = match given {
         Given::Text(pem) => pem,
         Given::Name(reference) => match known_key(&key.path, &reference, keys)? {
             Some(pem) => pem,
-            None => {
-                return Ok(Err(draft.not_judged(
-                    &key.path,
-                    format!("the key `{reference}` is not here: give its public half with `--key {reference}=FILE`"),
-                )));
-            }
+            None => return Ok(Err(draft.absent_key(&key.path, &reference))),
         },
     };
-    if let Some(unread) = key.unread().first() {
-        return Ok(Err(draft.not_judged(unread, "is not known here, and may ask for more")));
-    }
-    let mut signer = json!({"key": pem});
-    if !logged {
-        signer["noTransparencyLog"] = true.into();
-    }
-    Ok(Ok(draft.signer(name, signer)))
+    Ok(match draft.unread(&key) {
+        Some(unread) => Err(unread),
+        None => Ok(draft.key(name, &pem, logged)),
+    })
 }
 
 enum Given {
@@ -443,18 +428,14 @@ fn keyless(
     for mut identity in identities {
         let issuer = self::identity(&mut identity, "issuer")?;
         let subject = self::identity(&mut identity, "subject")?;
-        if let Some(unread) = identity.unread().first() {
-            unjudged = Some(draft.not_judged(unread, "is not known here, and may ask for more"));
-        }
+        unjudged = draft.unread(&identity).or(unjudged);
         let mut signer = json!({"subject": subject, "issuer": issuer});
         if !roots.is_empty() {
             signer["roots"] = json!(roots);
         }
         signers.push(draft.signer(name, json!({"keyless": signer})));
     }
-    if let Some(unread) = keyless.unread().first() {
-        unjudged = Some(draft.not_judged(unread, "is not known here, and may ask for more"));
-    }
+    unjudged = draft.unread(&keyless).or(unjudged);
     Ok(match unjudged {
         Some(unjudged) => Err(unjudged),
         None => Ok(signers),
@@ -463,27 +444,14 @@ fn keyless(
 
 /// `issuer` or `issuerRegExp`, as a pattern of ours.
 fn identity(identity: &mut Fields, key: &str) -> Result<String, Invalid> {
-    let expression = format!("{key}RegExp");
-    let (exact, regex) = (identity.text(key)?, identity.text(&expression)?);
-    match (exact, regex) {
-        // As its engine does it: the expression decides where both are given.
-        (_, Some(regex)) => anywhere(&identity.at(&expression), &regex),
-        (Some(exact), None) => Ok(literal(&exact)),
-        (None, None) => Err(Invalid::at(&identity.path, format!("has neither `{key}` nor `{expression}`"))),
-    }
+    let missing = Invalid::at(&identity.path, format!("has neither `{key}` nor `{key}RegExp`"));
+    pattern(identity, key, literal)?.ok_or(missing)
 }
 
 fn sources(authority: &mut Fields, draft: &mut Draft) -> Result<(), Invalid> {
     for mut source in authority.list("source")? {
         if let Some(repository) = source.text("oci")? {
-            draft.note(
-                Change::Stricter,
-                &source.at("oci"),
-                format!(
-                    "evidence in another repository is found with `--evidence-repository {}`",
-                    plimsoll_model::shortened(&repository)
-                ),
-            );
+            draft.elsewhere(&source.at("oci"), &plimsoll_model::shortened(&repository));
         }
         if source.text("tagPrefix")?.is_some() {
             draft.note(

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::reader::{Fields, Invalid};
 use super::written::{
-    Draft, anywhere, attested_by, known_key, literal, public_keys, repository, signed_by, wildcard,
+    Draft, attested_by, known_key, literal, pattern, public_keys, repository, signed_by, wildcard,
 };
 use super::{Change, Imported, Keys};
 
@@ -196,15 +196,14 @@ fn cosign(
             &how.path,
             "logs and their keys are those of the trust roots that are given (`--trust-root`)",
         );
+        if let Some(unread) = draft.unread(&how) {
+            return Ok(Err(unread));
+        }
     }
     if let Some(mut source) = cosign.fields("source")?
         && let Some(repository) = source.text("repository")?
     {
-        draft.note(
-            Change::Stricter,
-            &source.path,
-            format!("evidence in another repository is found with `--evidence-repository {repository}`"),
-        );
+        draft.elsewhere(&source.path, &repository);
     }
     if cosign.take("tuf").is_some() {
         draft.note(Change::Stricter, &format!("{path}.tuf"), "its roots must be given (`--trust-root FILE`)");
@@ -216,13 +215,8 @@ fn cosign(
     }
     match (key, keyless) {
         (Some(mut key), None) => {
-            let hash = key.text("hashAlgorithm")?;
-            if let Some(hash) = hash.filter(|hash| hash != "sha256") {
-                draft.note(
-                    Change::Stricter,
-                    &key.at("hashAlgorithm"),
-                    format!("signatures over {hash} are not verified: an image with no other is refused"),
-                );
+            if let Some(hash) = key.text("hashAlgorithm")? {
+                draft.hash(&key.at("hashAlgorithm"), &hash);
             }
             let (data, kms) = (key.text("data")?, key.text("kms")?);
             let secret = key.fields("secretRef")?.map(|mut secret| {
@@ -236,23 +230,16 @@ fn cosign(
                 (None, Some(reference)) => known_key(&key.path, reference, keys)?,
                 _ => None,
             };
-            Ok(match pem {
-                Some(pem) => {
-                    let mut signer = json!({"key": pem});
-                    if !log {
-                        signer["noTransparencyLog"] = true.into();
-                    }
-                    Ok(vec![draft.signer(name, signer)])
-                }
-                None => {
-                    let text = match reference {
-                        Some(reference) => format!(
-                            "the key `{reference}` is not here: give its public half with `--key {reference}=FILE`"
-                        ),
-                        None => "the key is told by an expression".to_owned(),
-                    };
-                    Err(draft.not_judged(&key.path, text))
-                }
+            if key.take("expression").is_some() {
+                return Ok(Err(draft.not_judged(&key.path, "the key is told by an expression")));
+            }
+            if let Some(unread) = draft.unread(&key) {
+                return Ok(Err(unread));
+            }
+            Ok(match (pem, reference) {
+                (Some(pem), _) => Ok(vec![draft.key(name, &pem, log)]),
+                (None, Some(reference)) => Err(draft.absent_key(&key.path, &reference)),
+                (None, None) => Err(draft.not_judged(&key.path, "no key is given")),
             })
         }
         (None, Some(mut keyless)) => {
@@ -265,15 +252,13 @@ fn cosign(
             }
             let mut names = Vec::new();
             for mut identity in identities {
-                let mut part = |key: &str| -> Result<String, Invalid> {
-                    let expression = format!("{key}RegExp");
-                    match (identity.text(key)?, identity.text(&expression)?) {
-                        (_, Some(regex)) => anywhere(&identity.at(&expression), &regex),
-                        (Some(exact), None) => Ok(literal(&exact)),
-                        (None, None) => Ok("**".into()),
-                    }
+                let mut part = |key: &str| {
+                    Ok::<_, Invalid>(pattern(&mut identity, key, literal)?.unwrap_or_else(|| "**".into()))
                 };
                 let signer = json!({"subject": part("subject")?, "issuer": part("issuer")?});
+                if let Some(unread) = draft.unread(&identity) {
+                    return Ok(Err(unread));
+                }
                 names.push(draft.signer(name, json!({"keyless": signer})));
             }
             Ok(match keyless.unread().first() {
@@ -373,6 +358,30 @@ mod tests {
             "true",
         ] {
             assert!(requirements(other)[0]["notJudged"].is_string(), "{other}");
+        }
+    }
+
+    #[test]
+    fn fields_that_are_not_known_leave_the_attestor_open() {
+        let attestor = |cosign: &str| {
+            let yaml = format!(
+                "{{apiVersion: policies.kyverno.io/v1alpha1, kind: ImageValidatingPolicy, metadata: {{name: p}}, spec: {{attestors: [{{name: a, \
+                 cosign: {cosign}}}], validations: [{{expression: 'images.containers.map(i, verifyImageSignatures(i, [attestors.a])).all(e, e \
+                 > 0)'}}]}}}}"
+            );
+            imported(&yaml).0.policies[0]["spec"]["requirements"][0].clone()
+        };
+        let known = attestor("{keyless: {identities: [{subject: s, issuer: i}]}}");
+        assert_eq!(known["signedBy"]["signers"], json!(["a"]));
+        for open in [
+            "{keyless: {identities: [{subject: s, issuer: i, further: x}]}}",
+            "{keyless: {identities: [{subject: s, issuer: i}], roots: x}}",
+            "{keyless: {identities: [{subject: s, issuer: i}]}, ctlog: {further: x}}",
+            "{keyless: {identities: [{subject: s, issuer: i}]}, annotations: {a: b}}",
+            "{key: {expression: x}}",
+            "{key: {kms: 'awskms:///k'}}",
+        ] {
+            assert!(attestor(open)["notJudged"].is_string(), "{open}");
         }
     }
 }

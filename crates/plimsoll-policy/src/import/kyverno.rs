@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::reader::{Fields, Invalid};
 use super::written::{
-    Draft, all_of, anywhere, attested_by, known_key, public_keys, repository, signed_by, wildcard,
+    Draft, all_of, attested_by, known_key, pattern, public_keys, repository, signed_by, wildcard,
 };
 use super::{Change, Imported, Keys};
 
@@ -205,11 +205,7 @@ impl Whole<'_> {
             draft.requirements.push(json!({"pinDigest": true}));
         }
         if let Some(repository) = image.text("repository")? {
-            draft.note(
-                Change::Stricter,
-                &image.at("repository"),
-                format!("evidence in another repository is found with `--evidence-repository {repository}`"),
-            );
+            draft.elsewhere(&image.at("repository"), &repository);
         }
         image.ignore(&["required", "useCache", "imageRegistryCredentials", "cosignOCI11"]);
         if image.take("validate").is_some() {
@@ -309,11 +305,7 @@ impl Whole<'_> {
     ) -> Result<Entry, Invalid> {
         let path = entry.path.clone();
         if let Some(repository) = entry.text("repository")? {
-            draft.note(
-                Change::Stricter,
-                &entry.at("repository"),
-                format!("evidence in another repository is found with `--evidence-repository {repository}`"),
-            );
+            draft.elsewhere(&entry.at("repository"), &repository);
         }
         if let Some(nested) = entry.fields("attestor")? {
             if depth == DEEPEST {
@@ -364,44 +356,30 @@ impl Whole<'_> {
             Ok(reference) => match known_key(&path, &reference, self.keys)? {
                 Some(pem) => vec![pem],
                 None => {
-                    let text = if reference.contains("{{") {
-                        format!(
+                    let unjudged = if reference.contains("{{") {
+                        let text = format!(
                             "the key `{reference}` is looked up when a request comes: write each key into a policy of its own"
-                        )
+                        );
+                        draft.not_judged(&path, text)
                     } else {
-                        format!(
-                            "the key `{reference}` is not here: give its public half with `--key {reference}=FILE`"
-                        )
+                        draft.absent_key(&path, &reference)
                     };
-                    return Ok(Entry::Requirement(draft.not_judged(&path, text)));
+                    return Ok(Entry::Requirement(unjudged));
                 }
             },
         };
-        let hash = keys.text("signatureAlgorithm")?;
-        if let Some(hash) = hash.filter(|hash| hash != "sha256") {
-            draft.note(
-                Change::Stricter,
-                &keys.at("signatureAlgorithm"),
-                format!("signatures over {hash} are not verified: an image with no other is refused"),
-            );
+        if let Some(hash) = keys.text("signatureAlgorithm")? {
+            draft.hash(&keys.at("signatureAlgorithm"), &hash);
         }
-        let log = log(&mut keys, draft)?;
-        if let Some(unread) = keys.unread().first() {
-            return Ok(Entry::Requirement(
-                draft.not_judged(unread, "is not known here, and may ask for more"),
-            ));
+        let (log, open) = log(&mut keys, draft)?;
+        if let Some(unread) = draft.unread(&keys).or(open) {
+            return Ok(Entry::Requirement(unread));
         }
         if pems.len() > 1 && !single {
             let text = "several keys in one entry of several: write one entry for each";
             return Ok(Entry::Requirement(draft.not_judged(&path, text)));
         }
-        let names = pems.into_iter().map(|pem| {
-            let mut signer = json!({"key": pem});
-            if !log {
-                signer["noTransparencyLog"] = true.into();
-            }
-            draft.signer("key", signer)
-        });
+        let names = pems.into_iter().map(|pem| draft.key("key", &pem, log));
         Ok(Entry::Signers(names.collect()))
     }
 
@@ -458,9 +436,9 @@ enum Entry {
     Requirement(Value),
 }
 
-/// Whether a transparency log must know of the signature.
-fn log(keys: &mut Fields, draft: &mut Draft) -> Result<bool, Invalid> {
-    let mut needed = true;
+/// Whether a transparency log must know of the signature; and what stands for fields about it that are not known.
+fn log(keys: &mut Fields, draft: &mut Draft) -> Result<(bool, Option<Value>), Invalid> {
+    let (mut needed, mut open) = (true, None);
     if let Some(mut rekor) = keys.fields("rekor")? {
         needed = rekor.flag("ignoreTlog")? != Some(true);
         let url = rekor.text("url")?.filter(|url| !url.contains("rekor.sigstore.dev"));
@@ -472,6 +450,7 @@ fn log(keys: &mut Fields, draft: &mut Draft) -> Result<bool, Invalid> {
                 "the key of its log must be in a trust root that is given (`--trust-root FILE`)",
             );
         }
+        open = draft.unread(&rekor);
     }
     if let Some(mut log) = keys.fields("ctlog")? {
         if log.flag("ignoreSCT")? == Some(true) {
@@ -488,25 +467,17 @@ fn log(keys: &mut Fields, draft: &mut Draft) -> Result<bool, Invalid> {
                 "its keys must be in a trust root that is given (`--trust-root FILE`)",
             );
         }
+        open = draft.unread(&log).or(open);
     }
-    Ok(needed)
+    Ok((needed, open))
 }
 
 fn keyless_signer(mut keyless: Fields, draft: &mut Draft) -> Result<Entry, Invalid> {
     let path = keyless.path.clone();
-    let pattern = |keyless: &mut Fields, key: &str| -> Result<Option<String>, Invalid> {
-        let expression = format!("{key}RegExp");
-        let (exact, regex) = (keyless.text(key)?, keyless.text(&expression)?);
-        match (exact, regex) {
-            (_, Some(regex)) => Ok(Some(anywhere(&keyless.at(&expression), &regex)?)),
-            (Some(exact), None) => Ok(Some(wildcard(&exact))),
-            (None, None) => Ok(None),
-        }
-    };
-    let (subject, issuer) = (pattern(&mut keyless, "subject")?, pattern(&mut keyless, "issuer")?);
-    log(&mut keyless, draft)?;
+    let subject = pattern(&mut keyless, "subject", wildcard)?;
+    let issuer = pattern(&mut keyless, "issuer", wildcard)?;
+    let (_, mut unjudged) = log(&mut keyless, draft)?;
     let mut claims = serde_json::Map::new();
-    let mut unjudged = None;
     for (name, value) in keyless.labels("additionalExtensions")? {
         // Names of GitHub's first extensions, as cosign shows them.
         let known = match name.as_str() {
@@ -529,9 +500,7 @@ fn keyless_signer(mut keyless: Fields, draft: &mut Draft) -> Result<Entry, Inval
     if keyless.take("roots").is_some() {
         unjudged = Some(draft.not_judged(&keyless.at("roots"), "certificates of these authorities: give them as a trusted_root.json and name that in the signer's `roots`"));
     }
-    if let Some(unread) = keyless.unread().first() {
-        unjudged = Some(draft.not_judged(unread, "is not known here, and may ask for more"));
-    }
+    unjudged = draft.unread(&keyless).or(unjudged);
     if let Some(unjudged) = unjudged {
         return Ok(Entry::Requirement(unjudged));
     }
@@ -738,6 +707,18 @@ mod tests {
         let requirement =
             found.policies[0]["spec"]["requirements"][0]["notJudged"].as_str().expect("not judged");
         assert!(requirement.contains("annotations"), "{requirement}");
+        for entry in [
+            "        - keyless: {subject: s, issuer: i, rekor: {further: x}}\n",
+            "        - keyless: {subject: s, issuer: i, ctlog: {further: x}}\n",
+            "        - keyless: {subject: s, issuer: i, further: x}\n",
+        ] {
+            let (found, _) = imported(&verify(&format!("      attestors:\n      - entries:\n{entry}")));
+            let requirement = &found.policies[0]["spec"]["requirements"][0];
+            assert!(
+                requirement["notJudged"].as_str().is_some_and(|text| text.contains("further")),
+                "{requirement}"
+            );
+        }
     }
 
     #[test]

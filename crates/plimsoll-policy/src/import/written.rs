@@ -9,6 +9,8 @@ use super::reader::{Fields, Invalid};
 use super::{Change, Imported, Keys, Note};
 use crate::identity::Pattern;
 
+/// Why a field that nobody read leaves a condition open.
+pub(super) const UNKNOWN: &str = "is not known here, and may ask for more";
 /// Longest name of a signer or policy that is kept as written.
 const LONGEST_NAME: usize = 253;
 
@@ -38,13 +40,37 @@ impl Draft {
         requirement
     }
 
+    /// Evidence that is kept in another repository.
+    pub(super) fn elsewhere(&mut self, path: &str, repository: &str) {
+        let text =
+            format!("evidence in another repository is found with `--evidence-repository {repository}`");
+        self.note(Change::Stricter, path, text);
+    }
+
+    /// The hash algorithm that signatures are over, as a key names it.
+    pub(super) fn hash(&mut self, path: &str, hash: &str) {
+        if hash != "sha256" {
+            let text = format!("signatures over {hash} are not verified: an image with no other is refused");
+            self.note(Change::Stricter, path, text);
+        }
+    }
+
+    /// What stands for a key that is given by a name and is not here.
+    pub(super) fn absent_key(&mut self, path: &str, reference: &str) -> Value {
+        let text =
+            format!("the key `{reference}` is not here: give its public half with `--key {reference}=FILE`");
+        self.not_judged(path, text)
+    }
+
+    /// What stands for a mapping of which a field was not read, where there is one.
+    pub(super) fn unread(&mut self, fields: &Fields) -> Option<Value> {
+        let path = fields.unread().into_iter().next()?;
+        Some(self.not_judged(&path, UNKNOWN))
+    }
+
     /// Fields that nobody read may ask for more.
     pub(super) fn finish(&mut self, fields: &Fields) -> Vec<Value> {
-        fields
-            .unread()
-            .iter()
-            .map(|path| self.not_judged(path, "is not known here, and may ask for more"))
-            .collect()
+        fields.unread().iter().map(|path| self.not_judged(path, UNKNOWN)).collect()
     }
 
     /// Adds a signer, and tells its name: the one wanted, with a number where that is taken.
@@ -65,6 +91,15 @@ impl Draft {
         }
         self.signers.insert(name.clone(), signer);
         name
+    }
+
+    /// Adds the holder of a key as a signer, and tells its name.
+    pub(super) fn key(&mut self, wanted: &str, pem: &str, logged: bool) -> String {
+        let mut signer = json!({"key": pem});
+        if !logged {
+            signer["noTransparencyLog"] = true.into();
+        }
+        self.signer(wanted, signer)
     }
 
     /// The policy, into what is imported.
@@ -145,6 +180,21 @@ pub(super) fn anywhere(path: &str, expression: &str) -> Result<String, Invalid> 
         .and_then(|_| Pattern::regex(&text))
         .map_err(|error| Invalid::at(path, error.to_string()))?;
     Ok(format!("/{text}/"))
+}
+
+/// A field, or the expression of `KEYRegExp`, which decides where both are given, as its engines do it. As a pattern of ours;
+/// `exact` turns what is no expression into one.
+pub(super) fn pattern(
+    fields: &mut Fields,
+    key: &str,
+    exact: fn(&str) -> String,
+) -> Result<Option<String>, Invalid> {
+    let expression = format!("{key}RegExp");
+    match (fields.text(key)?, fields.text(&expression)?) {
+        (_, Some(regex)) => anywhere(&fields.at(&expression), &regex).map(Some),
+        (Some(text), None) => Ok(Some(exact(&text))),
+        (None, None) => Ok(None),
+    }
 }
 
 /// A text that means itself, in our form, where `*` and `/.../` have a meaning.

@@ -184,15 +184,9 @@ pub fn scopes<'n>(reading: &Reading, namespaces: &'n [String]) -> Vec<Option<&'n
 
 /// What is unknown for an error.
 pub fn missing(reading: &Reading, error: &Error) -> Missing {
-    let mut reason = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        reason.extend([": ", &cause.to_string()]);
-        source = cause.source();
-    }
     Missing {
         resource: reading.resource.to_string(),
-        reason,
+        reason: plimsoll_model::one_line(error),
         unknown: reading.unknown.clone(),
         decides: reading.decides,
     }

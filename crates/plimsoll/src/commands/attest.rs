@@ -149,13 +149,7 @@ fn read(arguments: &AttestArguments) -> anyhow::Result<Said> {
     let (Some(kind), Some(path)) = (&arguments.kind, &arguments.predicate) else {
         return Ok(Said { kind: SIGNED.to_owned(), predicate: Value::Object(serde_json::Map::new()) });
     };
-    let bytes = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
-        bytes
-    } else {
-        verify::bytes(path)?
-    };
+    let bytes = verify::bytes_or_input(path)?;
     let predicate: Value =
         serde_json::from_slice(&bytes).with_context(|| format!("`{}` is not JSON", path.display()))?;
     if predicate.get("_type").is_some() && predicate.get("predicateType").is_some() {

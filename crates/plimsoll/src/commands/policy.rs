@@ -177,7 +177,9 @@ fn import(arguments: &PolicyImportArguments) -> Answer {
     let (mut policies, mut unjudged) = (0, 0);
     for file in &arguments.files {
         let named = file.display().to_string();
-        let text = verify::text(file).map_err(|error| Failure::new(USAGE, error))?;
+        let text = verify::bytes_or_input(file)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| anyhow!("`{named}` is not text")))
+            .map_err(|error| Failure::new(USAGE, error))?;
         let documents = plimsoll_rules::documents(&text)
             .map_err(|error| Failure::new(USAGE, anyhow!("`{named}`: {error}")))?;
         for document in documents {

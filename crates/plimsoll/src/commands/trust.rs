@@ -131,14 +131,7 @@ fn status(roots: &Roots, environment: &Environment) -> Answer {
     Ok(if failed { UNDECIDED } else { 0 })
 }
 
-/// An error and its causes in one line.
-fn line(error: &dyn std::error::Error) -> String {
-    let mut out = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        out.push_str(": ");
-        out.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    plimsoll_format::clean(&out).into_owned()
+/// An error and its causes in one line, as a terminal may show it.
+fn line(error: impl std::error::Error) -> String {
+    plimsoll_format::clean(&plimsoll_model::one_line(error)).into_owned()
 }

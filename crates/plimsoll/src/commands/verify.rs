@@ -289,16 +289,22 @@ fn pair(text: &str, flag: &str) -> anyhow::Result<(String, String)> {
 }
 
 pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let name = path.display().to_string();
+    let file = std::fs::File::open(path).with_context(|| format!("cannot read `{name}`"))?;
+    whole(&name, file)
+}
+
+/// A file, or standard input for `-`.
+pub(super) fn bytes_or_input(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path == Path::new("-") { whole("standard input", std::io::stdin().lock()) } else { bytes(path) }
+}
+
+fn whole(name: &str, input: impl std::io::Read) -> anyhow::Result<Vec<u8>> {
     use std::io::Read as _;
-    let named = || format!("cannot read `{}`", path.display());
     let mut out = Vec::new();
-    std::fs::File::open(path)
-        .with_context(named)?
-        .take(LARGEST_FILE + 1)
-        .read_to_end(&mut out)
-        .with_context(named)?;
+    input.take(LARGEST_FILE + 1).read_to_end(&mut out).with_context(|| format!("cannot read `{name}`"))?;
     if out.len() as u64 > LARGEST_FILE {
-        return Err(anyhow!("`{}` is larger than {LARGEST_FILE} bytes", path.display()));
+        return Err(anyhow!("`{name}` is larger than {LARGEST_FILE} bytes"));
     }
     Ok(out)
 }

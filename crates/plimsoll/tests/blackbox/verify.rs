@@ -280,6 +280,10 @@ spec:
         .exits(0);
     verify().exits(1);
 
+    // From a pipe the same comes out.
+    let piped = place.run_on(&["policy", "import", "-"], authority_of_kms().as_bytes()).exits(3);
+    assert_eq!(piped.stdout, place.run(&["policy", "import", &alone]).exits(3).stdout);
+
     // One that is refused: nothing is written, and what was there stays.
     let before = std::fs::read(place.path("ours.yaml")).unwrap();
     let bad = place.put("bad.yaml", authority_of_kms().replace("kms", "cms"));

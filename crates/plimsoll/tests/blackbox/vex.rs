@@ -1,16 +1,12 @@
 //! `--vex`: statements that somebody makes about an image.
 
 use std::collections::BTreeMap;
-use std::process::Command;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use plimsoll_scan::trust::{SigningKey, attestation};
-use plimsoll_scan::{Artifact, Descriptor, Part, Reference, Registries, RegistrySettings, Repository};
+use plimsoll_scan::{Artifact, Descriptor, Part, Repository};
 use serde_json::{Value, json};
 
-use super::common::image::{self, Pack};
-use super::common::shop;
+use super::verify::{harbour, repository};
 use super::{Place, finding, text};
 
 fn openvex(statements: &Value) -> String {
@@ -207,17 +203,6 @@ fn broken_documents_are_refused() {
     }
 }
 
-#[derive(Debug)]
-struct Now;
-
-impl plimsoll_http::Clock for Now {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH
-    }
-
-    fn sleep(&self, _: Duration) {}
-}
-
 /// A registry with the shop in it under a name of its own, and two key pairs in files.
 struct Harbour {
     place: Place,
@@ -228,24 +213,7 @@ struct Harbour {
 
 impl Harbour {
     fn new() -> Option<Self> {
-        let registry = plimsoll_testing::Registry::start()?;
-        let place = Place::new();
-        image::write(&image::layout(&[("1.0", &shop::image())], Pack::Gzip), &place.path("layout"));
-        let image = format!("{}/team/shop:1.0", registry.host);
-        let keys = ["ours", "theirs"].map(|key| {
-            format!(
-                "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {key}.pem 2>/dev/null
-                 openssl pkey -in {key}.pem -pubout -out {key}.pub\n"
-            )
-        });
-        let copy = format!(
-            "skopeo copy -q --insecure-policy --dest-tls-verify=false oci:{}:1.0 docker://{image}\n",
-            place.text("layout")
-        );
-        let script = copy + &keys.concat();
-        let done =
-            Command::new("sh").args(["-ec", &script]).current_dir(place.folder.path()).output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let (registry, place, image) = harbour()?;
         let digest = text(&place.json(&image, &[])["target"]["digest"]).clone();
         Some(Harbour { place, image, digest, _registry: registry })
     }
@@ -262,13 +230,7 @@ impl Harbour {
 
     /// The repository of the image, to write, and the image in it.
     fn repository(&self) -> (Repository, Descriptor) {
-        let reference = Reference::parse(&self.image).unwrap();
-        let registries = Registries::new(RegistrySettings::new(plimsoll_http::Settings::new(
-            "plimsoll-tests",
-            1,
-            Arc::new(Now),
-        )));
-        let repository = registries.repository_to_write(reference.name()).unwrap();
+        let repository = repository(&self.image);
         let manifest = repository.manifest("1.0").unwrap();
         let size = manifest.bytes.len() as u64;
         (repository, Descriptor { media_type: manifest.media_type, digest: manifest.digest, size })
