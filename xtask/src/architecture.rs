@@ -12,6 +12,7 @@ use serde_json::Value;
 /// Level of each crate; a new crate is one line here.
 const LEVELS: &[(&str, u8)] = &[
     ("plimsoll-model", 0),
+    ("plimsoll-cel", 0),
     ("plimsoll-http", 0),
     ("plimsoll-fs", 1),
     ("plimsoll-oci", 1),

@@ -4,6 +4,7 @@
 
 mod accuracy;
 mod architecture;
+mod cel_oracle;
 mod deps;
 mod images;
 mod kube_apiserver;
@@ -17,13 +18,14 @@ fn main() -> ExitCode {
     let result = match arguments.first().map(String::as_str) {
         Some("accuracy") => accuracy::run(&arguments[1..]),
         Some("check-architecture") => architecture::run(),
+        Some("cel-oracle") => cel_oracle::run(),
         Some("deps") => deps::run(&arguments[1..]),
         Some("images") => images::run(&arguments[1..]),
         Some("kube-apiserver") => kube_apiserver::run(&arguments[1..]),
         Some("peers") => peers::run(&arguments[1..]),
         _ => {
             eprintln!(
-                "usage: cargo xtask accuracy [--all] | check-architecture | deps [--check] | images [--dir DIR] | kube-apiserver | peers [--image PATH]"
+                "usage: cargo xtask accuracy [--all] | check-architecture | cel-oracle | deps [--check] | images [--dir DIR] | kube-apiserver | peers [--image PATH]"
             );
             return ExitCode::from(2);
         }

@@ -179,8 +179,12 @@ impl<'v> Asked<'_, 'v> {
             if self.review.is_leaving() {
                 return Err("is being deleted");
             }
-            // A controller that takes a finalizer away, or somebody who writes an annotation, starts nothing.
-            if found.unread.is_empty() && same(&pods(old, &self.rules.kinds).pods, &found.pods) {
+            // A controller that takes a finalizer away, or somebody who writes an annotation, starts nothing. An expression
+            // over the object may look at that annotation.
+            if found.unread.is_empty()
+                && same(&pods(old, &self.rules.kinds).pods, &found.pods)
+                && (!self.rules.gate.policies().looks_at_object() || same_object(old, object))
+            {
                 return Err("runs what it ran before");
             }
         }
@@ -260,6 +264,7 @@ impl<'v> Asked<'_, 'v> {
         let facts = |gathered: &Gathered| -> Decision {
             let mut facts = gathered.facts(name.clone(), workload.clone());
             facts.pod_security.clone_from(security);
+            facts.object = self.review.object;
             // A name with a digest stands for that digest, whatever could or could not be asked.
             if let Some(digest) = reference.digest() {
                 facts.digest = Known::Seen(digest.clone());
@@ -569,6 +574,22 @@ fn same(old: &[Pod<'_>], new: &[Pod<'_>]) -> bool {
             && (is_pod || (old.spec == new.spec && profiles(old) == profiles(new)))
     };
     old.len() == new.len() && old.iter().zip(new).all(one)
+}
+
+/// What the API server and controllers write into objects for their own use.
+const BOOKKEEPING: &[&str] =
+    &["finalizers", "generation", "managedFields", "ownerReferences", "resourceVersion"];
+
+/// Whether two states of an object say the same, but for its status and for bookkeeping.
+fn same_object<'v>(old: &'v Value<'v>, new: &'v Value<'v>) -> bool {
+    fn without<'v>(value: Option<&'v Value<'v>>, left_out: &[&str]) -> BTreeMap<&'v str, &'v Value<'v>> {
+        let fields = value.and_then(Value::as_object).into_iter().flat_map(ObjectAsVec::iter);
+        fields.filter(|(key, _)| !left_out.contains(key)).collect()
+    }
+    let metadata =
+        |object| without(Value::as_object(object).and_then(|object| object.get("metadata")), BOOKKEEPING);
+    let rest = |object| without(Some(object), &["metadata", "status"]);
+    metadata(old) == metadata(new) && rest(old) == rest(new)
 }
 
 fn places<'v>(pods: &[Pod<'v>]) -> BTreeMap<String, &'v str> {

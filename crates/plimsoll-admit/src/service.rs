@@ -299,7 +299,7 @@ impl Watcher<'_> {
                 let forget = forget
                     || old.gate.keys() != rules.gate.keys()
                     || !before.bases().eq(after.bases())
-                    || before.needs_whole_report() != after.needs_whole_report();
+                    || before.kept() != after.kept();
                 let count = after.policies().len();
                 let source = self.setup.source(&rules.gate);
                 self.engine.replace_rules(rules);

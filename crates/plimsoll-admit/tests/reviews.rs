@@ -535,3 +535,60 @@ fn recorded_reviews_of_newer_servers() {
     }
     assert!(seen >= 5, "{seen}");
 }
+
+/// A policy with one requirement, an expression.
+fn expression(text: &str) -> String {
+    policy("expressions", &format!("  - cel: {{expression: {text:?}}}"))
+}
+
+#[test]
+fn expressions_see_the_object_its_labels_and_the_review() {
+    let holds = |text: &str, object: &Value| {
+        let yaml = expression(text);
+        let webhook = Webhook::simple(&yaml, source(&yaml));
+        webhook.validate(&create(object))
+    };
+    let mut object = pod(&["r.io/good:1"]);
+    object["metadata"]["labels"] = json!({"tier": "front"});
+    object["metadata"]["annotations"] = json!({"owner": "ada"});
+    for text in [
+        "labels.tier == 'front'",
+        "object.metadata.annotations.owner == 'ada'",
+        "object.spec.containers.all(c, c.image == image.name)",
+        "namespaceName == 'shop' && !('debug' in labels)",
+        "now > timestamp('2026-01-01T00:00:00Z')",
+        "signatures.size() == 1",
+    ] {
+        let answer = holds(text, &object);
+        assert!(answer.allowed(), "{text}: {answer:?}");
+    }
+    let answer = holds("object.spec.containers.all(c, has(c.securityContext))", &object);
+    assert!(refusal(&answer).contains("is refused: expressions/cel: `object.spec.containers"), "{answer:?}");
+    // What does not exist is no "false": it cannot be told.
+    let answer = holds("object.metadata.annotations.team == 'x'", &object);
+    assert!(refusal(&answer).contains("cannot be judged"), "{answer:?}");
+    // Of a Deployment it is the Deployment, and the labels are those of its pods.
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
+        "replicas": 3, "template": {"metadata": {"labels": {"tier": "front"}}, "spec": object["spec"]}}});
+    assert!(holds("object.spec.replicas < 5 && labels.tier == 'front'", &deployment).allowed());
+    assert!(!holds("object.spec.replicas < 2", &deployment).allowed());
+}
+
+#[test]
+fn a_change_that_an_expression_can_see_is_judged() {
+    let yaml = expression("object.metadata.annotations.owner != ''");
+    let webhook = Webhook::simple(&yaml, source(&yaml));
+    let mut old = pod(&["r.io/good:1"]);
+    old["metadata"]["annotations"] = json!({"owner": "ada"});
+    let mut anonymous = old.clone();
+    anonymous["metadata"]["annotations"]["owner"] = json!("");
+    assert!(!webhook.validate(&update(&old, &anonymous)).allowed());
+    // Bookkeeping is none: who runs without an owner since before must be able to end.
+    let mut collected = anonymous.clone();
+    for key in ["finalizers", "managedFields", "ownerReferences"] {
+        collected["metadata"][key] = json!([]);
+    }
+    collected["metadata"]["resourceVersion"] = json!("8");
+    collected["status"] = json!({"phase": "Running"});
+    assert!(webhook.validate(&update(&anonymous, &collected)).allowed());
+}

@@ -108,6 +108,27 @@ pub struct Evidence {
     pub logged: bool,
 }
 
+/// The configuration of an image: how it is run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// User or number, with a group after a colon; empty is root.
+    pub user: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// `NAME=value` each.
+    pub env: Vec<String>,
+    /// What is started.
+    pub entrypoint: Vec<String>,
+    /// What is started, or the arguments of the entrypoint.
+    pub command: Vec<String>,
+    /// `8080/tcp`.
+    pub ports: Vec<String>,
+    /// Folders that become volumes.
+    pub volumes: Vec<String>,
+    /// `linux/amd64`.
+    pub platform: String,
+}
+
 /// Everything that is known. Policies say what they need ([`crate::Policies::needs`]), so that nothing else is gathered.
 ///
 /// What is large may be borrowed: admission decides many times on what was gathered once.
@@ -121,6 +142,8 @@ pub struct Facts<'a> {
     pub created: Known<i64>,
     /// Its layers, by the digest of their content, the lowest first.
     pub layers: Known<Cow<'a, [Digest]>>,
+    /// Its configuration.
+    pub config: Known<Cow<'a, Config>>,
     /// Layers of images that policies name as bases.
     pub bases: Cow<'a, BTreeMap<String, Known<Vec<Digest>>>>,
     /// Signatures and attestations.
@@ -131,8 +154,16 @@ pub struct Facts<'a> {
     pub report: Known<&'a Report>,
     /// What the scan looked for, beside vulnerabilities.
     pub looked_for: Cow<'a, [FindingKind]>,
+    /// Packages were left out of the report: whoever asks for them is told that they are not known.
+    pub without_packages: bool,
+    /// Other names and titles were left out of its findings.
+    pub without_texts: bool,
     /// Where it is to run.
     pub workload: Workload,
+    /// The object that it is to run in, where there is one.
+    pub object: Option<&'a serde_json_borrow::Value<'a>>,
+    /// The namespace of that object, as an object.
+    pub namespace_object: Option<&'a serde_json_borrow::Value<'a>>,
     /// What the pod that it runs in does against each standard that policies name ([`crate::Policies::standards`]).
     pub pod_security: BTreeMap<Standard, PodSecurity>,
 }

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cel;
 mod decide;
 mod document;
 mod exception;
@@ -26,9 +27,9 @@ mod revocation;
 pub mod summary;
 
 pub use decide::{Answer, decide, decide_observed};
-pub use document::{Duration, LoadError, NotationSigner, OnMissing, Policies, Policy};
+pub use document::{Duration, Kept, LoadError, NotationSigner, OnMissing, Policies, Policy};
 pub use exception::Exception;
-pub use facts::{Evidence, Facts, ImageName, Known, Maker, PodSecurity, Statement, Workload};
+pub use facts::{Config, Evidence, Facts, ImageName, Known, Maker, PodSecurity, Statement, Workload};
 pub use identity::{Certificate, Pattern, PatternError};
 pub use moment::moment;
 pub use plimsoll_model::decision::{Decision, Effect, Mode, PolicyResult, RequirementResult};

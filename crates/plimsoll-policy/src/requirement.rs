@@ -7,8 +7,9 @@ use plimsoll_model::pod_security::{Level as PodLevel, Standard};
 use plimsoll_model::{Effect as Seen, FindingKind, Level, Report};
 use serde::{Deserialize, Serialize};
 
+use crate::cel::Cel;
 use crate::decide::{Answer, Context};
-use crate::document::{Duration, OnMissing, Signer, pattern};
+use crate::document::{Duration, Kept, OnMissing, Signer, pattern};
 use crate::facts::{Evidence, Facts, Known, Maker};
 use crate::grace::{self, Grace, Since};
 use crate::identity::Pattern;
@@ -39,6 +40,8 @@ pub enum Need {
     Scan,
     /// A scan that looks for secrets.
     Secrets,
+    /// The packages that a scan finds.
+    Packages,
 }
 
 /// A requirement as written: exactly one of the kinds.
@@ -81,6 +84,8 @@ pub(crate) struct Written {
     all_of: Option<Vec<Written>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pod_security: Option<Standard>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cel: Option<crate::cel::Written>,
     /// A condition that cannot be judged, in words: always unknown. Imported policies have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_judged: Option<String>,
@@ -226,6 +231,7 @@ enum Rule {
     AnyOf(Vec<Requirement>),
     AllOf(Vec<Requirement>),
     PodSecurity(Standard),
+    Cel(Box<Cel>),
     Licenses(Box<Lists>),
     NotJudged(String),
 }
@@ -357,6 +363,9 @@ impl Requirement {
             Some(standard) => rules.push(("podSecurity", Rule::PodSecurity(standard))),
             None => {}
         }
+        if let Some(one) = &written.cel {
+            rules.push(("cel", Rule::Cel(Box::new(Cel::new(one)?))));
+        }
         if let Some(text) = &written.not_judged {
             rules.push(("notJudged", Rule::NotJudged(text.clone())));
         }
@@ -410,7 +419,7 @@ impl Requirement {
             }
             (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, verifiedBy, registries, baseImages, maxSeverity, \
                               maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife, \
-                              podSecurity, licenses, anyOf, allOf, notJudged)"
+                              podSecurity, licenses, cel, anyOf, allOf, notJudged)"
                 .into()),
         }
     }
@@ -437,6 +446,16 @@ impl Requirement {
                 vec![Need::Digest, Need::Scan]
             }
             Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().flat_map(Requirement::needs).collect(),
+            Rule::Cel(cel) => cel.needs(),
+        }
+    }
+
+    /// Whether an expression of it asks for this variable.
+    pub(crate) fn names(&self, variable: &str) -> bool {
+        match &self.rule {
+            Rule::Cel(cel) => cel.names(variable),
+            Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().any(|one| one.names(variable)),
+            _ => false,
         }
     }
 
@@ -454,12 +473,21 @@ impl Requirement {
         }
     }
 
-    /// See [`crate::Policies::needs_whole_report`]. A kind of requirement that is not named here does.
-    pub(crate) fn needs_whole_report(&self) -> bool {
+    /// See [`crate::Policies::kept`]. A kind of requirement that is not named here looks at everything.
+    pub(crate) fn kept(&self) -> Kept {
         match &self.rule {
-            Rule::MaxSeverity(..) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) => false,
-            Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().any(Requirement::needs_whole_report),
-            _ => self.needs().contains(&Need::Scan),
+            Rule::MaxSeverity(..) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) => Kept::default(),
+            Rule::Licenses(_) => Kept { packages: true, texts: false },
+            Rule::AnyOf(all) | Rule::AllOf(all) => {
+                all.iter().map(Requirement::kept).fold(Kept::default(), Kept::and)
+            }
+            Rule::Cel(cel) => {
+                Kept { packages: cel.names("packages"), texts: cel.names("findings") || cel.names("secrets") }
+            }
+            _ => {
+                let whole = self.needs().contains(&Need::Scan);
+                Kept { packages: whole, texts: whole }
+            }
         }
     }
 
@@ -529,6 +557,7 @@ impl Requirement {
             Rule::Absent(kind) => scanned(facts, |report| absent(facts, report, *kind)),
             Rule::AnyOf(all) => any_of(all, facts, context),
             Rule::AllOf(all) => all_of(all, facts, context),
+            Rule::Cel(cel) => cel.answer(facts, context.now),
             Rule::NotJudged(text) => Answer::unknown(text.clone()),
             Rule::PodSecurity(standard) => match facts.pod_security.get(standard) {
                 None => Answer::unknown(format!("the pod that is to meet {standard}")),

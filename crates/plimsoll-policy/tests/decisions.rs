@@ -8,7 +8,7 @@ use plimsoll_model::{
     Location, Outcome, Package, Problem, ProblemKind, Report, Target, TargetKind, Verdict,
 };
 use plimsoll_policy::{
-    Certificate, Decision, Effect, Evidence, Facts, ImageName, Known, Maker, PodSecurity, Policies,
+    Certificate, Decision, Effect, Evidence, Facts, ImageName, Kept, Known, Maker, PodSecurity, Policies,
     Statement, Workload, decide,
 };
 use proptest::prelude::*;
@@ -205,6 +205,153 @@ fn pod_security() {
         let text = policy(&format!("  - podSecurity: {wrong}"));
         let error = Policies::default().add("policy.yaml", &text).expect_err(wrong).to_string();
         assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn expressions() {
+    let cel = |text: &str| policy(&format!("  - cel: {{expression: {text:?}}}"));
+    let check = |text: &str, effect: Effect, said: &str| decided(&cel(text), &facts(), effect, said);
+    check("image.repository.startsWith('ghcr.io/acme/') && image.tag != 'latest'", Effect::Allow, "holds");
+    check("image.registry == 'docker.io'", Effect::Deny, "does not hold");
+    check("image.digest != ''", Effect::Deny, "does not hold");
+    check("namespaceName == 'shop' && labels.size() == 0", Effect::Allow, "holds");
+    check("now - created < duration('48h')", Effect::Allow, "holds");
+    check("layers.size() <= 3 && digest.startsWith('sha256:')", Effect::Allow, "holds");
+    check(
+        "signatures.exists(s, s.subject.contains('/release.yml@') && s.root == 'sigstore')",
+        Effect::Allow,
+        "holds",
+    );
+    check("signatures.all(s, s.key != '')", Effect::Deny, "does not hold");
+    check(
+        "signatures[0].claims['sourceRepositoryURI'] == 'https://github.com/acme/shop'",
+        Effect::Allow,
+        "holds",
+    );
+    // What is missing is unknown, unless it does not matter.
+    check("findings.size() == 0", Effect::Unknown, "a scan: nobody looked");
+    check("config.user != ''", Effect::Unknown, "the image's configuration");
+    check("object.spec.hostNetwork == true", Effect::Unknown, "the object that the image is to run in");
+    check("image.tag == '1.4' || findings.size() == 0", Effect::Allow, "holds");
+    check("image.tag == 'x' && findings.size() == 0", Effect::Deny, "does not hold");
+    check("image.tag == '1.4' && findings.size() == 0", Effect::Unknown, "a scan: nobody looked");
+    // An error is no answer.
+    check("layers[9] == 'x'", Effect::Unknown, "index 9 is not within the list of 3");
+    check("1 / (layers.size() - 3) > 0", Effect::Unknown, "by zero");
+    check("lists.range(1000000).all(a, lists.range(1000000).all(b, a >= 0))", Effect::Unknown, "cost more");
+}
+
+#[test]
+fn expressions_over_evidence_scans_and_objects() {
+    let cel = |text: &str| policy(&format!("  - cel: {{expression: {text:?}}}"));
+    let built = Facts {
+        evidence: Known::Seen(vec![provenance("https://github.com/acme/shop", "release")].into()),
+        ..facts()
+    };
+    let from =
+        "provenance.exists(p, p.source == 'https://github.com/acme/shop' && p.ref == 'refs/heads/main')";
+    decided(&cel(from), &built, Effect::Allow, "holds");
+    let raw = "attestations.exists(a, a.predicateType.startsWith('https://slsa.dev/') && a.predicate.buildDefinition.buildType == 'x')";
+    decided(&cel(raw), &built, Effect::Allow, "holds");
+    decided(&cel("signatures.size() == 0"), &built, Effect::Allow, "holds");
+    let unread = Facts { unread_evidence: vec!["a layer: 503".into()].into(), ..built.clone() };
+    decided(&cel(from), &unread, Effect::Unknown, "a layer: 503");
+
+    let found = report(vec![Finding::sample("CVE-1", Level::High, true)]);
+    let scanned = Facts { report: Known::Seen(&found), ..facts() };
+    let fixable = "findings.filter(f, f.severity in ['critical', 'high'] && f.fixable).size() == 0";
+    decided(&cel(fixable), &scanned, Effect::Deny, "does not hold");
+    decided(
+        &cel("findings.all(f, f.id == 'CVE-1' && f.fixedVersion == '1.0.1' && !f.kev)"),
+        &scanned,
+        Effect::Allow,
+        "holds",
+    );
+    // Nobody gave a score: it cannot be compared.
+    decided(&cel("findings.all(f, f.score < 9.0)"), &scanned, Effect::Unknown, "no such key: score");
+    decided(&cel("findings.all(f, !has(f.score))"), &scanned, Effect::Allow, "holds");
+    decided(&cel("packages.exists(p, p.purl == 'pkg:npm/x@1.0.0')"), &scanned, Effect::Allow, "holds");
+    decided(&cel("now - database.date < duration('48h')"), &scanned, Effect::Allow, "holds");
+    decided(&cel("secrets.size() == 0"), &scanned, Effect::Unknown, "looks for secrets");
+    let searched = Facts { looked_for: vec![FindingKind::Secret].into(), ..scanned.clone() };
+    decided(&cel("secrets.size() == 0"), &searched, Effect::Allow, "holds");
+    // What was left out to keep the facts small is no "nothing".
+    let slim = Facts { without_packages: true, without_texts: true, ..scanned.clone() };
+    decided(&cel("packages.all(p, p.name != 'y')"), &slim, Effect::Unknown, "they were not kept");
+    decided(
+        &cel("!findings.exists(f, 'GHSA-1' in f.aliases)"),
+        &slim,
+        Effect::Unknown,
+        "no such key: aliases",
+    );
+    let mut partly = report(Vec::new());
+    partly.problems.push(Problem::incomplete(ProblemKind::Unreadable, "layer 2", "a layer is damaged"));
+    let partly = Facts { report: Known::Seen(&partly), ..facts() };
+    decided(&cel("findings.size() == 0"), &partly, Effect::Unknown, "a layer is damaged");
+    decided(&cel("packages.all(p, p.name != 'y')"), &partly, Effect::Unknown, "a layer is damaged");
+
+    let config = plimsoll_policy::Config { user: "1000".into(), ..plimsoll_policy::Config::default() };
+    let known = Facts { config: Known::Seen(std::borrow::Cow::Owned(config)), ..facts() };
+    decided(&cel("!(config.user in ['', '0', 'root'])"), &known, Effect::Allow, "holds");
+
+    let pod = json!({"spec": {"containers": [{"name": "web", "image": "ghcr.io/acme/shop:1.4"}]}});
+    let (pod, space) =
+        (serde_json_borrow::Value::from(&pod), json!({"metadata": {"labels": {"tier": "front"}}}));
+    let space = serde_json_borrow::Value::from(&space);
+    let running = Facts { object: Some(&pod), namespace_object: Some(&space), ..facts() };
+    decided(
+        &cel("object.spec.containers.exists(c, c.image == image.name)"),
+        &running,
+        Effect::Allow,
+        "holds",
+    );
+    decided(&cel("namespaceObject.metadata.labels.tier == 'front'"), &running, Effect::Allow, "holds");
+}
+
+#[test]
+fn what_expressions_look_at_is_told() {
+    let cel = |text: &str| policies(&policy(&format!("  - anyOf: [{{cel: {{expression: {text:?}}}}}]")));
+    let plain = cel("image.tag != ''");
+    assert!(plain.kept() == Kept::default() && plain.label_names().is_some_and(|names| names.is_empty()));
+    // Whoever keeps only some labels or leaves packages out must know that these are asked for.
+    assert_eq!(cel("packages.size() > 0").kept(), Kept { packages: true, texts: false });
+    assert_eq!(cel("findings.all(f, f.title != '')").kept(), Kept { packages: false, texts: true });
+    assert!(cel("!('debug' in labels)").label_names().is_none());
+}
+
+#[test]
+fn expressions_say_what_they_were_told_to_say() {
+    let with = |more: &str| policy(&format!("  - cel: {{expression: \"image.tag == '2'\", {more}}}"));
+    decided(&with("message: only two"), &facts(), Effect::Deny, "only two");
+    let computed = with("message: only two, messageExpression: \"'not ' + image.tag\"");
+    decided(&computed, &facts(), Effect::Deny, "not 1.4");
+    let failing = with("message: only two, messageExpression: \"layers[9]\"");
+    decided(&failing, &facts(), Effect::Deny, "only two");
+}
+
+#[test]
+fn every_variable_is_documented_with_its_fields() {
+    let page = include_str!("../../../docs/policy.md");
+    for (name, of) in plimsoll_policy::cel::variables() {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/policy.md has no row for `{name}`"));
+        let schema = match &of {
+            plimsoll_cel::Type::Object(schema) => Some(schema.clone()),
+            plimsoll_cel::Type::List(element) => match &**element {
+                plimsoll_cel::Type::Object(schema) => Some(schema.clone()),
+                _ => None,
+            },
+            _ => None,
+        };
+        for field in schema.iter().flat_map(|schema| schema.fields.keys()) {
+            let shared = ["key", "subject", "issuer", "root", "claims", "logged"].contains(&field.as_str())
+                && ["attestations", "provenance"].contains(&name);
+            assert!(
+                shared || name == "secrets" || row.contains(&format!("`{field}`")),
+                "`{name}.{field}` is not in docs/policy.md"
+            );
+        }
     }
 }
 
@@ -539,6 +686,25 @@ fn mistakes_are_named_with_file_and_line() {
         ),
         &["line 1", "oops"],
     );
+    // Expressions are checked when they are loaded: what they name, and what it is.
+    let cel = |text: &str| policy(&format!("  - cel: {{expression: {text:?}}}"));
+    check(
+        &cel("image.repositry == 'x'"),
+        &["requirement 1: cel.expression: line 1, column 6", "do you mean `repository`?"],
+    );
+    check(&cel("findigs.size() == 0"), &["there is no variable `findigs`", "do you mean `findings`?"]);
+    check(&cel("findings.all(f, f.severity > 7)"), &["> does not take string and int"]);
+    check(&cel("findings.exists(f, f.kev == 'yes')"), &["== does not take bool and string"]);
+    check(&cel("image.tag.matches('[')"), &["no regular expression"]);
+    check(&cel("image.tag.startWith('1')"), &["do you mean `startsWith`?"]);
+    check(&cel("image.tag"), &["the value is of type string, not bool"]);
+    check(&cel("object.spec.hostNetwork"), &["compare it with something"]);
+    check(&cel("image.tag =="), &["line 1, column 13"]);
+    check(&policy("  - cel: {message: x}"), &["expression"]);
+    check(
+        &policy("  - cel: {expression: 'true', messageExpression: '1'}"),
+        &["cel.messageExpression", "of type int"],
+    );
 }
 
 #[test]
@@ -549,6 +715,12 @@ fn only_what_is_needed_is_gathered() {
     assert_eq!(needs("  - pinDigest: true"), []);
     assert_eq!(needs("  - registries: {allow: ['**']}"), []);
     assert_eq!(needs("  - signedBy: {signers: [key]}"), [Need::Digest, Need::Evidence]);
+    assert_eq!(needs("  - cel: {expression: \"image.tag != 'latest' && namespaceName != ''\"}"), []);
+    assert_eq!(needs("  - cel: {expression: 'findings.size() == 0'}"), [Need::Digest, Need::Scan]);
+    assert_eq!(
+        needs("  - cel: {expression: 'secrets.size() == 0'}"),
+        [Need::Digest, Need::Scan, Need::Secrets]
+    );
     assert_eq!(needs("  - noSecrets: true"), [Need::Digest, Need::Scan, Need::Secrets]);
 }
 
@@ -562,6 +734,9 @@ fn some_policy() -> impl Strategy<Value = String> {
         Just("registries: {allow: ['ghcr.io/**']}"),
         Just("maxSeverity: {severity: high}"),
         Just("noSecrets: true"),
+        Just("cel: {expression: \"signatures.exists(s, s.logged) || findings.size() > 0\"}"),
+        Just("cel: {expression: \"!(layers.size() > 9) && created < now\"}"),
+        Just("cel: {expression: \"!signatures.all(s, s.logged) ? digest == '' : packages.size() >= 0\"}"),
         Just("notRevoked: true"),
     ];
     (proptest::collection::vec(one, 1..4), prop_oneof![Just("enforce"), Just("warn"), Just("audit")])

@@ -21,6 +21,7 @@ pub enum Answer {
 }
 
 impl Answer {
+    #[cfg(feature = "rego")]
     pub(crate) fn from_violations(violations: Vec<Violation>) -> Self {
         if violations.is_empty() { Answer::Pass } else { Answer::Fail(violations) }
     }

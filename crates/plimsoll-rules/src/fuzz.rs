@@ -1,9 +1,16 @@
 //! Bodies of fuzz targets: any text goes in, nothing panics.
 
-/// A text as Rego, and as the objects of a file.
+/// A text as Rego, as rules in CEL over themselves, as a test file.
 pub fn rules(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let _ = crate::documents(&text);
+    if let Ok(documents) = crate::documents(&text) {
+        let (rules, _) = crate::Rules::load(&documents, true);
+        for document in &documents {
+            let object = crate::Json::from(document);
+            let _ = rules.judge(&crate::Review::of_object(&object, crate::Operation::Create));
+        }
+    }
+    let _ = crate::suite::kyverno::run(&text, &|_| Ok(text.clone().into_owned()));
     #[cfg(feature = "rego")]
     crate::gatekeeper::fuzz(&text);
 }
@@ -25,5 +32,10 @@ mod tests {
             super::rules(&text.as_bytes()[..text.len() / 2]);
         }
         super::rules("not f(".repeat(20_000).as_bytes());
+        let policy = "{apiVersion: policies.kyverno.io/v1, kind: ValidatingPolicy, metadata: {name: p}, spec: {validations: [{expression: 'object.spec.size() > 0'}]}}";
+        for at in 0..policy.len() {
+            super::rules(&policy.as_bytes()[..at]);
+            super::rules(format!("{}x{}", &policy[..at], &policy[at..]).as_bytes());
+        }
     }
 }

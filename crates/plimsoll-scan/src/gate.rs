@@ -11,7 +11,7 @@ use plimsoll_model::decision::Decision;
 use plimsoll_model::{Digest, FindingKind, Remedy, Report, one_line};
 use plimsoll_oci::{Error as OciError, Platform, Reference, Registries, Selection};
 use plimsoll_policy::{
-    Evidence, Facts, ImageName, Known, Maker, Need, Policies, Statement, Workload, decide,
+    Config, Evidence, Facts, ImageName, Known, Maker, Need, Policies, Statement, Workload, decide,
 };
 use plimsoll_trust::notation::{self, Revocations, Verification, Written};
 use plimsoll_trust::{By, Checked, Log, Outcome, PublicKey, Root, Signer, Target, Trust, What};
@@ -190,8 +190,11 @@ impl Gate {
             && let Some(name) = &pinned
         {
             match image(registries, name, options) {
-                Ok((layers, created)) => (gathered.layers, gathered.created) = (layers, created),
+                Ok((layers, created, config)) => {
+                    (gathered.layers, gathered.created, gathered.config) = (layers, created, config);
+                }
                 Err(error) => {
+                    gathered.config = Known::Missing(one_line(&error));
                     gathered.layers = gathered.failed(one_line(&error));
                     gathered.created = Known::Missing(one_line(&error));
                 }
@@ -200,7 +203,7 @@ impl Gate {
         if needs(Need::Bases) {
             for base in self.policies.bases() {
                 let layers = match image(registries, base, options) {
-                    Ok((layers, _)) => layers,
+                    Ok((layers, ..)) => layers,
                     Err(error) => gathered.failed(one_line(&error)),
                 };
                 gathered.bases.insert(base.to_owned(), layers);
@@ -265,6 +268,8 @@ pub struct Gathered {
     pub created: Known<i64>,
     /// Its layers, by the digest of their content, the lowest first.
     pub layers: Known<Vec<Digest>>,
+    /// Its configuration.
+    pub config: Known<Config>,
     /// Layers of images that policies name as bases.
     pub bases: BTreeMap<String, Known<Vec<Digest>>>,
     /// Signatures and attestations that verify.
@@ -277,6 +282,10 @@ pub struct Gathered {
     pub report: Known<Box<Report>>,
     /// What the scan looked for, beside vulnerabilities.
     pub looked_for: Vec<FindingKind>,
+    /// The packages of the report were left out to keep it small.
+    pub without_packages: bool,
+    /// Other names and titles of findings were left out to keep it small.
+    pub without_texts: bool,
     /// What went wrong while it was gathered, and may go well the next time. Nothing that is missing for such a reason is
     /// to be kept.
     pub failures: Vec<String>,
@@ -294,6 +303,7 @@ impl Gathered {
             digest: missing(reason),
             created: missing(reason),
             layers: missing(reason),
+            config: missing(reason),
             evidence: missing(reason),
             report: missing(reason),
             ..Gathered::default()
@@ -321,25 +331,38 @@ impl Gathered {
                 Known::Missing(reason) => Known::Missing(reason.clone()),
             },
             looked_for: Cow::Borrowed(&self.looked_for),
+            without_packages: self.without_packages,
+            without_texts: self.without_texts,
+            config: match &self.config {
+                Known::Seen(config) => Known::Seen(Cow::Borrowed(config)),
+                Known::Missing(reason) => Known::Missing(reason.clone()),
+            },
             workload,
+            object: None,
+            namespace_object: None,
             pod_security: BTreeMap::new(),
         }
     }
 
-    /// Without what no decision by these policies looks at, so that much can be kept: packages, texts for people, ways to
-    /// repair.
+    /// Without what no decision by these policies looks at, so that much can be kept: texts for people, ways to repair,
+    /// packages. Expressions about what was left out are unknown.
     #[must_use]
     pub fn slim(mut self, policies: &Policies) -> Self {
-        if let Known::Seen(report) = &mut self.report
-            && !policies.needs_whole_report()
-        {
+        let kept = policies.kept();
+        if let Known::Seen(report) = &mut self.report {
             report.changes = Vec::new();
-            report.packages = Vec::new();
+            if !kept.packages {
+                report.packages = Vec::new();
+                self.without_packages = true;
+            }
             for finding in &mut report.findings {
-                finding.aliases = Vec::new();
-                finding.title = String::new();
                 finding.remedy = Remedy::default();
                 finding.evidence = Vec::new();
+                if !kept.texts {
+                    finding.aliases = Vec::new();
+                    finding.title = String::new();
+                    self.without_texts = true;
+                }
             }
             report.findings.shrink_to_fit();
         }
@@ -365,12 +388,11 @@ impl Gathered {
     }
 }
 
-/// Layers of an image, by the digest of their content, and the moment of its build; why not, where it does not say.
-fn image(
-    registries: &Registries,
-    name: &str,
-    options: &Options,
-) -> Result<(Known<Vec<Digest>>, Known<i64>), plimsoll_oci::Error> {
+/// Layers, moment and configuration of an image.
+type Described = (Known<Vec<Digest>>, Known<i64>, Known<Config>);
+
+/// Layers of an image, by the digest of their content, the moment of its build, its configuration; why not, where it does not say.
+fn image(registries: &Registries, name: &str, options: &Options) -> Result<Described, plimsoll_oci::Error> {
     let source = registries.source(&Reference::parse(name)?)?;
     let any = Selection::any(Platform::linux(crate::scan::host_architecture()));
     let image = source.image(&Selection { platform: options.platform.clone(), ..any })?;
@@ -385,7 +407,20 @@ fn image(
         Some(Err(_)) => Known::Missing("the image says something that is no date".into()),
         None => Known::Missing("the image does not say it".into()),
     };
-    Ok((layers, created))
+    let config = match &image.run {
+        None => Known::Missing("it is written in a form that nobody reads".into()),
+        Some(run) => Known::Seen(Config {
+            user: run.user.clone(),
+            labels: image.labels.clone(),
+            env: image.env.clone(),
+            entrypoint: image.entrypoint.clone(),
+            command: image.command.clone(),
+            ports: run.exposed_ports.clone(),
+            volumes: run.volumes.clone(),
+            platform: image.platform.to_string(),
+        }),
+    };
+    Ok((layers, created, config))
 }
 
 /// Verified evidence as a fact; `None` for what proves nothing.
@@ -460,6 +495,7 @@ mod tests {
         Coverage, DatabaseInfo, Ecosystem, Finding, ImagePath, Level, Location, Outcome, Package, Target,
         TargetKind, Verdict,
     };
+    use plimsoll_policy::{Effect, Kept};
 
     use super::*;
 
@@ -485,6 +521,7 @@ mod tests {
             packages: vec![package; 50],
             findings,
             changes: Vec::new(),
+            vex: Vec::new(),
             problems: Vec::new(),
         };
         let digest = Digest::parse(&format!("sha256:{}", "11".repeat(32))).expect("a digest");
@@ -505,6 +542,7 @@ mod tests {
             "noSecrets: true",
             "databaseMaxAge: 2d",
             "anyOf: [{noMalware: true}, {noEndOfLife: true}]",
+            "cel: {expression: 'now - database.date < duration(\"48h\")'}",
         ];
         let secret = Finding { kind: FindingKind::Secret, ..Finding::sample("key", Level::High, false) };
         let lists = [Vec::new(), vec![Finding::sample("CVE-1", Level::High, true)], vec![secret]];
@@ -524,6 +562,23 @@ mod tests {
                 };
                 assert_eq!(decided(&whole), decided(&kept), "{requirement}");
             }
+        }
+        // What an expression looks at stays.
+        for (expression, kept) in [
+            ("packages.all(p, p.name == 'x')", Kept { packages: true, texts: false }),
+            ("findings.all(f, f.title != '')", Kept { packages: false, texts: true }),
+        ] {
+            let mut policies = Policies::default();
+            let text = format!(
+                "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec: {{requirements: [{{cel: {{expression: {expression:?}}}}}]}}\n"
+            );
+            policies.add("p.yaml", &text).expect("a policy");
+            let titled = Finding { title: "a title".into(), ..Finding::sample("CVE-1", Level::High, true) };
+            let slim = scanned(vec![titled]).slim(&policies);
+            let told = Kept { packages: !slim.without_packages, texts: !slim.without_texts };
+            assert_eq!(told, kept, "{expression}");
+            let facts = slim.facts(ImageName::default(), Workload::default());
+            assert_eq!(decide(&facts, &policies, 1_800_000_000).effect, Effect::Allow, "{expression}");
         }
         // A revocation looks at packages: they stay.
         let mut revoking = Policies::default();

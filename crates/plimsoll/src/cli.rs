@@ -981,7 +981,7 @@ pub(crate) enum TrustCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
-    /// Run the suites of Gatekeeper templates (`gator verify`): 0 all right, 1 one wrong, 3 one could not be run
+    /// Run the test files of Gatekeeper (`gator verify`) and Kyverno (`kyverno test`): 0 all right, 1 one wrong, 3 one could not be run
     Test(PolicyTestArguments),
     /// Turn policies of Sigstore's policy-controller and Kyverno into ours, never looser: 0 all of it, 3 a condition of
     /// them cannot be judged

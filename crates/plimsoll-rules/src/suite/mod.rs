@@ -2,6 +2,7 @@
 
 #[cfg(feature = "rego")]
 pub mod gator;
+pub mod kyverno;
 
 /// How a case of a test file came out.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -155,8 +155,8 @@ fn questions(workloads: &BTreeMap<Key, Workload>, gate: &Gate) -> BTreeMap<Quest
     let mut questions: BTreeMap<Question, BTreeMap<Key, Used>> = BTreeMap::new();
     for (key, workload) in workloads {
         for (shape, pods) in &workload.shapes {
-            let labels: Vec<_> =
-                shape.labels.iter().filter(|(name, _)| names.contains(name.as_ref())).cloned().collect();
+            let asked = |name: &str| names.as_ref().is_none_or(|names| names.contains(name));
+            let labels: Vec<_> = shape.labels.iter().filter(|(name, _)| asked(name)).cloned().collect();
             let mut counted = BTreeSet::new();
             for image in shape.images.iter() {
                 let question = Question {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use plimsoll_policy::import::Change;
-use plimsoll_rules::suite::{Case, Outcome, gator};
+use plimsoll_rules::suite::{Case, Outcome, gator, kyverno};
 use serde_json::json;
 
 use super::{Answer, verify};
@@ -35,7 +35,10 @@ fn test(arguments: &PolicyTestArguments) -> Answer {
             let before = files.len();
             find(path, 0, &mut files).map_err(|error| Failure::new(USAGE, error))?;
             if files.len() == before {
-                let error = anyhow!("`{}` holds no suite (kind Suite of test.gatekeeper.sh)", path.display());
+                let error = anyhow!(
+                    "`{}` holds no suite (kind Suite of test.gatekeeper.sh, kind Test of cli.kyverno.io)",
+                    path.display()
+                );
                 return Err(Failure::new(USAGE, error));
             }
         } else {
@@ -47,7 +50,8 @@ fn test(arguments: &PolicyTestArguments) -> Answer {
         let text = verify::text(&file).map_err(|error| Failure::new(USAGE, error))?;
         let beside = file.parent().map(Path::to_owned).unwrap_or_default();
         let read = |path: &str| verify::text(&beside.join(path)).map_err(|error| format!("{error:#}"));
-        runs.push(Run { cases: gator::run(&text, &read), file });
+        let cases = if is_of_kyverno(&text) { kyverno::run(&text, &read) } else { gator::run(&text, &read) };
+        runs.push(Run { file, cases });
     }
     let text = match arguments.format {
         PolicyTestFormat::Table => table(&runs, arguments.all),
@@ -111,11 +115,17 @@ fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result
 }
 
 fn is_suite(path: &Path) -> bool {
-    let head = |text: String| {
-        let line = |wanted: &str| text.lines().any(|line| line.trim_end().starts_with(wanted));
-        line("kind: Suite") && line("apiVersion: test.gatekeeper.sh/")
-    };
-    verify::text(path).is_ok_and(head)
+    let of_gatekeeper =
+        |text: &str| has_line(text, "kind: Suite") && has_line(text, "apiVersion: test.gatekeeper.sh/");
+    verify::text(path).is_ok_and(|text| of_gatekeeper(&text) || is_of_kyverno(&text))
+}
+
+fn is_of_kyverno(text: &str) -> bool {
+    has_line(text, "kind: Test") && has_line(text, "apiVersion: cli.kyverno.io/")
+}
+
+fn has_line(text: &str, wanted: &str) -> bool {
+    text.lines().any(|line| line.trim_end().starts_with(wanted))
 }
 
 fn word(outcome: &Outcome) -> (&'static str, &str) {

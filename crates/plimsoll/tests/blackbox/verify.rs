@@ -191,6 +191,16 @@ fn policies_decide_with_reasons_and_a_proof() {
         "{}",
         asked.stdout
     );
+    // Expressions over the same facts; only what they name is gathered.
+    let cel = |text: &str| policy(&place, &format!("  - cel: {{expression: {text:?}}}\n"));
+    decide(&cel("signatures.exists(s, s.key != '') && layers.size() > 0 && config.platform != ''"), &[])
+        .exits(0);
+    let refused = decide(&cel("image.tag == 'other'"), &[]).exits(1);
+    assert!(refused.stdout.contains("does not hold"), "{}", refused.stdout);
+    let unknown = decide(&cel("object.kind == 'Pod'"), &["--format", "json"]).exits(3);
+    assert!(unknown.stdout.contains("the object that the image is to run in"), "{}", unknown.stdout);
+    let wrong = decide(&cel("image.tg == 'x'"), &[]).exits(2);
+    wrong.says(&["policy.yaml", "line 1, column 6", "do you mean `tag`?"]);
     // The base by its layers: the image is built on itself, and not on something else.
     let itself = policy(&place, &format!("  - baseImages: {{allow: [{{image: '{name}'}}]}}\n"));
     decide(&itself, &[]).exits(0);

@@ -1,0 +1,473 @@
+//! Rules of several kinds together, and the one function that runs them over an object.
+
+use std::collections::BTreeMap;
+
+use plimsoll_cel::Value as CelValue;
+use plimsoll_model::shortened;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::cel::kyverno::{self, as_pod};
+use crate::cel::matching::Match;
+use crate::cel::{Expressions, Scope, Written, WrittenAnnotation, WrittenNamed, WrittenValidation};
+use crate::selector::LabelSelector;
+use crate::{Answer, Json, LoadError, Review};
+
+/// Kind of Kubernetes' own rules.
+const POLICY: &str = "ValidatingAdmissionPolicy";
+const BINDING: &str = "ValidatingAdmissionPolicyBinding";
+/// Kinds of Kyverno's rules.
+const KYVERNO: [&str; 2] = ["ValidatingPolicy", "NamespacedValidatingPolicy"];
+
+/// What is to become of an object that does not fit a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// It is written down.
+    Audit,
+    /// Whoever brought it is told.
+    Warn,
+    /// It is refused.
+    Deny,
+}
+
+impl Action {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "Audit" => Action::Audit,
+            "Warn" => Action::Warn,
+            "Deny" => Action::Deny,
+            _ => return None,
+        })
+    }
+}
+
+/// What one rule says of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// `ValidatingAdmissionPolicy`, `ValidatingPolicy`.
+    pub kind: String,
+    /// Name of the rule.
+    pub name: String,
+    /// The binding by which it is in force, where its kind has such.
+    pub binding: Option<String>,
+    /// What it says.
+    pub answer: Answer,
+    /// What is to become of an object that does not fit.
+    pub actions: Vec<Action>,
+    /// The rule says of itself that it does not matter when it cannot be evaluated (`failurePolicy: Ignore`).
+    pub ignores_errors: bool,
+    /// What is to be written into the audit log, by key.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Rules that need nothing but the object.
+#[derive(Debug, Default)]
+pub struct Rules {
+    all: Vec<Rule>,
+    exceptions: Vec<Exception>,
+    /// Objects that rules may name as their parameters.
+    objects: Vec<Value>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    kind: &'static str,
+    name: String,
+    namespace: Option<String>,
+    matches: Match,
+    expressions: Expressions,
+    ignores_errors: bool,
+    /// Kind of its parameters: apiVersion, kind.
+    parameters: Option<(String, String)>,
+    /// Resources that make pods, to which a rule about pods applies.
+    controllers: Vec<&'static str>,
+    in_force: Vec<Force>,
+}
+
+/// By what a rule is in force.
+#[derive(Debug)]
+struct Force {
+    binding: Option<String>,
+    matches: Match,
+    actions: Vec<Action>,
+    parameters: Option<ParameterReference>,
+}
+
+#[derive(Debug)]
+struct Exception {
+    policies: Vec<String>,
+    expressions: Expressions,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PolicySpec {
+    #[serde(default)]
+    param_kind: Option<ParameterKind>,
+    #[serde(default)]
+    match_constraints: Match,
+    #[serde(default)]
+    match_conditions: Vec<WrittenNamed>,
+    #[serde(default)]
+    variables: Vec<WrittenNamed>,
+    #[serde(default)]
+    validations: Vec<WrittenValidation>,
+    #[serde(default)]
+    audit_annotations: Vec<WrittenAnnotation>,
+    #[serde(default)]
+    failure_policy: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ParameterKind {
+    api_version: String,
+    kind: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BindingSpec {
+    policy_name: String,
+    #[serde(default)]
+    param_ref: Option<ParameterReference>,
+    #[serde(default)]
+    match_resources: Match,
+    #[serde(default)]
+    validation_actions: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct ParameterReference {
+    name: Option<String>,
+    namespace: Option<String>,
+    selector: Option<LabelSelector>,
+    parameter_not_found_action: Option<String>,
+}
+
+impl Rules {
+    /// Takes the rules among these objects, with bindings, exceptions and parameters; other objects are left alone. What
+    /// cannot be used is named, and what it would have said is said by nobody: whoever runs them must not go on as if
+    /// they were all there.
+    ///
+    /// With `unbound`, a ValidatingAdmissionPolicy that no binding puts into force is in force everywhere, as test tools
+    /// have it.
+    pub fn load(documents: &[Value], unbound: bool) -> (Self, Vec<LoadError>) {
+        let mut rules = Rules::default();
+        let mut errors = Vec::new();
+        for document in documents {
+            let kind = document["kind"].as_str().unwrap_or_default();
+            let group = document["apiVersion"].as_str().and_then(|api| api.split_once('/'));
+            let group = group.map_or("", |(group, _)| group);
+            let loaded = match (group, kind) {
+                ("admissionregistration.k8s.io", POLICY) => policy(document).map(|rule| rules.all.push(rule)),
+                ("policies.kyverno.io", kind) if KYVERNO.contains(&kind) => {
+                    validating_policy(document).map(|rule| rules.all.push(rule))
+                }
+                ("policies.kyverno.io", "PolicyException") => {
+                    exception(document).map(|exception| rules.exceptions.push(exception))
+                }
+                _ => Ok(()),
+            };
+            if let Err(reason) = loaded {
+                errors.push(refused(document, reason));
+            }
+        }
+        for document in documents {
+            if document["kind"] == BINDING
+                && let Err(reason) = rules.bind(document)
+            {
+                errors.push(refused(document, reason));
+            }
+        }
+        if unbound {
+            for rule in rules.all.iter_mut().filter(|rule| rule.in_force.is_empty()) {
+                rule.in_force.push(Force {
+                    binding: None,
+                    matches: Match::default(),
+                    actions: vec![Action::Deny],
+                    parameters: None,
+                });
+            }
+        }
+        rules.objects = documents
+            .iter()
+            .filter(|document| {
+                rules.all.iter().any(|rule| {
+                    rule.parameters.as_ref().is_some_and(|(api, kind)| {
+                        document["apiVersion"].as_str() == Some(api)
+                            && document["kind"].as_str() == Some(kind)
+                    })
+                })
+            })
+            .cloned()
+            .collect();
+        (rules, errors)
+    }
+
+    fn bind(&mut self, document: &Value) -> Result<(), String> {
+        let spec = BindingSpec::deserialize(&document["spec"]).map_err(|error| error.to_string())?;
+        let rule = self
+            .all
+            .iter_mut()
+            .find(|rule| rule.kind == POLICY && rule.name == spec.policy_name)
+            .ok_or_else(|| format!("there is no policy `{}`", shortened(&spec.policy_name)))?;
+        rule.in_force.push(Force {
+            binding: document["metadata"]["name"].as_str().map(str::to_owned),
+            matches: spec.match_resources,
+            actions: actions(&spec.validation_actions)?,
+            parameters: spec.param_ref,
+        });
+        Ok(())
+    }
+
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Runs every rule over one operation on one object: a verdict for each rule and binding, in the order read. The review
+    /// says what is known: the object and its predecessor, the namespace as an object, the request and who makes it. A rule
+    /// that needs what is not known answers [`Answer::Error`], and says what that is.
+    ///
+    /// Pure, within a budget for each expression; many reviews can be judged at once.
+    pub fn judge(&self, review: &Review<'_>) -> Vec<Verdict> {
+        let mut out = Vec::new();
+        for rule in &self.all {
+            for force in &rule.in_force {
+                let (answer, annotations) = self.one(rule, force, review);
+                out.push(Verdict {
+                    kind: rule.kind.to_owned(),
+                    name: rule.name.clone(),
+                    binding: force.binding.clone(),
+                    answer,
+                    actions: force.actions.clone(),
+                    ignores_errors: rule.ignores_errors,
+                    annotations,
+                });
+            }
+        }
+        out
+    }
+
+    fn one<'a>(
+        &'a self,
+        rule: &'a Rule,
+        force: &Force,
+        review: &Review<'a>,
+    ) -> (Answer, BTreeMap<String, String>) {
+        let nothing = BTreeMap::new();
+        if rule.namespace.as_ref().is_some_and(|namespace| namespace != review.namespace) {
+            return (Answer::Skip, nothing);
+        }
+        let mut scope = Scope::of(review);
+        match rule.matches.fits(review) {
+            Ok(true) => {}
+            Ok(false) => {
+                // A rule about pods is about what makes pods as well: it looks at the pod in it.
+                let pod = |object| as_pod(&rule.controllers, review, object);
+                match review.object.and_then(pod) {
+                    Some(pod) => scope.object = pod,
+                    None => return (Answer::Skip, nothing),
+                }
+                scope.old_object = review.old_object.and_then(pod).unwrap_or(CelValue::Null);
+            }
+            Err(reason) => return (Answer::Error(reason), nothing),
+        }
+        match force.matches.fits(review) {
+            Ok(true) => {}
+            Ok(false) => return (Answer::Skip, nothing),
+            Err(reason) => return (Answer::Error(reason), nothing),
+        }
+        for exception in self.exceptions.iter().filter(|exception| exception.policies.contains(&rule.name)) {
+            // An exception that cannot be told excepts nothing.
+            if exception.expressions.judge(&Scope::of(review)).answer == Answer::Pass {
+                return (Answer::Skip, nothing);
+            }
+        }
+        let Some((api, kind)) = &rule.parameters else {
+            let outcome = rule.expressions.judge(&scope);
+            return (outcome.answer, outcome.annotations);
+        };
+        let Some(reference) = &force.parameters else {
+            return (Answer::Error(format!("nobody says which {kind} gives its parameters")), nothing);
+        };
+        let found = self.parameters(api, kind, reference, review);
+        if found.is_empty() {
+            let answer = match reference.parameter_not_found_action.as_deref() {
+                Some("Allow") => Answer::Skip,
+                _ => Answer::Error(format!("there is no {kind} that gives its parameters")),
+            };
+            return (answer, nothing);
+        }
+        let mut annotations = BTreeMap::new();
+        let mut all = Answer::Skip;
+        for parameters in found {
+            let scope = Scope { params: Ok(CelValue::from(parameters)), ..scope.clone() };
+            let outcome = rule.expressions.judge(&scope);
+            annotations.extend(outcome.annotations);
+            all = both(all, outcome.answer);
+        }
+        (all, annotations)
+    }
+
+    fn parameters(
+        &self,
+        api: &str,
+        kind: &str,
+        reference: &ParameterReference,
+        review: &Review<'_>,
+    ) -> Vec<&Value> {
+        self.objects
+            .iter()
+            .filter(|object| {
+                let metadata = &object["metadata"];
+                let named =
+                    reference.name.as_deref().is_none_or(|name| metadata["name"].as_str() == Some(name));
+                let namespace = metadata["namespace"].as_str();
+                let placed = match (&reference.namespace, namespace) {
+                    (_, None) => true,
+                    (Some(wanted), Some(namespace)) => wanted == namespace,
+                    (None, Some(namespace)) => namespace == review.namespace,
+                };
+                let selected = reference
+                    .selector
+                    .as_ref()
+                    .is_none_or(|selector| selector.fits(Some(&Json::from(*object))));
+                object["apiVersion"].as_str() == Some(api)
+                    && object["kind"].as_str() == Some(kind)
+                    && named
+                    && placed
+                    && selected
+            })
+            .collect()
+    }
+}
+
+/// The worse of two answers, with everything that either says.
+fn both(one: Answer, two: Answer) -> Answer {
+    match (one, two) {
+        (Answer::Fail(mut one), Answer::Fail(two)) => {
+            one.extend(two);
+            Answer::Fail(one)
+        }
+        (fail @ Answer::Fail(_), _) | (_, fail @ Answer::Fail(_)) => fail,
+        (error @ Answer::Error(_), _) | (_, error @ Answer::Error(_)) => error,
+        (Answer::Pass, _) | (_, Answer::Pass) => Answer::Pass,
+        (Answer::Skip, Answer::Skip) => Answer::Skip,
+    }
+}
+
+fn refused(document: &Value, reason: String) -> LoadError {
+    LoadError {
+        kind: document["kind"].as_str().unwrap_or_default().to_owned(),
+        name: document["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+        reason,
+    }
+}
+
+fn actions(texts: &[String]) -> Result<Vec<Action>, String> {
+    let mut out = texts
+        .iter()
+        .map(|text| {
+            Action::parse(text).ok_or_else(|| format!("`{}` is no validation action", shortened(text)))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    out.sort_unstable();
+    out.dedup();
+    Ok(out)
+}
+
+fn ignores(failure_policy: Option<&str>) -> Result<bool, String> {
+    match failure_policy {
+        None | Some("Fail") => Ok(false),
+        Some("Ignore") => Ok(true),
+        Some(other) => Err(format!("failurePolicy `{}` is neither Fail nor Ignore", shortened(other))),
+    }
+}
+
+fn name(document: &Value) -> Result<String, String> {
+    let name = document["metadata"]["name"].as_str().unwrap_or_default();
+    if name.is_empty() { Err("it has no name".into()) } else { Ok(name.to_owned()) }
+}
+
+fn policy(document: &Value) -> Result<Rule, String> {
+    let spec = PolicySpec::deserialize(&document["spec"]).map_err(|error| error.to_string())?;
+    if spec.validations.is_empty() && spec.audit_annotations.is_empty() {
+        return Err("it has neither validations nor auditAnnotations".into());
+    }
+    let written = Written {
+        conditions: spec.match_conditions,
+        variables: spec.variables,
+        validations: spec.validations,
+        annotations: spec.audit_annotations,
+        ..Written::default()
+    };
+    Ok(Rule {
+        kind: POLICY,
+        name: name(document)?,
+        namespace: None,
+        matches: spec.match_constraints,
+        expressions: Expressions::new(&written)?,
+        ignores_errors: ignores(spec.failure_policy.as_deref())?,
+        parameters: spec.param_kind.map(|kind| (kind.api_version, kind.kind)),
+        controllers: Vec::new(),
+        in_force: Vec::new(),
+    })
+}
+
+fn validating_policy(document: &Value) -> Result<Rule, String> {
+    let spec = kyverno::Spec::deserialize(&document["spec"]).map_err(|error| error.to_string())?;
+    if !spec.is_of_kubernetes() {
+        return Err("it is about other JSON than objects of Kubernetes (evaluation.mode)".into());
+    }
+    if spec.validations.is_empty() {
+        return Err("it has no validations".into());
+    }
+    let controllers = spec.controllers();
+    let namespaced = document["kind"] == KYVERNO[1];
+    let kind = if namespaced { KYVERNO[1] } else { KYVERNO[0] };
+    let namespace = document["metadata"]["namespace"].as_str().filter(|_| namespaced).map(str::to_owned);
+    let actions = if spec.validation_actions.is_empty() {
+        vec![Action::Deny]
+    } else {
+        actions(&spec.validation_actions)?
+    };
+    let written = Written {
+        conditions: spec.match_conditions,
+        variables: spec.variables,
+        validations: spec.validations,
+        annotations: spec.audit_annotations,
+        lenient: true,
+        ..Written::default()
+    };
+    Ok(Rule {
+        kind,
+        name: name(document)?,
+        namespace,
+        matches: spec.match_constraints,
+        expressions: Expressions::new(&written)?,
+        ignores_errors: ignores(spec.failure_policy.as_deref())?,
+        parameters: None,
+        controllers,
+        in_force: vec![Force { binding: None, matches: Match::default(), actions, parameters: None }],
+    })
+}
+
+fn exception(document: &Value) -> Result<Exception, String> {
+    let spec = kyverno::ExceptionSpec::deserialize(&document["spec"]).map_err(|error| error.to_string())?;
+    let written = Written { conditions: spec.match_conditions, lenient: true, ..Written::default() };
+    let policies = spec
+        .policy_refs
+        .into_iter()
+        .filter(|one| KYVERNO.contains(&one.kind.as_str()))
+        .map(|one| one.name)
+        .collect();
+    Ok(Exception { policies, expressions: Expressions::new(&written)? })
+}
