@@ -6,6 +6,8 @@
 
 mod call;
 pub mod event;
+pub mod record;
+pub mod rules;
 
 pub use call::Call;
 pub use event::Event;
