@@ -21,6 +21,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("plimsoll-policy", 1),
     ("plimsoll-posture", 1),
     ("plimsoll-rules", 1),
+    ("plimsoll-runtime", 1),
     ("plimsoll-extract", 2),
     ("plimsoll-kube", 2),
     ("plimsoll-trust", 2),
