@@ -52,6 +52,7 @@ fn documents(authorities: &[&Authority]) -> Vec<Value> {
         },
         policies: BTreeMap::from([("a.yaml".into(), policy("production", SIGNED))]),
         exempt: BTreeSet::from(["kube-system".into(), "kube-node-lease".into()]),
+        namespaces: false,
         arguments: Vec::new(),
         further: Vec::new(),
     });

@@ -192,7 +192,14 @@ impl Collector {
 
     /// All objects of a kind are void: they are listed anew.
     pub fn forget(&mut self, kind: &str) {
-        self.objects.retain(|key, _| key.kind.as_ref() != kind);
+        self.forget_in(kind, None);
+    }
+
+    /// All objects of a kind in a namespace, or in all, are void: they are listed anew.
+    pub fn forget_in(&mut self, kind: &str, namespace: Option<&str>) {
+        self.objects.retain(|key, _| {
+            key.kind.as_ref() != kind || namespace.is_some_and(|own| key.namespace.as_ref() != own)
+        });
     }
 
     /// What an object runs; `None` for nothing.
