@@ -243,7 +243,7 @@ fn rules_of_other_engines_run_beside_policies_and_bad_ones_are_named() {
     std::fs::create_dir(place.path("policies")).unwrap();
     let native = "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nmetadata: {name: named}\nspec:\n  matchConstraints:\n    resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]\n  validations: [{expression: \"object.metadata.name != 'web'\", message: not web}]\n";
     let mine = "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: x}\nspec: {requirements: [{registries: {allow: ['r.io/**']}}]}\n";
-    place.put("policies/all.yaml", &format!("{mine}---\n{native}"));
+    place.put("policies/all.yaml", format!("{mine}---\n{native}"));
     let manifests = place
         .run(&[
             "admit",
