@@ -698,7 +698,8 @@ pub(crate) enum ClusterCommand {
 #[command(after_help = "Examples:
   plimsoll audit --policy policies/
   plimsoll cluster snapshot > cluster.jsonl; plimsoll audit cluster.jsonl --policy policies/
-  kubectl get deployments,pods -A -o json | plimsoll audit - --policy policies/")]
+  kubectl get deployments,pods -A -o json | plimsoll audit - --policy policies/
+  plimsoll audit --watch --publish events --policy policies/")]
 pub(crate) struct AuditArguments {
     /// A snapshot, or objects in JSON or YAML, instead of a live cluster; `-` for standard input
     #[arg(value_name = "FILE", conflicts_with_all = ["kubeconfig", "context", "namespaces"])]
@@ -753,6 +754,23 @@ pub(crate) struct AuditArguments {
     /// Show all images, rules and workloads
     #[arg(long)]
     pub(crate) all: bool,
+
+    /// Go on: follow the cluster, the policies and the database, and tell what changes, a line of JSON for each
+    #[arg(long, conflicts_with_all = ["file", "format", "all"])]
+    pub(crate) watch: bool,
+
+    /// Write into the cluster what was found: one report for each namespace, or an event for each change; may be given several times
+    #[arg(long, value_enum, value_name = "WHAT", requires = "watch")]
+    pub(crate) publish: Vec<Publish>,
+}
+
+/// What of an audit is written into the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Publish {
+    /// `PolicyReport` objects (wgpolicyk8s.io/v1alpha2)
+    Reports,
+    /// Events of the workloads
+    Events,
 }
 
 /// In which form an audit is written.
@@ -998,6 +1016,68 @@ pub(crate) enum PolicyCommand {
     /// Turn policies of Sigstore's policy-controller and Kyverno into ours, never looser: 0 all of it, 3 a condition of
     /// them cannot be judged
     Import(PolicyImportArguments),
+    /// Turn policies into ValidatingAdmissionPolicies, as far as API servers can decide by themselves: 0 all of it, 3 something
+    /// of them is left to the webhook, and said on standard error
+    Export(PolicyExportArguments),
+    /// What a draft would refuse of what runs, and the policies in force would not: 0 nothing, 1 something, 3 cannot be told
+    Replay(Box<PolicyReplayArguments>),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll policy export policies/ --vap | kubectl apply --server-side -f -")]
+pub(crate) struct PolicyExportArguments {
+    /// Policies, a file or a folder of them
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// As ValidatingAdmissionPolicies with their bindings (Kubernetes 1.30 and later)
+    #[arg(long, required = true)]
+    pub(crate) vap: bool,
+
+    /// Namespace that nothing is asked about; may be given several times [default: kube-system, kube-node-lease]
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(crate) exempt: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll cluster snapshot > cluster.jsonl
+  plimsoll policy replay draft.yaml --against cluster.jsonl --policy policies/")]
+pub(crate) struct PolicyReplayArguments {
+    /// The draft: policies, exceptions and revocations that would hold instead, a file or a folder of them
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) draft: Vec<PathBuf>,
+
+    /// What runs: a snapshot (`plimsoll cluster snapshot`), or objects in JSON or YAML; `-` for standard input
+    #[arg(long, required = true, value_name = "FILE")]
+    pub(crate) against: PathBuf,
+
+    /// The policies that hold now; may be given several times [default: none, so that everything runs]
+    #[arg(long = "policy", value_name = "PATH")]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// A further kind of objects that runs images, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
+    #[arg(long = "kind", value_name = "KIND.GROUP=WHAT:/PATH")]
+    pub(crate) kinds: Vec<String>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times [default: sigstore, github]
+    #[arg(long = "trust-root", value_name = "NAME|FILE")]
+    pub(crate) roots: Vec<String>,
+
+    /// The advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Ask no registry: what policies need from there is unknown
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+
+    #[arg(long, short, value_enum, default_value_t = PolicyTestFormat::Table)]
+    pub(crate) format: PolicyTestFormat,
 }
 
 #[derive(Debug, Args)]

@@ -20,16 +20,16 @@ use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 use crate::progress;
 
+mod watch;
+
 pub(crate) fn run(arguments: &AuditArguments, environment: &Environment) -> Answer {
+    if arguments.watch {
+        return watch::run(arguments, environment);
+    }
     let usage = |error| Failure::new(USAGE, error);
     let kinds = kinds(&arguments.kinds).map_err(usage)?;
     let gate = gate(arguments, environment).map_err(usage)?;
-    let settings = Settings {
-        threads: usize::from(arguments.jobs),
-        provenance: !arguments.no_provenance,
-        policies: arguments.policies.iter().map(|path| path.display().to_string()).collect(),
-        again: 60,
-    };
+    let settings = settings(arguments);
     let options = options(arguments, environment);
     let mut collector = Collector::new(kinds.clone(), gate.policies().standards());
     let (cluster, missing, problems) = match &arguments.file {
@@ -85,12 +85,21 @@ pub(crate) fn cluster(command: &ClusterCommand, environment: &Environment) -> An
     Ok(if missing.iter().any(|one| one.decides) { UNDECIDED } else { 0 })
 }
 
-fn kinds(given: &[String]) -> anyhow::Result<Kinds> {
+pub(super) fn kinds(given: &[String]) -> anyhow::Result<Kinds> {
     let mut kinds = Kinds::default();
     for text in given {
         kinds.add(text)?;
     }
     Ok(kinds)
+}
+
+fn settings(arguments: &AuditArguments) -> Settings {
+    Settings {
+        threads: usize::from(arguments.jobs),
+        provenance: !arguments.no_provenance,
+        policies: arguments.policies.iter().map(|path| path.display().to_string()).collect(),
+        again: 60,
+    }
 }
 
 /// The policies with what they are checked by.
@@ -148,7 +157,7 @@ fn info(client: &Client, readings: &Readings, now: jiff::Timestamp) -> ClusterIn
     }
 }
 
-fn read_file(file: &Path, collector: &mut Collector) -> Result<Told, Failure> {
+pub(super) fn read_file(file: &Path, collector: &mut Collector) -> Result<Told, Failure> {
     let name = file.display().to_string();
     let mut input: Box<dyn BufRead> =
         if name == "-" {

@@ -10,6 +10,7 @@ mod common;
 
 mod admit;
 mod attest;
+mod audit;
 mod check;
 mod daemons;
 mod database;
