@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+use plimsoll_model::report::FrameworkResult;
 use plimsoll_model::{Change, Finding, Level, Outcome, Report, Verdict};
 
 use crate::summary::{self, Class, Row, SHOWN_CHANGES, SHOWN_VEX, Summary};
@@ -41,6 +42,7 @@ pub(crate) fn write(report: &Report, view: &View) -> String {
     page.vex(&summary, view);
     // What could not be seen never stands below a long list: it comes before it.
     page.unseen(&summary, view);
+    page.framework(report.framework.as_ref(), view);
     if view.all || view.explain || view.by.is_some() {
         page.findings(&summary, view.by);
     }
@@ -482,6 +484,37 @@ impl Page {
         if shown > 0 {
             self.blank();
         }
+    }
+
+    /// The controls of a framework: how many of each answer, and those that are not met; with `--all` every one.
+    fn framework(&mut self, framework: Option<&FrameworkResult>, view: &View) {
+        let Some(framework) = framework else { return };
+        let number = |outcome| framework.controls.iter().filter(|control| control.outcome == outcome).count();
+        self.line(&format!(
+            "{}: {} met, {} not met, {} unknown",
+            framework.title,
+            number(Outcome::Met),
+            number(Outcome::NotMet),
+            number(Outcome::Unknown),
+        ));
+        self.line(&format!("  of the {} controls that rules answer", framework.controls.len()));
+        let width = framework.controls.iter().map(|control| control.id.len()).max().unwrap_or_default();
+        for control in framework.controls.iter().filter(|one| view.all || one.outcome == Outcome::NotMet) {
+            let (answer, rest) = match control.outcome {
+                Outcome::Met => ("met", String::new()),
+                Outcome::NotMet => (
+                    "not met",
+                    count(usize::try_from(control.findings).unwrap_or(usize::MAX), "finding", "findings"),
+                ),
+                Outcome::Unknown => ("unknown", control.missing.clone()),
+            };
+            let accepted = match control.accepted {
+                0 => String::new(),
+                number => format!("  ({number} accepted)"),
+            };
+            self.line(format!("  {:width$}  {answer:7}  {rest}{accepted}", control.id).trim_end());
+        }
+        self.blank();
     }
 
     fn unseen(&mut self, summary: &Summary<'_>, view: &View) {

@@ -343,8 +343,42 @@ pub struct Report {
     /// VEX documents that were considered, in the order of their rank.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub vex: Vec<VexDocument>,
+    /// The framework that the findings are held against, when one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub framework: Option<FrameworkResult>,
     /// What could not be read or decided.
     pub problems: Vec<Problem>,
+}
+
+/// What the rules say of the controls of a framework.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FrameworkResult {
+    /// As it is typed: `cis-kubernetes`.
+    pub name: String,
+    /// As it is called.
+    pub title: String,
+    /// Its controls that rules answer.
+    pub controls: Vec<ControlResult>,
+}
+
+/// What the rules say of one control.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ControlResult {
+    /// Its id in the framework.
+    pub id: String,
+    /// The answer. Unknown where nothing that it speaks of was looked at, or not everything could be seen.
+    pub outcome: Outcome,
+    /// Rules that answer it.
+    pub rules: Vec<String>,
+    /// Findings that count.
+    pub findings: u64,
+    /// Findings that somebody accepted.
+    pub accepted: u64,
+    /// Why it is unknown.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub missing: String,
 }
 
 /// Version of the report's form.

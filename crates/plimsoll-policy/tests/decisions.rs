@@ -121,6 +121,7 @@ fn report(findings: Vec<Finding>) -> Report {
         findings,
         changes: Vec::new(),
         vex: Vec::new(),
+        framework: None,
         problems: Vec::new(),
     }
 }

@@ -45,6 +45,7 @@ fn report(findings: Vec<Finding>, packages: Vec<Package>) -> Report {
         changes: Vec::new(),
         problems: Vec::new(),
         vex: Vec::new(),
+        framework: None,
     }
 }
 

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod dockerfile;
+pub mod frameworks;
 pub mod fuzz;
 pub mod image;
 pub mod kubernetes;

@@ -4,13 +4,13 @@
 //! kind is a variant there and an arm in `one_file`. Manifests are read in `manifests`, all of them together: whether a pod is
 //! covered by a network policy is told by another file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use plimsoll_advisory::{Database, Source as _};
-use plimsoll_model::report::SCHEMA_VERSION;
+use plimsoll_model::report::{ControlResult, FrameworkResult, SCHEMA_VERSION};
 use plimsoll_model::work::Work;
 use plimsoll_model::{
     Coverage, DatabaseInfo, Effect, Evidence, Finding, FindingKind, FixStatus, ImagePath, Inventory,
@@ -18,8 +18,11 @@ use plimsoll_model::{
     Suppression, Target as TargetFacts, TargetKind,
 };
 use plimsoll_posture::dockerfile::{self, Base, Dockerfile, ImageName, ignore};
+pub use plimsoll_posture::frameworks::{FRAMEWORKS, Framework};
 use plimsoll_posture::kubernetes::yaml;
-use plimsoll_posture::{Breach, BuildContext, Judged, Rule, Support, Surroundings, check_dockerfile};
+use plimsoll_posture::{
+    Area, Breach, BuildContext, Judged, RULES, Rule, Support, Surroundings, check_dockerfile,
+};
 
 use self::manifests::Manifests;
 use crate::ScanError;
@@ -38,6 +41,8 @@ pub struct CheckOptions {
     pub exceptions: Exceptions,
     /// The line that findings are held against.
     pub line: Line,
+    /// Only what this framework asks for, with its controls.
+    pub framework: Option<&'static Framework>,
     /// Now: for the expiry of exceptions.
     pub now: Timestamp,
 }
@@ -140,6 +145,10 @@ struct Run<'a> {
     expired: Vec<String>,
     files: usize,
     manifests: Manifests,
+    /// Rules that found something that they speak of.
+    concerned: BTreeSet<&'static str>,
+    /// Rules that could not decide.
+    undecided: BTreeSet<&'static str>,
 }
 
 impl<'a> Run<'a> {
@@ -154,6 +163,8 @@ impl<'a> Run<'a> {
             expired: Vec::new(),
             files: 0,
             manifests: Manifests::default(),
+            concerned: BTreeSet::new(),
+            undecided: BTreeSet::new(),
         }
     }
 
@@ -233,6 +244,9 @@ impl<'a> Run<'a> {
         let file = dockerfile::read(content);
         let around = Surroundings { context, support: self.support_of(&file) };
         let judged = check_dockerfile(&file, &around);
+        self.concerned
+            .extend(RULES.iter().filter(|rule| rule.area() == Area::Dockerfile).map(|rule| rule.id));
+        self.undecided.extend(judged.undecided.iter().map(|undecided| undecided.rule));
         let problems = problems_of(path, &file, &judged, self.line);
         self.problems.extend(problems);
         let ignores = ignore::read(&file.parsed, &self.today);
@@ -261,6 +275,8 @@ impl<'a> Run<'a> {
         self.problems.extend(judged.problems);
         self.expired.extend(judged.expired);
         self.findings.extend(judged.findings);
+        self.concerned.extend(judged.concerned);
+        self.undecided.extend(judged.undecided);
     }
 
     /// Support of the base images of a file, when there is a database.
@@ -280,6 +296,44 @@ impl<'a> Run<'a> {
         Some(support)
     }
 
+    /// The controls of a framework. One is met only where each of its rules had something to look at, and everything could be read.
+    fn held_against(&self, framework: &Framework) -> FrameworkResult {
+        let unread = self
+            .problems
+            .iter()
+            .any(|problem| problem.effect == Effect::Incomplete && problem.kind != ProblemKind::NotCovered);
+        let control = |(id, rules): (&'static str, Vec<&'static Rule>)| {
+            let own = |rule: &str| rules.iter().any(|known| known.id == rule);
+            let mut counts = [0, 0];
+            for finding in self.findings.iter().filter(|finding| own(&finding.advisory)) {
+                counts[usize::from(finding.suppressed_by.is_some())] += 1;
+            }
+            let [findings, accepted] = counts;
+            let undecided = self.undecided.iter().find(|rule| own(rule));
+            let (outcome, missing) = if findings > 0 {
+                (Outcome::NotMet, String::new())
+            } else if !self.concerned.iter().any(|rule| own(rule)) {
+                (Outcome::Unknown, "nothing that it speaks of was looked at".to_owned())
+            } else if let Some(rule) = rules.iter().find(|rule| !self.concerned.contains(rule.id)) {
+                // Part of a control is not the control.
+                (Outcome::Unknown, format!("nothing that `{}` speaks of was looked at", rule.id))
+            } else if let Some(rule) = undecided {
+                (Outcome::Unknown, format!("`{rule}` could not be decided"))
+            } else if unread {
+                (Outcome::Unknown, "not everything could be read".to_owned())
+            } else {
+                (Outcome::Met, String::new())
+            };
+            let rules = rules.iter().map(|rule| rule.id.to_owned()).collect();
+            ControlResult { id: id.to_owned(), outcome, rules, findings, accepted, missing }
+        };
+        FrameworkResult {
+            name: framework.name.to_owned(),
+            title: framework.title.to_owned(),
+            controls: framework.controls().into_iter().map(control).collect(),
+        }
+    }
+
     fn report(mut self, paths: &[String], options: &CheckOptions) -> Report {
         let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
         let name = match paths {
@@ -290,6 +344,13 @@ impl<'a> Run<'a> {
         };
         let mut target = TargetFacts::named(TargetKind::Files, &name);
         target.files = Some(self.files as u64);
+        if let Some(framework) = options.framework {
+            let asked = |finding: &Finding| {
+                plimsoll_posture::find(&finding.advisory)
+                    .is_some_and(|rule| !framework.controls_of(rule).is_empty())
+            };
+            self.findings.retain(asked);
+        }
         let applied = options.exceptions.apply(&mut self.findings, &[], &target, today);
         self.problems.extend(applied.problems);
         let context = Context { kind: target.kind, base: None, layers: &[], release: None, newest: None };
@@ -325,6 +386,7 @@ impl<'a> Run<'a> {
                 .inputs_missing
                 .push("a Dockerfile, a Containerfile or manifests of Kubernetes".to_owned());
         }
+        let framework = options.framework.map(|framework| self.held_against(framework));
         verdict.reasons.extend(self.expired);
         verdict.reasons.extend(applied.expired);
         let database = match self.database {
@@ -346,6 +408,7 @@ impl<'a> Run<'a> {
             findings: self.findings,
             changes,
             vex: Vec::new(),
+            framework,
             problems: self.problems,
         }
     }

@@ -897,6 +897,7 @@ fn report(
         findings,
         changes,
         vex: assertions.into_iter().map(|assertion| assertion.told).collect(),
+        framework: None,
         problems,
     })
 }

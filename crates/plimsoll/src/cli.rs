@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use plimsoll_format::audit::AuditForm;
 use plimsoll_format::{By, Format};
 use plimsoll_scan::base::BaseFlag;
+use plimsoll_scan::check::{FRAMEWORKS, Framework};
 use plimsoll_scan::verdict::Line;
 use plimsoll_scan::{Mirror, Scanners, Via};
 
@@ -439,6 +440,11 @@ pub(crate) struct CheckArguments {
     /// The line: a severity [default: high]
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Line>,
+
+    /// Only what a framework asks for, with the answer for each of its controls: cis-kubernetes, mitre-attack, nist-800-190,
+    /// nsa-cisa, owasp-kubernetes or pod-security-standards
+    #[arg(long, value_name = "NAME", value_parser = framework)]
+    pub(crate) framework: Option<&'static Framework>,
 
     /// Advisory database, for the support of base images [default: PLIMSOLL_DB, else the user's data folder]
     #[arg(long, value_name = "FILE")]
@@ -1472,6 +1478,11 @@ pub(crate) struct ExplainArguments {
 /// The formats with a few words each.
 fn formats(title: &str) -> String {
     format!("{title}\n{}", plimsoll_format::help().trim_end())
+}
+
+fn framework(text: &str) -> Result<&'static Framework, String> {
+    let names = || FRAMEWORKS.iter().map(|one| one.name).collect::<Vec<_>>().join(", ");
+    Framework::find(text).ok_or_else(|| format!("expected one of {}", names()))
 }
 
 fn format(text: &str) -> Result<Format, String> {

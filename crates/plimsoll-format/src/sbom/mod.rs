@@ -190,6 +190,7 @@ pub fn fuzz(bytes: &[u8]) {
             findings: Vec::new(),
             changes: Vec::new(),
             vex: Vec::new(),
+            framework: None,
             problems: document.inventory.problems,
         };
         for row in crate::FORMATS.iter().filter(|row| row.sbom) {

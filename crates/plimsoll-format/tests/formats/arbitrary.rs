@@ -443,6 +443,7 @@ pub(crate) fn report() -> BoxedStrategy<Report> {
                     findings,
                     changes,
                     vex: Vec::new(),
+                    framework: None,
                     problems,
                 }
             },

@@ -298,6 +298,7 @@ pub(crate) fn shop_web() -> Report {
         findings,
         changes,
         vex: vex(),
+        framework: None,
         problems: vec![
             Problem::incomplete(ProblemKind::Truncated, "/opt/vendor.jar", "truncated zip"),
             Problem::incomplete(

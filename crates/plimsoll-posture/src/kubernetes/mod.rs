@@ -6,3 +6,4 @@ pub mod yaml;
 
 pub(crate) use objects::Scene;
 pub use objects::{Object, Objects, Place};
+pub(crate) use rules::control_plane::runs;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use plimsoll_model::shortened;
 use plimsoll_model::workload::{self, Container, ContainerKind, Kinds, ObjectName, Pod, Unread};
@@ -73,11 +73,22 @@ pub struct Objects<'v> {
     pub(crate) accounts: BTreeMap<(&'v str, &'v str), &'v Value<'v>>,
     /// Network policies among them, by namespace.
     pub(crate) network_policies: BTreeMap<&'v str, Vec<&'v Value<'v>>>,
+    /// Objects by kind, namespace and name; those of the whole cluster without namespace.
+    named: HashMap<(&'v str, &'v str, &'v str), usize>,
+    /// Objects by kind, in their order.
+    kinds: HashMap<&'v str, Vec<usize>>,
+    /// Kinds that a namespace has.
+    kinds_of: HashSet<(&'v str, &'v str)>,
+    /// Fewest replicas of what an autoscaler scales, by kind, namespace and name.
+    pub(crate) scaled: HashMap<(&'v str, &'v str, &'v str), u64>,
     /// Objects with pods, by namespace.
     workloads: BTreeMap<&'v str, Vec<usize>>,
     /// Labels that were held against selectors so far.
     compared: Cell<u64>,
 }
+
+/// Kinds that rules ask for by name and that stand in no namespace, whatever an object says.
+const WHOLE_CLUSTER: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
 
 /// Labels that are held against selectors in one check: what real objects need, and far below a second.
 const MAX_COMPARED: u64 = 100_000_000;
@@ -194,11 +205,23 @@ impl<'v> Objects<'v> {
             ("", "ServiceAccount") => {
                 self.accounts.insert((name.namespace, name.name), value);
             }
+            ("autoscaling", "HorizontalPodAutoscaler") => {
+                let target = |key: &str| at(value, &["spec", "scaleTargetRef", key])?.as_str();
+                let fewest = at(value, &["spec", "minReplicas"]).and_then(Value::as_u64).unwrap_or(1);
+                if let (Some(kind), Some(target)) = (target("kind"), target("name")) {
+                    self.scaled.insert((kind, name.namespace, target), fewest);
+                }
+            }
             ("networking.k8s.io", "NetworkPolicy") => {
                 self.network_policies.entry(name.namespace).or_default().push(value);
             }
             _ => {}
         }
+        let place_of_own = self.all.len();
+        let namespace = if WHOLE_CLUSTER.contains(&kind) { "" } else { name.namespace };
+        self.named.insert((kind, namespace, name.name), place_of_own);
+        self.kinds.entry(kind).or_default().push(place_of_own);
+        self.kinds_of.insert((kind, name.namespace));
         if !pods.is_empty() {
             self.workloads.entry(name.namespace).or_default().push(self.all.len());
         }
@@ -209,6 +232,24 @@ impl<'v> Objects<'v> {
     pub(crate) fn may_compare(&self, labels: usize) -> bool {
         self.compared.set(self.compared.get().saturating_add(labels as u64 + 1));
         self.compared.get() <= MAX_COMPARED
+    }
+
+    /// The object of this kind and name. That of a kind of the whole cluster has no namespace.
+    pub(crate) fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&'v Value<'v>> {
+        // The map borrows for as long as the objects do, and may be asked for less.
+        let named: &HashMap<(&str, &str, &str), usize> = &self.named;
+        named.get(&(kind, namespace, name)).map(|at| self.all[*at].value)
+    }
+
+    /// Whether a namespace has objects of this kind.
+    pub(crate) fn has_kind(&self, kind: &str, namespace: &str) -> bool {
+        let kinds: &HashSet<(&str, &str)> = &self.kinds_of;
+        kinds.contains(&(kind, namespace))
+    }
+
+    /// All objects of a kind.
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Object<'v>> {
+        self.kinds.get(kind).into_iter().flatten().map(|at| &self.all[*at])
     }
 
     /// The pods of a namespace, each with its object.

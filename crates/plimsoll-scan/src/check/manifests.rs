@@ -1,14 +1,15 @@
 //! Manifests of Kubernetes: read one by one, judged together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{
     Effect, Finding, ImagePath, Location, Problem, ProblemKind, Subject, Suppression, shortened,
 };
+use plimsoll_posture::frameworks::concerns;
 use plimsoll_posture::kubernetes::{Object, Objects, yaml};
-use plimsoll_posture::{Breach, check_objects, dockerfile::ignore};
+use plimsoll_posture::{Breach, RULES, check_objects, dockerfile::ignore};
 use serde_json_borrow::{ObjectAsVec, Value};
 
 use super::{not_decided, of_rule};
@@ -46,6 +47,8 @@ pub(super) struct Judged {
     pub(super) findings: Vec<Finding>,
     pub(super) problems: Vec<Problem>,
     pub(super) expired: Vec<String>,
+    pub(super) concerned: BTreeSet<&'static str>,
+    pub(super) undecided: BTreeSet<&'static str>,
 }
 
 impl Manifests {
@@ -130,6 +133,8 @@ impl Manifests {
             }
             judged.files += usize::from(*held);
         }
+        let concerned = RULES.iter().filter(|rule| concerns(rule, &objects)).map(|rule| rule.id);
+        judged.concerned.extend(concerned);
         // Objects may stand twice, and then have the same names.
         let mut ids: HashMap<String, usize> = HashMap::new();
         for (object, said) in objects.iter().zip(check_objects(&objects)) {
@@ -146,6 +151,7 @@ impl Manifests {
                 ));
             }
             for undecided in said.undecided {
+                judged.undecided.insert(undecided.rule);
                 let detail =
                     format!("`{}` could not be decided without {}", undecided.rule, undecided.missing);
                 judged.problems.push(Problem {

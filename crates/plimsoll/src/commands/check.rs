@@ -37,8 +37,13 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         template,
         ..scan::view(&arguments.paths.join(" "), environment)
     };
-    let options =
-        CheckOptions { database, exceptions, line: arguments.fail_on.unwrap_or(LINE), now: environment.now };
+    let options = CheckOptions {
+        database,
+        exceptions,
+        line: arguments.fail_on.unwrap_or(LINE),
+        framework: arguments.framework,
+        now: environment.now,
+    };
     let report = check(&arguments.paths, &options, &mut std::io::stdin().lock()).map_err(|error| {
         let code = if error.is_usage() { USAGE } else { UNDECIDED };
         let hint = match &error {

@@ -47,7 +47,7 @@ spec:
     spec:
       serviceAccountName: web
       automountServiceAccountToken: false
-      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+      securityContext: {runAsNonRoot: true, runAsUser: 10001, seccompProfile: {type: RuntimeDefault}}
       containers:
       - name: web
         image: ghcr.io/acme/web:1.4@sha256:0000000000000000000000000000000000000000000000000000000000000000
@@ -56,6 +56,7 @@ spec:
           readOnlyRootFilesystem: true
           capabilities: {drop: [ALL]}
         resources: {requests: {cpu: 10m, memory: 32Mi}, limits: {cpu: 100m, memory: 32Mi}}
+        ports: [{containerPort: 8080}]
         livenessProbe: {httpGet: {path: /live, port: 8080}}
         readinessProbe: {httpGet: {path: /ready, port: 8080}}
 ---
@@ -218,6 +219,54 @@ fn standard_input_lists_and_folders() {
     let report = place.run(&["check", "all", "--format", "json", "--fail-on", "any"]).exits(0).json();
     assert_eq!(report["target"]["files"], 2);
     assert_eq!(report["problems"], serde_json::json!([]));
+}
+
+/// A framework: only what it asks for, and an answer for each control, which is unknown where nothing of it was looked at.
+#[test]
+fn frameworks() {
+    let place = Place::new();
+    place.put("web.yaml", BAD);
+    let of = |report: &serde_json::Value, id: &str| {
+        let controls = report["framework"]["controls"].as_array().unwrap();
+        controls.iter().find(|control| control["id"] == id).unwrap_or_else(|| panic!("{id}")).clone()
+    };
+    let cis =
+        |file: &str| place.run(&["check", file, "--framework", "cis-kubernetes", "--format", "json"]).json();
+    let report = cis("web.yaml");
+    assert_eq!(
+        (&of(&report, "5.2.2")["outcome"], &of(&report, "5.2.2")["findings"]),
+        (&"notMet".into(), &1.into())
+    );
+    assert_eq!(of(&report, "5.2.3")["outcome"], "met");
+    let flags = of(&report, "1.2.1");
+    assert_eq!(
+        (&flags["outcome"], &flags["missing"]),
+        (&"unknown".into(), &"nothing that it speaks of was looked at".into())
+    );
+    // Part of a control is not the control: pods were looked at, bindings were not.
+    let part = of(&report, "5.1.5");
+    assert_eq!(part["outcome"], "notMet");
+    place.put("account.yaml", BAD.replace("    spec:\n", "    spec:\n      serviceAccountName: web\n"));
+    assert_eq!(of(&cis("account.yaml"), "5.1.5")["outcome"], "unknown");
+    assert!(!ids(&report).iter().any(|id| id.starts_with("liveness-probe-missing")), "not asked for");
+    // What is unread leaves no control met; what is accepted does not count.
+    place.put("both.yaml", format!("{GOOD}---\na: [\n"));
+    let report = cis("both.yaml");
+    assert!(
+        report["framework"]["controls"].as_array().unwrap().iter().all(|control| control["outcome"] != "met")
+    );
+    let accepted =
+        "  annotations: {plimsoll.dev/ignore: 'ignore=host-pid reason=\"it watches\"'}\n  namespace: shop\n";
+    place.put("web.yaml", BAD.replacen("  namespace: shop\n", accepted, 1));
+    let control = of(&cis("web.yaml"), "5.2.2");
+    assert_eq!((&control["outcome"], &control["accepted"]), (&"met".into(), &1.into()));
+    let run = place.run(&["check", "web.yaml", "--framework", "pod-security-standards"]).exits(1);
+    assert!(run.stdout.contains("  of the 13 controls that rules answer"), "{}", run.stdout);
+    assert!(run.stdout.contains("  baseline/privileged"), "{}", run.stdout);
+    place
+        .run(&["check", "web.yaml", "--framework", "cis"])
+        .exits(2)
+        .says(&["expected one of cis-kubernetes"]);
 }
 
 /// Findings are bounded, and what is left out is told.

@@ -6,7 +6,7 @@ pub(crate) static RULE: Rule = Rule {
     id: "bound-to-cluster-admin",
     title: "somebody is made cluster-admin",
     severity: Level::High,
-    what: "A binding to the role `cluster-admin`, outside of what the cluster itself brings.",
+    what: "A binding to the role `cluster-admin`, or to a role among the objects that may do everything, outside of what the cluster itself brings.",
     why: "It may do everything, to every namespace and node, and cannot be held back by admission.",
     fix: "bind to a role with the rights that are needed",
     references: &[
@@ -14,6 +14,7 @@ pub(crate) static RULE: Rule = Rule {
         ("kubescape", "C-0035"),
         ("kube-linter", "cluster-admin-role-binding"),
         ("polaris", "clusterrolebindingClusterAdmin"),
+        ("polaris", "rolebindingClusterAdminClusterRole"),
         ("CIS Kubernetes", "5.1.1"),
     ],
     needs: &[],
@@ -23,12 +24,24 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_, '_>, report: &mut Reporter<'_>) {
-    let role = scene.at(&["roleRef", "name"]).and_then(|value| value.as_str());
     // What the API server makes by itself.
-    let own = scene.object.name.name == "cluster-admin";
-    if is_binding(scene) && role == Some("cluster-admin") && !own {
+    let name = scene.object.name.name;
+    let marked = scene.at(&["metadata", "labels", "kubernetes.io/bootstrapping"]).is_some();
+    if !is_binding(scene) || marked && (name == "cluster-admin" || name.starts_with("system:")) {
+        return;
+    }
+    let role = role_name(scene);
+    let kind = scene.at(&["roleRef", "kind"]).and_then(|value| value.as_str()).unwrap_or_default();
+    let namespace = if kind == "ClusterRole" { "" } else { scene.object.name.namespace };
+    let rules = scene.all.find(kind, namespace, role).and_then(|role| at(role, &["rules"]));
+    let everything = kind == "ClusterRole" && role == "cluster-admin"
+        || list(rules).iter().map(Grant::of).any(|grant| grant.is_everything());
+    if everything {
         let who = subjects(scene).map(|subject| subject.shown()).collect::<Vec<_>>();
         let who = if who.is_empty() { "nobody yet".to_owned() } else { some(&who) };
-        report.at(scene.pointer(&["roleRef", "name"]), format!("cluster-admin is given to {who}"));
+        report.at(
+            scene.pointer(&["roleRef", "name"]),
+            format!("{} may do everything, and is given to {who}", short(role)),
+        );
     }
 }

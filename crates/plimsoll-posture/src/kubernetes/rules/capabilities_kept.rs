@@ -16,6 +16,7 @@ pub(crate) static RULE: Rule = Rule {
         ("checkov", "CKV_K8S_28"),
         ("kubescape", "C-0055"),
         ("kube-linter", "drop-net-raw-capability"),
+        ("polaris", "insecureCapabilities"),
         ("CIS Kubernetes", "5.2.9"),
     ],
     needs: &[],

@@ -13,6 +13,7 @@ pub(crate) static RULE: Rule = Rule {
         ("trivy", "KSV-0012"),
         ("checkov", "CKV_K8S_23"),
         ("kubescape", "C-0013"),
+        ("kube-linter", "run-as-non-root"),
         ("polaris", "runAsRootAllowed"),
         ("CIS Kubernetes", "5.2.6"),
     ],

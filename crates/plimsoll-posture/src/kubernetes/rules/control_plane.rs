@@ -202,6 +202,21 @@ struct Flags<'v> {
     arguments: Vec<&'v str>,
 }
 
+/// Whether a command line is that of a program.
+fn names(words: &[&str], program: &str) -> bool {
+    words.iter().any(|word| {
+        let own = word.split_ascii_whitespace().next().unwrap_or_default();
+        own.rsplit('/').next() == Some(program)
+    })
+}
+
+/// Whether a container runs a program, by its command and arguments.
+pub(crate) fn runs(container: &Value<'_>, program: &str) -> bool {
+    let words: Vec<&str> =
+        ["command", "args"].into_iter().flat_map(|key| texts(at(container, &[key]))).collect();
+    names(&words, program)
+}
+
 impl<'v> Flags<'v> {
     /// Those of the component, when the container runs it.
     fn of(run: &Run<'_, 'v>, component: &str) -> Option<Self> {
@@ -209,10 +224,7 @@ impl<'v> Flags<'v> {
         let (command, arguments) = (of("command"), of("args"));
         let place = if arguments.is_empty() { "command" } else { "args" };
         let all: Vec<&str> = command.into_iter().chain(arguments).collect();
-        let runs = all.iter().any(|word| {
-            let program = word.split_ascii_whitespace().next().unwrap_or_default();
-            program.rsplit('/').next() == Some(component)
-        });
+        let runs = names(&all, component);
         // `sh -c "etcd --flag=x"` holds its flags in one word.
         let arguments = all.iter().flat_map(|word| {
             let several = word.contains(" --");

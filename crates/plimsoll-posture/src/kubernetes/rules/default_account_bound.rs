@@ -9,7 +9,7 @@ pub(crate) static RULE: Rule = Rule {
     what: "A binding to the service account `default` of a namespace.",
     why: "Every pod of the namespace that names no account has the right, those that come later too.",
     fix: "make a service account for the workload, and bind to that",
-    references: &[("kubescape", "C-0189"), ("CIS Kubernetes", "5.1.5")],
+    references: &[("checkov", "CKV_K8S_42"), ("kubescape", "C-0189"), ("CIS Kubernetes", "5.1.5")],
     needs: &[],
     bad: "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: web}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}\nsubjects:\n- {kind: ServiceAccount, name: default, namespace: shop}\n",
     good: "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: web}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}\nsubjects:\n- {kind: ServiceAccount, name: web, namespace: shop}\n",

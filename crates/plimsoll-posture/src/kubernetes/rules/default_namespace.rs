@@ -6,9 +6,9 @@ pub(crate) static RULE: Rule = Rule {
     id: "default-namespace",
     title: "object stands in the default namespace",
     severity: Level::Low,
-    what: "A workload whose namespace is `default` by its own word. What names none is left to whoever applies it.",
+    what: "An object whose namespace is `default` by its own word. What names none is left to whoever applies it, and what the cluster makes there by itself is not meant.",
     why: "Rights, quotas and network policies are given by namespace. In the default one things of all teams end up side by side.",
-    fix: "give the workload a namespace of its own",
+    fix: "give it a namespace of its own",
     references: &[
         ("trivy", "KSV-0110"),
         ("checkov", "CKV_K8S_21"),
@@ -23,7 +23,16 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_, '_>, report: &mut Reporter<'_>) {
-    if scene.object.name.namespace == "default" && !scene.object.pods.is_empty() {
+    // What the cluster makes there by itself.
+    const OWN: [(&str, &str); 5] = [
+        ("Service", "kubernetes"),
+        ("Endpoints", "kubernetes"),
+        ("EndpointSlice", "kubernetes"),
+        ("ConfigMap", "kube-root-ca.crt"),
+        ("ServiceAccount", "default"),
+    ];
+    let name = scene.object.name;
+    if name.namespace == "default" && !OWN.contains(&(name.kind, name.name)) {
         report.at(scene.pointer(&["metadata", "namespace"]), "it stands in the namespace default");
     }
 }

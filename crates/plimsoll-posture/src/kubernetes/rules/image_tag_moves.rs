@@ -12,6 +12,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[
         ("trivy", "KSV-0013"),
         ("checkov", "CKV_K8S_14"),
+        ("checkov", "CKV_K8S_43"),
         ("kubescape", "C-0075"),
         ("kube-linter", "latest-tag"),
         ("polaris", "tagNotSpecified"),

@@ -13,6 +13,7 @@ pub(crate) static RULE: Rule = Rule {
         ("kube-linter", "non-isolated-pod"),
         ("kubescape", "C-0260"),
         ("checkov", "CKV2_K8S_6"),
+        ("polaris", "missingNetworkPolicy"),
         ("CIS Kubernetes", "5.3.2"),
     ],
     needs: &[],
@@ -22,35 +23,14 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_, '_>, report: &mut Reporter<'_>) {
-    let policies =
-        scene.all.network_policies.get(scene.object.name.namespace).map(Vec::as_slice).unwrap_or_default();
     for pod in scene.pods() {
-        let Some(spec) = pod.spec else { continue };
-        if at(spec, &["hostNetwork"]).and_then(Value::as_bool) == Some(true) {
-            continue;
-        }
-        let ingress = |policy: &Value<'_>| {
-            let mut types = texts(at(policy, &["spec", "policyTypes"])).peekable();
-            types.peek().is_none() || types.any(|one| one == "Ingress")
-        };
-        let mut covered = false;
-        for policy in policies.iter().filter(|policy| ingress(policy)) {
-            let selector = at(policy, &["spec", "podSelector"]);
-            let labels = pod.labels.map_or(0, ObjectAsVec::len);
-            if !scene.all.may_compare(labels.saturating_mul(selector_size(selector))) {
-                return report.undecided(None, TOO_MANY);
-            }
-            // A selector of a form that is not known may select it.
-            covered = selects(selector, &|key| label(pod, key)) != Some(false);
-            if covered {
-                break;
-            }
-        }
-        if !covered {
-            report.at(
+        match is_covered(scene, pod, "Ingress") {
+            Some(true) => {}
+            Some(false) => report.at(
                 pod.pointer.clone(),
                 "no NetworkPolicy among what was looked at is about what may reach it",
-            );
+            ),
+            None => return report.undecided(None, TOO_MANY),
         }
     }
 }

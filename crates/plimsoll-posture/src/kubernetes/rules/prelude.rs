@@ -185,6 +185,56 @@ fn is_reference(value: &str) -> bool {
         || value.chars().all(|character| matches!(character, '*' | '.' | '-'))
 }
 
+/// Whether a network policy is about what a pod may reach, or may be reached by (`Ingress`, `Egress`). Policies do not hold
+/// for pods on the network of the node, and they are taken for covered. `None` where it were too many to look at.
+pub(super) fn is_covered(scene: &Scene<'_, '_>, pod: &Pod<'_>, direction: &str) -> Option<bool> {
+    let on_node = |spec| at(spec, &["hostNetwork"]).and_then(Value::as_bool) == Some(true);
+    if pod.spec.is_none_or(on_node) {
+        return Some(true);
+    }
+    let policies = scene.all.network_policies.get(scene.object.name.namespace);
+    for policy in policies.into_iter().flatten() {
+        let mut types = texts(at(policy, &["spec", "policyTypes"])).peekable();
+        // Without types it is about what comes in, and about what goes out where it has rules for that.
+        let meant = match types.peek() {
+            Some(_) => types.any(|one| one == direction),
+            None => direction == "Ingress" || at(policy, &["spec", "egress"]).is_some(),
+        };
+        let selector = at(policy, &["spec", "podSelector"]);
+        let labels = pod.labels.map_or(0, ObjectAsVec::len);
+        if !scene.all.may_compare(labels.saturating_mul(selector_size(selector))) {
+            return None;
+        }
+        // A selector of a form that is not known may select it.
+        if meant && selects(selector, &|key| label(pod, key)) != Some(false) {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+/// Reports a program that should not be there, by its image's name or the labels that it comes with.
+pub(super) fn deployed(
+    scene: &Scene<'_, '_>,
+    report: &mut Reporter<'_>,
+    images: &[&str],
+    marks: &[(&str, &str)],
+) {
+    for (_, run) in scene.containers() {
+        let name = run.container.image.map_or("", |image| crate::dockerfile::ImageName::parse(image).name);
+        if images.iter().any(|image| name == *image || name.ends_with(&format!("/{image}"))) {
+            report.at(run.pointer(&["image"]), format!("{} runs it", run.shown()));
+            return;
+        }
+    }
+    let labels = scene.at(&["metadata", "labels"]).and_then(|labels| labels.as_object());
+    let labelled =
+        marks.iter().any(|(key, value)| labels.and_then(|labels| labels.get(key)?.as_str()) == Some(value));
+    if labelled && (!scene.object.pods.is_empty() || scene.is("", "Service")) {
+        report.at(scene.pointer(&["metadata", "labels"]), "it has the labels of it");
+    }
+}
+
 /// One rule of a role.
 pub(super) struct Grant<'v> {
     verbs: Vec<&'v str>,
@@ -194,7 +244,18 @@ pub(super) struct Grant<'v> {
     pub(super) names: Vec<&'v str>,
 }
 
-impl Grant<'_> {
+impl<'v> Grant<'v> {
+    /// A rule of a role.
+    pub(super) fn of(rule: &'v Value<'v>) -> Self {
+        let all = |key: &str| texts(at(rule, &[key])).collect();
+        Grant {
+            verbs: all("verbs"),
+            groups: all("apiGroups"),
+            resources: all("resources"),
+            names: all("resourceNames"),
+        }
+    }
+
     pub(super) fn any_verb(&self) -> bool {
         self.verbs.contains(&"*")
     }
@@ -209,7 +270,10 @@ impl Grant<'_> {
 
     /// What another rule speaks of.
     pub(super) fn is_everything(&self) -> bool {
-        self.any_verb() && self.any_resource() && self.any_group()
+        // By name it comes to the same.
+        const ALL: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "delete"];
+        let verbs = self.any_verb() || ALL.iter().all(|verb| self.verbs.contains(verb));
+        verbs && self.any_resource() && self.any_group()
     }
 
     /// Whether it allows one of the verbs on the resource (`pods/exec` with its subresource).
@@ -231,24 +295,15 @@ impl Grant<'_> {
 pub(super) fn grants<'v>(scene: &Scene<'_, 'v>) -> Vec<(String, Grant<'v>)> {
     let name = scene.object.name;
     let role = name.group == RBAC && ["Role", "ClusterRole"].contains(&name.kind);
+    // By name alone anybody could hide a role.
+    let marked = at(scene.object.value, &["metadata", "labels", "kubernetes.io/bootstrapping"]);
     let own = name.kind == "ClusterRole" && ["cluster-admin", "admin", "edit", "view"].contains(&name.name)
-        || name.name.starts_with("system:");
+        || marked.is_some() && name.name.starts_with("system:");
     if !role || own {
         return Vec::new();
     }
     let rules = list(scene.at(&["rules"])).iter().enumerate();
-    rules
-        .map(|(index, rule)| {
-            let all = |key: &str| texts(at(rule, &[key])).collect();
-            let grant = Grant {
-                verbs: all("verbs"),
-                groups: all("apiGroups"),
-                resources: all("resources"),
-                names: all("resourceNames"),
-            };
-            (scene.pointer(&["rules", &index.to_string()]), grant)
-        })
-        .collect()
+    rules.map(|(index, rule)| (scene.pointer(&["rules", &index.to_string()]), Grant::of(rule))).collect()
 }
 
 /// Somebody who is given a role.

@@ -14,6 +14,7 @@ pub(crate) static RULE: Rule = Rule {
         ("trivy", "KSV-0050"),
         ("trivy", "KSV-0051"),
         ("kubescape", "C-0065"),
+        ("checkov", "CKV_K8S_157"),
         ("checkov", "CKV_K8S_158"),
         ("CIS Kubernetes", "5.1.8"),
         ("ATT&CK", "T1098.006"),

@@ -24,7 +24,7 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check(scene: &Scene<'_, '_>, report: &mut Reporter<'_>) {
     for (pointer, grant) in grants(scene) {
-        if grant.any_verb() && grant.any_resource() && grant.any_group() {
+        if grant.is_everything() {
             report.at(pointer, format!("this {} may do everything", scene.object.name.kind));
         }
     }

@@ -14,6 +14,7 @@ pub(crate) static RULE: Rule = Rule {
         ("trivy", "KSV-0054"),
         ("kubescape", "C-0002"),
         ("polaris", "clusterrolePodExecAttach"),
+        ("polaris", "rolebindingClusterRolePodExecAttach"),
         ("ATT&CK", "T1609"),
     ],
     needs: &[],

@@ -1,0 +1,337 @@
+//! Which controls of which framework a rule answers, by id. Titles and texts of the frameworks are not ours.
+//!
+//! A control is met only where something that it speaks of was looked at: manifests of an application say nothing about the
+//! flags of the API server.
+
+use plimsoll_model::workload::ContainerKind;
+
+use crate::kubernetes::Objects;
+use crate::registry::RULES;
+use crate::rule::{Area, Rule};
+
+/// A framework.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Framework {
+    /// As it is typed.
+    pub name: &'static str,
+    /// As it is called.
+    pub title: &'static str,
+    /// By which name the references of rules call it; empty where the table below has its controls.
+    reference: &'static str,
+}
+
+/// All that are known.
+pub const FRAMEWORKS: &[Framework] = &[
+    Framework { name: "cis-kubernetes", title: "CIS Kubernetes Benchmark", reference: "CIS Kubernetes" },
+    Framework { name: "mitre-attack", title: "MITRE ATT&CK for Containers", reference: "ATT&CK" },
+    Framework { name: "nist-800-190", title: "NIST SP 800-190", reference: "" },
+    Framework { name: "nsa-cisa", title: "NSA/CISA Kubernetes Hardening Guide", reference: "" },
+    Framework { name: "owasp-kubernetes", title: "OWASP Kubernetes Top Ten (2022)", reference: "" },
+    Framework { name: "pod-security-standards", title: "Pod Security Standards", reference: "" },
+];
+
+/// Controls whose ids no rule names: framework, control, rules. A name that ends with `-` stands for all that begin so.
+const CONTROLS: &[(&str, &str, &[&str])] = &[
+    (
+        "nist-800-190",
+        "4.1.2",
+        &["last-user-is-root", "no-user", "ssh-port-exposed", "ssh-port", "image-tag-moves"],
+    ),
+    (
+        "nist-800-190",
+        "4.1.4",
+        &["secret-in-", "secret-as-environment", "secret-file-copied", "password-set-in-build"],
+    ),
+    (
+        "nist-800-190",
+        "4.1.5",
+        &["image-without-digest", "base-without-digest", "base-image-without-tag", "registry-frozen"],
+    ),
+    ("nist-800-190", "4.2.2", &["image-tag-moves", "image-not-pulled-anew", "latest-tag"]),
+    (
+        "nist-800-190",
+        "4.3.1",
+        &["bound-to-", "rbac-everything", "rbac-wildcard", "rbac-escalates", "rbac-makes-tokens"],
+    ),
+    (
+        "nist-800-190",
+        "4.3.2",
+        &["api-server-anonymous", "api-server-basic-auth", "api-server-token-file", "kubelet-anonymous"],
+    ),
+    (
+        "nist-800-190",
+        "4.3.3",
+        &["no-network-policy", "network-policy-open", "network-policy-selects-nothing"],
+    ),
+    (
+        "nist-800-190",
+        "4.3.5",
+        &["api-server-kubelet-", "api-server-without-node-restriction", "kubelet-client-authority"],
+    ),
+    ("nist-800-190", "4.4.2", &["egress-not-limited"]),
+    (
+        "nist-800-190",
+        "4.4.3",
+        &[
+            "privileged-container",
+            "seccomp-unconfined",
+            "apparmor-unconfined",
+            "dangerous-capability",
+            "capabilities-kept",
+            "privilege-escalation-allowed",
+            "proc-unmasked",
+        ],
+    ),
+    (
+        "nist-800-190",
+        "4.4.4",
+        &["root-filesystem-writable", "container-may-run-as-root", "container-user-root"],
+    ),
+    ("nist-800-190", "4.5.5", &["host-path-mounted", "sensitive-host-path"]),
+    ("nsa-cisa", "pods/non-root", &["container-may-run-as-root", "container-user-root"]),
+    ("nsa-cisa", "pods/immutable-filesystem", &["root-filesystem-writable"]),
+    ("nsa-cisa", "pods/privileged", &["privileged-container", "privilege-escalation-allowed"]),
+    (
+        "nsa-cisa",
+        "pods/host",
+        &["host-pid", "host-ipc", "host-network", "host-path-mounted", "sensitive-host-path"],
+    ),
+    ("nsa-cisa", "pods/capabilities", &["dangerous-capability", "capabilities-kept"]),
+    ("nsa-cisa", "pods/hardening", &["seccomp-unconfined", "apparmor-unconfined"]),
+    ("nsa-cisa", "pods/service-account-token", &["service-account-token-mounted"]),
+    ("nsa-cisa", "pods/admission", &["namespace-without-pod-security"]),
+    ("nsa-cisa", "network/policies", &["no-network-policy", "egress-not-limited", "network-policy-open"]),
+    (
+        "nsa-cisa",
+        "network/resources",
+        &["cpu-limit-missing", "cpu-request-missing", "memory-limit-missing", "memory-request-missing"],
+    ),
+    (
+        "nsa-cisa",
+        "network/control-plane",
+        &[
+            "api-server-insecure-",
+            "api-server-tls-certificate",
+            "api-server-weak-ciphers",
+            "scheduler-address",
+            "controller-manager-address",
+        ],
+    ),
+    ("nsa-cisa", "network/etcd", &["etcd-", "api-server-etcd-"]),
+    (
+        "nsa-cisa",
+        "network/secrets",
+        &["secret-in-", "secret-as-environment", "api-server-secrets-unencrypted"],
+    ),
+    ("nsa-cisa", "authentication/anonymous", &["api-server-anonymous", "kubelet-anonymous"]),
+    ("nsa-cisa", "authentication/rbac", &["api-server-without-rbac", "bound-to-", "rbac-"]),
+    ("nsa-cisa", "audit/api-server", &["api-server-audit-log-"]),
+    (
+        "owasp-kubernetes",
+        "K01",
+        &[
+            "privileged-container",
+            "container-may-run-as-root",
+            "container-user-root",
+            "root-filesystem-writable",
+            "privilege-escalation-allowed",
+            "capabilities-kept",
+            "dangerous-capability",
+            "host-",
+            "sensitive-host-path",
+            "memory-limit-missing",
+            "cpu-limit-missing",
+            "seccomp-unconfined",
+        ],
+    ),
+    ("owasp-kubernetes", "K02", &["image-tag-moves", "image-without-digest", "registry-frozen"]),
+    ("owasp-kubernetes", "K03", &["bound-to-", "default-account-bound", "rbac-"]),
+    (
+        "owasp-kubernetes",
+        "K04",
+        &["namespace-without-pod-security", "webhook-fails-open", "api-server-admits-everything"],
+    ),
+    ("owasp-kubernetes", "K05", &["api-server-audit-log-"]),
+    (
+        "owasp-kubernetes",
+        "K06",
+        &[
+            "api-server-anonymous",
+            "api-server-basic-auth",
+            "api-server-token-file",
+            "token-never-expires",
+            "service-account-token-mounted",
+        ],
+    ),
+    ("owasp-kubernetes", "K07", &["no-network-policy", "egress-not-limited", "network-policy-"]),
+    (
+        "owasp-kubernetes",
+        "K08",
+        &["secret-in-", "secret-as-environment", "api-server-secrets-unencrypted", "rbac-reads-secrets"],
+    ),
+    (
+        "owasp-kubernetes",
+        "K09",
+        &[
+            "api-server-",
+            "kubelet-",
+            "etcd-",
+            "controller-manager-",
+            "scheduler-",
+            "dashboard-deployed",
+            "tiller-deployed",
+        ],
+    ),
+    ("owasp-kubernetes", "K10", &["api-version-removed", "registry-frozen", "tiller-deployed"]),
+    ("pod-security-standards", "baseline/host-process", &["host-process"]),
+    ("pod-security-standards", "baseline/host-namespaces", &["host-pid", "host-ipc", "host-network"]),
+    ("pod-security-standards", "baseline/privileged", &["privileged-container"]),
+    ("pod-security-standards", "baseline/capabilities", &["dangerous-capability"]),
+    ("pod-security-standards", "baseline/host-path", &["host-path-mounted", "sensitive-host-path"]),
+    ("pod-security-standards", "baseline/host-ports", &["host-port"]),
+    ("pod-security-standards", "baseline/apparmor", &["apparmor-unconfined"]),
+    ("pod-security-standards", "baseline/proc-mount", &["proc-unmasked"]),
+    ("pod-security-standards", "baseline/sysctls", &["unsafe-sysctl"]),
+    ("pod-security-standards", "restricted/privilege-escalation", &["privilege-escalation-allowed"]),
+    ("pod-security-standards", "restricted/non-root", &["container-may-run-as-root", "container-user-root"]),
+    ("pod-security-standards", "restricted/seccomp", &["seccomp-unconfined"]),
+    ("pod-security-standards", "restricted/capabilities", &["capabilities-kept"]),
+];
+
+/// What rules look at, by the beginning of their ids: the first that fits; all others look at pods.
+const CONCERNS: &[(&str, Concern)] = &[
+    ("api-version-removed", Concern::Any),
+    ("default-namespace", Concern::Any),
+    ("api-server-", Concern::Program("kube-apiserver")),
+    ("controller-manager-", Concern::Program("kube-controller-manager")),
+    ("scheduler-", Concern::Program("kube-scheduler")),
+    ("etcd-", Concern::Program("etcd")),
+    ("kubelet-", Concern::Program("kubelet")),
+    ("rbac-", Concern::Kinds(&["Role", "ClusterRole"])),
+    ("bound-to-", Concern::Kinds(&["RoleBinding", "ClusterRoleBinding"])),
+    ("default-account-bound", Concern::Kinds(&["RoleBinding", "ClusterRoleBinding"])),
+    ("ingress-", Concern::Kinds(&["Ingress"])),
+    ("network-policy-", Concern::Kinds(&["NetworkPolicy"])),
+    ("namespace-without-", Concern::Kinds(&["Namespace"])),
+    ("service-selects-", Concern::Kinds(&["Service"])),
+    ("service-exposed", Concern::Kinds(&["Service"])),
+    ("service-external-", Concern::Kinds(&["Service"])),
+    ("webhook-", Concern::Kinds(&["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"])),
+    ("budget-", Concern::Kinds(&["PodDisruptionBudget"])),
+    ("eviction-", Concern::Kinds(&["PodDisruptionBudget"])),
+    ("unhealthy-pods-", Concern::Kinds(&["PodDisruptionBudget"])),
+    ("autoscaler-", Concern::Kinds(&["HorizontalPodAutoscaler"])),
+    ("secret-in-config-map", Concern::Kinds(&["ConfigMap"])),
+    ("token-never-expires", Concern::Kinds(&["Secret"])),
+    ("monitor-", Concern::Kinds(&["ServiceMonitor"])),
+    ("job-", Concern::Kinds(&["Job"])),
+];
+
+/// What a rule looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Concern {
+    Any,
+    Pods,
+    Program(&'static str),
+    Kinds(&'static [&'static str]),
+}
+
+impl Framework {
+    /// The framework of this name.
+    pub fn find(name: &str) -> Option<&'static Framework> {
+        FRAMEWORKS.iter().find(|framework| framework.name == name)
+    }
+
+    /// Its controls that rules answer, in the order of their ids, each with those rules.
+    pub fn controls(&self) -> Vec<(&'static str, Vec<&'static Rule>)> {
+        let mut ids: Vec<&'static str> = CONTROLS
+            .iter()
+            .filter(|(name, _, _)| *name == self.name)
+            .map(|(_, id, _)| *id)
+            .chain(
+                RULES
+                    .iter()
+                    .flat_map(|rule| rule.references)
+                    .filter(|(name, _)| *name == self.reference)
+                    .map(|(_, id)| *id),
+            )
+            .collect();
+        // `5.2.10` stands behind `5.2.9`.
+        let numbers =
+            |id: &str| id.split('.').map(|part| part.parse::<u32>().unwrap_or(u32::MAX)).collect::<Vec<_>>();
+        ids.sort_by_key(|id| (numbers(id), *id));
+        ids.dedup();
+        ids.into_iter()
+            .map(|id| {
+                (id, RULES.iter().copied().filter(|rule| self.controls_of(rule).contains(&id)).collect())
+            })
+            .collect()
+    }
+
+    /// The controls that a rule answers.
+    pub fn controls_of(&self, rule: &Rule) -> Vec<&'static str> {
+        let named = rule.references.iter().filter(|(name, _)| *name == self.reference).map(|(_, id)| *id);
+        let listed = CONTROLS.iter().filter(|(name, _, rules)| {
+            let fits = |one: &&str| *one == rule.id || one.ends_with('-') && rule.id.starts_with(*one);
+            *name == self.name && rules.iter().any(fits)
+        });
+        named.chain(listed.map(|(_, id, _)| *id)).collect()
+    }
+}
+
+/// Whether something is among the objects that the rule speaks of. Rules of Dockerfiles and images speak of none.
+pub fn concerns(rule: &Rule, objects: &Objects<'_>) -> bool {
+    if rule.area() != Area::Kubernetes {
+        return false;
+    }
+    let concern = CONCERNS
+        .iter()
+        .find(|(front, _)| rule.id.starts_with(front))
+        .map_or(Concern::Pods, |(_, concern)| *concern);
+    match concern {
+        Concern::Any => !objects.is_empty(),
+        Concern::Pods => objects.iter().any(|object| !object.pods.is_empty()),
+        Concern::Kinds(kinds) => kinds.iter().any(|kind| objects.of_kind(kind).next().is_some()),
+        Concern::Program(name) => {
+            objects.iter().flat_map(|object| &object.pods).flat_map(|pod| &pod.containers).any(|container| {
+                container.kind != ContainerKind::ImageVolume
+                    && container
+                        .definition
+                        .is_some_and(|definition| crate::kubernetes::runs(definition, name))
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_in_the_tables_is_that_of_a_rule() {
+        for (framework, control, rules) in CONTROLS {
+            assert!(Framework::find(framework).is_some(), "{framework}");
+            for name in *rules {
+                let known = RULES
+                    .iter()
+                    .any(|rule| rule.id == *name || name.ends_with('-') && rule.id.starts_with(name));
+                assert!(known, "{framework} {control}: {name}");
+            }
+        }
+        for (front, _) in CONCERNS {
+            assert!(RULES.iter().any(|rule| rule.id.starts_with(front)), "{front}");
+        }
+    }
+
+    #[test]
+    fn controls_stand_in_the_order_of_their_numbers() {
+        for framework in FRAMEWORKS {
+            let controls = framework.controls();
+            assert!(controls.len() >= 9, "{framework:?}");
+            assert!(controls.iter().all(|(_, rules)| !rules.is_empty()), "{framework:?}");
+        }
+        let ids: Vec<&str> = FRAMEWORKS[0].controls().into_iter().map(|(id, _)| id).collect();
+        let place = |id: &str| ids.iter().position(|one| *one == id);
+        assert!(place("5.2.9") < place("5.2.12") && place("1.2.1") < place("1.2.10"), "{ids:?}");
+    }
+}

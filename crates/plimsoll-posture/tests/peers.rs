@@ -1,0 +1,388 @@
+//! The cases of other checkers, held against our rules: they agree, or the difference stands in a table with its reason.
+//!
+//! A case is what a peer's own test says: this check, over these files, finds something or does not (kube-linter: finds so
+//! much). Which rule of ours answers a check is told by the rule's references, by the tables here where a check is spread over
+//! several, and for kubescape's rules, which have no ids, by name. Checks that no rule of ours answers are listed with the
+//! reason. `docs/status.md` has the counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use plimsoll_model::workload::Kinds;
+use plimsoll_posture::kubernetes::{Objects, yaml};
+use plimsoll_posture::{RULES, check_objects};
+use serde_json::Value;
+
+/// Suites, each once unpacked.
+fn suite(name: &str) -> Option<(tempfile::TempDir, PathBuf)> {
+    let archive = plimsoll_testing::shared(&format!("fixtures/posture/{name}.tar.zst"))?;
+    let folder = plimsoll_testing::unpack(&archive);
+    let root = folder.path().join(name);
+    Some((folder, root))
+}
+
+fn listed(folder: &Path) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.expect("the suite is whole").path())
+        .collect();
+    all.sort();
+    all
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().expect("the suite is whole").to_string_lossy().into_owned()
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).expect("the suite is whole"))
+        .expect("the suite is whole")
+}
+
+/// How often each rule speaks about texts that are looked at together.
+fn judged(texts: &[String]) -> BTreeMap<&'static str, usize> {
+    let streams: Vec<_> = texts.iter().map(|text| yaml::read(text)).collect();
+    let values: Vec<_> = streams.iter().flat_map(|stream| &stream.documents).map(yaml::Node::value).collect();
+    let mut objects = Objects::default();
+    for (place, value) in values.iter().enumerate() {
+        objects.add(value, place, &Kinds::default());
+    }
+    let mut count = BTreeMap::new();
+    for breach in check_objects(&objects).flat_map(|judged| judged.breaches) {
+        *count.entry(breach.rule).or_default() += 1;
+    }
+    count
+}
+
+/// All YAML and JSON below a folder.
+fn texts(folder: &Path) -> Vec<String> {
+    let mut waiting = vec![folder.to_owned()];
+    let mut texts = Vec::new();
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            waiting.extend(listed(&path).into_iter().rev());
+        } else if path
+            .extension()
+            .is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known))
+        {
+            texts.push(std::fs::read_to_string(&path).expect("the suite is whole"));
+        }
+    }
+    texts
+}
+
+/// Rules of ours that answer a check of a peer.
+fn answering(peer: &str, check: &str) -> Vec<&'static str> {
+    let more =
+        MORE.iter().filter(|(own, id, _)| *own == peer && *id == check).flat_map(|(_, _, rules)| *rules);
+    RULES
+        .iter()
+        .filter(|rule| rule.references.contains(&(leaked(peer), leaked(check))))
+        .map(|rule| rule.id)
+        .chain(more.copied())
+        .collect()
+}
+
+/// The references of rules are static, and comparing wants the same.
+fn leaked(text: &str) -> &'static str {
+    RULES
+        .iter()
+        .flat_map(|rule| rule.references)
+        .flat_map(|(peer, id)| [*peer, *id])
+        .find(|known| *known == text)
+        .unwrap_or_default()
+}
+
+/// What agreed, what differs.
+#[derive(Default)]
+struct Outcome {
+    agree: usize,
+    differ: BTreeSet<String>,
+}
+
+impl Outcome {
+    fn add(&mut self, case: String, agrees: bool) {
+        if agrees {
+            self.agree += 1;
+        } else {
+            self.differ.insert(case);
+        }
+    }
+
+    /// Differences are those of the table, and no other; the counts are those that the documentation tells.
+    fn is(&self, peer: &str, agree: usize) {
+        let explained: BTreeSet<String> = DIFFERENCES
+            .iter()
+            .filter(|(own, _, _)| *own == peer)
+            .flat_map(|(_, cases, _)| cases.iter().map(|case| (*case).to_owned()))
+            .collect();
+        let unexplained: Vec<_> = self.differ.difference(&explained).collect();
+        let stale: Vec<_> = explained.difference(&self.differ).collect();
+        assert!(
+            unexplained.is_empty() && stale.is_empty() && self.agree == agree,
+            "{peer}: {} agree; not explained: {unexplained:#?}; agree by now: {stale:#?}",
+            self.agree
+        );
+        let status =
+            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/status.md"))
+                .expect("the suite is whole");
+        let told = format!("{peer} {agree} of {}", agree + self.differ.len());
+        assert!(status.contains(&told), "docs/status.md does not say `{told}`");
+    }
+}
+
+/// Further rules that answer a check: ours are cut differently.
+const MORE: &[(&str, &str, &[&str])] =
+    &[("polaris", "rolebindingClusterRolePodExecAttach", &["rbac-everything"])];
+
+include!("peers/differences.rs");
+
+/// Kubescape's rules by name.
+const REGOLIBRARY: &[(&str, &[&str])] = &[
+    ("alert-any-hostpath", &["host-path-mounted", "sensitive-host-path"]),
+    ("alert-rw-hostpath", &["host-path-mounted", "sensitive-host-path"]),
+    ("anonymous-requests-to-kubelet-updated", &["kubelet-anonymous"]),
+    ("automount-default-service-account", &["service-account-token-mounted"]),
+    ("configmap-in-default-namespace", &["default-namespace"]),
+    ("configured-readiness-probe", &["readiness-probe-missing"]),
+    ("csistoragecapacity-in-default-namespace", &["default-namespace"]),
+    ("dangling-ingress-backend", &["ingress-without-service"]),
+    ("deprecated-service-account-field", &["service-account-by-old-name"]),
+    ("drop-capability-netraw", &["capabilities-kept"]),
+    ("endpointslice-in-default-namespace", &["default-namespace"]),
+    ("ensure-default-service-accounts-has-only-default-roles", &["default-account-bound"]),
+    (
+        "ensure-that-the-API-Server-only-makes-use-of-Strong-Cryptographic-Ciphers",
+        &["api-server-weak-ciphers"],
+    ),
+    (
+        "ensure-that-the-admission-control-plugin-AlwaysPullImages-is-set",
+        &["api-server-without-image-pull-check"],
+    ),
+    (
+        "ensure-that-the-admission-control-plugin-NamespaceLifecycle-is-set",
+        &["api-server-without-namespace-lifecycle"],
+    ),
+    ("ensure-that-the-api-server-anonymous-auth-argument-is-set-to-false", &["api-server-anonymous"]),
+    (
+        "ensure-that-the-api-server-audit-log-maxbackup-argument-is-set-to-10-or-as-appropriate",
+        &["api-server-audit-log-backups"],
+    ),
+    ("ensure-that-the-api-server-audit-log-path-argument-is-set", &["api-server-audit-log-missing"]),
+    ("ensure-that-the-api-server-authorization-mode-argument-includes-RBAC", &["api-server-without-rbac"]),
+    (
+        "ensure-that-the-api-server-client-ca-file-argument-is-set-as-appropriate",
+        &["api-server-client-authority"],
+    ),
+    (
+        "ensure-that-the-api-server-encryption-providers-are-appropriately-configured",
+        &["api-server-secrets-unencrypted"],
+    ),
+    (
+        "ensure-that-the-api-server-etcd-certfile-and-etcd-keyfile-arguments-are-set-as-appropriate",
+        &["api-server-etcd-certificate"],
+    ),
+    (
+        "ensure-that-the-api-server-kubelet-client-certificate-and-kubelet-client-key-arguments-are-set-as-appropriate",
+        &["api-server-kubelet-certificate"],
+    ),
+    (
+        "ensure-that-the-api-server-service-account-lookup-argument-is-set-to-true",
+        &["api-server-deleted-accounts-valid"],
+    ),
+    ("ensure-that-the-api-server-token-auth-file-parameter-is-not-set", &["api-server-token-file"]),
+    (
+        "ensure-that-the-controller-manager-RotateKubeletServerCertificate-argument-is-set-to-true",
+        &["controller-manager-kubelet-certificates"],
+    ),
+    (
+        "ensure-that-the-controller-manager-profiling-argument-is-set-to-false",
+        &["controller-manager-profiling"],
+    ),
+    (
+        "ensure-that-the-controller-manager-service-account-private-key-file-argument-is-set-as-appropriate",
+        &["controller-manager-account-key"],
+    ),
+    (
+        "ensure-that-the-controller-manager-use-service-account-credentials-argument-is-set-to-true",
+        &["controller-manager-one-identity"],
+    ),
+    ("ensure-that-the-scheduler-bind-address-argument-is-set-to-127.0.0.1", &["scheduler-address"]),
+    ("etcd-auto-tls-disabled", &["etcd-own-certificates"]),
+    ("etcd-encryption-native", &["api-server-secrets-unencrypted"]),
+    ("etcd-peer-client-auth-cert", &["etcd-peers-unchecked"]),
+    ("etcd-tls-enabled", &["etcd-certificate"]),
+    ("exposure-to-internet", &["service-exposed"]),
+    ("horizontalpodautoscaler-in-default-namespace", &["default-namespace"]),
+    ("host-network-access", &["host-network"]),
+    ("host-pid-privileges", &["host-pid"]),
+    ("image-pull-policy-is-not-set-to-always", &["image-not-pulled-anew"]),
+    ("ingress-and-egress-blocked", &["no-network-policy", "egress-not-limited"]),
+    ("ingress-no-tls", &["ingress-without-tls"]),
+    ("insecure-port-flag", &["api-server-insecure-port"]),
+    ("internal-networking", &["no-network-policy"]),
+    ("k8s-audit-logs-enabled-native", &["api-server-audit-log-missing"]),
+    ("kubelet-ip-tables", &["kubelet-firewall-chains"]),
+    ("kubelet-rotate-certificates", &["kubelet-certificate-not-renewed"]),
+    ("lease-in-default-namespace", &["default-namespace"]),
+    ("naked-pods", &["pod-without-controller"]),
+    ("non-root-containers", &["container-may-run-as-root", "container-user-root"]),
+    ("persistentvolumeclaim-in-default-namespace", &["default-namespace"]),
+    ("pod-security-admission-applied-2", &["namespace-without-pod-security"]),
+    ("pods-in-default-namespace", &["default-namespace"]),
+    ("rbac-enabled-native", &["api-server-without-rbac"]),
+    ("replicationcontroller-in-default-namespace", &["default-namespace"]),
+    ("resources-cpu-limit-and-request", &["cpu-limit-missing", "cpu-request-missing"]),
+    ("resources-cpu-requests", &["cpu-request-missing"]),
+    ("resources-memory-limits", &["memory-limit-missing"]),
+    ("resources-secret-in-default-namespace", &["default-namespace"]),
+    ("rolebinding-in-default-namespace", &["default-namespace"]),
+    ("rule-access-dashboard-wl-v1", &["dashboard-deployed"]),
+    ("rule-can-access-proxy-subresource", &["rbac-node-proxy", "rbac-everything"]),
+    ("rule-can-bind-escalate", &["rbac-escalates", "rbac-everything"]),
+    ("rule-can-create-pv", &["rbac-makes-volumes", "rbac-everything"]),
+    ("rule-can-delete-k8s-events-v1", &["rbac-deletes-events", "rbac-everything"]),
+    ("rule-can-list-get-secrets-v1", &["rbac-reads-secrets", "rbac-everything"]),
+    ("rule-can-portforward-v1", &["rbac-forwards-ports", "rbac-everything"]),
+    ("rule-credentials-configmap", &["secret-in-config-map"]),
+    ("rule-identify-old-k8s-registry", &["registry-frozen"]),
+    ("rule-secrets-in-env-var", &["secret-as-environment"]),
+    ("service-in-default-namespace", &["default-namespace"]),
+    ("serviceaccount-in-default-namespace", &["default-namespace"]),
+    ("set-procmount-default", &["proc-unmasked"]),
+    ("set-seccomp-profile-RuntimeDefault", &["seccomp-unconfined"]),
+    ("set-sysctls-params", &["unsafe-sysctl"]),
+    ("system-authenticated-allowed-to-take-over-cluster", &["bound-to-everybody"]),
+];
+
+#[test]
+fn polaris() {
+    let Some((_folder, root)) = suite("polaris-checks-give") else { return };
+    let mut outcome = Outcome::default();
+    for folder in listed(&root.join("test/checks")) {
+        let check = name(&folder);
+        let rules = answering("polaris", &check);
+        for file in listed(&folder) {
+            let name = name(&file);
+            let failure = name.starts_with("failure");
+            if name.contains("mutated") || !(failure || name.starts_with("success")) {
+                continue;
+            }
+            let said = judged(&[std::fs::read_to_string(&file).expect("the suite is whole")]);
+            outcome
+                .add(format!("{check}/{name}"), rules.iter().any(|rule| said.contains_key(rule)) == failure);
+        }
+    }
+    outcome.is("polaris", POLARIS);
+}
+
+#[test]
+fn kube_linter() {
+    let Some((_folder, root)) = suite("kube-linter-give") else { return };
+    let mut outcome = Outcome::default();
+    for (case, expected) in json(&root.join("expected.json")).as_object().expect("the suite is whole") {
+        let (Some(check), Some(count)) = (expected["include"].as_str(), expected["count"].as_u64()) else {
+            continue;
+        };
+        let file = root.join(expected["manifest"].as_str().expect("the suite is whole"));
+        if !file.is_file() {
+            continue;
+        }
+        let said = judged(&[std::fs::read_to_string(file).expect("the suite is whole")]);
+        let own: usize = answering("kube-linter", check).iter().filter_map(|rule| said.get(rule)).sum();
+        outcome.add(case.clone(), own as u64 == count);
+    }
+    outcome.is("kube-linter", KUBE_LINTER);
+}
+
+/// Files say by their names what they hold; where they do not, the summary of the folder says whether there is a failure.
+#[test]
+fn checkov() {
+    let Some((_folder, root)) = suite("checkov-k8s-give") else { return };
+    let mut outcome = Outcome::default();
+    for (case, expected) in json(&root.join("expected-summary.json")).as_object().expect("the suite is whole")
+    {
+        let (Some(check), Some(failed)) = (expected["id"].as_str(), expected["failed"].as_u64()) else {
+            continue;
+        };
+        let rules = answering("checkov", check);
+        let folder = root.join("tests/kubernetes/checks").join(case);
+        for file in listed(&folder) {
+            let name = name(&file);
+            if name.contains("UNKNOWN") {
+                continue;
+            }
+            let (fails, passes) =
+                (name.to_uppercase().contains("FAIL"), name.to_uppercase().contains("PASS"));
+            if fails == passes && failed > 0 && listed(&folder).len() > 1 {
+                continue;
+            }
+            let wanted = if fails == passes { failed > 0 } else { fails };
+            let said = judged(&[std::fs::read_to_string(&file).expect("the suite is whole")]);
+            outcome.add(format!("{case}/{name}"), rules.iter().any(|rule| said.contains_key(rule)) == wanted);
+        }
+    }
+    outcome.is("checkov", CHECKOV);
+}
+
+#[test]
+fn trivy() {
+    let Some((_folder, root)) = suite("trivy-checks-k8s-examples-give") else { return };
+    let mut outcome = Outcome::default();
+    for file in listed(&root.join("checks/kubernetes")) {
+        let check = name(&file);
+        let (_, rules) = TRIVY.iter().find(|(own, _)| *own == check).unwrap_or_else(|| panic!("{check}"));
+        let stream = std::fs::read_to_string(&file).expect("the suite is whole");
+        let examples: Value = serde_saphyr::from_str(&stream).expect("the suite is whole");
+        for (key, bad) in [("good", false), ("bad", true)] {
+            for (index, example) in examples["kubernetes"][key].as_array().into_iter().flatten().enumerate() {
+                let said = judged(&[example.as_str().expect("the suite is whole").to_owned()]);
+                outcome.add(
+                    format!("{check}/{key}-{index}"),
+                    rules.iter().any(|rule| said.contains_key(rule)) == bad,
+                );
+            }
+        }
+    }
+    outcome.is("trivy-checks", TRIVY_COUNT);
+}
+
+/// All but `nothing-allowed` break the baseline, each by what it is named after.
+#[test]
+fn bad_pods() {
+    let Some((_folder, root)) = suite("badpods-give") else { return };
+    let mut outcome = Outcome::default();
+    for folder in listed(&root.join("manifests")) {
+        let kind = name(&folder);
+        let Some((_, rules)) = BAD_PODS.iter().find(|(own, _)| *own == kind) else { panic!("{kind}") };
+        for folder in listed(&folder).iter().filter(|path| path.is_dir()) {
+            for text in texts(folder) {
+                let said = judged(&[text]);
+                let case = format!("{kind}/{}", name(folder));
+                outcome.add(case, rules.iter().all(|rule| said.contains_key(rule)));
+            }
+        }
+    }
+    outcome.is("badPods", BAD_PODS_COUNT);
+}
+
+#[test]
+fn regolibrary() {
+    let Some((_folder, root)) = suite("regolibrary-rules-give") else { return };
+    let mut outcome = Outcome::default();
+    for (rule, own) in REGOLIBRARY {
+        for case in listed(&root.join("rules").join(rule).join("test")) {
+            let expected = case.join("expected.json");
+            if !expected.is_file() {
+                continue;
+            }
+            let wanted = json(&expected).as_array().is_some_and(|alerts| !alerts.is_empty());
+            let said = judged(&texts(&case.join("input")));
+            outcome.add(
+                format!("{rule}/{}", name(&case)),
+                own.iter().any(|rule| said.contains_key(rule)) == wanted,
+            );
+        }
+    }
+    outcome.is("regolibrary", REGOLIBRARY_COUNT);
+}
