@@ -87,6 +87,11 @@ impl Builder {
         builder
     }
 
+    /// The objects are those of a cluster, not only of manifests.
+    pub fn is_cluster(&mut self) {
+        self.cluster.origin = Origin::Cluster;
+    }
+
     /// All objects of a kind that were given are void: they are listed anew.
     pub fn forget(&mut self, kind: &str) {
         let cluster = &mut self.cluster;
