@@ -23,6 +23,7 @@ mod markdown;
 mod openvex;
 pub mod plan;
 mod predicate;
+pub mod reach;
 mod sarif;
 pub mod sbom;
 mod stamp;

@@ -8,6 +8,7 @@ use plimsoll_kube::{Client, Error};
 use plimsoll_model::audit::{ClusterInfo, Missing};
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{Problem, ProblemKind};
+pub use plimsoll_posture::cluster::reach::{AskedPort, End, Reachability, TooLarge, diff};
 use plimsoll_posture::cluster::{Builder, Cluster, LISTS, Origin};
 use plimsoll_posture::kubernetes::yaml;
 use serde_json_borrow::Value;
@@ -16,6 +17,7 @@ use crate::ScanError;
 use crate::audit::live::{self, Scope, Sink};
 use crate::audit::snapshot::{self, SnapshotError};
 use crate::check::{self, Kind, files_below, unreadable};
+use crate::git::{GitError, GitSettings, files_at};
 
 /// A cluster, and which one it is.
 #[derive(Debug)]
@@ -35,6 +37,9 @@ pub enum ClusterError {
     /// A file is no snapshot and no manifest.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// A revision cannot be read.
+    #[error(transparent)]
+    Git(#[from] GitError),
     /// There is no object in what was named.
     #[error("{paths} holds no object of Kubernetes")]
     Nothing {
@@ -122,9 +127,37 @@ pub fn files(paths: &[String], kinds: &Kinds, stdin: &mut dyn BufRead) -> Result
         }
     }
     let (info, objects, snapshots) = (reading.info.take(), reading.objects, reading.snapshots);
+    seen(builder, info, objects + u64::from(snapshots), paths.join(", "))
+}
+
+/// Reads the same files as they were at a revision of their git repository.
+///
+/// # Errors
+/// When git does not know the revision, or there is no object in them.
+pub fn at_revision(
+    revision: &str,
+    paths: &[String],
+    kinds: &Kinds,
+    git: &GitSettings,
+) -> Result<Seen, ClusterError> {
+    let mut builder = Builder::new(Origin::Manifests, kinds.clone());
+    let mut reading = Reading { builder: &mut builder, info: None, objects: 0, bytes: 0, snapshots: 0 };
+    for typed in paths {
+        let wanted = |name: &str| Kind::of(name) == Kind::Manifest;
+        let path = Path::new(typed);
+        for (name, content) in files_at(path, revision, &wanted, git)? {
+            let shown = if path.is_dir() { path.join(&name) } else { path.to_owned() };
+            reading.stream(&shown.display().to_string(), &mut content.as_slice(), false)?;
+        }
+    }
+    let (info, objects, snapshots) = (reading.info.take(), reading.objects, reading.snapshots);
+    let name = format!("{} at {revision}", paths.join(", "));
+    seen(builder, info, objects + u64::from(snapshots), name)
+}
+
+fn seen(builder: Builder, info: Option<ClusterInfo>, found: u64, name: String) -> Result<Seen, ClusterError> {
     let cluster = builder.finish();
-    let name = paths.join(", ");
-    if objects == 0 && snapshots == 0 && cluster.problems.is_empty() {
+    if found == 0 && cluster.problems.is_empty() {
         return Err(ClusterError::Nothing { paths: name });
     }
     let info = info.unwrap_or(ClusterInfo { name, ..ClusterInfo::default() });

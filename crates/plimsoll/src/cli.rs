@@ -12,7 +12,7 @@ use plimsoll_scan::base::BaseFlag;
 use plimsoll_scan::verdict::Line;
 use plimsoll_scan::{Mirror, Scanners, Via};
 
-pub(crate) use cluster::{ClusterCommand, ClusterInput};
+pub(crate) use cluster::{ClusterCommand, ClusterInput, ReachArguments};
 
 /// Container security that says whose move it is.
 #[derive(Debug, Parser)]

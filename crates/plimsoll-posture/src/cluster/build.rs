@@ -292,7 +292,7 @@ impl Builder {
                 }
             }
             _ if self.kinds.knows(group, kind) => {
-                self.runs(object, group, kind, namespace, name, &place);
+                self.runs(object, group, kind, &namespace, name, &place);
             }
             _ => {}
         }
@@ -559,7 +559,7 @@ impl Builder {
         object: &Value<'_>,
         group: &str,
         kind: &str,
-        namespace: Arc<str>,
+        namespace: &Arc<str>,
         name: Arc<str>,
         source: &Source,
     ) {
@@ -569,11 +569,11 @@ impl Builder {
             return;
         }
         if name.is_empty() {
-            return self.broken(kind, Some(&namespace), &name, source, "it has no name");
+            return self.broken(kind, Some(namespace), &name, source, "it has no name");
         }
         let own: Identity = (self.texts.get(group), self.texts.get(kind), name);
         if let Some(parent) = self.parent(object) {
-            self.parents.insert((Arc::clone(&namespace), own.clone()), parent);
+            self.parents.insert((Arc::clone(namespace), own.clone()), parent);
             // Its owner has the template, and its pods are objects of their own.
             if !is_pod {
                 return;
@@ -583,10 +583,10 @@ impl Builder {
         let found = workload::pods(object, &kinds);
         for unread in &found.unread {
             let detail = format!("{unread}, so that what runs there is not known");
-            self.broken(kind, Some(&namespace), &own.2, source, &detail);
+            self.broken(kind, Some(namespace), &own.2, source, &detail);
         }
         for pod in &found.pods {
-            let mut workload = self.workload(pod, &namespace, &own, source);
+            let mut workload = self.workload(pod, namespace, &own, source);
             (workload.pods, workload.template) = (u32::from(is_pod), !is_pod);
             if is_pod {
                 let addresses =
@@ -716,10 +716,8 @@ impl Builder {
         let mut cluster = self.cluster;
         cluster.workloads = together.into_values().collect();
         for workload in &mut cluster.workloads {
-            for list in [&mut workload.nodes] {
-                list.sort();
-                list.dedup();
-            }
+            workload.nodes.sort();
+            workload.nodes.dedup();
             workload.addresses.sort();
             workload.addresses.dedup();
         }

@@ -49,6 +49,11 @@ impl Labels {
         self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
+    /// All of them, to be shared.
+    pub(crate) fn shared(&self) -> impl Iterator<Item = &(Arc<str>, Arc<str>)> {
+        self.0.iter()
+    }
+
     pub(crate) fn set(&mut self, name: &str, value: &str, texts: &mut Texts) {
         let value = texts.get(value);
         match self.0.binary_search_by(|(own, _)| own.as_ref().cmp(name)) {
@@ -98,12 +103,11 @@ impl Selector {
         let mut selector = Selector::default();
         for (key, value) in object.iter() {
             match key {
-                "matchLabels" if value.is_null() => {}
+                "matchLabels" | "matchExpressions" if value.is_null() => {}
                 "matchLabels" => {
                     let map = value.as_object().ok_or("`matchLabels` is no object")?;
                     selector.add_map(map)?;
                 }
-                "matchExpressions" if value.is_null() => {}
                 "matchExpressions" => {
                     for one in value.as_array().ok_or("`matchExpressions` is no list")? {
                         selector.add(one)?;

@@ -7,6 +7,7 @@
 mod build;
 mod labels;
 mod policy;
+pub mod reach;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
