@@ -56,7 +56,7 @@ pub(crate) enum Command {
     Trust(TrustCommand),
     /// Everything that a cluster runs, held against policies; and what is trusted only because of where it is
     Audit(AuditArguments),
-    /// A cluster, or the manifests of one: who reaches what; and the cluster as a file
+    /// A cluster: who reaches whom in it, and the cluster as a file
     Cluster {
         #[command(subcommand)]
         command: ClusterCommand,

@@ -549,8 +549,11 @@ fn cluster_pods(value: &Value<'_>) -> Result<Option<Subject>, Arc<str>> {
             pods: Selector::default(),
         })),
         (None, Some(pods)) => Ok(Some(Subject {
-            namespaces: selector(get(pods, "namespaceSelector"), "namespaceSelector")?,
-            pods: selector(get(pods, "podSelector"), "podSelector")?,
+            // People leave out the one that takes everything.
+            namespaces: get(pods, "namespaceSelector")
+                .map_or(Ok(Selector::default()), |own| selector(Some(own), "namespaceSelector"))?,
+            pods: get(pods, "podSelector")
+                .map_or(Ok(Selector::default()), |own| selector(Some(own), "podSelector"))?,
         })),
         (None, None) => Ok(None),
     }

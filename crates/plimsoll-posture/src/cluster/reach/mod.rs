@@ -544,44 +544,57 @@ impl<'c> Reachability<'c> {
             None => ports::ALL,
         };
         let mut answers: Vec<ReachAnswer> = Vec::new();
-        let mut ranges: Vec<Option<Addresses>> = Vec::new();
+        // The ranges that an answer is for: those about which the same is said, for the same reasons, are one answer.
+        let mut ranges: Vec<Vec<Addresses>> = Vec::new();
         let mut left_out = 0;
         let mut undecided = false;
+        let several = matches!((from_end, to_end), (End::Workloads(one), End::Workloads(other)) if one.len() + other.len() > 2);
         for (from_shown, from_peers, from_range) in self.peers(from_end) {
             for (to_shown, to_peers, to_range) in self.peers(to_end) {
-                let several = matches!((from_end, to_end), (End::Workloads(from), End::Workloads(to)) if from.len() + to.len() > 2);
                 if several && from_shown == to_shown {
-                    continue;
-                }
-                if answers.len() >= most {
-                    left_out += 1;
                     continue;
                 }
                 let answer = self.answer(&from_shown, &from_peers, &to_shown, &to_peers, asked);
                 undecided |= answer.connection.ports.answer == Reached::Unknown;
-                let range = from_range.or(to_range);
-                // Ranges side by side about which the same is said, for the same reasons, are one.
-                if let (Some(range), Some(Some(before)), Some(last)) =
-                    (range, ranges.last_mut(), answers.last_mut())
-                    && before.v6 == range.v6
-                    && before.last.wrapping_add(1) == range.first
-                    && last.connection.ports == answer.connection.ports
-                    && (&last.egress, &last.ingress) == (&answer.egress, &answer.ingress)
-                    && (from_range.is_some() || last.connection.from == answer.connection.from)
-                    && (to_range.is_some() || last.connection.to == answer.connection.to)
-                {
-                    before.last = range.last;
-                    let side = if from_range.is_some() {
-                        &mut last.connection.from
+                let Some(range) = from_range.or(to_range) else {
+                    if answers.len() < most {
+                        answers.push(answer);
+                        ranges.push(Vec::new());
                     } else {
-                        &mut last.connection.to
-                    };
-                    *side = before.to_string();
+                        left_out += 1;
+                    }
                     continue;
+                };
+                let same = answers.iter().zip(&ranges).rposition(|(before, _)| {
+                    before.connection.ports == answer.connection.ports
+                        && (&before.egress, &before.ingress) == (&answer.egress, &answer.ingress)
+                        && (from_range.is_some() || before.connection.from == answer.connection.from)
+                        && (to_range.is_some() || before.connection.to == answer.connection.to)
+                });
+                match same {
+                    Some(at) => match ranges[at].last_mut() {
+                        Some(last) if last.v6 == range.v6 && last.last.wrapping_add(1) == range.first => {
+                            last.last = range.last;
+                        }
+                        _ => ranges[at].push(range),
+                    },
+                    None if answers.len() < most => {
+                        answers.push(answer);
+                        ranges.push(vec![range]);
+                    }
+                    None => left_out += 1,
                 }
-                ranges.push(range);
-                answers.push(answer);
             }
+        }
+        for (answer, ranges) in answers.iter_mut().zip(&ranges).filter(|(_, ranges)| !ranges.is_empty()) {
+            let (side, end, asked) = match (from_end, to_end) {
+                (End::Outside(_), _) => (&mut answer.connection.from, from_end, from),
+                _ => (&mut answer.connection.to, to_end, to),
+            };
+            let whole = self.merged(end);
+            let shown: Vec<String> = ranges.iter().map(ToString::to_string).collect();
+            let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
+            *side = if *ranges == whole { asked.to_owned() } else { few(&shown) };
         }
         let (missing, problems) = (self.missing(), self.problems());
         let policies = |one: &Missing| one.resource.ends_with("policies") || one.resource == "namespaces";
@@ -599,6 +612,22 @@ impl<'c> Reachability<'c> {
             missing: relevant,
             problems,
         }
+    }
+
+    /// The ranges of an end, neighbours as one.
+    fn merged(&self, end: &End) -> Vec<Addresses> {
+        let mut merged: Vec<Addresses> = Vec::new();
+        let End::Outside(all) = end else { return merged };
+        for at in all {
+            let range = self.engine.outside[*at].addresses;
+            match merged.last_mut() {
+                Some(last) if last.v6 == range.v6 && last.last.wrapping_add(1) == range.first => {
+                    last.last = range.last;
+                }
+                _ => merged.push(range),
+            }
+        }
+        merged
     }
 
     fn peers(&self, end: &End) -> Vec<(String, Vec<usize>, Option<Addresses>)> {

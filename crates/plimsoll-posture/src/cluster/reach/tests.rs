@@ -469,3 +469,111 @@ proptest! {
         });
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// What the fuzz target runs, on clusters with bytes and values that do not belong there.
+    #[test]
+    fn damaged_objects_are_no_panic(seed: u64, at: u16, byte: u8, swaps in prop::collection::vec((0_u8..8, 0_u8..8), 0..3)) {
+        const VALUES: [&str; 8] = ["null", "7", "\"x\"", "[]", "{}", "[{}]", "{\"a\":[1]}", "-1"];
+        let mut text: String =
+            Dice(seed).objects().iter().map(|object| format!("---\n{object}\n")).collect();
+        for (key, value) in swaps {
+            let key = ["spec", "ingress", "ports", "podSelector", "metadata", "subject", "to", "priority"][usize::from(key)];
+            text = text.replacen(&format!("\"{key}\":"), &format!("\"{key}\": {}, \"x\":", VALUES[usize::from(value)]), 2);
+        }
+        crate::fuzz::fuzz_cluster(text.as_bytes());
+        let mut bytes = text.into_bytes();
+        let at = usize::from(at) % bytes.len();
+        bytes[at] = byte;
+        crate::fuzz::fuzz_cluster(&bytes);
+    }
+}
+
+#[test]
+fn what_leads_in_is_told_with_whether_policies_let_it() {
+    let labels = json!({"app": "web"});
+    let cluster = cluster(&[
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i", "ports": [{"name": "http", "containerPort": 8080}]}]}}}}),
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"type": "LoadBalancer", "selector": labels, "ports": [{"port": 80, "targetPort": "http"}, {"port": 9090}]}}),
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"rules": [{"host": "shop.example", "http": {"paths": [{"backend": {"service": {"name": "web", "port": {"number": 80}}}}]}}]}}),
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": 8080}]}]}}),
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "idle", "namespace": "shop"}, "spec": {"podSelector": {"matchLabels": {"app": "gone"}}}}),
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare", "namespace": "other"}, "spec": {"hostNetwork": true, "containers": [{"name": "c", "image": "i"}]}}),
+    ]);
+    let mut all = Reachability::new(&cluster).expect("small");
+    let reach = all.whole(&ClusterInfo::default(), 100);
+    let told: Vec<_> = reach
+        .exposures
+        .iter()
+        .map(|one| (one.by.as_str(), one.object.as_str(), one.ports.allowed.as_str(), one.ports.answer))
+        .collect();
+    // The block is outside of the cluster, where the controller of the Ingress may be, or not.
+    assert_eq!(
+        told,
+        [
+            ("Ingress", "shop/web", "none", Reached::Denied),
+            ("LoadBalancer", "shop/web", "TCP 8080", Reached::Allowed),
+        ]
+    );
+    assert_eq!(reach.exposures[0].hosts, ["shop.example"]);
+    assert_eq!(reach.namespaces_without_policy, ["other"]);
+    assert_eq!(
+        reach.policies.iter().map(|note| note.policy.as_str()).collect::<Vec<_>>(),
+        ["NetworkPolicy shop/idle"]
+    );
+    let web = reach.workloads.iter().find(|one| one.name == "shop/Deployment/web").expect("web");
+    assert_eq!(
+        (web.internet.answer, web.metadata.answer, web.api_server.answer),
+        (Reached::Allowed, Reached::Allowed, Reached::Allowed)
+    );
+    assert_eq!((web.ingress_policies, web.egress_policies), (1, 0));
+    // Without the right to list policies nothing is sure, and why is told.
+    let mut without = cluster;
+    without.missing.insert("NetworkPolicy".into(), "forbidden".into());
+    let mut all = Reachability::new(&without).expect("small");
+    let reach = all.whole(&ClusterInfo::default(), 100);
+    assert_eq!(reach.verdict, Outcome::Unknown);
+    assert_eq!(reach.missing[0].reason, "forbidden");
+    let web = reach.workloads.iter().find(|one| one.name == "shop/Deployment/web").expect("web");
+    assert_eq!(web.internet.answer, Reached::Unknown);
+}
+
+#[test]
+fn what_comes_and_goes_is_told_by_ports_and_addresses() {
+    let pod = |name: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop", "labels": {"app": name}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let policy = |spec: Value| json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "n", "namespace": "shop"}, "spec": spec});
+    let before = cluster(&[
+        pod("a"),
+        pod("b"),
+        policy(
+            json!({"podSelector": {}, "ingress": [{"from": [{"podSelector": {}}], "ports": [{"port": 80}]}]}),
+        ),
+    ]);
+    let after = cluster(&[
+        pod("a"),
+        pod("b"),
+        pod("c"),
+        policy(
+            json!({"podSelector": {"matchLabels": {"app": "b"}}, "ingress": [{"from": [{"podSelector": {}}], "ports": [{"port": 81}]}, {"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}]}),
+        ),
+    ]);
+    let (mut one, mut other) =
+        (Reachability::new(&before).expect("small"), Reachability::new(&after).expect("small"));
+    let info = ClusterInfo::default();
+    let changes = diff((&mut one, &info), (&mut other, &info), 1_000);
+    assert_eq!(changes.verdict, Outcome::NotMet);
+    assert_eq!((changes.came, changes.went), (vec!["shop/Pod/c".to_owned()], Vec::new()));
+    let find = |from: &str, to: &str| {
+        let change = changes.changes.iter().find(|change| change.from == from && change.to == to);
+        change.map(|change| (change.gained.as_str(), change.lost.as_str()))
+    };
+    assert_eq!(find("shop/Pod/a", "shop/Pod/b"), Some(("TCP 81", "TCP 80")));
+    assert_eq!(find("10.0.0.0/8", "shop/Pod/b"), Some(("all", "none")));
+    assert_eq!(find("shop/Pod/a", "0.0.0.0/0"), None);
+    let (mut one, mut same) =
+        (Reachability::new(&before).expect("small"), Reachability::new(&before).expect("small"));
+    let nothing = diff((&mut one, &info), (&mut same, &info), 1_000);
+    assert_eq!((nothing.verdict, nothing.changes.len()), (Outcome::Met, 0));
+}
