@@ -146,11 +146,11 @@ const QUESTIONS: [Question; 3] = [
     ("reach the API server", |workload| &workload.api_server),
 ];
 
-fn by_answer<'r>(
-    reach: &'r Reach,
+fn by_answer(
+    reach: &Reach,
     ask: fn(&ReachWorkload) -> &Ports,
     answer: Reached,
-) -> impl Iterator<Item = &'r str> + Clone {
+) -> impl Iterator<Item = &str> + Clone {
     reach
         .workloads
         .iter()

@@ -74,6 +74,9 @@ fn ports(ports: &Ports) -> String {
     if whole { "All Connections".into() } else { text }
 }
 
+/// First and last addresses of IPv4.
+type Ranges = Vec<(u32, u32)>;
+
 fn got(folder: &Path) -> BTreeSet<String> {
     let cluster = cluster(folder);
     let mut all = Reachability::new(&cluster).expect("small");
@@ -111,7 +114,7 @@ fn expected(text: &str) -> BTreeSet<String> {
     };
     let mut lines = BTreeSet::new();
     // By the other side, whether it comes in, and ports.
-    let mut ranges: BTreeMap<(&str, bool, &str), Vec<(u32, u32)>> = BTreeMap::new();
+    let mut ranges: BTreeMap<(&str, bool, &str), Ranges> = BTreeMap::new();
     for line in text.lines() {
         let Some((from, rest)) = line.split_once(" => ") else { continue };
         let Some((to, ports)) = rest.rsplit_once(" : ") else { continue };
@@ -125,7 +128,7 @@ fn expected(text: &str) -> BTreeSet<String> {
     }
     for ((other, comes_in, ports), mut all) in ranges {
         all.sort_unstable();
-        let mut merged: Vec<(u32, u32)> = Vec::new();
+        let mut merged = Ranges::new();
         for (first, last) in all {
             match merged.last_mut() {
                 Some(before) if before.1.checked_add(1) == Some(first) => before.1 = last,
