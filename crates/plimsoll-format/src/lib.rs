@@ -24,6 +24,7 @@ mod openvex;
 pub mod plan;
 mod predicate;
 mod renovate;
+pub mod reach;
 mod sarif;
 pub mod sbom;
 mod stamp;

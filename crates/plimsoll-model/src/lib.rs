@@ -23,6 +23,7 @@ pub mod pod_security;
 mod problem;
 pub mod product;
 pub mod purl;
+pub mod reach;
 pub mod report;
 pub mod survey;
 mod text;
