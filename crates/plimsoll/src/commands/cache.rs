@@ -24,13 +24,6 @@ pub(crate) fn run(command: &CacheCommand, environment: &Environment) -> Answer {
             .hint("name a folder with --cache-dir".to_owned())
     })?;
     let folder = cache.folder.display();
-    let hubs = hubs(arguments, environment);
-    let kept = match &hubs {
-        Some(folder) => plimsoll_advisory::hub::kept(folder)
-            .with_context(|| format!("cannot read the VEX hubs in `{}`", folder.display()))
-            .map_err(|error| Failure::new(UNDECIDED, error))?,
-        None => Vec::new(),
-    };
     let mut text = match command {
         CacheCommand::Status(_) => {
             let status = cache
@@ -51,6 +44,13 @@ pub(crate) fn run(command: &CacheCommand, environment: &Environment) -> Answer {
                 .map_err(|error| Failure::new(UNDECIDED, error))?;
             format!("{folder}: removed {} inventories, {:.1} MB\n", removed.entries, megabytes(removed.bytes))
         }
+    };
+    let hubs = hubs(arguments, environment);
+    let kept = match &hubs {
+        Some(folder) => plimsoll_advisory::hub::kept(folder)
+            .with_context(|| format!("cannot read the VEX hubs in `{}`", folder.display()))
+            .map_err(|error| Failure::new(UNDECIDED, error))?,
+        None => Vec::new(),
     };
     for hub in &kept {
         let Kept { url, updated_at, asked, size, .. } = hub;
