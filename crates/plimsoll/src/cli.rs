@@ -35,7 +35,7 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// What is in an image or directory, what is wrong with it, whose move it is, and what to type next
     Scan(ScanArguments),
-    /// Dockerfiles before they are built: what is wrong, where, and what to change
+    /// Dockerfiles and Kubernetes manifests before they are used: what is wrong, where, and what to change
     Check(CheckArguments),
     /// Two images, folders, SBOMs or saved reports: what came, what went, what the second one brings
     Diff(DiffArguments),
@@ -422,12 +422,16 @@ pub(crate) struct ManyArguments {
 #[command(after_help = "Examples:
   plimsoll check Dockerfile
   plimsoll check . --fail-on medium --output sarif=plimsoll.sarif
+  plimsoll check deploy/ --format json
+  kubectl get all --all-namespaces -o yaml | plimsoll check -
   plimsoll check - < Containerfile
 
-A comment accepts a finding of the next instruction:
-  # plimsoll ignore=latest-tag reason=\"why\" until=2026-12-31")]
+A comment accepts a finding of the next instruction, an annotation those of its object:
+  # plimsoll ignore=latest-tag reason=\"why\" until=2026-12-31
+  plimsoll.dev/ignore: ignore=host-network reason=\"why\" until=2026-12-31")]
 pub(crate) struct CheckArguments {
-    /// Files and folders; folders are searched for Dockerfile, *.Dockerfile and Containerfile. `-` is standard input
+    /// Files and folders; folders are searched for Dockerfile, *.Dockerfile, Containerfile, and for Kubernetes objects in
+    /// *.yaml, *.yml and *.json. `-` is standard input
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<String>,
 

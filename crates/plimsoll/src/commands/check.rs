@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         let code = if error.is_usage() { USAGE } else { UNDECIDED };
         let hint = match &error {
             ScanError::NotFound { .. } => {
-                Some("give a Dockerfile, a folder, or - for standard input".to_owned())
+                Some("give a Dockerfile, a manifest, a folder, or - for standard input".to_owned())
             }
             _ => ScanError::hint(&error),
         };

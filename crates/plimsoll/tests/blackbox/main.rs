@@ -16,6 +16,7 @@ mod diff;
 mod git;
 mod hostile;
 mod java;
+mod manifests;
 mod many;
 mod models;
 mod options;
@@ -108,6 +109,7 @@ impl Place {
     }
 
     fn put(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        std::fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
         std::fs::write(self.path(name), content).unwrap();
         self.text(name)
     }
