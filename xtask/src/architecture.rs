@@ -21,10 +21,12 @@ const LEVELS: &[(&str, u8)] = &[
     ("plimsoll-policy", 1),
     ("plimsoll-posture", 1),
     ("plimsoll-rules", 1),
+    ("plimsoll-runtime", 1),
     ("plimsoll-extract", 2),
     ("plimsoll-kube", 2),
     ("plimsoll-trust", 2),
     ("plimsoll-scan", 3),
+    ("plimsoll-admit", 4),
     ("plimsoll", 5),
     // Outside the product: may use nothing of it, and be used by tests only.
     ("plimsoll-testing", 0),

@@ -24,6 +24,7 @@ pub(crate) fn run(command: &CacheCommand, environment: &Environment) -> Answer {
             .hint("name a folder with --cache-dir".to_owned())
     })?;
     let folder = cache.folder.display();
+    let hubs = hubs(arguments, environment);
     let mut text = match command {
         CacheCommand::Status(_) => {
             let status = cache
@@ -45,7 +46,6 @@ pub(crate) fn run(command: &CacheCommand, environment: &Environment) -> Answer {
             format!("{folder}: removed {} inventories, {:.1} MB\n", removed.entries, megabytes(removed.bytes))
         }
     };
-    let hubs = hubs(arguments, environment);
     let kept = match &hubs {
         Some(folder) => plimsoll_advisory::hub::kept(folder)
             .with_context(|| format!("cannot read the VEX hubs in `{}`", folder.display()))
