@@ -287,7 +287,8 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "BASE")]
     pub(crate) base: Option<BaseFlag>,
 
-    /// What to look for: vuln, secret, config, license, or several with commas [default: vuln]
+    /// What to look for: vuln, secret, config, license, or several with commas [default: vuln,secret, and config without
+    /// counting it]
     #[arg(long, value_name = "NAME[,NAME]")]
     pub(crate) scanners: Option<Scanners>,
 
