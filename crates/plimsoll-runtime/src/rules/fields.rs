@@ -75,7 +75,7 @@ pub(super) enum Takes {
 }
 
 /// What a value depends on: it is asked once for each of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Scope {
     Container,
     /// The process, its parents and its container.
