@@ -5,6 +5,7 @@
 //! are no text are shown as `\xNN`.
 
 mod call;
+pub mod drift;
 pub mod event;
 pub mod record;
 pub mod rules;

@@ -78,6 +78,11 @@ pub(crate) enum Command {
     /// What is kept of images from registries, so that known layers are not downloaded again
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// What happens in running containers, held against rules
+    Watch {
+        #[command(subcommand)]
+        command: crate::commands::watch::WatchCommand,
+    },
     /// What is known about an advisory, a finding or a rule, offline
     Explain(ExplainArguments),
     /// Completion script for a shell, on standard output

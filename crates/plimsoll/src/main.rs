@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         cli::Command::Db(arguments) => commands::db::run(arguments, &environment),
         cli::Command::Registry(command) => commands::registry::run(command, &environment),
         cli::Command::Cache(command) => commands::cache::run(command, &environment),
+        cli::Command::Watch { command } => commands::watch::run(command, &environment),
         cli::Command::Explain(arguments) => commands::explain::run(arguments, &environment),
         cli::Command::Completions { shell } => commands::meta::completions(*shell),
         cli::Command::Man { command } => commands::meta::man(command),
