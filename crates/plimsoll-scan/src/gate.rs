@@ -525,6 +525,7 @@ mod tests {
             findings,
             changes: Vec::new(),
             vex: Vec::new(),
+            framework: None,
             problems: Vec::new(),
         };
         let digest = Digest::parse(&format!("sha256:{}", "11".repeat(32))).expect("a digest");
