@@ -287,7 +287,7 @@ fn table(reach: &Reach, view: &View) -> String {
         lines.line("");
         lines.line(&format!(
             "next: plimsoll cluster reach {} internet",
-            crate::shell_word(&exposure.workload)
+            crate::shell_word(&clean(&exposure.workload))
         ));
     }
     lines.text
