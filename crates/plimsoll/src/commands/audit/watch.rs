@@ -10,6 +10,7 @@ use plimsoll_admit::files::Watched;
 use plimsoll_model::audit::{Audit, Missing};
 use plimsoll_model::one_line;
 use plimsoll_scan::audit::follow::Followed;
+use plimsoll_scan::audit::live::Scope;
 use plimsoll_scan::audit::publish::{self, Reports};
 use plimsoll_scan::audit::{Change, Collector, Evidence, changes};
 use plimsoll_scan::kube::Client;
@@ -42,7 +43,7 @@ pub(super) fn run(arguments: &AuditArguments, environment: &Environment) -> Answ
     let mut gate = gate(arguments, environment).map_err(usage)?;
     let settings = settings(arguments);
     let base = options(arguments, environment);
-    let (client, readings) = connect(&arguments.cluster, &kinds, environment)?;
+    let (client, readings) = connect(&arguments.cluster, &kinds, Scope::Audit, environment)?;
     let start = Instant::now();
     let moment = || {
         let passed = i64::try_from(start.elapsed().as_secs()).unwrap_or(i64::MAX);
