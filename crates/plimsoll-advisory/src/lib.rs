@@ -11,6 +11,7 @@ mod error;
 mod explain;
 pub mod feed;
 pub mod fuzz;
+pub mod hub;
 pub mod incidents;
 mod java_index;
 mod matching;

@@ -11,12 +11,13 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use plimsoll_model::content_set::ContentSet;
 use plimsoll_model::functions::Reach;
 use plimsoll_model::product::{Product, three_numbers};
 use plimsoll_model::version::{Scheme, Version, compare};
 use plimsoll_model::{
     Coverage, Digest, Ecosystem, Evidence, Finding, FindingKind, FixStatus, Inventory, Package, Party,
-    Problem, ProblemKind, Remedy, Risk, Scope, Severity, SourcePackage, Subject, Suppression,
+    Problem, ProblemKind, Release, Remedy, Risk, Scope, Severity, SourcePackage, Subject, Suppression,
 };
 
 use crate::error::Error;
@@ -306,6 +307,7 @@ impl Matcher<'_> {
         if !self.source.knows(&target)? {
             return Ok(None);
         }
+        let extended = self.extended_streams(release, count);
         // (name, version) -> packages, as the two kinds of feeds speak of them.
         let mut by_source: BTreeMap<&str, BTreeMap<&str, BTreeSet<usize>>> = BTreeMap::new();
         let mut by_binary: BTreeMap<&str, BTreeMap<&str, BTreeSet<usize>>> = BTreeMap::new();
@@ -319,7 +321,14 @@ impl Matcher<'_> {
         }
         let names: BTreeSet<&str> = by_source.keys().chain(by_binary.keys()).copied().collect();
         for name in names {
-            let entries = self.source.entries(&target, &target.normalise(name))?;
+            let mut entries = self.source.entries(&target, &target.normalise(name))?;
+            for target in &extended {
+                // What is said of a flaw for the support that the image has, beats what is said for everybody.
+                let own = self.source.entries(target, &target.normalise(name))?;
+                let spoken: BTreeSet<u32> = own.iter().map(|(record, _)| *record).collect();
+                entries.retain(|(record, entry)| entry.target == *target || !spoken.contains(record));
+                entries.extend(own);
+            }
             let mut read = HashMap::new();
             for (record, entry) in entries {
                 let (groups, word) = match entry.name_kind {
@@ -333,6 +342,32 @@ impl Matcher<'_> {
             }
         }
         Ok(Some(target))
+    }
+
+    /// The streams with extended support that an image's content sets name. Those of other products are a problem: which
+    /// advisories are theirs is not known.
+    fn extended_streams(&mut self, release: &Release, count: usize) -> Vec<Target> {
+        let mut extended = BTreeSet::new();
+        let mut products = BTreeSet::new();
+        for name in &release.content_sets {
+            match ContentSet::of(name, release) {
+                ContentSet::Base => {}
+                ContentSet::Extended(stream) => drop(extended.insert(Target::Stream(stream))),
+                ContentSet::Product => drop(products.insert(name.as_str())),
+            }
+        }
+        if !products.is_empty() {
+            self.problems.push(Problem::incomplete(
+                ProblemKind::NotCovered,
+                "content sets",
+                format!(
+                    "which of {} are from {} is not known, and no advisories of those products were asked for",
+                    counted(count),
+                    listed(&products)
+                ),
+            ));
+        }
+        extended.into_iter().collect()
     }
 
     fn language_packages(&mut self) -> Result<(), Error> {

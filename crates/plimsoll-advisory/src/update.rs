@@ -22,12 +22,17 @@ use sha2::{Digest as _, Sha256};
 
 use crate::feed::upstream::{How, Remote, Repositories, TOPIC, Terms, Upstream, upstreams};
 use crate::feed::{
-    CveFacts, Cycle, FEEDS, Feed, HubStatement, Part, Sink, Unsupported, csaf, files, osv, updateinfo,
+    CveFacts, Cycle, FEEDS, Feed, HubStatement, Part, Sink, Unsupported, csaf, fedora, files, osv, updateinfo,
 };
 use crate::record::Record;
 
 /// Where OSV.dev's export is.
 const OSV: &str = "https://osv-vulnerabilities.storage.googleapis.com";
+/// Where Fedora's updates are.
+const BODHI: &str = "https://bodhi.fedoraproject.org";
+/// How many updates a page of Bodhi's may have, and how many pages of one release are fetched.
+const PAGE_ROWS: u64 = 100;
+const MOST_PAGES: u64 = 200;
 /// Where Red Hat's VEX is.
 const RED_HAT: &str = "https://security.access.redhat.com/data/csaf/v2/vex";
 /// Name of the archive of Red Hat's VEX, whatever its date.
@@ -420,6 +425,7 @@ impl Run<'_> {
             How::Files(files) => self.files(upstream, &files(), &mut state),
             How::Osv(folder) => self.osv(upstream, folder, &mut state),
             How::Repositories(repositories) => self.repositories(upstream, repositories, &mut state),
+            How::Bodhi => self.bodhi(upstream, &mut state),
             How::RedHatVex => self.red_hat(upstream, &mut state),
         };
         let fetched = match outcome {
@@ -767,6 +773,99 @@ impl Run<'_> {
     /// Is the file with this digest there already?
     fn has_digest(&self, place: &str, sha256: &str) -> bool {
         digest_of(&self.held.folder.join(place)).as_deref() == Some(sha256)
+    }
+
+    /// Fedora's security updates: all pages of every release that lives, or those that changed since.
+    fn bodhi(&self, upstream: &'static Upstream, state: &mut SourceState) -> Result<Fetched, Failed> {
+        let since = if self.wants_whole(state) { None } else { state.cursor.parse::<Timestamp>().ok() };
+        let mut fetched = Fetched::Unchanged;
+        for release in self.bodhi_releases()? {
+            // All pages are there before one takes its place.
+            let pages = self.bodhi_pages(&release, since)?;
+            if pages.is_empty() {
+                continue;
+            }
+            let folder = format!("fedora/{release}");
+            if since.is_none() {
+                self.drop_changes(upstream, state, &folder)?;
+                state.files.retain(|place, _| !place.starts_with(&format!("{folder}/")));
+            }
+            for (page, new) in (1..).zip(pages) {
+                Self::check(upstream, &new, true)?;
+                let place = match since {
+                    None => format!("{folder}/page-{page:04}.json"),
+                    Some(_) => format!("{folder}/changed-{}-{page:04}.json", self.options.now.as_second()),
+                };
+                let known = self.place(new, &place)?;
+                state.files.insert(place, known);
+            }
+            fetched = Fetched::Changed;
+        }
+        // What changed while this was fetched is asked for again.
+        state.cursor = self.options.now.to_string();
+        if since.is_none() {
+            state.whole.clone_from(&state.cursor);
+        }
+        Ok(fetched)
+    }
+
+    /// Fedora's numbered releases that get updates: `F42`.
+    fn bodhi_releases(&self) -> Result<BTreeSet<String>, Failed> {
+        #[derive(Deserialize)]
+        struct Releases {
+            releases: Vec<Release>,
+        }
+        #[derive(Deserialize)]
+        struct Release {
+            name: String,
+            id_prefix: String,
+        }
+        let url = format!("{BODHI}/releases/?state=current&rows_per_page={PAGE_ROWS}");
+        let Some(text) = self.small(&url, REPOSITORY_LIMIT)? else {
+            return Err(Failed::Content(format!("`{url}` is not there")));
+        };
+        let list: Releases = serde_json::from_slice(&text)
+            .map_err(|error| Failed::Content(format!("`{url}` is no list of releases: {error}")))?;
+        let is_numbered = |name: &str| {
+            name.strip_prefix('F').is_some_and(|number| {
+                (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
+            })
+        };
+        let releases: BTreeSet<String> = list
+            .releases
+            .into_iter()
+            .filter(|release| release.id_prefix == "FEDORA" && is_numbered(&release.name))
+            .map(|release| release.name)
+            .collect();
+        if releases.is_empty() {
+            return Err(Failed::Content(format!("`{url}` names no release")));
+        }
+        Ok(releases)
+    }
+
+    /// The pages of one release, without those that hold nothing.
+    fn bodhi_pages(&self, release: &str, since: Option<Timestamp>) -> Result<Vec<New>, Failed> {
+        let since = since.map(|since| since.strftime("&modified_since=%Y-%m-%dT%H:%M:%S").to_string());
+        let mut pages = Vec::new();
+        for number in 1..=MOST_PAGES {
+            let url = self.url(&format!(
+                "{BODHI}/updates/?releases={release}&type=security&status=stable&rows_per_page={PAGE_ROWS}&page={number}{}",
+                since.as_deref().unwrap_or_default()
+            ))?;
+            let Answer::New(response) = self.ask(&url, None)? else {
+                return Err(Failed::Content(format!("`{url}` is not there")));
+            };
+            let new = self.download(response, &url, "page.json", LIST_LIMIT)?;
+            let page: fedora::Page = serde_json::from_reader(files::stream(&new.path)?)
+                .map_err(|error| Failed::Content(format!("`{url}` is no page of updates: {error}")))?;
+            if !page.is_empty() {
+                pages.push(new);
+            }
+            if number >= page.pages {
+                return Ok(pages);
+            }
+        }
+        Err(Failed::Content(format!("Fedora's {release} has more than {MOST_PAGES} pages of updates")))
     }
 
     /// Does OSV.dev offer this folder? Where its list cannot be read, the folder itself will tell.

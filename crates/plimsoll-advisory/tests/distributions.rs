@@ -216,3 +216,79 @@ fn suse_and_openeuler() {
     }
     assert_eq!(run(&database, &inventory).findings.len(), 1);
 }
+
+#[test]
+fn fedora() {
+    let update = r#"{"alias":"FEDORA-2026-1","type":"security","status":"stable","release":{"version":"43","id_prefix":"FEDORA"},
+        "bugs":[{"title":"CVE-2026-0001 curl"}],"builds":[{"nvr":"curl-8.5-2.fc43","epoch":1}]}"#;
+    let (_folder, database) =
+        built(&[("fedora/F43/page-0001.json", format!(r#"{{"updates":[{update}],"pages":1}}"#))]);
+    let of = |release: &str, version: &str| {
+        // An RPM says of its source package neither that it has an epoch nor which.
+        let mut library = rpm("libcurl", &format!("1:{version}"), "x86_64");
+        library.source = Some(plimsoll_model::SourcePackage { name: "curl".into(), version: version.into() });
+        advisories(&database, ("fedora", release), library)
+    };
+    assert_eq!(of("43", "8.5-1.fc43"), ["FEDORA-2026-1"]);
+    assert!(of("43", "8.5-2.fc43").is_empty());
+    assert!(of("42", "8.5-1.fc42").is_empty());
+}
+
+/// A VEX document of Red Hat's: `p` is fixed in each of these streams.
+fn vex(cve: &str, fixes: &[(&str, &str)]) -> String {
+    let mut branches = Vec::new();
+    let mut relationships = Vec::new();
+    let mut fixed = Vec::new();
+    for (index, (cpe, version)) in fixes.iter().enumerate() {
+        branches.push(format!(
+            r#"{{"product":{{"product_id":"S{index}","product_identification_helper":{{"cpe":"{cpe}"}}}}}},
+            {{"product":{{"product_id":"p{index}","product_identification_helper":{{"purl":"pkg:rpm/redhat/p@{version}?arch=x86_64"}}}}}}"#
+        ));
+        relationships.push(format!(
+            r#"{{"full_product_name":{{"product_id":"S{index}:p"}},"product_reference":"p{index}","relates_to_product_reference":"S{index}"}}"#
+        ));
+        fixed.push(format!("\"S{index}:p\""));
+    }
+    format!(
+        r#"{{"document":{{"title":"T","publisher":{{"namespace":"https://www.redhat.com"}},"tracking":{{"id":"{cve}","status":"final",
+        "current_release_date":"2026-01-01T00:00:00+00:00"}}}},"product_tree":{{"branches":[{{"branches":[{}]}}],"relationships":[{}]}},
+        "vulnerabilities":[{{"cve":"{cve}","product_status":{{"fixed":[{}]}}}}]}}"#,
+        branches.join(","),
+        relationships.join(","),
+        fixed.join(",")
+    )
+}
+
+#[test]
+fn content_sets_of_red_hat() {
+    let (base, extended) = ("cpe:/o:redhat:enterprise_linux:9::baseos", "cpe:/o:redhat:rhel_eus:9.2::baseos");
+    let (_folder, database) = built(&[
+        (
+            "redhat/vex/2026/cve-2026-0001.json",
+            vex("CVE-2026-0001", &[(base, "1.0-5.el9_4"), (extended, "1.0-3.el9_2.2")]),
+        ),
+        ("redhat/vex/2026/cve-2026-0002.json", vex("CVE-2026-0002", &[(base, "1.0-6.el9_4")])),
+    ]);
+    let of = |sets: &[&str], version: &str| {
+        let mut inventory = on("rhel", "9.2", vec![rpm("p", version, "x86_64")]);
+        if let Some(release) = &mut inventory.release {
+            release.content_sets = sets.iter().map(|set| (*set).to_owned()).collect();
+        }
+        let found = run(&database, &inventory);
+        let mut ids: Vec<String> = found.findings.iter().map(|finding| finding.advisory.clone()).collect();
+        ids.sort();
+        let unknown = found.problems.iter().any(|problem| problem.detail.contains("is not known"));
+        (ids.join(" "), unknown)
+    };
+    const EUS: &str = "rhel-9-for-x86_64-baseos-eus-rpms__9_DOT_2";
+    let both = "CVE-2026-0001 CVE-2026-0002".to_owned();
+    assert_eq!(of(&[], "1.0-3.el9_2.2"), (both.clone(), false));
+    assert_eq!(of(&["rhel-9-for-x86_64-baseos-rpms"], "1.0-3.el9_2.2"), (both.clone(), false));
+    // With extended support the flaw is fixed by the build of that stream; of the other one nothing else is said.
+    assert_eq!(of(&[EUS], "1.0-3.el9_2.2"), ("CVE-2026-0002".to_owned(), false));
+    assert_eq!(of(&[EUS], "1.0-3.el9_2.1"), (both.clone(), false));
+    // Another minor release has fixes of its own.
+    assert_eq!(of(&["rhel-9-for-x86_64-baseos-eus-rpms__9_DOT_0"], "1.0-3.el9_2.2"), (both.clone(), false));
+    // What another product brings is not guessed.
+    assert_eq!(of(&["rhocp-4.12-for-rhel-9-x86_64-rpms"], "1.0-9.el9"), (String::new(), true));
+}

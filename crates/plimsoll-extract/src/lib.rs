@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod binary;
+pub mod embedded;
 pub mod lang;
 pub mod os;
 pub mod registry;
@@ -41,6 +42,11 @@ pub enum Reader {
         /// Reads the file. Never panics, whatever the bytes.
         parse: fn(&ImagePath, &[u8]) -> Extraction,
     },
+    /// Not at all: the name of the file says it.
+    Name {
+        /// Reads the name. Never panics, whatever it is.
+        parse: fn(&ImagePath) -> Extraction,
+    },
     /// A stream, in bounded memory, of a file of any size. Returning before the end is fine and skips the rest.
     Stream {
         /// Reads the file. Never panics, whatever the bytes. An error of the stream itself is reported by the caller.
@@ -65,6 +71,18 @@ pub struct Extraction {
     pub note: Option<FileNote>,
     /// What could not be read.
     pub problems: Vec<Problem>,
+}
+
+impl Extraction {
+    /// Takes in what another extractor found in the same file. What is remembered of the file itself stays.
+    pub fn take(&mut self, other: Extraction) {
+        self.packages.extend(other.packages);
+        self.releases.extend(other.releases);
+        self.ownership.extend(other.ownership);
+        self.licenses.extend(other.licenses);
+        self.secrets.extend(other.secrets);
+        self.problems.extend(other.problems);
+    }
 }
 
 /// How a file is set up, for whoever judges that.

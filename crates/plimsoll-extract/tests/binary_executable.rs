@@ -626,3 +626,44 @@ proptest! {
         prop_assert_eq!(executable::parse(&"usr/bin/app".into(), &mut Dribble(&file, size)).unwrap(), whole);
     }
 }
+
+/// A native image with this text, compressed as Java does, somewhere in it.
+fn native_image(text: &[u8]) -> Vec<u8> {
+    let mut encoder =
+        flate2::GzBuilder::new().operating_system(0).write(Vec::new(), flate2::Compression::new(6));
+    std::io::Write::write_all(&mut encoder, text).unwrap();
+    let mut file = b"\x7fELF".to_vec();
+    file.resize(300_001, 0x90);
+    file.extend(encoder.finish().unwrap());
+    file.resize(400_000, 0);
+    file
+}
+
+#[test]
+fn the_sbom_of_a_native_image() {
+    let components: Vec<String> = (0..3000)
+        .map(|number| {
+            format!(r#"{{"type":"library","purl":"pkg:maven/com.example/part-{number}@1.{number}.0"}}"#)
+        })
+        .collect();
+    let text = format!(
+        r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[{}]}}"#,
+        components.join(",")
+    );
+    let file = native_image(text.as_bytes());
+    let found = scan(&file);
+    assert_eq!((found.packages.len(), found.problems.len()), (3000, 0), "{:?}", found.problems);
+    assert!(
+        found
+            .packages
+            .iter()
+            .any(|package| package.name == "com.example:part-2999" && package.version == "1.2999.0")
+    );
+    let marked = |file: &[u8]| [file, b"\0__svm_version_info\0".as_slice()].concat();
+    assert_eq!(scan(&marked(&file)).problems, []);
+    assert_eq!(scan(&marked(&native_image(b"{}"))).problems[0].kind, ProblemKind::Unsupported);
+    // Another gzip stream, an SBOM that ends early, and one that is damaged.
+    assert_eq!(scan(&native_image(b"{\"a\":1}")), Extraction::default());
+    assert_eq!(scan(&file[..300_500]).problems[0].kind, ProblemKind::Truncated);
+    assert_eq!(scan(&native_image(&text.as_bytes()[..9000])).problems[0].kind, ProblemKind::Corrupt);
+}

@@ -221,7 +221,7 @@ fn large_inputs_end() {
 }
 
 /// The readers that keep a good and a bad fixture in a folder of their name.
-const WITH_FIXTURES: [&str; 27] = [
+const WITH_FIXTURES: [&str; 28] = [
     "bun_lock",
     "composer_installed",
     "composer_lock",
@@ -243,6 +243,7 @@ const WITH_FIXTURES: [&str; 27] = [
     "poetry_lock",
     "pylock",
     "python_installed",
+    "python_sbom",
     "requirements",
     "sbt_lock",
     "snap",

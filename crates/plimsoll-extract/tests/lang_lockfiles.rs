@@ -28,6 +28,7 @@ fn ours(root: &Path) -> (Packages, Vec<String>) {
             for extractor in EXTRACTORS.iter().filter(|extractor| (extractor.wants)(&entry)) {
                 let extraction = match extractor.read {
                     Reader::Whole { parse, .. } => parse(&path, &bytes),
+                    Reader::Name { parse } => parse(&path),
                     Reader::Stream { parse } => {
                         parse(&path, &mut bytes.as_slice()).expect("memory is readable")
                     }

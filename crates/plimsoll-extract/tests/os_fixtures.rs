@@ -42,6 +42,7 @@ fn extract_file(path: &ImagePath, content: &[u8]) -> Extraction {
                 assert!(content.len() as u64 <= limit, "{path}");
                 parse(path, content)
             }
+            Reader::Name { parse } => parse(path),
             Reader::Stream { parse } => parse(path, &mut &content[..]).unwrap(),
         };
         merge(&mut all, found);

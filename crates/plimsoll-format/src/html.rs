@@ -7,7 +7,7 @@ use askama::Template;
 use plimsoll_model::{Change, Evidence, Finding, FindingKind, Level, Outcome, Report, Subject, Verdict};
 use sha2::{Digest as _, Sha256};
 
-use crate::summary::{self, Row, SHOWN_CHANGES, Summary};
+use crate::summary::{self, Row, SHOWN_CHANGES, SetAside, Summary};
 use crate::survey::Line;
 use crate::text::{advisory_link, clean, count, day, thousands};
 use crate::{Error, View};
@@ -91,6 +91,8 @@ struct Body {
     groups: Vec<Group>,
     unseen: Vec<String>,
     vex: Vec<String>,
+    /// What does not count, where that was asked for.
+    suppressed: Option<Vec<AsideView>>,
     notes: String,
     next: Vec<String>,
     findings_title: String,
@@ -270,6 +272,7 @@ pub(crate) fn body(report: &Report, view: &View) -> Result<String, Error> {
         groups: groups(&summary, view),
         unseen: summary.unseen.clone(),
         vex: summary.vex.clone(),
+        suppressed: view.suppressed.then(|| suppressed(&summary)),
         notes: if summary.notes == 0 {
             String::new()
         } else {
@@ -406,6 +409,28 @@ fn look(level: Level, malware: bool) -> (&'static str, &'static str) {
         Level::Low | Level::Negligible => ("low", "–"),
         Level::Unknown => ("other", "?"),
     }
+}
+
+struct AsideView {
+    advisory: String,
+    severity: String,
+    subject: String,
+    why: String,
+    said: String,
+}
+
+fn suppressed(summary: &Summary<'_>) -> Vec<AsideView> {
+    let view = |(index, aside): (usize, SetAside)| {
+        let finding = &summary.report.findings[index];
+        AsideView {
+            advisory: clean(&finding.advisory).into_owned(),
+            severity: summary::severity(finding),
+            subject: summary::subject(finding),
+            why: format!("{}: {}", aside.by, aside.reason),
+            said: aside.said(),
+        }
+    };
+    summary.all_set_aside().into_iter().map(view).collect()
 }
 
 fn finding(summary: &Summary<'_>, index: usize) -> FindingView {

@@ -3,7 +3,7 @@
 
 use plimsoll_model::{Outcome, Report};
 
-use crate::summary::{self, Class, Row, Summary};
+use crate::summary::{self, Row, Summary};
 use crate::text::clean;
 use crate::xml::Document;
 use crate::{View, stamp};
@@ -21,7 +21,6 @@ pub(crate) fn write(report: &Report) -> String {
             ("tests", &number(report.findings.len() + 1)),
             ("failures", &number(summary.active + failed)),
             ("errors", &number(usize::from(undecided))),
-            ("skipped", &number(report.findings.len() - summary.active)),
             ("time", "0"),
         ],
     );
@@ -131,16 +130,8 @@ fn case(document: &mut Document, summary: &Summary<'_>, index: usize, row: Row) 
     let finding = &summary.report.findings[index];
     let name = format!("{} in {}", clean(&finding.advisory), summary::subject(finding));
     let place = summary.place(finding);
-    let path = place.map(|place| place.path.to_string()).unwrap_or_default();
-    let line = place.and_then(|place| place.line).map(|line| line.to_string());
     let class = format!("plimsoll.{}", row.word().replace(' ', "-"));
-    let mut attributes = vec![("name", name.as_str()), ("classname", class.as_str()), ("time", "0")];
-    if !path.is_empty() {
-        attributes.push(("file", &path));
-    }
-    if let Some(line) = &line {
-        attributes.push(("line", line));
-    }
+    let attributes = [("name", name.as_str()), ("classname", class.as_str()), ("time", "0")];
     let severity = summary::severity(finding);
     document.open("testcase", &attributes);
     if summary.classes[index].is_active() {
@@ -153,16 +144,13 @@ fn case(document: &mut Document, summary: &Summary<'_>, index: usize, row: Row) 
         }
         document.element("failure", &[("message", &message), ("type", &severity)], &text);
     } else {
-        let reason = match (&summary.classes[index], &finding.suppressed_by) {
-            (_, Some(suppression)) => {
-                format!("{} ({}): {}", suppression.by, suppression.source, suppression.reason)
-            }
-            (Class::NotRun, _) => "nothing of it runs in a container".to_owned(),
-            (Class::Development, _) => "only in development dependencies".to_owned(),
-            (Class::Notice, _) => "no vulnerability".to_owned(),
-            _ => "nobody has to act".to_owned(),
-        };
+        let reason = summary.set_aside(index).map(|aside| aside.told()).unwrap_or_default();
         document.element("skipped", &[("message", &reason)], "");
+    }
+    // Jenkins' schema has no place for files and lines, and its xUnit plugin refuses what does not keep to it.
+    if let Some(place) = place.filter(|place| !place.path.to_string().is_empty()) {
+        let line = place.line.map(|line| format!(":{line}")).unwrap_or_default();
+        document.element("system-out", &[], &format!("{}{line}", place.path));
     }
     document.close();
 }

@@ -23,6 +23,7 @@ mod markdown;
 mod openvex;
 pub mod plan;
 mod predicate;
+mod renovate;
 mod sarif;
 pub mod sbom;
 mod stamp;
@@ -68,6 +69,10 @@ pub enum Format {
     Spdx,
     /// SPDX 2.3 as tag-value.
     SpdxTagValue,
+    /// SPDX 3.0 as JSON-LD.
+    Spdx3,
+    /// Syft's own JSON.
+    Syft,
     /// Markdown for pull requests and job summaries.
     Markdown,
     /// One self-contained page.
@@ -143,8 +148,10 @@ pub static FORMATS: &[Row] = &[
     inventory(Format::CycloneDx15, "cyclonedx@1.5", ""),
     inventory(Format::CycloneDx17, "cyclonedx@1.7", ""),
     inventory(Format::CycloneDxXml, "cyclonedx@xml", ""),
-    inventory(Format::Spdx, "spdx", "SPDX 2.3 as JSON; @tag-value"),
+    inventory(Format::Spdx, "spdx", "SPDX 2.3 as JSON; @tag-value; @3.0 as JSON-LD"),
     inventory(Format::SpdxTagValue, "spdx@tag-value", ""),
+    inventory(Format::Spdx3, "spdx@3.0", ""),
+    inventory(Format::Syft, "syft", "the inventory as Syft's own JSON, for Grype and others that read it"),
     row(Format::Markdown, "markdown", "for pull requests and job summaries", false, true),
     row(Format::Html, "html", "one self-contained page", false, true),
     row(Format::Csv, "csv", "one line for each finding", false, true),
@@ -213,6 +220,8 @@ impl Format {
             Format::CycloneDxVex => "vex.cdx.json",
             Format::Spdx => "spdx.json",
             Format::SpdxTagValue => "spdx",
+            Format::Spdx3 => "spdx3.json",
+            Format::Syft => "syft.json",
             Format::Markdown => "md",
             Format::Html => "html",
             Format::Csv => "csv",
@@ -285,6 +294,8 @@ pub struct View {
     pub explain: bool,
     /// Group the list of findings; lists every finding too.
     pub by: Option<By>,
+    /// List the findings that do not count, with why and who says so.
+    pub suppressed: bool,
     /// The time by which ages are told; without it only dates are shown.
     pub now: Option<jiff::Timestamp>,
     /// The target as typed, for what to type next.
@@ -304,6 +315,7 @@ impl Default for View {
             all: false,
             explain: false,
             by: None,
+            suppressed: false,
             now: None,
             command: String::new(),
             build: None,
@@ -319,6 +331,9 @@ pub enum Error {
     /// Not the name of a format.
     #[error("`{0}` is not an output format: expected one of {list}", list = names(|_| true))]
     UnknownFormat(String),
+    /// Not the name of a form of plans.
+    #[error("`{0}` is not a form of plans: expected table, json, markdown or renovate")]
+    UnknownForm(String),
     /// Not the name of a grouping.
     #[error("`{0}` is not a way to group findings: expected cve, package, layer or party")]
     UnknownGrouping(String),
@@ -363,6 +378,8 @@ pub fn write(report: &Report, format: Format, view: &View) -> Result<String, Err
         Format::CycloneDxVex => sbom::cyclonedx::write_vex(report),
         Format::Spdx => sbom::spdx::write(report),
         Format::SpdxTagValue => sbom::spdx::write_tag_value(report),
+        Format::Spdx3 => sbom::spdx3::write(report),
+        Format::Syft => sbom::syft::write(report),
         Format::Markdown => Ok(markdown::write(report, view)),
         Format::Html => html::write(report, view),
         Format::Csv => Ok(csv::write(report)),

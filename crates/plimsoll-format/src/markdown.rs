@@ -57,6 +57,9 @@ fn page(text: &mut String, summary: &Summary<'_>, view: &View) -> std::fmt::Resu
         writeln!(text, "\n**Could not see:** {}", unseen.join(", "))?;
     }
     findings(text, summary, view)?;
+    if view.suppressed {
+        suppressed(text, summary)?;
+    }
     let next: Vec<String> = summary.next.iter().map(|command| markdown_code(command)).collect();
     writeln!(text, "\nnext: {}", next.join(" · "))
 }
@@ -123,6 +126,31 @@ fn findings(text: &mut String, summary: &Summary<'_>, view: &View) -> std::fmt::
     }
     if shown < findings.len() {
         writeln!(text, "\nand {}", count(findings.len() - shown, "more finding", "more findings"))?;
+    }
+    writeln!(text, "\n</details>")
+}
+
+/// What does not count, why, and who says so.
+fn suppressed(text: &mut String, summary: &Summary<'_>) -> std::fmt::Result {
+    let aside = summary.all_set_aside();
+    if aside.is_empty() {
+        return writeln!(text, "\nEvery finding counts.");
+    }
+    let title = count(aside.len(), "finding does not count", "findings do not count");
+    writeln!(text, "\n<details><summary>{title}</summary>\n")?;
+    writeln!(text, "| advisory | severity | package | why | who says so |\n|---|---|---|---|---|")?;
+    for (index, aside) in aside {
+        let finding = &summary.report.findings[index];
+        writeln!(
+            text,
+            "| {} | {} | {} | {}: {} | {} |",
+            markdown_code(&finding.advisory),
+            summary::severity(finding),
+            markdown_code(&summary::subject(finding)),
+            markdown_text(&aside.by),
+            markdown_text(&aside.reason),
+            markdown_text(&aside.said()),
+        )?;
     }
     writeln!(text, "\n</details>")
 }

@@ -1,35 +1,61 @@
-//! The changes that remove most of the work across many targets, for people and as JSON.
+//! The changes that remove most of the work across many targets, for people, as JSON, and for Renovate.
 
 use std::fmt::Write as _;
+use std::str::FromStr;
 
 use plimsoll_model::plan::{Plan, Step};
 
 use crate::summary::INCIDENT;
 use crate::text::{clean, count, markdown_code, markdown_text, shorten, thousands, wrap};
-use crate::{Error, Format, View};
+use crate::{Error, View};
 
 /// Steps that are shown unless all are asked for.
 const STEPS: usize = 10;
 /// Places of a step that are shown unless all are asked for.
 const EDITS: usize = 3;
 
-/// Writes the plan as table, JSON or Markdown.
-///
-/// # Errors
-/// For every other format.
-pub fn write(plan: &Plan, format: Format, view: &View) -> Result<String, Error> {
-    match format {
-        Format::Table => Ok(table(plan, view)),
-        Format::Json => Ok(crate::text::json(plan)?),
-        Format::Markdown => Ok(markdown(plan, view)),
-        other => {
-            Err(Error::NotForThis { format: other.name(), of: "plans", known: "table, json and markdown" })
+/// A form of plans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Text for a terminal.
+    Table,
+    /// The plan itself; `docs/schema/plan-1.0.json` describes it.
+    Json,
+    /// For issues and job summaries.
+    Markdown,
+    /// A preset of Renovate that gives its pull requests this order.
+    Renovate,
+}
+
+impl FromStr for Form {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        match name {
+            "table" => Ok(Form::Table),
+            "json" => Ok(Form::Json),
+            "markdown" => Ok(Form::Markdown),
+            "renovate" => Ok(Form::Renovate),
+            other => Err(Error::UnknownForm(crate::text::clean(other).into_owned())),
         }
     }
 }
 
+/// Writes the plan; ends with a line feed.
+///
+/// # Errors
+/// When it does not turn into JSON.
+pub fn write(plan: &Plan, form: Form, view: &View) -> Result<String, Error> {
+    match form {
+        Form::Table => Ok(table(plan, view)),
+        Form::Json => Ok(crate::text::json(plan)?),
+        Form::Markdown => Ok(markdown(plan, view)),
+        Form::Renovate => crate::renovate::write(plan),
+    }
+}
+
 /// Tenths of a percent as text. Not rounded up: nobody must read "100 %" where something is left.
-fn share(tenths: u32) -> String {
+pub(crate) fn share(tenths: u32) -> String {
     if tenths >= 1_000 { "100 %".to_owned() } else { format!("{}.{} %", tenths / 10, tenths % 10) }
 }
 
@@ -43,10 +69,21 @@ fn headline(plan: &Plan, shown: usize) -> String {
     format!("{these} {} of the work", share(last.cumulative))
 }
 
-fn what(step: &Step) -> String {
+pub(crate) fn what(step: &Step) -> String {
     let kind = step.ecosystem.map(|ecosystem| format!(" ({})", ecosystem.name())).unwrap_or_default();
     let to = step.to.as_ref().map(|to| format!(" to {}", clean(to))).unwrap_or_default();
     format!("{}{kind}{to}", clean(&step.subject))
+}
+
+/// "removes 3 findings in 2 places; critical, exploited; so far 80.1 %".
+pub(crate) fn removal(step: &Step) -> String {
+    format!(
+        "removes {} in {}; {}; so far {}",
+        count(usize::try_from(step.removes).unwrap_or(usize::MAX), "finding", "findings"),
+        count(step.edits.len(), "place", "places"),
+        worst(step),
+        share(step.cumulative)
+    )
 }
 
 fn worst(step: &Step) -> String {
@@ -82,14 +119,7 @@ fn table(plan: &Plan, view: &View) -> String {
     line("");
     for (number, step) in plan.steps.iter().take(shown).enumerate() {
         line(&format!("{:>3} {}", number + 1, what(step)));
-        line(&format!(
-            "    {}: removes {} in {}; {}; so far {}",
-            step.party.word(),
-            count(usize::try_from(step.removes).unwrap_or(usize::MAX), "finding", "findings"),
-            count(step.edits.len(), "place", "places"),
-            worst(step),
-            share(step.cumulative)
-        ));
+        line(&format!("    {}: {}", step.party.word(), removal(step)));
         let edits = if view.all { step.edits.len() } else { step.edits.len().min(EDITS) };
         for edit in step.edits.iter().take(edits) {
             let todo = edit.command.as_ref().unwrap_or(&edit.action);

@@ -301,23 +301,11 @@ fn locations(summary: &Summary<'_>, places: &[&Location]) -> Vec<Value> {
     places.iter().map(|place| location(place)).collect()
 }
 
-/// Why a finding does not count, in words; `None` where it does.
+/// Why a finding is a suppressed result, in words; `None` where it is an open one: what only development or a notice is
+/// about is for the reader to decide.
 fn folded(summary: &Summary<'_>, index: usize) -> Option<String> {
-    match summary.classes[index] {
-        Class::Nobody => summary.report.findings[index].suppressed_by.as_ref().map(|suppression| {
-            format!(
-                "{} ({}): {}",
-                clean(&suppression.by),
-                clean(&suppression.source),
-                clean(&suppression.reason)
-            )
-        }),
-        Class::NotLinked => {
-            Some("the program was linked without the functions that have the flaw".to_owned())
-        }
-        Class::NotRun => Some("nothing of it runs in a container".to_owned()),
-        Class::Removed(_) | Class::Waiting | Class::Development | Class::Notice => None,
-    }
+    let open = matches!(summary.classes[index], Class::Development | Class::Notice);
+    summary.set_aside(index).filter(|_| !open).map(|aside| aside.told())
 }
 
 fn suppression(justification: &str) -> Value {

@@ -34,17 +34,24 @@ pub(crate) fn name(target: &Target) -> &str {
     }
 }
 
+/// Repository and tag of an image's reference, whose digest is left out.
+pub(crate) fn repository_and_tag(reference: &str) -> (&str, Option<&str>) {
+    let whole = reference.split_once('@').map_or(reference, |(name, _)| name);
+    // A port is followed by a path, a tag is not.
+    match whole.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
+        _ => (whole, None),
+    }
+}
+
 /// The package URL of an image (`pkg:oci/...`), by which VEX statements name it; `None` without a digest.
 pub(crate) fn image_purl(target: &Target) -> Option<String> {
     let digest = target.digest.as_ref().filter(|_| target.kind == TargetKind::Image)?;
     let whole = name(target);
-    let whole = whole.split_once('@').map_or(whole, |(name, _)| name);
-    // A port is followed by a path, a tag is not.
-    let (repository, tag) = match whole.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') && target.reference.is_some() => {
-            (repository, Some(tag))
-        }
-        _ => (whole, None),
+    let (repository, tag) = if target.reference.is_some() {
+        repository_and_tag(whole)
+    } else {
+        (whole.split_once('@').map_or(whole, |(name, _)| name), None)
     };
     let last = repository.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default();
     let mut parts = Parts {

@@ -128,6 +128,38 @@ pub struct PartyRow {
     pub what: String,
 }
 
+/// Why a finding does not count. All text is safe to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// `vex`, `exception`, `owner`, `feed`, or the class that it was folded into.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Who says so; empty where that is this program.
+    pub source: String,
+    /// Last day it holds.
+    pub expires: Option<String>,
+}
+
+impl SetAside {
+    /// In one line: `vex (vendor.openvex.json): not_affected`.
+    pub fn told(&self) -> String {
+        if self.source.is_empty() {
+            self.reason.clone()
+        } else {
+            format!("{} ({}): {}", self.by, self.source, self.reason)
+        }
+    }
+
+    /// Who says so, and until when.
+    pub fn said(&self) -> String {
+        let until = self.expires.as_deref().map(|day| format!("until {day}"));
+        let mut parts = vec![self.source.as_str(), until.as_deref().unwrap_or_default()];
+        parts.retain(|part| !part.is_empty());
+        parts.join(", ")
+    }
+}
+
 /// How many changes of one party are shown before the rest is only counted.
 pub const SHOWN_CHANGES: usize = 10;
 /// How many problems are named before the rest is only counted.
@@ -269,6 +301,41 @@ impl<'a> Summary<'a> {
             Class::Notice => Row::Notices,
             Class::Nobody => Row::Nobody,
         }
+    }
+
+    /// Why a finding does not count, and who says so; `None` when it counts.
+    pub fn set_aside(&self, index: usize) -> Option<SetAside> {
+        let finding = &self.report.findings[index];
+        let ours = |by: &'static str, reason: &str| SetAside {
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+            source: String::new(),
+            expires: None,
+        };
+        match self.classes[index] {
+            Class::Removed(_) | Class::Waiting => None,
+            Class::NotRun => Some(ours("not run", "nothing of it runs in a container")),
+            Class::NotLinked => {
+                Some(ours("not linked", "the program was linked without the functions that have the flaw"))
+            }
+            Class::Development => Some(ours("development", "only in development dependencies")),
+            Class::Notice => Some(ours("notice", "no vulnerability")),
+            Class::Nobody => Some(match (&finding.suppressed_by, &finding.party) {
+                (Some(suppression), _) => SetAside {
+                    by: clean(&suppression.by).into_owned(),
+                    reason: clean(&suppression.reason).into_owned(),
+                    source: clean(&suppression.source).into_owned(),
+                    expires: suppression.expires.as_deref().map(|day| clean(day).into_owned()),
+                },
+                (None, Party::Nobody(reason)) if !reason.is_empty() => ours("nobody", &clean(reason)),
+                _ => ours("nobody", "nobody has to act"),
+            }),
+        }
+    }
+
+    /// The findings that do not count, in the order of work, with why.
+    pub fn all_set_aside(&self) -> Vec<(usize, SetAside)> {
+        (0..self.classes.len()).filter_map(|index| Some((index, self.set_aside(index)?))).collect()
     }
 
     /// Listed changes of one party, in the order of work.

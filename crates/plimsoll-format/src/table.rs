@@ -44,6 +44,9 @@ pub(crate) fn write(report: &Report, view: &View) -> String {
     if view.all || view.explain || view.by.is_some() {
         page.findings(&summary, view.by);
     }
+    if view.suppressed {
+        page.suppressed(&summary);
+    }
     page.next(&summary);
     page.text
 }
@@ -605,6 +608,38 @@ impl Page {
                 self.line(&format!("      {piece}"));
             }
         }
+    }
+
+    /// What does not count, why, and who says so.
+    fn suppressed(&mut self, summary: &Summary<'_>) {
+        let aside = summary.all_set_aside();
+        self.blank();
+        let head = match aside.len() {
+            0 => "  every finding counts".to_owned(),
+            1 => "  1 finding that does not count".to_owned(),
+            number => format!("  {} findings that do not count", thousands(number as u64)),
+        };
+        let head = self.paint(QUIET, &head);
+        self.line(&head);
+        for (index, aside) in aside {
+            let finding = &summary.report.findings[index];
+            let severity = summary::severity(finding);
+            let painted = self.paint(level_style(finding.severity.level), &severity);
+            let front = format!("  {:<20}  {painted}", clean(&finding.advisory));
+            let parts = [summary::subject(finding)];
+            self.flow(&format!("{front}  "), "", &parts, 6);
+            for piece in wrap(&format!("{}: {}", aside.by, aside.reason), self.width - 6) {
+                self.line(&format!("      {piece}"));
+            }
+            let said = aside.said();
+            if !said.is_empty() {
+                for piece in wrap(&format!("says {said}"), self.width - 6) {
+                    let piece = self.paint(QUIET, &piece);
+                    self.line(&format!("      {piece}"));
+                }
+            }
+        }
+        self.blank();
     }
 
     fn next(&mut self, summary: &Summary<'_>) {

@@ -348,20 +348,26 @@ impl Stream {
     /// A stream from its written form, for a database that stores it.
     pub fn from_text(text: &str) -> Option<Self> {
         let key = text.split(':').next().unwrap_or_default();
-        let key = key.strip_suffix("-pro").unwrap_or(key);
-        Distribution::by_key(key).map(|_| Stream(text.to_owned()))
+        Distribution::by_key(without_tier(key)).map(|_| Stream(text.to_owned()))
     }
 
     /// The distribution.
     pub fn distribution(&self) -> Option<&'static Distribution> {
-        let key = self.0.split(':').next().unwrap_or_default();
-        Distribution::by_key(key.strip_suffix("-pro").unwrap_or(key))
+        Distribution::by_key(without_tier(self.0.split(':').next().unwrap_or_default()))
     }
 }
 
 impl std::fmt::Display for Stream {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+/// The distribution's own key in that of a stream with another support: `ubuntu-pro`, `redhat-eus`.
+fn without_tier(key: &str) -> &str {
+    match key.rsplit_once('-') {
+        Some((own, tier)) if tier == "pro" || crate::content_set::TIERS.contains(&tier) => own,
+        _ => key,
     }
 }
 
@@ -429,6 +435,9 @@ pub struct Release {
     /// `CPE_NAME=`, where Red Hat and SUSE put the product.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cpe: Option<String>,
+    /// Repositories that the packages are from, where the image says it (Red Hat's content sets), sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub content_sets: Vec<String>,
     /// File that said so.
     pub path: String,
 }

@@ -32,6 +32,11 @@ pub struct Row {
     pub normalise: fn(&str) -> Cow<'_, str>,
     /// The command that installs `NAME` at `VERSION` or later; empty when there is none that fits all.
     pub upgrade: &'static str,
+    /// What Renovate calls the registry (its datasource), where packages have the same names there; empty when Renovate does
+    /// not update them, or names them otherwise.
+    pub renovate: &'static str,
+    /// Type and language in Syft's own JSON.
+    pub syft: (&'static str, &'static str),
 }
 
 fn same(name: &str) -> Cow<'_, str> {
@@ -63,89 +68,89 @@ fn pep503(name: &str) -> Cow<'_, str> {
 
 ecosystems! {
     /// Debian packages (dpkg).
-    Deb { purl_type: "deb", osv: &[], scheme: Scheme::Dpkg, normalise: same, upgrade: "apt-get install --only-upgrade NAME" }
+    Deb { purl_type: "deb", osv: &[], scheme: Scheme::Dpkg, normalise: same, upgrade: "apt-get install --only-upgrade NAME", renovate: "", syft: ("deb", "") }
     /// Alpine packages (apk-tools).
-    Apk { purl_type: "apk", osv: &[], scheme: Scheme::Apk, normalise: same, upgrade: "apk add --upgrade NAME" }
+    Apk { purl_type: "apk", osv: &[], scheme: Scheme::Apk, normalise: same, upgrade: "apk add --upgrade NAME", renovate: "", syft: ("apk", "") }
     /// RPM packages.
-    Rpm { purl_type: "rpm", osv: &[], scheme: Scheme::Rpm, normalise: same, upgrade: "dnf upgrade NAME" }
+    Rpm { purl_type: "rpm", osv: &[], scheme: Scheme::Rpm, normalise: same, upgrade: "dnf upgrade NAME", renovate: "", syft: ("rpm", "") }
     /// JavaScript packages.
-    Npm { purl_type: "npm", osv: &["npm"], scheme: Scheme::Semver, normalise: same, upgrade: "npm install NAME@VERSION" }
+    Npm { purl_type: "npm", osv: &["npm"], scheme: Scheme::Semver, normalise: same, upgrade: "npm install NAME@VERSION", renovate: "npm", syft: ("npm", "javascript") }
     /// Python distributions.
-    PyPi { purl_type: "pypi", osv: &["PyPI"], scheme: Scheme::Pep440, normalise: pep503, upgrade: "pip install 'NAME>=VERSION'" }
+    PyPi { purl_type: "pypi", osv: &["PyPI"], scheme: Scheme::Pep440, normalise: pep503, upgrade: "pip install 'NAME>=VERSION'", renovate: "pypi", syft: ("python", "python") }
     /// Go modules; the standard library is the module `stdlib`.
-    Go { purl_type: "golang", osv: &["Go"], scheme: Scheme::Semver, normalise: same, upgrade: "go get NAME@vVERSION" }
+    Go { purl_type: "golang", osv: &["Go"], scheme: Scheme::Semver, normalise: same, upgrade: "go get NAME@vVERSION", renovate: "go", syft: ("go-module", "go") }
     /// Rust crates.
-    Cargo { purl_type: "cargo", osv: &["crates.io"], scheme: Scheme::Semver, normalise: same, upgrade: "cargo update -p NAME --precise VERSION" }
+    Cargo { purl_type: "cargo", osv: &["crates.io"], scheme: Scheme::Semver, normalise: same, upgrade: "cargo update -p NAME --precise VERSION", renovate: "crate", syft: ("rust-crate", "rust") }
     /// Java artifacts, named `group:artifact`.
-    Maven { purl_type: "maven", osv: &["Maven"], scheme: Scheme::Maven, normalise: same, upgrade: "" }
+    Maven { purl_type: "maven", osv: &["Maven"], scheme: Scheme::Maven, normalise: same, upgrade: "", renovate: "maven", syft: ("java-archive", "java") }
     /// Ruby gems.
-    RubyGems { purl_type: "gem", osv: &["RubyGems"], scheme: Scheme::RubyGems, normalise: same, upgrade: "bundle update NAME" }
+    RubyGems { purl_type: "gem", osv: &["RubyGems"], scheme: Scheme::RubyGems, normalise: same, upgrade: "bundle update NAME", renovate: "rubygems", syft: ("gem", "ruby") }
     /// PHP packages.
-    Packagist { purl_type: "composer", osv: &["Packagist"], scheme: Scheme::Packagist, normalise: lower, upgrade: "composer require NAME:^VERSION" }
+    Packagist { purl_type: "composer", osv: &["Packagist"], scheme: Scheme::Packagist, normalise: lower, upgrade: "composer require NAME:^VERSION", renovate: "packagist", syft: ("php-composer", "php") }
     /// .NET packages.
-    NuGet { purl_type: "nuget", osv: &["NuGet"], scheme: Scheme::NuGet, normalise: lower, upgrade: "dotnet add package NAME --version VERSION" }
+    NuGet { purl_type: "nuget", osv: &["NuGet"], scheme: Scheme::NuGet, normalise: lower, upgrade: "dotnet add package NAME --version VERSION", renovate: "nuget", syft: ("dotnet", "dotnet") }
     /// Dart packages.
-    Pub { purl_type: "pub", osv: &["Pub"], scheme: Scheme::SemverBuild, normalise: same, upgrade: "dart pub upgrade NAME" }
+    Pub { purl_type: "pub", osv: &["Pub"], scheme: Scheme::SemverBuild, normalise: same, upgrade: "dart pub upgrade NAME", renovate: "dart", syft: ("dart-pub", "dart") }
     /// Erlang and Elixir packages.
-    Hex { purl_type: "hex", osv: &["Hex"], scheme: Scheme::Semver, normalise: lower, upgrade: "mix deps.update NAME" }
+    Hex { purl_type: "hex", osv: &["Hex"], scheme: Scheme::Semver, normalise: lower, upgrade: "mix deps.update NAME", renovate: "hex", syft: ("hex", "elixir") }
     /// Haskell packages.
-    Hackage { purl_type: "hackage", osv: &["Hackage", "GHC"], scheme: Scheme::Hackage, normalise: same, upgrade: "" }
+    Hackage { purl_type: "hackage", osv: &["Hackage", "GHC"], scheme: Scheme::Hackage, normalise: same, upgrade: "", renovate: "hackage", syft: ("hackage", "haskell") }
     /// R packages.
-    Cran { purl_type: "cran", osv: &["CRAN", "Bioconductor"], scheme: Scheme::Cran, normalise: same, upgrade: "" }
+    Cran { purl_type: "cran", osv: &["CRAN", "Bioconductor"], scheme: Scheme::Cran, normalise: same, upgrade: "", renovate: "", syft: ("R-package", "R") }
     /// Julia packages.
-    Julia { purl_type: "julia", osv: &["Julia"], scheme: Scheme::SemverBuild, normalise: same, upgrade: "" }
+    Julia { purl_type: "julia", osv: &["Julia"], scheme: Scheme::SemverBuild, normalise: same, upgrade: "", renovate: "", syft: ("UnknownPackage", "") }
     /// OCaml packages. Their order is Debian's (opam manual, "version ordering").
-    Opam { purl_type: "opam", osv: &["opam"], scheme: Scheme::Dpkg, normalise: same, upgrade: "" }
+    Opam { purl_type: "opam", osv: &["opam"], scheme: Scheme::Dpkg, normalise: same, upgrade: "", renovate: "", syft: ("opam", "ocaml") }
     /// C and C++ packages of Conan.
-    Conan { purl_type: "conan", osv: &["ConanCenter"], scheme: Scheme::Generic, normalise: same, upgrade: "" }
+    Conan { purl_type: "conan", osv: &["ConanCenter"], scheme: Scheme::Generic, normalise: same, upgrade: "", renovate: "conan", syft: ("conan", "c++") }
     /// Swift packages, named by repository address.
-    Swift { purl_type: "swift", osv: &["SwiftURL"], scheme: Scheme::Semver, normalise: lower, upgrade: "swift package update" }
+    Swift { purl_type: "swift", osv: &["SwiftURL"], scheme: Scheme::Semver, normalise: lower, upgrade: "swift package update", renovate: "", syft: ("swift", "swift") }
     /// Packages of the Bitnami catalogue: `-N` behind the version is a build revision.
-    Bitnami { purl_type: "bitnami", osv: &["Bitnami"], scheme: Scheme::Bitnami, normalise: lower, upgrade: "" }
+    Bitnami { purl_type: "bitnami", osv: &["Bitnami"], scheme: Scheme::Bitnami, normalise: lower, upgrade: "", renovate: "", syft: ("bitnami", "") }
     /// Packages of pacman (Arch Linux and its kin).
-    Alpm { purl_type: "alpm", osv: &[], scheme: Scheme::Alpm, normalise: same, upgrade: "pacman -Syu" }
+    Alpm { purl_type: "alpm", osv: &[], scheme: Scheme::Alpm, normalise: same, upgrade: "pacman -Syu", renovate: "", syft: ("alpm", "") }
     /// Packages of Portage, named `category/package`.
-    Ebuild { purl_type: "ebuild", osv: &[], scheme: Scheme::Portage, normalise: same, upgrade: "emerge --oneshot NAME" }
+    Ebuild { purl_type: "ebuild", osv: &[], scheme: Scheme::Portage, normalise: same, upgrade: "emerge --oneshot NAME", renovate: "", syft: ("portage", "") }
     /// Packages of opkg (OpenWrt, Yocto). Their order is Debian's (opkg `pkg_compare_versions`).
-    Opkg { purl_type: "opkg", osv: &[], scheme: Scheme::Dpkg, normalise: same, upgrade: "opkg upgrade NAME" }
+    Opkg { purl_type: "opkg", osv: &[], scheme: Scheme::Dpkg, normalise: same, upgrade: "opkg upgrade NAME", renovate: "", syft: ("UnknownPackage", "") }
     /// Snaps.
-    Snap { purl_type: "snap", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "snap refresh NAME" }
+    Snap { purl_type: "snap", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "snap refresh NAME", renovate: "", syft: ("UnknownPackage", "") }
     /// Flatpak applications and runtimes.
-    Flatpak { purl_type: "flatpak", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "flatpak update NAME" }
+    Flatpak { purl_type: "flatpak", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "flatpak update NAME", renovate: "", syft: ("UnknownPackage", "") }
     /// Homebrew formulae.
-    Brew { purl_type: "brew", osv: &[], scheme: Scheme::Generic, normalise: lower, upgrade: "brew upgrade NAME" }
+    Brew { purl_type: "brew", osv: &[], scheme: Scheme::Generic, normalise: lower, upgrade: "brew upgrade NAME", renovate: "", syft: ("homebrew", "") }
     /// Outputs in a Nix store.
-    Nix { purl_type: "nix", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "" }
+    Nix { purl_type: "nix", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "", renovate: "", syft: ("nix", "") }
     /// Conda packages, of any language.
-    Conda { purl_type: "conda", osv: &[], scheme: Scheme::Conda, normalise: lower, upgrade: "conda install 'NAME>=VERSION'" }
+    Conda { purl_type: "conda", osv: &[], scheme: Scheme::Conda, normalise: lower, upgrade: "conda install 'NAME>=VERSION'", renovate: "", syft: ("conda", "") }
     /// CocoaPods, ordered as gems are (`Pod::Version`).
-    CocoaPods { purl_type: "cocoapods", osv: &[], scheme: Scheme::RubyGems, normalise: same, upgrade: "pod update NAME" }
+    CocoaPods { purl_type: "cocoapods", osv: &[], scheme: Scheme::RubyGems, normalise: same, upgrade: "pod update NAME", renovate: "pod", syft: ("pod", "swift") }
     /// Applications that are part of Erlang/OTP itself.
-    Otp { purl_type: "otp", osv: &[], scheme: Scheme::Generic, normalise: lower, upgrade: "" }
+    Otp { purl_type: "otp", osv: &[], scheme: Scheme::Generic, normalise: lower, upgrade: "", renovate: "", syft: ("erlang-otp", "erlang") }
     /// Ports of vcpkg.
-    Vcpkg { purl_type: "vcpkg", osv: &[], scheme: Scheme::Generic, normalise: lower, upgrade: "vcpkg upgrade NAME" }
+    Vcpkg { purl_type: "vcpkg", osv: &[], scheme: Scheme::Generic, normalise: lower, upgrade: "vcpkg upgrade NAME", renovate: "", syft: ("UnknownPackage", "") }
     /// Lua rocks.
-    LuaRocks { purl_type: "luarocks", osv: &[], scheme: Scheme::Generic, normalise: lower, upgrade: "luarocks install NAME" }
+    LuaRocks { purl_type: "luarocks", osv: &[], scheme: Scheme::Generic, normalise: lower, upgrade: "luarocks install NAME", renovate: "", syft: ("lua-rocks", "lua") }
     /// Perl distributions, named as on CPAN (`libwww-perl`).
-    Cpan { purl_type: "cpan", osv: &[], scheme: Scheme::Perl, normalise: same, upgrade: "" }
+    Cpan { purl_type: "cpan", osv: &[], scheme: Scheme::Perl, normalise: same, upgrade: "", renovate: "", syft: ("UnknownPackage", "") }
     /// PEAR packages; those of another channel than pear.php.net are named `channel/package`.
-    Pear { purl_type: "pear", osv: &[], scheme: Scheme::Packagist, normalise: lower, upgrade: "pear upgrade NAME" }
+    Pear { purl_type: "pear", osv: &[], scheme: Scheme::Packagist, normalise: lower, upgrade: "pear upgrade NAME", renovate: "", syft: ("php-pear", "php") }
     /// PHP extensions of PECL.
-    Pecl { purl_type: "pecl", osv: &[], scheme: Scheme::Packagist, normalise: lower, upgrade: "pecl upgrade NAME" }
+    Pecl { purl_type: "pecl", osv: &[], scheme: Scheme::Packagist, normalise: lower, upgrade: "pecl upgrade NAME", renovate: "", syft: ("php-pecl", "php") }
     /// WordPress plugins, named by their folder.
-    WordPressPlugin { purl_type: "wordpress-plugin", osv: &[], scheme: Scheme::Packagist, normalise: lower, upgrade: "wp plugin update NAME" }
+    WordPressPlugin { purl_type: "wordpress-plugin", osv: &[], scheme: Scheme::Packagist, normalise: lower, upgrade: "wp plugin update NAME", renovate: "", syft: ("wordpress-plugin", "php") }
     /// WordPress themes, named by their folder.
-    WordPressTheme { purl_type: "wordpress-theme", osv: &[], scheme: Scheme::Packagist, normalise: lower, upgrade: "wp theme update NAME" }
+    WordPressTheme { purl_type: "wordpress-theme", osv: &[], scheme: Scheme::Packagist, normalise: lower, upgrade: "wp theme update NAME", renovate: "", syft: ("UnknownPackage", "") }
     /// Packages of the registry jsr.io, named `@scope/name`.
-    Jsr { purl_type: "jsr", osv: &[], scheme: Scheme::Semver, normalise: same, upgrade: "deno add jsr:NAME@VERSION" }
+    Jsr { purl_type: "jsr", osv: &[], scheme: Scheme::Semver, normalise: same, upgrade: "deno add jsr:NAME@VERSION", renovate: "jsr", syft: ("UnknownPackage", "") }
     /// GitHub Actions, named `owner/repository`.
-    GitHubActions { purl_type: "github", osv: &["GitHub Actions"], scheme: Scheme::Semver, normalise: lower, upgrade: "" }
+    GitHubActions { purl_type: "github", osv: &["GitHub Actions"], scheme: Scheme::Semver, normalise: lower, upgrade: "", renovate: "github-tags", syft: ("github-action", "") }
     /// Terraform and OpenTofu providers, named `host/namespace/type`.
-    Terraform { purl_type: "terraform", osv: &[], scheme: Scheme::Semver, normalise: lower, upgrade: "" }
+    Terraform { purl_type: "terraform", osv: &[], scheme: Scheme::Semver, normalise: lower, upgrade: "", renovate: "", syft: ("terraform", "") }
     /// Models of the Hugging Face hub, named `organisation/name`; versions are commits, which have no order.
-    HuggingFace { purl_type: "huggingface", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "" }
+    HuggingFace { purl_type: "huggingface", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "", renovate: "", syft: ("UnknownPackage", "") }
     /// Anything else that has a name and a version.
-    Generic { purl_type: "generic", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "" }
+    Generic { purl_type: "generic", osv: &[], scheme: Scheme::Generic, normalise: same, upgrade: "", renovate: "", syft: ("binary", "") }
 }
 
 impl Ecosystem {

@@ -186,13 +186,16 @@ macro_rules! products {
 
 products! {
     "7zip" "7-zip:7-zip" [];
+    "arangodb" "arangodb:arangodb" [];
     "asterisk" "digium:asterisk" [];
+    "aws-lc" "amazon:aws_libcrypto" [];
     "bash" "gnu:bash" [];
     "bind" "isc:bind" [];
     "bun" "oven:bun" [];
     "busybox" "busybox:busybox" [];
     "bzip2" "bzip:bzip2" [];
     "caddy" "caddyserver:caddy" [];
+    "chrome" "google:chrome" [];
     "chrony" "tuxfamily:chrony" [];
     "clickhouse" "clickhouse:clickhouse" [Bitnami "clickhouse"];
     "composer" "getcomposer:composer" [Bitnami "composer"];
@@ -217,15 +220,18 @@ products! {
     "fluent-bit" "treasuredata:fluent_bit" [Bitnami "fluent-bit"];
     "freetype" "freetype:freetype" [];
     "gawk" "gnu:gawk" [];
+    "ghc" "haskell:ghc" [];
     "ghostscript" "artifex:ghostscript" [];
     "git" "git-scm:git" [Bitnami "git"];
     "glibc" "gnu:glibc" [];
     "gnupg" "gnupg:gnupg" [];
     "gnutls" "gnu:gnutls" [];
     "go" "golang:go" [Bitnami "golang", Go "toolchain"];
+    "grafana" "grafana:grafana" [Bitnami "grafana"];
     "gstreamer" "gstreamer:gstreamer" [];
     "gzip" "gnu:gzip" [];
     "haproxy" "haproxy:haproxy" [Bitnami "haproxy"];
+    "haskell-stack" "haskell:stack" [];
     "helm" "helm:helm" [Bitnami "helm"];
     "hostapd" "w1.fi:hostapd" [];
     "httpd" "apache:http_server" [Bitnami "apache"];
@@ -267,6 +273,7 @@ products! {
     "openssl" "openssl:openssl" [];
     "openvpn" "openvpn:openvpn" [];
     "pcre2" "pcre:pcre2" [];
+    "percona-xtrabackup" "percona:xtrabackup" [];
     "perl" "perl:perl" [];
     "pgbouncer" "pgbouncer:pgbouncer" [Bitnami "pgbouncer"];
     "php" "php:php" [Bitnami "php"];
@@ -278,6 +285,7 @@ products! {
     "pypy" "pypy:pypy" [];
     "python" "python:python" [Bitnami "python"];
     "qemu" "qemu:qemu" [];
+    "qt" "qt:qt" [];
     "redis" "redis:redis" [Bitnami "redis"];
     "rsync" "samba:rsync" [];
     "ruby" "ruby-lang:ruby" [Bitnami "ruby"];
@@ -296,6 +304,7 @@ products! {
     "traefik" "traefik:traefik" [];
     "unbound" "nlnetlabs:unbound" [];
     "unzip" "info-zip:unzip" [];
+    "util-linux" "kernel:util-linux" [];
     "uwsgi" "unbit:uwsgi" [];
     "valkey" "lfprojects:valkey" [Bitnami "valkey"];
     "varnish" "varnish-software:varnish_cache" [Bitnami "varnish"];
@@ -318,7 +327,9 @@ impl Product {
 
     /// The product that a package is.
     pub fn of(package: &Package) -> Option<&'static Product> {
-        (package.ecosystem == Ecosystem::Generic).then(|| Product::named(&package.name))?
+        // A package of a distribution that is not the image's carries that one's fixes: upstream's advisories cannot tell.
+        let is_upstream = !package.properties.contains_key("package-type");
+        (package.ecosystem == Ecosystem::Generic && is_upstream).then(|| Product::named(&package.name))?
     }
 }
 

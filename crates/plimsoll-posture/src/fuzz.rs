@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use plimsoll_model::pod_security::{Level, Standard, Version};
+use plimsoll_model::workload::Kinds;
 
 use crate::dockerfile::{ignore, read};
-use crate::rule::{BuildContext, Surroundings, check_dockerfile};
+use crate::kubernetes::{Objects, yaml};
+use crate::rule::{BuildContext, Surroundings, check_dockerfile, check_objects};
 
 /// Reads bytes as a Dockerfile, applies every rule, and checks what must hold of any input: no panic, and places within the text.
 pub fn fuzz_dockerfile(data: &[u8]) {
@@ -21,6 +23,29 @@ pub fn fuzz_dockerfile(data: &[u8]) {
     ignore::read(&file.parsed, "2026-11-25");
     for stage in &file.stages {
         assert!(stage.steps.start < stage.steps.end && stage.steps.end <= file.steps.len());
+    }
+}
+
+/// Reads bytes as manifests, applies every rule, and checks what must hold of any input: no panic, every finding says where and
+/// what to do, and its place lies within the text.
+pub fn fuzz_manifests(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let stream = yaml::read(text);
+    let values: Vec<_> = stream.documents.iter().map(yaml::Node::value).collect();
+    let (mut objects, kinds) = (Objects::default(), Kinds::default());
+    for (place, value) in values.iter().enumerate() {
+        objects.add(value, place, &kinds);
+    }
+    let lines = text.lines().count().max(1) + text.matches('\r').count();
+    for (object, judged) in objects.iter().zip(check_objects(&objects)) {
+        let node = &stream.documents[object.place];
+        assert!(!object.shown().is_empty() && !object.id().is_empty());
+        for breach in &judged.breaches {
+            let pointer = breach.pointer.as_deref().expect("every finding of an object has a pointer");
+            let mark = node.place(pointer);
+            assert!(mark.line >= 1 && mark.line as usize <= lines && mark.column >= 1, "{breach:?} {mark:?}");
+            assert!(!breach.detail.is_empty() && !breach.action.is_empty(), "{breach:?}");
+        }
     }
 }
 

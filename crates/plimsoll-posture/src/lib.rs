@@ -11,6 +11,7 @@
 pub mod dockerfile;
 pub mod fuzz;
 pub mod image;
+pub mod kubernetes;
 mod page;
 pub mod pod_security;
 mod registry;
@@ -20,5 +21,5 @@ pub use page::{page, text};
 pub use registry::{RULES, find, known_as};
 pub use rule::{
     Area, Breach, BuildContext, Input, Judged, Rule, Support, Surroundings, Undecided, check_dockerfile,
-    check_image,
+    check_image, check_objects,
 };

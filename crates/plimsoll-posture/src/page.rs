@@ -9,6 +9,7 @@ pub fn page(rule: &Rule) -> String {
     let language = match rule.area() {
         Area::Dockerfile => "dockerfile",
         Area::Image => "json",
+        Area::Kubernetes => "yaml",
     };
     let mut text = format!(
         "# {}\n\n{}. Severity: {}. Looks at: {}.\n\n## What\n\n{}\n\n## Why\n\n{}\n\n## How to fix\n\n{}.\n",

@@ -8,6 +8,7 @@ use plimsoll_model::Level;
 use crate::dockerfile::parse::Place;
 use crate::dockerfile::{Call, Dockerfile, Step, shell::Word};
 use crate::image::{ImageFacts, Part};
+use crate::kubernetes::{self, Objects};
 use crate::registry::RULES;
 
 /// What a rule looks at.
@@ -17,6 +18,8 @@ pub enum Area {
     Dockerfile,
     /// Images: their configuration, history and files.
     Image,
+    /// Objects of Kubernetes.
+    Kubernetes,
 }
 
 impl Area {
@@ -25,6 +28,7 @@ impl Area {
         match self {
             Area::Dockerfile => "Dockerfile",
             Area::Image => "image",
+            Area::Kubernetes => "Kubernetes object",
         }
     }
 }
@@ -78,7 +82,7 @@ pub struct Rule {
     pub references: &'static [(&'static str, &'static str)],
     /// What it must be given.
     pub needs: &'static [Input],
-    /// A thing that it speaks of: a Dockerfile, or image facts as JSON.
+    /// A thing that it speaks of: a Dockerfile, image facts as JSON, or Kubernetes objects in YAML.
     pub bad: &'static str,
     /// The same, put right.
     pub good: &'static str,
@@ -90,6 +94,7 @@ pub struct Rule {
 pub(crate) enum Check {
     Dockerfile(fn(&Scene<'_>, &mut Reporter<'_>)),
     Image(fn(&ImageFacts, &mut Reporter<'_>)),
+    Object(fn(&kubernetes::Scene<'_, '_>, &mut Reporter<'_>)),
 }
 
 impl Rule {
@@ -98,6 +103,7 @@ impl Rule {
         match self.check {
             Check::Dockerfile(_) => Area::Dockerfile,
             Check::Image(_) => Area::Image,
+            Check::Object(_) => Area::Kubernetes,
         }
     }
 }
@@ -152,6 +158,8 @@ pub struct Breach {
     pub end: Option<Place>,
     /// What part of the image.
     pub part: Option<Part>,
+    /// Where in the document of the Kubernetes object: a JSON pointer (RFC 6901).
+    pub pointer: Option<String>,
     /// What to do here, one sentence without final full stop.
     pub action: String,
 }
@@ -195,11 +203,29 @@ impl Reporter<'_> {
         detail: String,
         action: String,
     ) {
+        self.add(Breach { rule: self.rule.id, detail, place, end, part, pointer: None, action });
+    }
+
+    fn add(&mut self, mut breach: Breach) {
         self.told += 1;
         if self.told <= MAX_OF_ONE_RULE {
-            let action = if action.is_empty() { self.rule.fix.to_owned() } else { action };
-            self.judged.breaches.push(Breach { rule: self.rule.id, detail, place, end, part, action });
+            if breach.action.is_empty() {
+                self.rule.fix.clone_into(&mut breach.action);
+            }
+            self.judged.breaches.push(breach);
         }
+    }
+
+    /// At a field of a Kubernetes object.
+    pub(crate) fn at(&mut self, pointer: String, detail: impl Into<String>) {
+        self.at_with(pointer, detail, "");
+    }
+
+    /// At a field of a Kubernetes object, with what is to be done about it.
+    pub(crate) fn at_with(&mut self, pointer: String, detail: impl Into<String>, action: impl Into<String>) {
+        let (detail, action) = (detail.into(), action.into());
+        let pointer = Some(pointer);
+        self.add(Breach { rule: self.rule.id, detail, place: None, end: None, part: None, pointer, action });
     }
 
     /// At an instruction.
@@ -303,6 +329,23 @@ pub fn check_image(facts: &ImageFacts) -> Judged {
     })
 }
 
+/// All rules for Kubernetes objects over those that are looked at together: what they say of each object, in the order
+/// that the objects were added in, one by one as they are asked for.
+pub fn check_objects<'a>(objects: &'a Objects<'_>) -> impl Iterator<Item = Judged> + 'a {
+    objects.all.iter().map(move |object| {
+        let scene = kubernetes::Scene { object, all: objects };
+        run(
+            Area::Kubernetes,
+            |_| false,
+            |rule, reporter| {
+                if let Check::Object(check) = rule.check {
+                    check(&scene, reporter);
+                }
+            },
+        )
+    })
+}
+
 /// Does this text, read as a Dockerfile, break the rule?
 pub(crate) fn breaks(text: &str, id: &str) -> bool {
     let Some(rule) = crate::registry::find(id) else { return false };
@@ -314,4 +357,14 @@ pub(crate) fn breaks(text: &str, id: &str) -> bool {
         &mut Reporter { rule, judged: &mut judged, told: 0 },
     );
     !judged.breaches.is_empty()
+}
+
+/// `a`, `a, b`, `a, b, c and 3 more`.
+pub(crate) fn some(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }

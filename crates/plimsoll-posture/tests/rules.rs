@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use plimsoll_model::workload::Kinds;
 use plimsoll_posture::image::ImageFacts;
+use plimsoll_posture::kubernetes::{Objects, yaml};
 use plimsoll_posture::{
     Area, BuildContext, Input, Judged, RULES, Rule, Support, Surroundings, check_dockerfile, check_image,
-    dockerfile, page, text,
+    check_objects, dockerfile, page, text,
 };
 
 fn judged(rule: &Rule, example: &str) -> Judged {
@@ -25,6 +27,21 @@ fn judged(rule: &Rule, example: &str) -> Judged {
             let facts: ImageFacts = serde_json::from_str(example)
                 .unwrap_or_else(|error| panic!("{}: {error}: {example}", rule.id));
             check_image(&facts)
+        }
+        Area::Kubernetes => {
+            let stream = yaml::read(example);
+            assert_eq!(stream.fault, None, "{}", rule.id);
+            let values: Vec<_> = stream.documents.iter().map(yaml::Node::value).collect();
+            let mut objects = Objects::default();
+            for (place, value) in values.iter().enumerate() {
+                assert!(objects.add(value, place, &Kinds::default()), "{}", rule.id);
+            }
+            let mut judged = Judged::default();
+            for one in check_objects(&objects) {
+                judged.breaches.extend(one.breaches);
+                judged.undecided.extend(one.undecided);
+            }
+            judged
         }
     }
 }
@@ -100,7 +117,7 @@ fn pages_are_the_rules_own_text() {
     let mut index = String::from(
         "# Rules\n\nWhat `plimsoll check` and `plimsoll scan` look for beside known vulnerabilities. `plimsoll explain RULE` prints the same.\n",
     );
-    for area in [Area::Dockerfile, Area::Image] {
+    for area in [Area::Dockerfile, Area::Image, Area::Kubernetes] {
         let _ = write!(index, "\n## {}\n\n| rule | severity | |\n|---|---|---|\n", area.word());
         for rule in RULES.iter().filter(|rule| rule.area() == area) {
             let _ =
@@ -163,10 +180,124 @@ fn hostile_input_is_bounded() {
     );
 }
 
+/// What a reader of manifests is made to trip over: none of it takes long, and none panics.
+#[test]
+fn hostile_manifests_are_bounded() {
+    let fuzz = |text: &str| plimsoll_posture::fuzz::fuzz_manifests(text.as_bytes());
+    for word in [
+        "[",
+        "{a: ",
+        "- ",
+        "? ",
+        "a: &a [*a]\n",
+        "<<: *a\n",
+        "---\n",
+        "%YAML 9\n",
+        "\u{feff}",
+        "!!x ",
+        "'",
+        "\"\\u",
+        "|\n ",
+    ] {
+        for front in ["", "apiVersion: v1\nkind: Pod\nspec: ", "apiVersion: v1\nkind: List\nitems:\n"] {
+            fuzz(&format!("{front}{}", word.repeat(5_000)));
+        }
+    }
+    // Lists within lists, and a list whose items do not say their kind.
+    let nested = (0..40).fold("{apiVersion: v1, kind: Pod, metadata: {name: a}}".to_owned(), |inner, _| {
+        format!("{{apiVersion: v1, kind: List, items: [{inner}]}}")
+    });
+    fuzz(&nested);
+    fuzz(&format!(
+        "{{apiVersion: v1, kind: PodList, items: [{}]}}",
+        "{spec: {containers: [{image: a}]}},".repeat(20_000)
+    ));
+    // Each selector would be held against each pod.
+    let mut pairs = String::new();
+    for number in 0..4_000 {
+        let _ = write!(
+            pairs,
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: s{number}}}\nspec: {{selector: {{a: b, c: d{number}}}}}\n---\n\
+             apiVersion: v1\nkind: Pod\nmetadata: {{name: p{number}, labels: {{a: b, x: y, e: f, g: h}}}}\nspec: {{containers: [{{name: a}}]}}\n"
+        );
+    }
+    let judged = manifests(&pairs);
+    let undecided = |one: &Judged| one.undecided.iter().any(|one| one.rule == "service-selects-nothing");
+    assert!(judged.iter().any(undecided), "too many are said to be undecided");
+    // A million labels.
+    let labels = (0..200_000).fold(String::new(), |mut text, number| {
+        let _ = write!(text, "l{number}: a, ");
+        text
+    });
+    fuzz(&format!(
+        "{{apiVersion: v1, kind: Service, metadata: {{name: a}}, spec: {{selector: {{{labels}}}}}}}\n---\n\
+         {{apiVersion: v1, kind: Pod, metadata: {{labels: {{{labels}}}}}, spec: {{containers: [{{name: a, env: [{}]}}]}}}}",
+        "{name: A, value: b},".repeat(20_000)
+    ));
+}
+
+fn manifests(text: &str) -> Vec<Judged> {
+    let stream = yaml::read(text);
+    assert_eq!(stream.fault, None);
+    let values: Vec<_> = stream.documents.iter().map(yaml::Node::value).collect();
+    let mut objects = Objects::default();
+    for (place, value) in values.iter().enumerate() {
+        objects.add(value, place, &Kinds::default());
+    }
+    check_objects(&objects).collect()
+}
+
+/// Objects of lists are seen as they are when they stand alone, whether the items say their kind or not.
+#[test]
+fn objects_of_lists_are_those_of_documents() {
+    let pod =
+        "metadata: {name: a, namespace: shop}, spec: {hostPID: true, containers: [{name: a, image: b}]}";
+    let alone = manifests(&format!("{{apiVersion: v1, kind: Pod, {pod}}}"));
+    let rules = |judged: &Judged| judged.breaches.iter().map(|breach| breach.rule).collect::<Vec<_>>();
+    assert!(rules(&alone[0]).contains(&"host-pid"));
+    let config = "{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: shop}}";
+    for (list, prefix) in [
+        (format!("{{apiVersion: v1, kind: PodList, items: [{{{pod}}}, {{{pod}}}]}}"), "/items/1"),
+        (
+            format!(
+                "{{apiVersion: v1, kind: List, items: [{config}, {{apiVersion: v1, kind: Pod, {pod}}}]}}"
+            ),
+            "/items/1",
+        ),
+        (
+            format!(
+                "{{apiVersion: v1, kind: List, items: [{{apiVersion: v1, kind: PodList, items: [{{{pod}}}]}}]}}"
+            ),
+            "/items/0/items/0",
+        ),
+    ] {
+        let judged = manifests(&list);
+        let last = judged.last().unwrap();
+        assert_eq!(rules(last), rules(&alone[0]), "{list}");
+        assert!(
+            last.breaches.iter().all(|breach| breach.pointer.as_ref().unwrap().starts_with(prefix)),
+            "{list}"
+        );
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn any_bytes(data: Vec<u8>) {
         plimsoll_posture::fuzz::fuzz_dockerfile(&data);
+        plimsoll_posture::fuzz::fuzz_manifests(&data);
+    }
+
+    /// Rules' own examples with a piece taken out and another put in.
+    #[test]
+    fn any_change_of_a_manifest(
+        rule in 0_usize..RULES.len(), from in 0_usize..400, length in 0_usize..40,
+        piece in proptest::sample::select(vec!["", "\n", "*", "&a ", "[", "{", "- ", ": ", "null", "-1", "0x", "\t", "---\n", "\"", "é", "1e999"]),
+    ) {
+        let text = RULES[rule].bad;
+        let at = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let (from, to) = (at(from), at(from + length));
+        plimsoll_posture::fuzz::fuzz_manifests(format!("{}{piece}{}", &text[..from], &text[to..]).as_bytes());
     }
 
     /// Pieces of the language in any order.

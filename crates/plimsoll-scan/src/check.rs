@@ -1,7 +1,8 @@
 //! Checking files before anything is built or deployed: from what was typed to the report.
 //!
-//! Dockerfiles and Containerfiles today. What a path holds is decided in one place, [`Kind::of`]; a further kind is a variant there
-//! and an arm in [`one_file`].
+//! Dockerfiles, Containerfiles and manifests of Kubernetes. What a path holds is decided in one place, [`Kind::of`]; a further
+//! kind is a variant there and an arm in `one_file`. Manifests are read in `manifests`, all of them together: whether a pod is
+//! covered by a network policy is told by another file.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -17,12 +18,16 @@ use plimsoll_model::{
     Suppression, Target as TargetFacts, TargetKind,
 };
 use plimsoll_posture::dockerfile::{self, Base, Dockerfile, ImageName, ignore};
+use plimsoll_posture::kubernetes::yaml;
 use plimsoll_posture::{Breach, BuildContext, Judged, Rule, Support, Surroundings, check_dockerfile};
 
+use self::manifests::Manifests;
 use crate::ScanError;
 use crate::exceptions::Exceptions;
 use crate::verdict::{self, Line};
 use crate::whose::{self, Context};
+
+mod manifests;
 
 /// How to check.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +47,8 @@ pub struct CheckOptions {
 pub enum Kind {
     /// Dockerfile or Containerfile.
     Dockerfile,
+    /// YAML or JSON, which may hold objects of Kubernetes.
+    Manifest,
     /// Nothing that is checked.
     Other,
 }
@@ -55,7 +62,12 @@ impl Kind {
                 || name.strip_suffix(known).is_some_and(|rest| rest.ends_with(['.', '-', '_']))
         });
         let ours = [".dockerignore", ".md", ".orig", ".rej", "~"].iter().any(|end| name.ends_with(end));
-        if is && !ours { Kind::Dockerfile } else { Kind::Other }
+        let manifest = [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
+        match (is && !ours, manifest) {
+            (_, true) => Kind::Manifest,
+            (true, false) => Kind::Dockerfile,
+            (false, false) => Kind::Other,
+        }
     }
 }
 
@@ -78,10 +90,15 @@ pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> 
         if typed == "-" {
             let mut content = Vec::new();
             stdin
-                .take(dockerfile::parse::MAX_BYTES as u64 + 1)
+                .take(yaml::MAX_BYTES as u64 + 1)
                 .read_to_end(&mut content)
                 .map_err(|source| ScanError::Read { path: "standard input".to_owned(), source })?;
-            run.dockerfile("stdin", &content, None);
+            // What a pipe holds has no name; manifests say of themselves what they are.
+            if manifests::may_be(&content) {
+                run.manifests.push("stdin".to_owned(), content, true, &mut run.problems);
+            } else {
+                run.dockerfile("stdin", &content, None);
+            }
             continue;
         }
         let path = Path::new(typed);
@@ -95,6 +112,7 @@ pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> 
             Err(source) => return Err(ScanError::Read { path: typed.clone(), source }),
         }
     }
+    run.judge_manifests();
     Ok(run.report(paths, options))
 }
 
@@ -121,6 +139,7 @@ struct Run<'a> {
     problems: Vec<Problem>,
     expired: Vec<String>,
     files: usize,
+    manifests: Manifests,
 }
 
 impl<'a> Run<'a> {
@@ -134,6 +153,7 @@ impl<'a> Run<'a> {
             problems: Vec::new(),
             expired: Vec::new(),
             files: 0,
+            manifests: Manifests::default(),
         }
     }
 
@@ -191,21 +211,21 @@ impl<'a> Run<'a> {
     /// A file that was found, or was named.
     fn one_file(&mut self, path: &Path, named: bool) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let lower = name.to_ascii_lowercase();
-        if named && [".yaml", ".yml", ".json", ".tpl"].iter().any(|end| lower.ends_with(end)) {
-            let detail = "manifests are not checked yet, only Dockerfiles";
-            self.problems.push(Problem::incomplete(ProblemKind::Unsupported, path.display(), detail));
-            return;
-        }
+        let manifest = Kind::of(&name) == Kind::Manifest;
         let mut content = Vec::new();
-        let limit = dockerfile::parse::MAX_BYTES as u64 + 1;
+        let limit = if manifest { yaml::MAX_BYTES } else { dockerfile::parse::MAX_BYTES } as u64 + 1;
         let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut content));
         if let Err(error) = read {
             self.problems.push(unreadable(path, &error));
             return;
         }
         let shown = path.display().to_string();
-        self.dockerfile(shown.strip_prefix("./").unwrap_or(&shown), &content, Some(context_of(path)));
+        let shown = shown.strip_prefix("./").unwrap_or(&shown);
+        if manifest {
+            self.manifests.push(shown.to_owned(), content, named, &mut self.problems);
+        } else {
+            self.dockerfile(shown, &content, Some(context_of(path)));
+        }
     }
 
     fn dockerfile(&mut self, path: &str, content: &[u8], context: Option<BuildContext>) {
@@ -231,6 +251,16 @@ impl<'a> Run<'a> {
         }
         let findings = judged.breaches.iter().take(left).map(|breach| finding(path, &file, breach, &ignores));
         self.findings.extend(findings);
+    }
+
+    /// Holds all manifests against the rules, together.
+    fn judge_manifests(&mut self) {
+        let left = MAX_FINDINGS.saturating_sub(self.findings.len());
+        let judged = std::mem::take(&mut self.manifests).judge(&self.today, self.line, left);
+        self.files += judged.files;
+        self.problems.extend(judged.problems);
+        self.expired.extend(judged.expired);
+        self.findings.extend(judged.findings);
     }
 
     /// Support of the base images of a file, when there is a database.
@@ -291,7 +321,9 @@ impl<'a> Run<'a> {
         if verdict.outcome == Outcome::Met && self.files == 0 {
             verdict.outcome = Outcome::Unknown;
             verdict.reasons = vec!["nothing was found that could be checked".to_owned()];
-            verdict.inputs_missing.push("a Dockerfile or Containerfile".to_owned());
+            verdict
+                .inputs_missing
+                .push("a Dockerfile, a Containerfile or manifests of Kubernetes".to_owned());
         }
         verdict.reasons.extend(self.expired);
         verdict.reasons.extend(applied.expired);
@@ -469,6 +501,7 @@ mod tests {
             ("Dockerfile.md", false),
             ("mydockerfile", false),
             ("docker-compose.yml", false),
+            ("Dockerfile.yaml", false),
         ] {
             assert_eq!(Kind::of(name) == Kind::Dockerfile, is, "{name}");
         }

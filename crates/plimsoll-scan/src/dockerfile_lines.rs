@@ -243,6 +243,40 @@ impl Lines {
     }
 }
 
+/// Any bytes as a Dockerfile, a stage of it, and the commands of an image's history: lines lead into the file, and there is
+/// one for each layer.
+///
+/// # Panics
+/// When that is not so.
+pub fn fuzz(data: &[u8]) {
+    // Parts are told apart by a byte that stands in no text.
+    let mut parts = data.split(|byte| *byte == 0xff);
+    let content = parts.next().unwrap_or_default().to_vec();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let stage = parts.next().filter(|stage| !stage.is_empty()).map(text);
+    let layers: Vec<Layer> = (1_u32..)
+        .zip(parts.take(64))
+        .map(|(index, command)| Layer {
+            index,
+            digest: None,
+            diff_id: None,
+            size: 0,
+            created_by: Some(text(command)),
+            from_base: false,
+        })
+        .collect();
+    let most = content.split(|byte| *byte == b'\n').count();
+    let build = BuildFile { path: "Dockerfile".to_owned(), content, stage };
+    if let Ok(lines) = lines(&build, &layers) {
+        assert_eq!(lines.layers.len(), layers.len(), "a line for each layer");
+        let numbers = lines.layers.iter().chain([&lines.from, &lines.stage]);
+        let settings = lines.settings.iter().map(|(_, line)| line);
+        for line in numbers.chain(settings) {
+            assert!(*line >= 1 && *line as usize <= most, "line {line} of {most}");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,6 +305,27 @@ mod tests {
     }
 
     const FILE: &str = "ARG V=12\nFROM debian:$V AS base\nWORKDIR /app\nRUN apt-get update \\\n  && apt-get install -y curl\nFROM base\nCOPY --chown=1:1 . .\nENV A=b\nADD [\"x y\", \"/srv/\"]\nRUN [\"make\", \"all\"]\nUSER app\n";
+
+    /// The fuzz body over a file and its history, cut, and with odd bytes in every place.
+    #[test]
+    fn damaged_files_and_histories() {
+        let history =
+            ["", "WORKDIR /app", "RUN |1 B=c /bin/sh -c apt-get update   && apt-get install -y curl"];
+        let mut whole = FILE.as_bytes().to_vec();
+        for command in ["0"].iter().chain(&history) {
+            whole.push(0xff);
+            whole.extend_from_slice(command.as_bytes());
+        }
+        fuzz(&whole);
+        for place in 0..whole.len() {
+            fuzz(&whole[..place]);
+            for byte in [0, 0xff, b'\n', b'\\', b'$', b'"', b'[', b'<'] {
+                let mut odd = whole.clone();
+                odd[place] = byte;
+                fuzz(&odd);
+            }
+        }
+    }
 
     #[test]
     fn every_builder() {

@@ -14,10 +14,11 @@ pub mod check;
 pub mod commands;
 mod daemon;
 pub mod diff;
-mod dockerfile_lines;
+pub mod dockerfile_lines;
 mod error;
 pub mod exceptions;
 mod explain;
+mod explain_report;
 pub mod gate;
 pub mod git;
 mod image_rules;
@@ -42,6 +43,7 @@ pub use cache::{Cache, CacheStatus};
 pub use dockerfile_lines::BuildFile;
 pub use error::ScanError;
 pub use explain::{explain, explain_rule};
+pub use explain_report::explain_report;
 pub use plimsoll_advisory::{Database, JavaIndex};
 pub use plimsoll_kube as kube;
 pub use plimsoll_model::Via;
@@ -56,6 +58,7 @@ pub use scan::{Options, Supplied, Supply, scan, span};
 pub use scanners::{SCANNERS, Scanner, Scanners, ScannersError};
 pub use target::{ImageForm, Target};
 pub use vex_attached::AttachedVex;
+pub use vex_hub::VexHub;
 
 /// Hears how far a scan is. Called from several threads at once.
 pub trait Progress: Sync {

@@ -39,7 +39,7 @@ use crate::secrets::{self, RedactedHistory, Secrets};
 use crate::target::{ImageForm, Target};
 use crate::verdict::{self, Line};
 use crate::vex_attached::{self, AttachedVex};
-use crate::vex_hub;
+use crate::vex_hub::{self, VexHub};
 use crate::visit::{self, Extractors, FoundAll, PackageDatabases, Tracked};
 use crate::whose::{self, Context};
 use crate::{Progress, ScanError, daemon, process};
@@ -79,8 +79,8 @@ pub struct Options {
     pub vex: Vec<(String, Vec<u8>)>,
     /// VEX documents that are attached to the image: looked for when this is there.
     pub attached_vex: Option<Arc<AttachedVex>>,
-    /// Folders of VEX hubs: of their documents about what the target holds.
-    pub vex_hubs: Vec<PathBuf>,
+    /// VEX hubs, the first outranks: their documents about what the target holds are applied.
+    pub vex_hubs: Vec<VexHub>,
     /// Exceptions.
     pub exceptions: Exceptions,
     /// The line that findings are held against.
@@ -918,8 +918,8 @@ fn assertions(
         assertions.extend(attached.assertions);
         problems.extend(attached.problems);
     }
-    for (rank, root) in (vex_attached::RANK + 1..).zip(&options.vex_hubs) {
-        let hub = vex_hub::documents(root, rank, target, inventory)?;
+    for (rank, named) in (vex_attached::RANK + 1..).zip(&options.vex_hubs) {
+        let hub = vex_hub::documents(named, rank, target, inventory)?;
         assertions.extend(hub.assertions);
         problems.extend(hub.problems);
     }

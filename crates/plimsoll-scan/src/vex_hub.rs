@@ -1,17 +1,15 @@
-//! VEX hubs in a folder (VEX Repository Specification 0.1): `index.json` names the document of each product. Only the
+//! What VEX hubs say about a target: their index names the document of each product. Only the
 //! documents of what the target holds are read. A hub takes findings away and never adds any, so what cannot be read of
 //! it leaves findings standing, and a note that says so; a hub without a readable index is an error.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
-use plimsoll_advisory::vex::{self, Assertion};
+use plimsoll_advisory::hub::Hub;
+use plimsoll_advisory::vex::Assertion;
 use plimsoll_model::purl::Purl;
 use plimsoll_model::vex::VexOrigin;
-use plimsoll_model::{Inventory, Problem, ProblemKind, Target};
-use serde::Deserialize;
+use plimsoll_model::{Inventory, Problem, ProblemKind, Target, one_line};
 
 use crate::ScanError;
 
@@ -20,15 +18,15 @@ const MOST_BYTES: usize = 256 << 20;
 /// Notes about documents that cannot be read; the rest is one more note.
 const NOTES: usize = 20;
 
-#[derive(Deserialize)]
-struct Index {
-    packages: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    id: String,
-    location: String,
+/// A hub, where it is on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VexHub {
+    /// As people named it: a folder, an address.
+    pub name: String,
+    /// The folder, or the archive that is kept of it.
+    pub path: PathBuf,
+    /// What reports are to say of it: that it could not be asked, and how old what is kept is.
+    pub note: Option<String>,
 }
 
 /// Type, namespace and name of a package URL: what an index goes by.
@@ -37,15 +35,6 @@ type Key = (String, String, String);
 fn key(purl: &str) -> Option<Key> {
     let purl = Purl::parse_lenient(purl).ok()?;
     Some((purl.kind().to_owned(), purl.namespace().unwrap_or_default().to_owned(), purl.name().to_owned()))
-}
-
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(vex::SIZE_LIMIT as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > vex::SIZE_LIMIT {
-        return Err(std::io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
 }
 
 /// What may be asked for: packages, their source packages, and the image by the end of its name.
@@ -80,30 +69,27 @@ pub(crate) struct Spoken {
 /// # Errors
 /// When there is no index that can be read.
 pub(crate) fn documents(
-    root: &Path,
+    named: &VexHub,
     rank: u32,
     target: &Target,
     inventory: &Inventory,
 ) -> Result<Spoken, ScanError> {
-    let path = root.join("index.json");
-    let unusable = |reason: String| ScanError::Vex { path: path.display().to_string(), reason };
-    let bytes = read(&path).map_err(|error| unusable(error.to_string()))?;
-    let index: Index =
-        serde_json::from_slice(&bytes).map_err(|error| unusable(format!("is no index of a hub: {error}")))?;
-    let mut by_product: HashMap<Key, Vec<&str>> = HashMap::new();
-    for entry in &index.packages {
+    let mut hub = Hub::open(&named.path)
+        .map_err(|error| ScanError::Vex { path: named.name.clone(), reason: one_line(error) })?;
+    let mut by_product: HashMap<Key, Vec<String>> = HashMap::new();
+    for entry in &hub.index.packages {
         if let Some(key) = key(&entry.id) {
-            by_product.entry(key).or_default().push(&entry.location);
+            by_product.entry(key).or_default().push(entry.location.clone());
         }
     }
-    let wanted: BTreeSet<&str> =
-        asked(target, inventory).iter().filter_map(|key| by_product.get(key)).flatten().copied().collect();
+    let asked = asked(target, inventory);
+    let wanted: BTreeSet<&String> = asked.iter().filter_map(|key| by_product.get(key)).flatten().collect();
     let mut assertions = Vec::new();
     let mut faults: BTreeMap<String, String> = BTreeMap::new();
     let mut total = 0;
     for location in wanted {
-        let name = root.join(location).display().to_string();
-        match inside(root, location).and_then(|path| read(&path).map_err(|error| error.to_string())) {
+        let name = format!("{}/{location}", named.name.trim_end_matches('/'));
+        match hub.read(location) {
             Ok(bytes) => {
                 total += bytes.len();
                 if total > MOST_BYTES {
@@ -133,15 +119,10 @@ pub(crate) fn documents(
         .collect();
     if rest > 0 {
         let detail = format!("{rest} more documents of the hub were not applied");
-        problems.push(Problem::note(ProblemKind::Unreadable, root.display(), detail));
+        problems.push(Problem::note(ProblemKind::Unreadable, &named.name, detail));
+    }
+    if let Some(note) = &named.note {
+        problems.push(Problem::note(ProblemKind::StaleData, &named.name, note));
     }
     Ok(Spoken { assertions, problems })
-}
-
-/// The path of a document, which an index may not lead out of the hub.
-fn inside(root: &Path, location: &str) -> Result<PathBuf, String> {
-    let location = Path::new(location);
-    let plain =
-        location.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
-    if plain { Ok(root.join(location)) } else { Err("the index leads out of the hub".to_owned()) }
 }

@@ -32,8 +32,9 @@ impl Visitor for Extractors {
                     Want::Whole { limit: limit.max(other) }
                 }
                 (Reader::Whole { limit, .. }, _) => Want::Whole { limit },
-                (Reader::Stream { .. }, Want::Skip) => Want::Stream,
-                (Reader::Stream { .. }, want) => want,
+                (Reader::Stream { .. }, Want::Skip | Want::Name) => Want::Stream,
+                (Reader::Name { .. }, Want::Skip) => Want::Name,
+                (Reader::Stream { .. } | Reader::Name { .. }, want) => want,
             };
         }
         match (self.settings.then(|| image_rules::interest(entry)).flatten(), want) {
@@ -51,6 +52,7 @@ impl Visitor for Extractors {
         for extractor in wanting(entry) {
             let part = match extractor.read {
                 Reader::Whole { parse, .. } => parse(entry.path, content),
+                Reader::Name { parse } => parse(entry.path),
                 Reader::Stream { parse } => {
                     let mut content = content;
                     parse(entry.path, &mut content).unwrap_or_else(|error| {
@@ -58,24 +60,26 @@ impl Visitor for Extractors {
                     })
                 }
             };
-            all.packages.extend(part.packages);
-            all.releases.extend(part.releases);
-            all.ownership.extend(part.ownership);
-            all.licenses.extend(part.licenses);
-            all.secrets.extend(part.secrets);
-            all.problems.extend(part.problems);
+            all.take(part);
         }
         all
     }
 
     fn stream(&self, entry: &Entry<'_>, content: &mut dyn Read) -> io::Result<Extraction> {
-        // Only extractors that stream want this file, and a stream passes once: the first of them takes it.
-        match wanting(entry).next().map(|extractor| extractor.read) {
-            Some(Reader::Stream { parse }) => {
-                Ok(Extraction { note: self.note(entry, &[]), ..parse(entry.path, content)? })
+        let mut all = Extraction { note: self.note(entry, &[]), ..Extraction::default() };
+        // Only extractors that stream want the content, and a stream passes once: the first of them takes it.
+        let mut taken = false;
+        for extractor in wanting(entry) {
+            match extractor.read {
+                Reader::Name { parse } => all.take(parse(entry.path)),
+                Reader::Stream { parse } if !taken => {
+                    taken = true;
+                    all.take(parse(entry.path, content)?);
+                }
+                _ => {}
             }
-            _ => Ok(Extraction { note: self.note(entry, &[]), ..Extraction::default() }),
         }
+        Ok(all)
     }
 
     fn alike(&self, first: &Entry<'_>, second: &Entry<'_>) -> bool {

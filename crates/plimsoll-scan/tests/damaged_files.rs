@@ -86,6 +86,7 @@ fn extractors_survive() {
                 }
                 let extraction = match extractor.read {
                     Reader::Whole { parse, .. } => parse(&path, &content),
+                    Reader::Name { parse } => parse(&path),
                     Reader::Stream { parse } => {
                         let Ok(extraction) = parse(&path, &mut content.as_slice()) else { continue };
                         extraction

@@ -35,7 +35,7 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// What is in an image or directory, what is wrong with it, whose move it is, and what to type next
     Scan(ScanArguments),
-    /// Dockerfiles before they are built: what is wrong, where, and what to change
+    /// Dockerfiles and Kubernetes manifests before they are used: what is wrong, where, and what to change
     Check(CheckArguments),
     /// Two images, folders, SBOMs or saved reports: what came, what went, what the second one brings
     Diff(DiffArguments),
@@ -331,6 +331,10 @@ pub(crate) struct ScanArguments {
     #[arg(long)]
     pub(crate) all: bool,
 
+    /// List the findings that do not count: why, and who says so (VEX, exceptions, owners, the program itself)
+    #[arg(long)]
+    pub(crate) show_suppressed: bool,
+
     /// List every finding with its points in the order of work
     #[arg(long)]
     pub(crate) explain: bool,
@@ -352,9 +356,9 @@ pub(crate) struct VexArguments {
     #[arg(long, help_heading = VEX, value_name = "FILE|oci")]
     pub(crate) vex: Vec<PathBuf>,
 
-    /// Folder of a VEX hub, with its index.json: what it says about the target's packages is believed
-    #[arg(long, help_heading = VEX, value_name = "DIR")]
-    pub(crate) vex_hub: Vec<PathBuf>,
+    /// VEX hub whose word is believed: an address (https://github.com/aquasecurity/vexhub), kept for when there is no network, or a folder with its index.json; the first of several outranks
+    #[arg(long, help_heading = VEX, value_name = "URL|DIR")]
+    pub(crate) vex_hub: Vec<String>,
 
     /// With `--vex oci`: public key whose signature counts; may be given several times
     #[arg(long = "vex-key", help_heading = VEX, value_name = "FILE")]
@@ -417,12 +421,16 @@ pub(crate) struct ManyArguments {
 #[command(after_help = "Examples:
   plimsoll check Dockerfile
   plimsoll check . --fail-on medium --output sarif=plimsoll.sarif
+  plimsoll check deploy/ --format json
+  kubectl get all --all-namespaces -o yaml | plimsoll check -
   plimsoll check - < Containerfile
 
-A comment accepts a finding of the next instruction:
-  # plimsoll ignore=latest-tag reason=\"why\" until=2026-12-31")]
+A comment accepts a finding of the next instruction, an annotation those of its object:
+  # plimsoll ignore=latest-tag reason=\"why\" until=2026-12-31
+  plimsoll.dev/ignore: ignore=host-network reason=\"why\" until=2026-12-31")]
 pub(crate) struct CheckArguments {
-    /// Files and folders; folders are searched for Dockerfile, *.Dockerfile and Containerfile. `-` is standard input
+    /// Files and folders; folders are searched for Dockerfile, *.Dockerfile, Containerfile, and for Kubernetes objects in
+    /// *.yaml, *.yml and *.json. `-` is standard input
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<String>,
 
@@ -444,6 +452,10 @@ pub(crate) struct CheckArguments {
 
     #[command(flatten)]
     pub(crate) output: OutputArguments,
+
+    /// List the findings that do not count: why, and who says so (VEX, exceptions, owners, the program itself)
+    #[arg(long)]
+    pub(crate) show_suppressed: bool,
 
     /// List every finding, not only what to change
     #[arg(long)]
@@ -519,9 +531,9 @@ pub(crate) struct PlanArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
 
-    /// Form of the plan: table, json or markdown
-    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
-    pub(crate) format: Format,
+    /// Form of the plan: table, json, markdown or renovate (a preset that orders its pull requests)
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: plimsoll_format::plan::Form,
 
     /// List every step and every place
     #[arg(long)]
@@ -1231,10 +1243,17 @@ pub(crate) struct InstallArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll explain CVE-2021-44228
+  plimsoll scan shop:1.4 --vex oci --vex-key vendor.pub -o json=shop.json; plimsoll explain CVE-2021-44228 --report shop.json")]
 pub(crate) struct ExplainArguments {
     /// Advisory id or alias (CVE-2021-44228), a finding's id, or a rule's (latest-tag, DL3007)
     #[arg(value_name = "ID")]
     pub(crate) id: String,
+
+    /// Report that `scan --format json` wrote: what became of it there, and why each VEX statement applied or did not
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 
     /// Advisory database [default: PLIMSOLL_DB, else the user's data folder]
     #[arg(long, value_name = "FILE")]

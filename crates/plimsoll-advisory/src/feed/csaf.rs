@@ -2,8 +2,8 @@
 //!
 //! `redhat/` holds them as folders (`vex/<year>/cve-*.json`, `advisories/<year>/rhsa-*.json`), as a zip archive, or as
 //! the archives that Red Hat publishes (`csaf_vex_<date>.tar.zst`, `csaf_advisories_<date>.tar.zst`). Of the product
-//! tree only RPM packages of the base streams of Enterprise Linux are taken: extended-support streams (EUS, AUS, TUS, E4S,
-//! ELS), layered products and container images have rows of their own there, and are counted as left out. A package
+//! tree only RPM packages of Enterprise Linux are taken, of the base streams and of those with extended support (EUS, AUS,
+//! TUS, E4S, ELS), each a stream of its own; layered products and container images are counted as left out. A package
 //! that is fixed is named with version and architecture, one that is not with neither.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -471,12 +471,12 @@ pub(crate) fn places(tree: &Tree) -> HashMap<&str, Place<'_>> {
     places
 }
 
-const EXTENDED: &str = "a product of an extended-support stream (EUS, AUS, TUS, E4S, ELS)";
+const EXTENDED: &str = "a product of another extended support than EUS, AUS, TUS, E4S and ELS";
 const OTHER: &str = "a product other than Enterprise Linux";
 const NOT_RPM: &str = "a product that is no RPM package";
 const NO_PLATFORM: &str = "a product that is on no platform";
 
-/// The base stream that a CPE names (NISTIR 7695, both bindings): `cpe:/a:redhat:enterprise_linux:8::appstream`.
+/// The stream that a CPE names (NISTIR 7695, both bindings): `cpe:/a:redhat:enterprise_linux:8::appstream`.
 fn stream_of(cpe: &str) -> Result<Stream, &'static str> {
     let rest = cpe.strip_prefix("cpe:/").or(cpe.strip_prefix("cpe:2.3:")).ok_or(OTHER)?;
     let mut parts = rest.split(':').skip(1);
@@ -487,18 +487,12 @@ fn stream_of(cpe: &str) -> Result<Stream, &'static str> {
             .and_then(|(redhat, version)| Stream::new(redhat, version))
             .ok_or(OTHER),
         (Some("redhat"), Some(product)) => {
-            const TIERS: [&str; 9] = [
-                "rhel_eus",
-                "rhel_aus",
-                "rhel_tus",
-                "rhel_e4s",
-                "rhel_els",
-                "rhel_mission_critical",
-                "rhel_eus_long_life",
-                "enterprise_linux_eus",
-                "rhel_extras",
-            ];
-            Err(if TIERS.contains(&product) { EXTENDED } else { OTHER })
+            const OTHER_TIERS: [&str; 4] =
+                ["rhel_mission_critical", "rhel_eus_long_life", "enterprise_linux_eus", "rhel_extras"];
+            let extended = product.strip_prefix("rhel_").zip(version);
+            extended
+                .and_then(|(tier, version)| Stream::extended(tier, version))
+                .ok_or(if OTHER_TIERS.contains(&product) { EXTENDED } else { OTHER })
         }
         _ => Err(OTHER),
     }
@@ -733,6 +727,10 @@ fn entries(
             if erratum.starts_with("RH") {
                 entry.note = format!("fixed by {erratum}");
             }
+            if !package.stream.starts_with("redhat:") {
+                let note = format!("{} for {}", entry.note, package.stream);
+                note.trim().clone_into(&mut entry.note);
+            }
             affected.push(entry);
         }
     }
@@ -955,13 +953,9 @@ mod tests {
     #[test]
     fn other_products_are_counted() {
         let kept_of = |product: &str| kept(&document(&format!(r#"{{"fixed":["{product}"]}}"#), ""));
-        for (product, reason) in [
-            ("EUS:old", EXTENDED),
-            ("SAT:old", OTHER),
-            ("RHEL8:oci", NOT_RPM),
-            ("old", NO_PLATFORM),
-            ("?", NO_PLATFORM),
-        ] {
+        for (product, reason) in
+            [("SAT:old", OTHER), ("RHEL8:oci", NOT_RPM), ("old", NO_PLATFORM), ("?", NO_PLATFORM)]
+        {
             let kept = kept_of(product);
             assert_eq!(kept.skipped, [(reason, String::from("CVE-2024-0001"))], "{product}");
             assert_eq!(kept.records.len(), 0);
@@ -984,7 +978,11 @@ mod tests {
         check("cpe:/o:redhat:enterprise_linux:10.1", Ok("redhat:10"));
         check("cpe:2.3:o:redhat:enterprise_linux:8:*:baseos:*:*:*:*:*", Ok("redhat:8"));
         check("cpe:/o:redhat:enterprise_linux", Err(OTHER));
-        check("cpe:/o:redhat:rhel_els:7", Err(EXTENDED));
+        check("cpe:/o:redhat:rhel_els:7", Ok("redhat-els:7"));
+        check("cpe:/a:redhat:rhel_eus:9.2::appstream", Ok("redhat-eus:9.2"));
+        check("cpe:2.3:o:redhat:rhel_aus:8.2:*:baseos:*:*:*:*:*", Ok("redhat-aus:8.2"));
+        check("cpe:/o:redhat:rhel_eus", Err(OTHER));
+        check("cpe:/o:redhat:rhel_extras:7", Err(EXTENDED));
         check("cpe:/a:redhat:openshift:4", Err(OTHER));
         check("", Err(OTHER));
     }
@@ -1069,18 +1067,18 @@ mod tests {
         for (reason, _) in kept.skipped.iter().chain(&kept.rejected) {
             *reasons.entry(reason).or_default() += 1;
         }
-        assert_eq!(kept.records.len(), 38);
+        assert_eq!(kept.records.len(), 41);
         let expected = [
-            ("Affected", 633),
+            ("Affected", 812),
             ("EndOfLife", 35),
             ("FixDeferred", 238),
-            ("NotAffected", 302),
+            ("NotAffected", 310),
             ("WillNotFix", 3),
         ];
         assert!(statuses.iter().map(|(word, count)| (word.as_str(), *count)).eq(expected), "{statuses:?}");
         let expected = [
             (ILLEGAL_MODULE, 1),
-            (EXTENDED, 9),
+            (EXTENDED, 1),
             (OTHER, 33),
             (NO_PLATFORM, 4),
             ("another publisher than Red Hat", 4),

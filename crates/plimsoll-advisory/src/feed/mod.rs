@@ -18,6 +18,7 @@ pub mod cve;
 pub mod debian;
 pub mod eol;
 pub mod epss;
+pub mod fedora;
 pub mod files;
 pub mod friendsofphp;
 pub mod kev;
@@ -40,6 +41,7 @@ pub static FEEDS: &[&Feed] = &[
     &debian::DEBIAN,
     &arch::ARCH,
     &oval::OVAL,
+    &fedora::FEDORA,
     &csaf::CSAF,
     &friendsofphp::FRIENDS_OF_PHP,
     &nodejs::NODEJS,

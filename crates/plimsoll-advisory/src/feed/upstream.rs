@@ -55,6 +55,8 @@ pub enum How {
     Osv(&'static str),
     /// The lists of updates of repositories of RPM packages.
     Repositories(&'static Repositories),
+    /// Fedora's security updates, page by page for each release, and those that changed.
+    Bodhi,
     /// Red Hat's VEX: the archive that `archive_latest.txt` names, and single documents by `changes.csv`.
     RedHatVex,
 }
@@ -183,6 +185,7 @@ mod tests {
                     How::Repositories(repositories) => {
                         repositories.fixed.iter().map(|repository| repository.place.into()).collect()
                     }
+                    How::Bodhi => vec!["fedora/F42/page-0001.json".into()],
                     How::RedHatVex => vec!["redhat/csaf_vex_latest.tar.zst".into()],
                 };
                 for place in &places {

@@ -11,6 +11,7 @@ use super::files::{self, Passed};
 use super::upstream::{self, How, Remote, Serves, Terms, Upstream};
 use super::{Feed, HubStatement, Part, Sink};
 use crate::error::Error;
+use crate::hub::{self, Index};
 use crate::vex;
 
 /// The feed.
@@ -60,19 +61,6 @@ fn find(from: &Path) -> Result<Vec<Part>, Error> {
     Ok(parts)
 }
 
-#[derive(serde::Deserialize)]
-struct Index {
-    #[serde(default)]
-    updated_at: String,
-    packages: Vec<Location>,
-}
-
-#[derive(serde::Deserialize)]
-struct Location {
-    id: String,
-    location: String,
-}
-
 fn base(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
@@ -82,7 +70,7 @@ fn read(part: &Part, sink: &mut dyn Sink) -> Result<(), Error> {
     let mut indexed: Option<BTreeSet<String>> = None;
     files::each(&part.path, &|name| base(name) == "index.json", &mut |name, passed| match passed {
         Passed::Unreadable(reason) => sink.rejected(reason, name),
-        Passed::Content(content) => match serde_json::from_slice::<Index>(content) {
+        Passed::Content(content) => match Index::parse(content) {
             Err(_) => sink.rejected("the index cannot be read: all documents are taken", name),
             Ok(index) => {
                 let folder = name.strip_suffix(base(name)).unwrap_or_default();
@@ -91,8 +79,11 @@ fn read(part: &Part, sink: &mut dyn Sink) -> Result<(), Error> {
                 }
                 let set = indexed.get_or_insert_default();
                 for package in index.packages {
-                    let fresh = set.insert(format!("{folder}{}", package.location.trim_start_matches("./")));
-                    if !fresh {
+                    let Some(location) = hub::plain(&package.location) else {
+                        sink.skipped("a document that the index places outside of the hub", &package.id);
+                        continue;
+                    };
+                    if !set.insert(format!("{folder}{location}")) {
                         sink.skipped("a document that the index names twice", &package.id);
                     }
                 }

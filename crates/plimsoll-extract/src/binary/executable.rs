@@ -1,5 +1,5 @@
-//! ELF, PE, Mach-O and WebAssembly files: the module list and the functions of the Go linker, the crate list of `cargo auditable`, and products that are
-//! known by their bytes ([`super::products`]).
+//! ELF, PE, Mach-O and WebAssembly files: the module list and the functions of the Go linker, the crate list of `cargo auditable`, the SBOM of
+//! GraalVM's native images, and products that are known by their bytes ([`super::products`]).
 //!
 //! A program is read once, front to back, in memory that does not grow with it: section headers of ELF stand at the end
 //! of the file, so what is looked for is found by its own marks and not through headers. The headers at the front are only
@@ -22,12 +22,12 @@ use plimsoll_model::{ImagePath, Package, Problem, ProblemKind};
 
 use super::products::Searches;
 use super::{dotnet, elf_note, go, go_functions, rust};
-use crate::{Extraction, Extractor, Reader};
+use crate::{Extraction, Extractor, Reader, embedded};
 
 /// Module lists of Go programs, crate lists of auditable Rust programs, products known by their bytes.
 pub static EXECUTABLE: Extractor = Extractor {
     name: "binary/executable",
-    version: 5,
+    version: 6,
     declares: false,
     wants,
     read: Reader::Stream { parse },
@@ -43,7 +43,7 @@ const HEAD: usize = 64 * 1024;
 const MAX_GO_VERSION: u64 = 512;
 /// Longest module list. Kubernetes' own is 20 KiB.
 const MAX_MODULE_LIST: usize = 4 << 20;
-/// Largest crate list, inflated.
+/// Largest crate list or SBOM, inflated.
 const MAX_CRATE_LIST: usize = 8 << 20;
 /// Lists that may be open at once, and in all.
 const MAX_OPEN: usize = 8;
@@ -64,6 +64,14 @@ const GO_BUILD_ID: &[u8] = b"Go build ID: \"";
 /// `cmd/go/internal/modload`: what the module list begins and ends with.
 const MODULES_START: &[u8; 16] = b"\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6";
 const MODULES_END: &[u8; 16] = b"\xf9\x32\x43\x31\x86\x18\x20\x72\x00\x82\x42\x10\x41\x16\xd8\xf2";
+/// RFC 1952: gzip as Java writes it, with deflate and without flags, time and name.
+const GZIP: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0";
+/// A symbol of every native image of GraalVM.
+const NATIVE_IMAGE: &[u8] = b"\0__svm_version_info\0";
+/// Length of gzip's header when it has no flags.
+const GZIP_HEADER: usize = 10;
+/// So much of a gzip stream is inflated to see whether it is an SBOM, in bytes.
+const SBOM_HEAD: usize = 256;
 /// How every crate list begins.
 const CRATES_START: &[u8] = b"{\"packages\":";
 
@@ -262,6 +270,11 @@ enum CaptureKind {
         inflater: Box<Decompress>,
         json: Vec<u8>,
     },
+    /// The SBOM of a native image.
+    Sbom {
+        inflater: Box<Decompress>,
+        json: Vec<u8>,
+    },
 }
 
 /// Build information of one Go program: where its module list starts, and the toolchain.
@@ -290,6 +303,9 @@ struct Scanner {
     damaged_go: bool,
     modules: Vec<(u64, Vec<u8>)>,
     crates: Vec<Vec<u8>>,
+    sboms: Vec<Vec<u8>>,
+    /// The program is a native image of GraalVM.
+    is_native_image: bool,
     /// Fingerprints of functions, one list for each Go program.
     functions: Vec<Vec<u64>>,
     open: Vec<Capture>,
@@ -342,6 +358,10 @@ impl Scanner {
             if !known {
                 self.capture(start, CaptureKind::Modules { length: None, text: Vec::new() }, base, buffer);
             }
+        }
+        self.is_native_image = self.is_native_image || memmem::find(buffer, NATIVE_IMAGE).is_some();
+        for at in memmem::find_iter(&buffer[..buffer.len().min(stop + GZIP.len() - 1)], GZIP) {
+            self.sbom(base + at as u64, &buffer[at..], base, buffer);
         }
         for at in memchr_iter(b'x', &buffer[..stop]) {
             // RFC 1950, section 2.2: deflate with a window of 32 KiB, no dictionary, header divisible by 31.
@@ -448,6 +468,7 @@ impl Scanner {
                     match capture.kind {
                         CaptureKind::Modules { text, .. } => self.modules.push((capture.start, text)),
                         CaptureKind::Crates { json, .. } => self.crates.push(json),
+                        CaptureKind::Sbom { json, .. } => self.sboms.push(json),
                         CaptureKind::Functions(names) => self.functions.extend(names.finish()),
                         CaptureKind::BundleHeader(header) => self.bundle.header = Some(header),
                         CaptureKind::BundleList(list) => {
@@ -575,12 +596,34 @@ impl Scanner {
         }
     }
 
+    /// Is this gzip stream an SBOM? GraalVM puts one into a native image; the symbols `sbom` and `sbom_length` lead to it.
+    fn sbom(&mut self, start: u64, bytes: &[u8], base: u64, buffer: &[u8]) {
+        self.inflate_trials += 1;
+        if self.inflate_trials > 4096 + start / 1024 {
+            self.problem(
+                ProblemKind::LimitExceeded,
+                "has too many compressed parts to look for an SBOM in all",
+            );
+            return;
+        }
+        let Some(input) = bytes.get(GZIP_HEADER..bytes.len().min(LOOKAHEAD)) else { return };
+        let mut first = [0; SBOM_HEAD];
+        let mut inflater = Box::new(Decompress::new(false));
+        // An error behind the first bytes is that stream's own; what came before it tells what it is.
+        let _ = inflater.decompress(input, &mut first, FlushDecompress::None);
+        if first.starts_with(b"{") && memmem::find(&first, b"CycloneDX").is_some() {
+            let kind = CaptureKind::Sbom { inflater: Box::new(Decompress::new(false)), json: Vec::new() };
+            self.capture(start + GZIP_HEADER as u64, kind, base, buffer);
+        }
+    }
+
     fn finish(mut self, path: &ImagePath, error: Option<io::Error>) -> Extraction {
         for capture in std::mem::take(&mut self.open) {
             let detail = match capture.kind {
                 CaptureKind::Modules { length: Some(_), .. } => "the Go module list is cut off",
                 CaptureKind::Modules { length: None, .. } => "the Go module list has no end",
                 CaptureKind::Crates { .. } => "the crate list of cargo-auditable is cut off",
+                CaptureKind::Sbom { .. } => "the SBOM of a native image is cut off",
                 // It stands at the end of the file, and may be shorter than what is read of it.
                 CaptureKind::BundleHeader(header) => {
                     self.bundle.header = Some(header).filter(|header| !header.is_empty());
@@ -625,6 +668,15 @@ impl Scanner {
         }
         for json in &self.crates {
             rust::packages(path, json, &mut found);
+        }
+        if self.is_native_image && self.sboms.is_empty() {
+            self.problem(
+                ProblemKind::Unsupported,
+                "a native image of GraalVM without an SBOM: its Java libraries are not known",
+            );
+        }
+        for json in &self.sboms {
+            embedded::packages(path, json, "the SBOM of a native image", "native-image-sbom", &mut found);
         }
         std::mem::take(&mut self.bundle).finish(path, &mut found);
         found.packages.extend(self.resources.iter().find_map(|resource| dotnet::package(path, resource)));
@@ -735,7 +787,8 @@ fn advance(kind: &mut CaptureKind, fresh: &[u8]) -> Progress {
                 None => Progress::More,
             }
         }
-        CaptureKind::Crates { inflater, json } => inflate(inflater, json, fresh),
+        CaptureKind::Crates { inflater, json } => inflate(inflater, json, fresh, CRATES_ARE),
+        CaptureKind::Sbom { inflater, json } => inflate(inflater, json, fresh, SBOM_IS),
         CaptureKind::Functions(names) => {
             if names.feed(fresh) {
                 Progress::Done
@@ -746,13 +799,20 @@ fn advance(kind: &mut CaptureKind, fresh: &[u8]) -> Progress {
     }
 }
 
-fn inflate(inflater: &mut Decompress, json: &mut Vec<u8>, mut input: &[u8]) -> Progress {
+/// What is said of a list that is too large, and of one that is damaged.
+type Words = [&'static str; 2];
+const CRATES_ARE: Words = [
+    "the crate list of cargo-auditable is larger than 8 MiB",
+    "the crate list of cargo-auditable is damaged",
+];
+const SBOM_IS: Words =
+    ["the SBOM of a native image is larger than 8 MiB", "the SBOM of a native image is damaged"];
+
+fn inflate(inflater: &mut Decompress, json: &mut Vec<u8>, mut input: &[u8], words: Words) -> Progress {
+    let [too_large, damaged] = words;
     loop {
         if json.len() >= MAX_CRATE_LIST {
-            return Progress::Failed(
-                ProblemKind::LimitExceeded,
-                "the crate list of cargo-auditable is larger than 8 MiB",
-            );
+            return Progress::Failed(ProblemKind::LimitExceeded, too_large);
         }
         json.reserve(json.len().max(4096).min(MAX_CRATE_LIST - json.len()));
         let (taken, given) = (inflater.total_in(), json.len());
@@ -769,10 +829,7 @@ fn inflate(inflater: &mut Decompress, json: &mut Vec<u8>, mut input: &[u8]) -> P
                 }
             }
             Err(_) => {
-                return Progress::Failed(
-                    ProblemKind::Corrupt,
-                    "the crate list of cargo-auditable is damaged",
-                );
+                return Progress::Failed(ProblemKind::Corrupt, damaged);
             }
         }
     }

@@ -50,6 +50,7 @@ pub mod pom;
 pub mod pubspec_lock;
 pub mod pylock;
 pub mod python_installed;
+pub mod python_sbom;
 pub mod r_description;
 pub mod rebar_lock;
 pub mod renv_lock;

@@ -6,13 +6,16 @@
 pub mod alpine_release;
 pub mod apk_installed;
 pub mod apk_repositories;
+pub mod bottlerocket_inventory;
 pub mod chisel_manifest;
+pub mod content_sets;
 pub mod debian_version;
 pub mod dpkg_copyright;
 pub mod dpkg_files;
 pub mod dpkg_status;
 pub mod lsb_release;
 pub mod named_release;
+pub mod nix_store;
 pub mod opkg_status;
 pub mod os_release;
 pub mod pacman_local;
@@ -37,7 +40,7 @@ const MAX_PROBLEMS: usize = 20;
 const MAX_VALUE: usize = 1024;
 
 /// Packages that one database may hold. All of Debian has less than half of that.
-const MAX_PACKAGES: usize = 200_000;
+pub(crate) const MAX_PACKAGES: usize = 200_000;
 
 /// Memory that the paths of one database may take, in bytes.
 const MAX_PATHS: usize = 128 << 20;

@@ -7,6 +7,8 @@ use plimsoll_model::{Problem, ProblemKind, Release};
 
 /// `etc/apk/repositories`: names the branch that packages really come from, never the distribution.
 pub const REPOSITORIES: u8 = 110;
+/// What Red Hat's images say of the repositories that their packages are from: never the distribution.
+pub const CONTENT_SETS: u8 = 105;
 /// `etc/os-release`, which os-release(5) prefers to the one below.
 pub const OS_RELEASE: u8 = 100;
 /// `usr/lib/os-release`.
@@ -51,7 +53,11 @@ pub fn debian_version_of(codename: &str) -> Option<&'static str> {
 /// The greatest rank decides which distribution it is. Others of the same distribution fill what it leaves open: version,
 /// point release, codename, name, CPE. Where `etc/apk/repositories` names another branch than the release file, the
 /// branch prevails, because packages come from there. Contradictions are notes. The order of the candidates does not matter.
-pub fn resolve(mut candidates: Vec<(u8, Release)>) -> (Option<Release>, Vec<Problem>) {
+pub fn resolve(candidates: Vec<(u8, Release)>) -> (Option<Release>, Vec<Problem>) {
+    let (manifests, mut candidates): (Vec<_>, Vec<_>) =
+        candidates.into_iter().partition(|(rank, _)| *rank == CONTENT_SETS);
+    let content_sets: std::collections::BTreeSet<String> =
+        manifests.into_iter().flat_map(|(_, manifest)| manifest.content_sets).collect();
     candidates.sort_by(|(left_rank, left), (right_rank, right)| {
         right_rank.cmp(left_rank).then_with(|| {
             (&left.path, &left.id, &left.version).cmp(&(&right.path, &right.id, &right.version))
@@ -91,6 +97,7 @@ pub fn resolve(mut candidates: Vec<(u8, Release)>) -> (Option<Release>, Vec<Prob
             release.point = None;
         }
     }
+    release.content_sets = content_sets.into_iter().collect();
     (Some(release), problems)
 }
 
@@ -190,6 +197,23 @@ pub fn fuzz(input: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn content_sets_of_all_layers_belong_to_the_release() {
+        let manifest = |sets: &[&str]| {
+            let content_sets = sets.iter().map(|set| (*set).to_owned()).collect();
+            (
+                CONTENT_SETS,
+                Release { content_sets, path: "root/buildinfo/a.json".into(), ..Release::default() },
+            )
+        };
+        let file = Release { id: "rhel".into(), version: "9.2".into(), ..Release::default() };
+        let (release, problems) =
+            resolve(vec![manifest(&["b", "a"]), (OS_RELEASE, file), manifest(&["c", "a"])]);
+        assert_eq!(release.unwrap().content_sets, ["a", "b", "c"]);
+        assert_eq!(problems, []);
+        assert_eq!(resolve(vec![manifest(&["a"])]).0, None);
+    }
 
     fn candidates(list: &[(u8, &str, &str, Option<&str>)]) -> Vec<(u8, Release)> {
         list.iter()

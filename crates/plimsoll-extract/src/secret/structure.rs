@@ -172,6 +172,14 @@ fn is_made_up(text: &str) -> bool {
         "any",
         "basic",
         "bearer",
+        // What servers are delivered with: known to everybody.
+        "guest",
+        "postgres",
+        "postgresql",
+        "mysql",
+        "mongo",
+        "rabbitmq",
+        "minioadmin",
     ];
     const PARTS: &[&str] = &[
         "changeme",
@@ -229,8 +237,8 @@ fn is_made_up(text: &str) -> bool {
 fn is_code(text: &str) -> bool {
     let word =
         |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-    // `config.password`, `self->secret`, `Foo::bar`, `some_long_name`, `Some-Header-Name`
-    text.split(['.', '-', ':', '/', '>', '?']).all(|part| part.is_empty() || word(part))
+    // `config.password`, `self->secret`, `Foo::bar`, `some_long_name`, `Some-Header-Name`, `true|false`
+    text.split(['.', '-', ':', '/', '>', '?', '|']).all(|part| part.is_empty() || word(part))
         || text.starts_with(['/', '.', '~', '&', '|', '+'])
         || text.contains("://")
         || text.contains("=>")
@@ -262,8 +270,16 @@ fn is_chosen(text: &str) -> bool {
         + has(u8::is_ascii_digit)
         + has(u8::is_ascii_punctuation);
     let only_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && text.bytes().filter(u8::is_ascii_digit).count() < 2;
+        && text.bytes().filter(u8::is_ascii_digit).count() < 2
+        && !is_scrambled(text);
     kinds >= 2 && !only_name && has(u8::is_ascii_alphabetic) > 0
+}
+
+/// Capitals, small letters and digits in a disorder that no name has: `opOxeAvJxcM3` against `getRandomSecretKey`.
+fn is_scrambled(text: &str) -> bool {
+    let kind = |byte: u8| (byte.is_ascii_lowercase(), byte.is_ascii_digit());
+    let changes = text.as_bytes().windows(2).filter(|two| kind(two[0]) != kind(two[1])).count();
+    text.len() >= 12 && changes * 2 >= text.len()
 }
 
 fn decoded(text: &str) -> Option<Vec<u8>> {
@@ -431,6 +447,23 @@ pub(super) fn is_binary(binary: Binary, content: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn disorder_is_no_name() {
+        for (text, expected) in [
+            ("opOxeAvJxcM3JPAI", true),
+            ("kVrrqZpWmTbLxQfa", true),
+            ("getRandomSecretKey", false),
+            ("PasswordHashV2Type", false),
+            ("aBcD", false),
+            ("DB_PASSWORD_FILE", false),
+        ] {
+            assert_eq!(is_scrambled(text), expected, "{text}");
+            assert_eq!(is_chosen(text), expected, "{text}");
+        }
+        assert!(is_code("true|false") && !is_code("k9|x7Qe"));
+        assert!(is_made_up("postgres") && is_made_up("Guest") && !is_made_up("postgres7"));
+    }
 
     #[test]
     fn a_plus_at_the_edge_of_a_line_is_base64() {

@@ -27,6 +27,8 @@ pub(super) enum Native {
     LicensesAndDigests,
     /// Digests; an SPDX expression loses the words of licences.
     Digests,
+    /// Neither.
+    Nothing,
 }
 
 /// The facts of one package.
@@ -60,7 +62,12 @@ pub(super) fn of(package: &Package, native: Native) -> Facts {
     if package.presence == Presence::Declared {
         add("presence".into(), "declared");
     }
-    if native == Native::Digests {
+    if native == Native::Nothing {
+        for (index, digest) in package.digests.iter().enumerate() {
+            add(format!("digest:{index}"), &digest.to_string());
+        }
+    }
+    if native != Native::LicensesAndDigests {
         for (index, license) in package.licenses.iter().enumerate() {
             add(format!("license:{index}"), license);
         }
@@ -94,6 +101,10 @@ pub(super) fn of_release(release: &Release) -> Facts {
             add(name, text);
         }
     }
+    // Their names have no blanks.
+    if !release.content_sets.is_empty() {
+        add("content-sets", &release.content_sets.join(" "));
+    }
     facts
 }
 
@@ -109,6 +120,7 @@ pub(super) fn take_release(release: &mut Release, facts: &Facts) -> bool {
             "point" => release.point = Some(text.clone()),
             "codename" => release.codename = Some(text.clone()),
             "cpe" => release.cpe = Some(text.clone()),
+            "content-sets" => release.content_sets = text.split(' ').map(str::to_owned).collect(),
             _ => {}
         }
     }
@@ -171,6 +183,7 @@ pub(super) fn take(package: &mut Package, facts: &Facts) -> bool {
     // By number, because documents may be written anew in another order.
     let mut locations: BTreeMap<u32, Location> = BTreeMap::new();
     let mut licenses: BTreeMap<u32, &String> = BTreeMap::new();
+    let mut digests: BTreeMap<u32, Digest> = BTreeMap::new();
     let mut source: (Option<String>, Option<String>) = (None, None);
     for (name, text) in facts {
         let Some(name) = name.strip_prefix(PREFIX) else { continue };
@@ -181,6 +194,10 @@ pub(super) fn take(package: &mut Package, facts: &Facts) -> bool {
         }
         if let Some(number) = name.strip_prefix("license:") {
             licenses.extend(number.parse().ok().map(|number: u32| (number, text)));
+            continue;
+        }
+        if let Some(number) = name.strip_prefix("digest:") {
+            digests.extend(number.parse().ok().zip(text.parse().ok()));
             continue;
         }
         if let Some((number, field)) = name.strip_prefix("location:").and_then(|rest| rest.split_once(':')) {
@@ -214,6 +231,7 @@ pub(super) fn take(package: &mut Package, facts: &Facts) -> bool {
         package.source = Some(SourcePackage { name, version: version.unwrap_or_default() });
     }
     package.licenses.extend(licenses.into_values().cloned());
+    package.digests.extend(digests.into_values());
     package.locations.extend(locations.into_values());
     ours
 }

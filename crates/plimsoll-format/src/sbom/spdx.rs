@@ -156,7 +156,7 @@ pub(crate) fn write_tag_value(report: &Report) -> Result<String, crate::Error> {
     Ok(super::tag_value_writer::write(&made_of(report)?))
 }
 
-fn made_of(report: &Report) -> Result<Document, crate::Error> {
+pub(super) fn made_of(report: &Report) -> Result<Document, crate::Error> {
     let target = &report.target;
     let database = crate::text::day(&report.database.date);
     let created = super::cyclonedx::timestamp(target.created.as_deref())
@@ -225,7 +225,7 @@ fn made_of(report: &Report) -> Result<Document, crate::Error> {
     Ok(document)
 }
 
-const TARGET_ID: &str = "SPDXRef-Target";
+pub(super) const TARGET_ID: &str = "SPDXRef-Target";
 const RELEASE_ID: &str = "SPDXRef-OperatingSystem";
 
 fn relation(from: &str, kind: &str, to: &str) -> Relationship {
@@ -369,6 +369,11 @@ pub(super) fn understand(document: Document, syntax: &str) -> Result<SbomDocumen
         return Err(Error::Unsupported { form: crate::text::clean(&version).into_owned() });
     }
     let form = format!("{} ({syntax})", document.spdx_version.replace('-', " "));
+    Ok(inventory_of(document, form))
+}
+
+/// The inventory that a document of any version holds.
+pub(super) fn inventory_of(document: Document, form: String) -> SbomDocument {
     let mut collector = Collector::default();
     let extracted: BTreeMap<&str, &str> = document
         .has_extracted_licensing_infos
@@ -408,7 +413,7 @@ pub(super) fn understand(document: Document, syntax: &str) -> Result<SbomDocumen
         let is_described = described.contains(&package.id.as_str());
         take_package(&mut collector, package, is_described, written_by_us, &extracted, &mut target);
     }
-    Ok(collector.finish(form, target))
+    collector.finish(form, target)
 }
 
 fn take_annotations(collector: &mut Collector, subject: &str, annotations: &[Annotation]) -> Facts {

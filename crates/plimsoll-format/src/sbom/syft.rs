@@ -1,13 +1,18 @@
 //! Syft's own JSON (`syft -o json`, schema 3 and later): packages, distribution, image. Files, relationships and what
 //! Syft knows of a package beyond its identity are passed over.
+//!
+//! Written is what Grype and others need of it. What Syft has no place for stands as `properties` beside its own members, in
+//! the shape that CycloneDX gives them; Syft passes over them.
 
 use std::fmt::Write;
 
-use plimsoll_model::{Layer, Package, Target, TargetKind};
+use plimsoll_model::license::Declared;
+use plimsoll_model::{Ecosystem, Layer, Location, Package, Report, Target, TargetKind};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
-use super::facts::Facts;
+use super::facts::{self, Facts, Native};
 use super::foreign::{Collector, Draft};
 use super::{Error, SbomDocument};
 
@@ -20,6 +25,19 @@ struct Document {
     distro: Value,
     #[serde(default)]
     schema: Value,
+    #[serde(default)]
+    properties: Vec<Property>,
+}
+
+/// One fact of ours.
+#[derive(Deserialize)]
+struct Property {
+    name: String,
+    value: String,
+}
+
+fn facts_of(properties: Vec<Property>) -> Facts {
+    properties.into_iter().map(|property| (property.name, property.value)).collect()
 }
 
 #[derive(Default, Deserialize)]
@@ -32,6 +50,7 @@ struct Artifact {
     /// Texts in old documents, objects in new ones.
     licenses: Vec<Value>,
     metadata: Value,
+    properties: Vec<Property>,
 }
 
 #[derive(Default, Deserialize)]
@@ -46,6 +65,196 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
+// ---------------------------------------------------------------------------------------------------------- writing
+
+/// The version of Syft's schema that we keep to.
+const SCHEMA: &str = "16.0.18";
+
+/// Writes the inventory of a report.
+pub(crate) fn write(report: &Report) -> Result<String, crate::Error> {
+    let target = &report.target;
+    let artifacts: Vec<Value> =
+        report.packages.iter().enumerate().map(|(index, package)| artifact(index, package, target)).collect();
+    let name = crate::stamp::name(target);
+    let digest = target.digest.as_ref().or(target.image_id.as_ref());
+    let source = json!({
+        "id": digest.map_or_else(|| id(name, 0), plimsoll_model::Digest::hex),
+        "name": name,
+        "version": digest.map(ToString::to_string).unwrap_or_default(),
+        "type": if target.kind == TargetKind::Image { "image" } else { "directory" },
+        "metadata": if target.kind == TargetKind::Image { image(target) } else { json!({"path": name}) },
+    });
+    let distro = target.release.as_ref().map_or_else(
+        || json!({}),
+        |release| {
+            json!({
+                "prettyName": release.name, "name": release.name, "id": release.id, "versionID": release.version,
+                "properties": properties(facts::of_release(release)),
+            })
+        },
+    );
+    Ok(crate::text::json(&json!({
+        "artifacts": artifacts,
+        "artifactRelationships": [],
+        "source": source,
+        "distro": distro,
+        "descriptor": {"name": "plimsoll", "version": report.plimsoll},
+        "schema": {
+            "version": SCHEMA,
+            "url": format!("https://raw.githubusercontent.com/anchore/syft/main/schema/json/schema-{SCHEMA}.json"),
+        },
+        "properties": properties(facts::of_document(target, &report.problems)?),
+    }))?)
+}
+
+fn properties(facts: Facts) -> Vec<Value> {
+    facts.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
+}
+
+/// Sixteen digits that are the same for the same package in every document.
+fn id(text: &str, number: usize) -> String {
+    crate::text::hex(&Sha256::digest(format!("{number} {text}"))[..8])
+}
+
+fn image(target: &Target) -> Value {
+    let layers: Vec<Value> = target
+        .layers
+        .iter()
+        .map(|layer| {
+            let digest = layer.diff_id.as_ref().or(layer.digest.as_ref());
+            json!({"mediaType": "", "digest": digest.map(ToString::to_string).unwrap_or_default(), "size": layer.size})
+        })
+        .collect();
+    let digest =
+        |digest: Option<&plimsoll_model::Digest>| digest.map(ToString::to_string).unwrap_or_default();
+    // `linux/arm64/v8`.
+    let mut platform = target.platform.as_deref().unwrap_or_default().split('/');
+    let (os, architecture) = (platform.next().unwrap_or_default(), platform.next().unwrap_or_default());
+    json!({
+        "userInput": crate::stamp::name(target),
+        "imageID": digest(target.image_id.as_ref()),
+        "manifestDigest": digest(target.digest.as_ref()),
+        "mediaType": "", "tags": [], "repoDigests": [],
+        "imageSize": target.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add),
+        "layers": layers,
+        "architecture": architecture, "os": os,
+    })
+}
+
+fn artifact(index: usize, package: &Package, target: &Target) -> Value {
+    let layer = |location: &Location| {
+        let layer = target.layers.iter().find(|layer| Some(layer.index) == location.layer)?;
+        layer.diff_id.as_ref().or(layer.digest.as_ref()).map(ToString::to_string)
+    };
+    let locations: Vec<Value> = package
+        .locations
+        .iter()
+        .map(|location| {
+            // Syft's paths begin at the root.
+            let path = format!("/{}", location.path);
+            let mut place = json!({"path": path, "accessPath": path});
+            if let Some(layer) = layer(location) {
+                place["layerID"] = json!(layer);
+            }
+            place
+        })
+        .collect();
+    let licenses: Vec<Value> = package
+        .licenses
+        .iter()
+        .map(|license| {
+            let declared = Declared::all(std::slice::from_ref(license), false);
+            // What is no expression has none.
+            let mut plain = true;
+            let expression = declared.expression(|_, _| {
+                plain = false;
+                String::new()
+            });
+            let expression = expression.filter(|_| plain).unwrap_or_default();
+            json!({"value": license, "spdxExpression": expression, "type": "declared", "urls": [], "locations": []})
+        })
+        .collect();
+    let (kind, language) = package.ecosystem.row().syft;
+    let mut artifact = json!({
+        "id": id(&package.purl, index),
+        "name": package.name, "version": package.version, "type": kind, "foundBy": "plimsoll",
+        "locations": locations, "licenses": licenses, "language": language, "cpes": [], "purl": package.purl,
+        "properties": properties(facts::of(package, Native::Nothing)),
+    });
+    if let Some((kind, metadata)) = metadata(package) {
+        artifact["metadataType"] = json!(kind);
+        artifact["metadata"] = metadata;
+    }
+    artifact
+}
+
+/// What Grype asks of packages of distributions and of Java archives beyond name and version.
+fn metadata(package: &Package) -> Option<(&'static str, Value)> {
+    let architecture = package.architecture.as_deref().unwrap_or_default();
+    let source = package.source.as_ref();
+    match package.ecosystem {
+        Ecosystem::Deb => {
+            let source =
+                source.filter(|source| source.name != package.name || source.version != package.version);
+            Some((
+                "dpkg-db-entry",
+                json!({
+                    "package": package.name, "version": package.version, "architecture": architecture,
+                    "source": source.map_or("", |source| source.name.as_str()),
+                    "sourceVersion": source.map_or("", |source| source.version.as_str()),
+                    "maintainer": "", "installedSize": 0, "files": [],
+                }),
+            ))
+        }
+        Ecosystem::Apk => Some((
+            "apk-db-entry",
+            json!({
+                "package": package.name, "version": package.version, "architecture": architecture,
+                "originPackage": source.map_or(package.name.as_str(), |source| source.name.as_str()),
+                "maintainer": "", "url": "", "description": "", "size": 0, "installedSize": 0,
+                "pullDependencies": [], "provides": [], "pullChecksum": "", "gitCommitOfApkPort": "", "files": [],
+            }),
+        )),
+        Ecosystem::Rpm => {
+            let (epoch, rest) = match package.version.split_once(':') {
+                Some((epoch, rest)) => (epoch.parse::<u32>().ok(), rest),
+                None => (None, package.version.as_str()),
+            };
+            let (version, release) = rest.rsplit_once('-').unwrap_or((rest, ""));
+            let source = source.map(|source| {
+                let version =
+                    source.version.split_once(':').map_or(source.version.as_str(), |(_, rest)| rest);
+                format!("{}-{version}.src.rpm", source.name)
+            });
+            let mut metadata = json!({
+                "name": package.name, "version": version, "epoch": epoch, "architecture": architecture,
+                "release": release, "sourceRpm": source.unwrap_or_default(), "size": 0,
+                "vendor": package.vendor.as_deref().unwrap_or_default(), "files": [],
+            });
+            if let Some(module) = &package.module {
+                metadata["modularityLabel"] = json!(module);
+            }
+            Some(("rpm-db-entry", metadata))
+        }
+        Ecosystem::Maven => {
+            let (group, artifact) = package.name.split_once(':').unwrap_or(("", &package.name));
+            let path = package.locations.first().map(|location| format!("/{}", location.path));
+            Some((
+                "java-archive",
+                json!({
+                    "virtualPath": path.unwrap_or_default(),
+                    "pomProperties": {
+                        "path": "", "name": "", "groupId": group, "artifactId": artifact, "version": package.version,
+                    },
+                }),
+            ))
+        }
+        _ => None,
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------- reading
+
 /// Reads the document.
 pub(super) fn read(document: &str) -> Result<SbomDocument, Error> {
     let document: Document = serde_json::from_str(document)
@@ -56,9 +265,15 @@ pub(super) fn read(document: &str) -> Result<SbomDocument, Error> {
         let _ = write!(form, " {}", crate::clean(&version));
     }
     let mut collector = Collector::default();
-    let target = target(&document.source);
+    let mut target = target(&document.source);
+    facts::take_document(&facts_of(document.properties), &mut target, &mut collector.problems);
     collector.layers(&target.layers);
-    if let Some(id) = text(&document.distro, "id").or_else(|| text(&document.distro, "name")) {
+    let ours: Vec<Property> =
+        document.distro.get("properties").and_then(|value| Vec::deserialize(value).ok()).unwrap_or_default();
+    if !ours.is_empty() {
+        let said = |name: &str| text(&document.distro, name).unwrap_or_default();
+        collector.operating_system(said("id"), said("versionID"), &facts_of(ours));
+    } else if let Some(id) = text(&document.distro, "id").or_else(|| text(&document.distro, "name")) {
         let version = text(&document.distro, "versionID").or_else(|| text(&document.distro, "version"));
         let mut facts = Facts::new();
         for (ours, theirs) in [
@@ -79,12 +294,13 @@ pub(super) fn read(document: &str) -> Result<SbomDocument, Error> {
 }
 
 fn package(collector: &mut Collector, artifact: Artifact) -> Option<Package> {
-    if artifact.name.is_empty() && artifact.purl.is_none() {
+    let mut facts = facts_of(artifact.properties);
+    let ours = facts.iter().any(|(name, _)| name.starts_with(facts::PREFIX));
+    if artifact.name.is_empty() && artifact.purl.is_none() && !ours {
         collector.broken("", "an artifact has neither name nor package URL");
         return None;
     }
     // In the words that Syft's properties in CycloneDX have, so that both are understood alike.
-    let mut facts = Facts::new();
     for (index, place) in artifact.locations.into_iter().enumerate() {
         facts.push((format!("syft:location:{index}:path"), place.path));
         facts.push((format!("syft:location:{index}:layerID"), place.layer));
@@ -101,6 +317,9 @@ fn package(collector: &mut Collector, artifact: Artifact) -> Option<Package> {
         is_package: true,
     };
     let mut package = collector.package(draft)?;
+    if ours {
+        return Some(package);
+    }
     let license = |license: &Value| match license {
         Value::String(text) => Some(text.clone()),
         _ => text(license, "spdxExpression").or_else(|| text(license, "value")).map(str::to_owned),

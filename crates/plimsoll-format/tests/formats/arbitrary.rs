@@ -135,14 +135,16 @@ pub(crate) fn problem() -> BoxedStrategy<Problem> {
 
 pub(crate) fn release() -> BoxedStrategy<Release> {
     let optional = || option::of(text());
-    (text(), text(), optional(), optional(), text(), optional(), text())
-        .prop_map(|(id, version, point, codename, name, cpe, path)| Release {
+    let content_sets = proptest::collection::btree_set("[a-z0-9_-]{1,12}", 0..3);
+    (text(), text(), optional(), optional(), text(), optional(), text(), content_sets)
+        .prop_map(|(id, version, point, codename, name, cpe, path, content_sets)| Release {
             id,
             version,
             point,
             codename,
             name,
             cpe,
+            content_sets: content_sets.into_iter().collect(),
             path,
         })
         .boxed()

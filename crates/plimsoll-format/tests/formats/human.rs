@@ -43,6 +43,29 @@ fn table_of_edges() {
     insta::assert_snapshot!(reports.map(|report| table(&report, &view(100))).join("\n=====\n"));
 }
 
+/// What does not count is listed with why and who says so, each finding once, in every form for people.
+#[test]
+fn what_does_not_count_is_shown_when_asked() {
+    let report = sample::few();
+    let shown = View { suppressed: true, ..view(80) };
+    insta::assert_snapshot!(table(&report, &shown));
+    let aside = Summary::new(&report, &shown).all_set_aside();
+    assert!(!aside.is_empty());
+    for format in [Format::Table, Format::Markdown, Format::Html] {
+        let more = write(&report, format, &shown).unwrap();
+        let plain = write(&report, format, &view(80)).unwrap();
+        assert!(more.len() > plain.len(), "{format}");
+        assert!(more.contains("behind the gateway") && more.contains("only in development"), "{format}");
+    }
+    let none = write(&sample::empty(), Format::Table, &shown).unwrap();
+    assert!(none.contains("every finding counts"), "{none}");
+    for format in [Format::Table, Format::Markdown, Format::Html] {
+        let text = write(&sample::hostile(), format, &shown).unwrap();
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{format}");
+        assert!(format != Format::Html || !text.contains("<script>alert(1)"), "{format}");
+    }
+}
+
 #[test]
 fn table_of_hostile_names() {
     insta::assert_snapshot!(table(&sample::hostile(), &View { all: true, ..view(100) }));

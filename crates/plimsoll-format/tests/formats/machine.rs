@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{arbitrary, sample};
 
 /// The formats that stand in no other suite.
-const NEW: [Format; 12] = [
+const NEW: [Format; 14] = [
     Format::Csv,
     Format::JUnit,
     Format::GitHub,
@@ -21,6 +21,8 @@ const NEW: [Format; 12] = [
     Format::CycloneDxXml,
     Format::CycloneDxVex,
     Format::SpdxTagValue,
+    Format::Spdx3,
+    Format::Syft,
 ];
 
 fn view() -> View {

@@ -275,6 +275,7 @@ pub(crate) fn shop_web() -> Report {
                 codename: Some("bookworm".into()),
                 name: "Debian GNU/Linux 12 (bookworm)".into(),
                 cpe: None,
+                content_sets: Vec::new(),
                 path: "usr/lib/os-release".into(),
             }),
             layers: layers(),

@@ -39,7 +39,9 @@ proptest! {
 
     #[test]
     fn every_inventory_survives(report in arbitrary::report()) {
-        for format in [Format::CycloneDx, Format::CycloneDx15, Format::CycloneDx17, Format::Spdx] {
+        for format in
+            [Format::CycloneDx, Format::CycloneDx15, Format::CycloneDx17, Format::Spdx, Format::Spdx3, Format::Syft]
+        {
             let read = document(&report, format);
             prop_assert_eq!(&read.inventory, &kept(&report), "{}", format);
             prop_assert_eq!(&read.target, &report.target, "{}", format);
@@ -88,6 +90,8 @@ fn documents() -> [Vec<u8>; DOCUMENTS] {
         own(Format::Spdx),
         own(Format::CycloneDxXml),
         own(Format::SpdxTagValue),
+        own(Format::Spdx3),
+        own(Format::Syft),
         XML.into(),
         TAG_VALUE.into(),
         SPDX_3.into(),
@@ -97,7 +101,7 @@ fn documents() -> [Vec<u8>; DOCUMENTS] {
     ]
 }
 
-const DOCUMENTS: usize = 10;
+const DOCUMENTS: usize = 12;
 
 /// A statement in a DSSE envelope, with a signature of nobody.
 fn enveloped(statement: &str) -> String {

@@ -65,7 +65,7 @@ pub fn read(parsed: &Parsed, today: &str) -> Ignores {
                 let reason = format!("hadolint {}", rest.chars().take(100).collect::<String>());
                 ignores.held.push(Ignore { rules, instruction, line: comment.line, reason, until: None });
             }
-            "plimsoll" => match ours(rest) {
+            "plimsoll" => match acceptance(rest) {
                 Ok((rules, reason, until)) => {
                     let ignore = Ignore { rules, instruction, line: comment.line, reason, until };
                     let over = ignore.until.as_deref().is_some_and(|until| until < today);
@@ -79,14 +79,19 @@ pub fn read(parsed: &Parsed, today: &str) -> Ignores {
     ignores
 }
 
+/// Rules, reason, and the last day.
 type Ours = (Vec<&'static str>, String, Option<String>);
 
-fn ours(text: &str) -> Result<Ours, String> {
+/// An acceptance as it is written: `ignore=RULE[,RULE] reason="..." until=YYYY-MM-DD`.
+///
+/// # Errors
+/// When it is malformed, with what is wrong.
+pub fn acceptance(text: &str) -> Result<Ours, String> {
     let (mut rules, mut reason, mut until) = (Vec::new(), String::new(), None);
     for word in words(text) {
         let (key, value) = word.raw.split_once('=').ok_or_else(|| {
             let word: String = word.raw.chars().take(40).collect();
-            format!("the ignore comment has `{word}`; expected ignore=RULE reason=\"...\" until=YYYY-MM-DD")
+            format!("the acceptance has `{word}`; expected ignore=RULE reason=\"...\" until=YYYY-MM-DD")
         })?;
         let value = super::parse::unquote(value);
         match key {
@@ -94,7 +99,7 @@ fn ours(text: &str) -> Result<Ours, String> {
                 for id in value.split(',').map(str::trim) {
                     let rule = find(id).ok_or_else(|| {
                         let id: String = id.chars().take(60).collect();
-                        format!("the ignore comment names `{id}`, which is no rule")
+                        format!("the acceptance names `{id}`, which is no rule")
                     })?;
                     rules.push(rule.id);
                 }
@@ -103,23 +108,21 @@ fn ours(text: &str) -> Result<Ours, String> {
             "until" => {
                 if !is_day(&value) {
                     let value: String = value.chars().take(40).collect();
-                    return Err(format!(
-                        "the ignore comment has until={value}, which is no date (YYYY-MM-DD)"
-                    ));
+                    return Err(format!("the acceptance has until={value}, which is no date (YYYY-MM-DD)"));
                 }
                 until = Some(value);
             }
             _ => {
                 let key: String = key.chars().take(40).collect();
-                return Err(format!("the ignore comment has `{key}=`; known are ignore, reason and until"));
+                return Err(format!("the acceptance has `{key}=`; known are ignore, reason and until"));
             }
         }
     }
     if rules.is_empty() {
-        return Err("the ignore comment names no rule".to_owned());
+        return Err("the acceptance names no rule".to_owned());
     }
     if reason.trim().is_empty() {
-        return Err("the ignore comment gives no reason".to_owned());
+        return Err("the acceptance gives no reason".to_owned());
     }
     Ok((rules, reason, until))
 }

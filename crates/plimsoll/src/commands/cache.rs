@@ -1,10 +1,12 @@
 //! `plimsoll cache`: what is kept of images from registries.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, anyhow};
-use plimsoll_scan::Cache;
+use plimsoll_advisory::hub::Kept;
+use plimsoll_scan::{Cache, span};
 
 use super::Answer;
 use crate::cli::{CacheArguments, CacheCommand};
@@ -22,7 +24,14 @@ pub(crate) fn run(command: &CacheCommand, environment: &Environment) -> Answer {
             .hint("name a folder with --cache-dir".to_owned())
     })?;
     let folder = cache.folder.display();
-    let text = match command {
+    let hubs = hubs(arguments, environment);
+    let kept = match &hubs {
+        Some(folder) => plimsoll_advisory::hub::kept(folder)
+            .with_context(|| format!("cannot read the VEX hubs in `{}`", folder.display()))
+            .map_err(|error| Failure::new(UNDECIDED, error))?,
+        None => Vec::new(),
+    };
+    let mut text = match command {
         CacheCommand::Status(_) => {
             let status = cache
                 .status()
@@ -43,8 +52,33 @@ pub(crate) fn run(command: &CacheCommand, environment: &Environment) -> Answer {
             format!("{folder}: removed {} inventories, {:.1} MB\n", removed.entries, megabytes(removed.bytes))
         }
     };
-    print::data(&text)?;
+    for hub in &kept {
+        let Kept { url, updated_at, asked, size, .. } = hub;
+        let age = span(environment.now.duration_since(*asked).unsigned_abs());
+        let date = updated_at.get(..10).unwrap_or("no date");
+        let _ = match command {
+            CacheCommand::Status(_) => {
+                writeln!(text, "{url}: VEX of {date}, asked {age} ago, {:.1} MB", megabytes(*size))
+            }
+            CacheCommand::Clear(_) => writeln!(text, "{url}: removed, {:.1} MB", megabytes(*size)),
+        };
+    }
+    if let (CacheCommand::Clear(_), Some(folder)) = (command, hubs.filter(|_| !kept.is_empty())) {
+        std::fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot remove the VEX hubs in `{}`", folder.display()))
+            .map_err(|error| Failure::new(UNDECIDED, error))?;
+    }
+    print::data(&plimsoll_format::clean_lines(&text))?;
     Ok(0)
+}
+
+/// The folder of VEX hubs that flags or surroundings name: beside the inventories, in a folder that was named within it.
+pub(super) fn hubs(arguments: &CacheArguments, environment: &Environment) -> Option<PathBuf> {
+    const HUBS: &str = "vex-hubs";
+    match &arguments.cache_dir {
+        Some(folder) => Some(folder.join(HUBS)),
+        None => Some(environment.cache.as_ref()?.parent()?.join(HUBS)),
+    }
 }
 
 /// The cache that flags or surroundings name.

@@ -31,14 +31,19 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
     };
     let database = scan::database(arguments.db.as_ref(), environment);
     let template = scan::template(arguments.format, &arguments.output)?;
-    let view = View { all: arguments.all, template, ..scan::view(&arguments.paths.join(" "), environment) };
+    let view = View {
+        all: arguments.all,
+        suppressed: arguments.show_suppressed,
+        template,
+        ..scan::view(&arguments.paths.join(" "), environment)
+    };
     let options =
         CheckOptions { database, exceptions, line: arguments.fail_on.unwrap_or(LINE), now: environment.now };
     let report = check(&arguments.paths, &options, &mut std::io::stdin().lock()).map_err(|error| {
         let code = if error.is_usage() { USAGE } else { UNDECIDED };
         let hint = match &error {
             ScanError::NotFound { .. } => {
-                Some("give a Dockerfile, a folder, or - for standard input".to_owned())
+                Some("give a Dockerfile, a manifest, a folder, or - for standard input".to_owned())
             }
             _ => ScanError::hint(&error),
         };

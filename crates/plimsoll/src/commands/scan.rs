@@ -38,7 +38,12 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         supply: update::supply(&arguments.supply, arguments.db.as_deref(), &arguments.reading, environment)?,
         vex: vex.files,
         attached_vex: vex.attached,
-        vex_hubs: arguments.vex.vex_hub.clone(),
+        vex_hubs: vex::hubs(
+            &arguments.vex,
+            update::when(&arguments.supply, environment)?,
+            &arguments.reading.registry,
+            environment,
+        )?,
         exceptions,
         line: arguments.fail_on.unwrap_or_default(),
         now: environment.now,
@@ -58,6 +63,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         all: arguments.all,
         explain: arguments.explain,
         by: arguments.by,
+        suppressed: arguments.show_suppressed,
         template,
         ..view(&git::shown(target), environment)
     };
@@ -201,6 +207,7 @@ pub(super) fn view(target: &str, environment: &Environment) -> View {
         all: false,
         explain: false,
         by: None,
+        suppressed: false,
         now: Some(environment.now),
         command: target.to_owned(),
         build: environment.build.clone(),

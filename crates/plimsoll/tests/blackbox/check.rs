@@ -131,9 +131,9 @@ fn standard_input_and_bad_input() {
     assert!(run.stdout.contains("could not see"), "{}", run.stdout);
     place.run(&["check", "nowhere"]).exits(2).says(&["`nowhere` does not exist"]);
     place.run(&["check", "-", "--format", "spdx"]).exits(2).says(&["`check` reads none"]);
-    place.put("pod.yaml", "kind: Pod\n");
-    let run = place.run(&["check", "pod.yaml"]).exits(3);
-    assert!(run.stdout.contains("manifests are not checked yet"), "{}", run.stdout);
+    place.put("values.yaml", "kind: Pod\n");
+    let run = place.run(&["check", "values.yaml"]).exits(3);
+    assert!(run.stdout.contains("it holds no object of Kubernetes"), "{}", run.stdout);
 }
 
 #[test]

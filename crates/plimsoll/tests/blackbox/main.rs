@@ -16,6 +16,7 @@ mod diff;
 mod git;
 mod hostile;
 mod java;
+mod manifests;
 mod many;
 mod models;
 mod options;
@@ -108,6 +109,7 @@ impl Place {
     }
 
     fn put(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        std::fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
         std::fs::write(self.path(name), content).unwrap();
         self.text(name)
     }
@@ -231,6 +233,21 @@ fn ids(report: &Value) -> Vec<String> {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+/// What a schema of `docs/schema` finds wrong with a document.
+fn faults(schema: &str, document: &Value) -> Vec<String> {
+    let read = |name: &str| -> Value {
+        let path = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema/{}"), name);
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    // What it refers to stands in the report's schema: here in one document.
+    let text = read(schema).to_string().replace("report-1.0.json#", "#");
+    let mut schema: Value = serde_json::from_str(&text).unwrap();
+    let shared = read("report-1.0.json")["$defs"].as_object().unwrap().clone();
+    schema["$defs"].as_object_mut().unwrap().extend(shared);
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    validator.iter_errors(document).map(|fault| fault.to_string()).collect()
 }
 
 /// The finding about an advisory or alias.

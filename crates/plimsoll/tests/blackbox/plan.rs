@@ -44,6 +44,14 @@ fn one_change_for_many_images_is_one_step() {
 
     let table = place.run(&["plan", &place.text("reports")]).exits(0).stdout;
     assert!(table.contains("of the work") && table.contains("2 targets"), "{table}");
+    assert_eq!(super::faults("plan-1.0.json", &two), Vec::<String>::new());
+    let preset = place.run(&["plan", &place.text("reports"), "--format", "renovate"]).exits(0).stdout;
+    let preset: Value = serde_json::from_str(&preset).unwrap();
+    // The step that removes most comes last with the highest priority; names and order are those of the plan.
+    let rules = preset["packageRules"].as_array().unwrap();
+    let subjects: Vec<String> = rules.iter().map(|rule| rule["description"][0].to_string()).collect();
+    assert!(!rules.is_empty() && rules.is_sorted_by_key(|rule| rule["prPriority"].as_u64()), "{subjects:?}");
+    assert!(rules.len() < steps(&two).len(), "packages of distributions are not Renovate's");
     let markdown = place.run(&["plan", &place.text("reports"), "--format", "markdown"]).exits(0).stdout;
     assert!(markdown.contains("| 1 |"), "{markdown}");
 }
@@ -52,11 +60,18 @@ fn one_change_for_many_images_is_one_step() {
 fn what_is_left_out_is_said() {
     let place = Place::new();
     let shop = place.shop();
-    let run = place.run(&["plan", &shop, "dir:/no/such/folder", "--db", database()]).exits(3);
+    let arguments = ["plan", &shop, "dir:/no/such/folder", "--db", database()];
+    let json = place.run(&[&arguments[..], &["--format", "json"]].concat()).exits(3).json();
+    assert_eq!(super::faults("plan-1.0.json", &json), Vec::<String>::new());
+    assert_eq!(super::faults("plan-1.0.json", &serde_json::json!({})).len(), 8);
+    let run = place.run(&arguments).exits(3);
     assert!(run.stdout.contains("left out: dir:/no/such/folder"), "{}", run.stdout);
     place.put("broken.json", "{\"schemaVersion\": \"1.0\", \"targ");
     place.run(&["plan", &place.text("broken.json")]).exits(3).says(&["broken.json"]);
-    place.run(&["plan", &shop, "--format", "sarif"]).exits(2).says(&["table, json and markdown"]);
+    place
+        .run(&["plan", &shop, "--format", "sarif"])
+        .exits(2)
+        .says(&["expected table, json, markdown or renovate"]);
 }
 
 #[test]

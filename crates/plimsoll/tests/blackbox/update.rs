@@ -955,3 +955,67 @@ fn distributions_in_the_layouts_of_their_hosts() {
     update(&place, &upstreams, &[]).exits(3).says(&["is no name", "the end of the document is missing"]);
     assert!(explained(&place, "CVE-2026-0004").contains("6.1.61"));
 }
+
+#[test]
+fn fedora_page_by_page() {
+    const BODHI: &str = "bodhi.fedoraproject.org";
+    let place = Place::new();
+    let upstreams = Upstreams::start();
+    let named = |name: &str, prefix: &str| json!({ "name": name, "id_prefix": prefix, "state": "current" });
+    let releases = [named("F43", "FEDORA"), named("EPEL-9", "FEDORA-EPEL"), named("F43F", "FEDORA-FLATPAK")];
+    upstreams.put(
+        &format!("{BODHI}/releases/?state=current&rows_per_page=100"),
+        json!({ "releases": releases, "page": 1, "pages": 1 }).to_string(),
+    );
+    let update_of = |id: &str, cve: &str, nvr: &str, modified: Option<&str>| {
+        json!({ "alias": id, "title": nvr, "severity": "high", "type": "security", "status": "stable",
+            "date_stable": "2026-11-01 00:00:00", "date_modified": modified, "url": "https://example.org/u",
+            "release": { "name": "F43", "version": "43", "id_prefix": "FEDORA" },
+            "bugs": [{ "title": format!("{cve} sealib: overflow") }], "builds": [{ "nvr": nvr, "type": "rpm", "epoch": 0 }] })
+    };
+    let page = |number: u64, since: &str, pages: u64, updates: &[Value]| {
+        upstreams.put(
+            &format!(
+                "{BODHI}/updates/?releases=F43&type=security&status=stable&rows_per_page=100&page={number}{since}"
+            ),
+            json!({ "updates": updates, "page": number, "pages": pages }).to_string(),
+        );
+    };
+    page(1, "", 2, &[update_of("FEDORA-2026-1", "CVE-2026-0001", "sealib-1.0-2.fc43", None)]);
+    page(2, "", 2, &[update_of("FEDORA-2026-2", "CVE-2026-0002", "sealib-1.0-3.fc43", None)]);
+    let base = upstreams.base();
+    let at = |time: &str| {
+        let flags = ["db", "update", "--db", "db", "--feed-mirror", &base, "--source", "fedora"];
+        place.run_with(&flags, &[("SOURCE_DATE_EPOCH", time)])
+    };
+    // 2026-11-26 10:00 and 11:00.
+    let run = at("1795687200").exits(0).quiet();
+    assert!(run.stdout.contains("fedora  new, 2 records"), "{}", run.stdout);
+    assert!(explained(&place, "CVE-2026-0002").contains("1.0-3.fc43"));
+    let before = digest(&place);
+    // Only what changed is asked for; the newest word of an update counts.
+    let since = "&modified_since=2026-11-26T10:00:00";
+    page(1, since, 1, &[]);
+    at("1795687200").exits(0).quiet();
+    assert_eq!(digest(&place), before);
+    page(
+        1,
+        since,
+        1,
+        &[update_of("FEDORA-2026-2", "CVE-2026-0002", "sealib-1.0-9.fc43", Some("2026-11-26 10:30:00"))],
+    );
+    upstreams.asked();
+    at("1795690800").exits(0).quiet();
+    assert!(upstreams.asked().iter().all(|(path, _)| path.contains("releases/") || path.contains("since")));
+    assert!(explained(&place, "CVE-2026-0002").contains("1.0-9.fc43"));
+    // A sign-in page is no page of updates, and nothing is lost.
+    let changed = digest(&place);
+    page(1, "&modified_since=2026-11-26T11:00:00", 1, &[json!({ "alias": 7 })]);
+    at("1795694400").exits(3).says(&["fedora", "is no page of updates"]);
+    assert_eq!(digest(&place), changed);
+    // After a week the whole is taken again.
+    let run = at("1796299200").exits(0).quiet();
+    assert!(run.stdout.contains("fedora  new, 2 records"), "{}", run.stdout);
+    assert!(explained(&place, "CVE-2026-0002").contains("1.0-3.fc43"));
+    is_tidy(&place);
+}

@@ -6,8 +6,9 @@ use plimsoll_scan::trust::{SigningKey, attestation};
 use plimsoll_scan::{Artifact, Descriptor, Part, Repository};
 use serde_json::{Value, json};
 
+use super::common::upstream::{Fault, Upstreams};
 use super::verify::{harbour, repository};
-use super::{Place, finding, text};
+use super::{Place, Run, finding, text};
 
 fn openvex(statements: &Value) -> String {
     json!({
@@ -415,4 +416,165 @@ fn attached_documents_where_there_is_no_registry() {
         .scan(&shop, &["--vex", "absent.json"])
         .exits(2)
         .says(&["cannot read the VEX document `absent.json`"]);
+}
+
+/// A hub's archive as GitHub packs it.
+fn hub_archive(status: &str) -> Vec<u8> {
+    let document = openvex(&json!([statement("CVE-2099-0010", "pkg:pypi/harbour", status)]));
+    let index = json!({
+        "updated_at": "2026-11-20T00:00:00Z",
+        "packages": [{ "id": "pkg:pypi/harbour", "location": "pkg/harbour.json" }],
+    });
+    let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut archive = tar::Builder::new(encoder);
+    for (name, content) in
+        [("hub-main/index.json", index.to_string()), ("hub-main/pkg/harbour.json", document)]
+    {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        archive.append_data(&mut header, name, content.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap()
+}
+
+#[test]
+fn a_hub_behind_an_address_is_kept_and_asked_again_when_it_is_time() {
+    const DAY: u64 = 24 * 60 * 60;
+    const START: u64 = 1_795_000_000;
+    let upstreams = Upstreams::start();
+    let (manifest, archive) = ("hub/.well-known/vex-repository.json", "hub/main.tar.gz");
+    let address = format!("{}/hub", upstreams.base());
+    upstreams.put(
+        manifest,
+        json!({ "name": "Test hub", "versions": [{
+            "spec_version": "0.1", "update_interval": "24h",
+            "locations": [{ "url": format!("{address}/main.tar.gz//hub-main") }],
+        }] })
+        .to_string(),
+    );
+    let place = Place::new();
+    let shop = place.shop();
+    let folder = place.text("cache");
+    let scan = |after: u64, more: &[&str]| {
+        let fixed = ["scan", &shop, "--db", super::database(), "--format", "json", "--vex-hub", &address];
+        let cache = ["--cache-dir", &folder];
+        place.run_with(
+            &[&fixed[..], &cache, more].concat(),
+            &[("SOURCE_DATE_EPOCH", &(START + after).to_string())],
+        )
+    };
+    let suppressed = |run: &Run| !finding(&run.json(), "CVE-2099-0010")["suppressedBy"].is_null();
+    // Nothing is kept and nothing may be asked; then nothing is there.
+    scan(0, &["--db-update", "never"]).exits(3).says(&["nothing is kept of the VEX hub", "--db-update auto"]);
+    scan(0, &["--db-update", "auto"]).exits(3).says(&["cannot use the VEX hub", "404", "hint:"]);
+    upstreams.put(archive, b"<html>".to_vec());
+    scan(0, &["--db-update", "auto"]).exits(3).says(&["neither a zip nor a .tar.gz"]);
+
+    upstreams.put(archive, hub_archive("not_affected"));
+    let run = scan(0, &["--db-update", "auto"]);
+    assert!(suppressed(&run), "{}", run.stderr);
+    let report = run.json();
+    assert_eq!(report["vex"][0]["origin"], "hub");
+    assert_eq!(report["vex"][0]["name"], format!("{address}/pkg/harbour.json"));
+    // Kept: not asked again within the interval, nor when that is forbidden, and the bytes are the same.
+    upstreams.asked();
+    for more in [&["--db-update", "auto"], &["--db-update", "never"]] {
+        assert_eq!(scan(DAY / 2, more).stdout, run.stdout);
+    }
+    assert_eq!(upstreams.asked(), []);
+    // Asked again, and nothing is new; then it is.
+    assert!(suppressed(&scan(DAY, &["--db-update", "auto"])));
+    assert_eq!(upstreams.asked(), [(manifest.to_owned(), 200), (archive.to_owned(), 304)]);
+    upstreams.put(archive, hub_archive("affected"));
+    assert!(suppressed(&scan(DAY + 1, &["--db-update", "auto"])), "not before it is time");
+    assert!(!suppressed(&scan(DAY + 1, &["--db-update", "always"])));
+    // Without a network what is kept is used, and the report says how old it is.
+    upstreams.fault(manifest, Fault::Status(404, ""));
+    let run = scan(4 * DAY, &["--db-update", "auto"]);
+    let problems = run.json()["problems"].to_string();
+    assert!(problems.contains("could not be asked"), "{problems}");
+    assert!(problems.contains("what it said 2 days ago is used"), "{problems}");
+
+    let status = place.run(&["cache", "status", "--cache-dir", &folder]).exits(0);
+    assert!(status.stdout.contains(&format!("{address}: VEX of 2026-11-20, asked")), "{}", status.stdout);
+    place.run(&["cache", "clear", "--cache-dir", &folder]).exits(0);
+    scan(4 * DAY, &["--db-update", "never"]).exits(3);
+
+    // What takes findings away is read through TLS.
+    place
+        .scan(&shop, &["--vex-hub", "http://vex.example"])
+        .exits(2)
+        .says(&["is not read through TLS", "https://"]);
+}
+
+#[test]
+fn the_hub_that_is_named_first_outranks() {
+    let place = Place::new();
+    let shop = place.shop();
+    for (name, status, date) in [("yes", "not_affected", "2026-01-01"), ("no", "affected", "2026-11-20")] {
+        std::fs::create_dir_all(place.path(name)).unwrap();
+        let document = openvex(&json!([statement("CVE-2099-0010", "pkg:pypi/harbour", status)]));
+        place.put(&format!("{name}/harbour.json"), document.replace("2026-11-20", date));
+        let index = json!({"packages": [{ "id": "pkg:pypi/harbour", "location": "harbour.json" }]});
+        place.put(&format!("{name}/index.json"), index.to_string());
+    }
+    let (yes, no) = (place.text("yes"), place.text("no"));
+    for (first, second, expected) in [(&yes, &no, true), (&no, &yes, false)] {
+        let report = place.json(&shop, &["--vex-hub", first, "--vex-hub", second]);
+        assert_eq!(finding(&report, "CVE-2099-0010")["suppressedBy"].is_object(), expected);
+        assert_eq!(report["vex"][1]["considered"][0]["outcome"], "overruled", "{}", report["vex"]);
+    }
+}
+
+#[test]
+fn what_does_not_count_is_shown() {
+    let place = Place::new();
+    let shop = place.shop();
+    let says = openvex(&json!([statement("CVE-2099-0010", "pkg:pypi/harbour", "not_affected")]));
+    let file = place.put("shop.openvex.json", says);
+    let run = place.scan(&shop, &["--vex", &file, "--show-suppressed"]).exits(1).quiet();
+    for words in ["do not count", "vex: not_affected: vulnerable_code_not_in_execute_path", "says "] {
+        assert!(run.stdout.contains(words), "{words}:\n{}", run.stdout);
+    }
+    let without = place.scan(&shop, &["--vex", &file]).exits(1).stdout;
+    assert!(!without.contains("vulnerable_code_not_in_execute_path"), "{without}");
+}
+
+#[test]
+fn explain_says_why_each_statement_applied_or_did_not() {
+    let place = Place::new();
+    let shop = place.shop();
+    let mut later = statement("CVE-2099-0010", "pkg:pypi/harbour", "under_investigation");
+    later["timestamp"] = json!("2026-11-21T00:00:00Z");
+    let all = openvex(&json!([
+        statement("CVE-2099-0010", "pkg:pypi/harbour@3.2.5", "not_affected"),
+        statement("CVE-2099-0010", "pkg:pypi/harbour", "not_affected"),
+        later,
+        statement("CVE-2099-0001", "pkg:deb/debian/sealib", "not_affected"),
+    ]));
+    let file = place.put("shop.openvex.json", all);
+    let report = place.put("report.json", place.scan(&shop, &["--vex", &file, "-f", "json"]).stdout);
+    let explain = |id: &str| place.run(&["explain", id, "--report", &report, "--db", super::database()]);
+    let text = explain("CVE-2099-0010").exits(0).quiet().stdout;
+    for words in [
+        "it counts",
+        "VEX did not apply: not_affected, statement 1 of 2026-11-20",
+        "product pkg:pypi/harbour@3.2.5 has another version (3.2.5; the finding's is 3.2.4)",
+        "VEX overruled: not_affected, statement 2",
+        "a later statement of this document says under_investigation",
+        "VEX takes nothing away: under_investigation, statement 3 of 2026-11-21",
+        "by Shop team",
+    ] {
+        assert!(text.contains(words), "{words}:\n{text}");
+    }
+    // What is known in general stands below.
+    assert!(text.contains("points in the order of work"), "{text}");
+    let text = explain("CVE-2099-0001").exits(0).stdout;
+    assert!(text.contains("it does not count (vex)") && text.contains("VEX applied: not_affected"), "{text}");
+    let text = explain("CVE-2099-0020").exits(0).stdout;
+    assert!(text.contains("the VEX document that was asked says nothing about it"), "{text}");
+    explain("CVE-2021-44228").exits(2).says(&["has no finding `CVE-2021-44228`", "hint: without --report"]);
+    place.run(&["explain", "CVE-2099-0010", "--report", "absent.json"]).exits(3).says(&["absent.json"]);
+    place.put("bad.json", "{}");
+    place.run(&["explain", "CVE-2099-0010", "--report", "bad.json"]).exits(3).says(&["bad.json"]);
 }

@@ -3,7 +3,7 @@
 pub(super) use plimsoll_model::Level;
 
 pub(super) use crate::image::{ImageFacts, Part, is_sensitive_volume, tool};
-pub(super) use crate::rule::{Check, Input, Reporter, Rule, breaks};
+pub(super) use crate::rule::{Check, Input, Reporter, Rule, breaks, some};
 
 /// `1.4 MB`.
 pub(super) fn size(bytes: u64) -> String {
@@ -11,16 +11,6 @@ pub(super) fn size(bytes: u64) -> String {
         0..1_000 => format!("{bytes} bytes"),
         1_000..1_000_000 => format!("{} kB", (bytes + 500) / 1_000),
         _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
-    }
-}
-
-/// `a`, `a, b`, `a, b, c and 3 more`.
-pub(super) fn some(names: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let shown = names[..names.len().min(SHOWN)].join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
     }
 }
 

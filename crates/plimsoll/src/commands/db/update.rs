@@ -300,6 +300,24 @@ const FRESH: Duration = Duration::from_hours(24);
 const SCAN_TIME: Duration = Duration::from_mins(10);
 const SCAN_CONNECT: Duration = Duration::from_secs(5);
 
+/// Whether a scan may fetch what it needs, and when.
+pub(crate) fn when(arguments: &SupplyArguments, environment: &Environment) -> Result<DbUpdate, Failure> {
+    match (arguments.db_update, environment.database_update.as_deref()) {
+        (Some(when), _) => Ok(when),
+        (None, None) => Ok(DbUpdate::Auto),
+        (None, Some(text)) => <DbUpdate as clap::ValueEnum>::from_str(text, true).map_err(|_| {
+            Failure::new(USAGE, anyhow!("`{text}` in PLIMSOLL_DB_UPDATE is none of auto, always, never"))
+        }),
+    }
+}
+
+/// A scan does not wait long for what it can do without.
+pub(crate) fn impatient(mut settings: plimsoll_http::Settings) -> plimsoll_http::Settings {
+    settings.connect_timeout = settings.connect_timeout.min(SCAN_CONNECT);
+    settings.retries.attempts = settings.retries.attempts.min(1);
+    settings
+}
+
 /// What a scan may fetch, by flag, else variable, else what is missing or old at the usual place.
 pub(crate) fn supply(
     arguments: &SupplyArguments,
@@ -307,13 +325,7 @@ pub(crate) fn supply(
     reading: &ReadingArguments,
     environment: &Environment,
 ) -> Result<Option<Arc<dyn Supply>>, Failure> {
-    let when = match (arguments.db_update, environment.database_update.as_deref()) {
-        (Some(when), _) => when,
-        (None, None) => DbUpdate::Auto,
-        (None, Some(text)) => <DbUpdate as clap::ValueEnum>::from_str(text, true).map_err(|_| {
-            Failure::new(USAGE, anyhow!("`{text}` in PLIMSOLL_DB_UPDATE is none of auto, always, never"))
-        })?,
-    };
+    let when = when(arguments, environment)?;
     // A file that somebody named is theirs: it is changed only when they say so.
     let place = match (database, when) {
         (_, DbUpdate::Never) | (Some(_), DbUpdate::Auto) => return Ok(None),
@@ -325,8 +337,7 @@ pub(crate) fn supply(
     };
     let mut fetch = Fetch::new(None, SCAN_TIME, &reading.registry.ca_files, environment)?;
     fetch.options.impatient = true;
-    fetch.settings.connect_timeout = fetch.settings.connect_timeout.min(SCAN_CONNECT);
-    fetch.settings.retries.attempts = fetch.settings.retries.attempts.min(1);
+    fetch.settings = impatient(fetch.settings);
     Ok(Some(Arc::new(OnScan { fetch, place, when })))
 }
 

@@ -161,6 +161,7 @@ pub(super) fn run(
         all: arguments.all,
         explain: arguments.explain,
         by: arguments.by,
+        suppressed: arguments.show_suppressed,
         template,
         ..super::view("", environment)
     };

@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use plimsoll_scan::AttachedVex;
+use plimsoll_advisory::hub::{self, HubError, When};
+use plimsoll_http::Client;
 use plimsoll_scan::trust::{By, Signer, Trust};
+use plimsoll_scan::{AttachedVex, VexHub, span};
 
-use crate::cli::VexArguments;
-use crate::commands::verify;
+use crate::cli::{DbUpdate, RegistryArguments, VexArguments};
+use crate::commands::{cache, db::update, verify};
 use crate::environment::Environment;
-use crate::print::{Failure, USAGE};
+use crate::print::{Failure, UNDECIDED, USAGE};
 
 /// What stands for the documents that are attached to the image.
 const ATTACHED: &str = "oci";
@@ -73,4 +75,63 @@ fn trust(arguments: &VexArguments, environment: &Environment) -> anyhow::Result<
         });
     }
     Ok(Trust { roots: verify::roots(&arguments.vex_roots, environment)?, signers })
+}
+
+/// The hubs that were named; those behind addresses are asked when it is time.
+pub(super) fn hubs(
+    arguments: &VexArguments,
+    when: DbUpdate,
+    registry: &RegistryArguments,
+    environment: &Environment,
+) -> Result<Vec<VexHub>, Failure> {
+    let when = match when {
+        DbUpdate::Auto => When::Due,
+        DbUpdate::Always => When::Always,
+        DbUpdate::Never => When::Never,
+    };
+    let is_address = |name: &str| name.contains("://");
+    let folder = || {
+        cache::hubs(&registry.cache, environment).ok_or_else(|| {
+            let error =
+                anyhow!("there is no place to keep a VEX hub: neither XDG_CACHE_HOME nor HOME is set");
+            Failure::new(USAGE, error).hint("name a folder with --cache-dir".to_owned())
+        })
+    };
+    let client = || Client::new(update::impatient(environment.network.http(&registry.ca_files)));
+    arguments
+        .vex_hub
+        .iter()
+        .map(|name| {
+            if !is_address(name) {
+                return Ok(VexHub { name: name.clone(), path: name.into(), note: None });
+            }
+            let kept = hub::fetch(name, &folder()?, when, environment.now, &client())
+                .map_err(|error| refused(name, error))?;
+            let age = environment.now.duration_since(kept.asked).unsigned_abs();
+            let note = kept.unasked.map(|why| {
+                format!("the hub could not be asked ({why}); what it said {} ago is used", span(age))
+            });
+            let name = kept.url.trim_end_matches('/').to_owned();
+            Ok(VexHub { name, path: kept.path, note })
+        })
+        .collect()
+}
+
+fn refused(name: &str, error: HubError) -> Failure {
+    let (code, hint) = match &error {
+        HubError::Open(_) => {
+            (USAGE, Some("give its https:// address, or download it and name the folder".to_owned()))
+        }
+        HubError::NotKept(_) => {
+            let hint = "run once with --db-update auto, or leave --vex-hub out: its findings then count";
+            (UNDECIDED, Some(hint.to_owned()))
+        }
+        HubError::Network(_) | HubError::Read { .. } | HubError::Write { .. } => (
+            UNDECIDED,
+            Some("without the hub, what it would answer counts: leave --vex-hub out to see that".to_owned()),
+        ),
+        HubError::Form { .. } => (UNDECIDED, None),
+    };
+    Failure::new(code, anyhow::Error::new(error).context(format!("cannot use the VEX hub `{name}`")))
+        .hint(hint)
 }

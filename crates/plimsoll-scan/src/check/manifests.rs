@@ -1,0 +1,246 @@
+//! Manifests of Kubernetes: read one by one, judged together.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use plimsoll_model::workload::Kinds;
+use plimsoll_model::{
+    Effect, Finding, ImagePath, Location, Problem, ProblemKind, Subject, Suppression, shortened,
+};
+use plimsoll_posture::kubernetes::{Object, Objects, yaml};
+use plimsoll_posture::{Breach, check_objects, dockerfile::ignore};
+use serde_json_borrow::{ObjectAsVec, Value};
+
+use super::{not_decided, of_rule};
+use crate::verdict::Line;
+
+/// Bytes of all manifests of one check.
+const MAX_TOTAL: usize = 512 * 1024 * 1024;
+/// Annotations that accept a finding begin with this.
+const IGNORE: &str = "plimsoll.dev/ignore";
+
+/// Whether a text may hold objects of Kubernetes: it names a version and a kind, at the start of a line or as JSON.
+pub(super) fn may_be(content: &[u8]) -> bool {
+    let has = |wanted: &str| content.windows(wanted.len()).any(|part| part == wanted.as_bytes());
+    has("apiVersion") && has("kind")
+}
+
+/// Manifests that were found.
+#[derive(Default)]
+pub(super) struct Manifests {
+    files: Vec<File>,
+    bytes: usize,
+}
+
+struct File {
+    path: String,
+    text: String,
+    /// The user gave this very file.
+    named: bool,
+}
+
+/// What the rules say of them.
+#[derive(Default)]
+pub(super) struct Judged {
+    pub(super) files: usize,
+    pub(super) findings: Vec<Finding>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) expired: Vec<String>,
+}
+
+impl Manifests {
+    /// Takes a file. One that was only come upon and names no object is left alone: folders are full of other YAML.
+    pub(super) fn push(&mut self, path: String, content: Vec<u8>, named: bool, problems: &mut Vec<Problem>) {
+        if !may_be(&content) {
+            if named {
+                let detail = "it holds no object of Kubernetes (apiVersion and kind)";
+                problems.push(Problem::incomplete(ProblemKind::Unsupported, path, detail));
+            }
+            return;
+        }
+        if content.len() > yaml::MAX_BYTES || self.bytes + content.len() > MAX_TOTAL {
+            let detail = format!(
+                "it is larger than {} MB, or all manifests together than {} MB",
+                yaml::MAX_BYTES >> 20,
+                MAX_TOTAL >> 20
+            );
+            problems.push(Problem::incomplete(ProblemKind::LimitExceeded, path, detail));
+            return;
+        }
+        self.bytes += content.len();
+        match String::from_utf8(content) {
+            Ok(text) => self.files.push(File { path, text, named }),
+            Err(_) => problems.push(Problem::incomplete(ProblemKind::Corrupt, path, "it is not UTF-8")),
+        }
+    }
+
+    /// Holds them against the rules; of the findings at most so many.
+    pub(super) fn judge(self, today: &str, line: Line, most: usize) -> Judged {
+        let mut judged = Judged::default();
+        let mut left = yaml::MAX_NODES;
+        let streams: Vec<yaml::Stream<'_>> =
+            self.files.iter().map(|file| yaml::read_within(&file.text, &mut left)).collect();
+        // Documents with the file that they are in.
+        let documents: Vec<(usize, &yaml::Node<'_>)> = streams
+            .iter()
+            .enumerate()
+            .flat_map(|(file, stream)| stream.documents.iter().map(move |node| (file, node)))
+            .collect();
+        let values: Vec<Value<'_>> = documents.iter().map(|(_, node)| node.value()).collect();
+        let (mut objects, kinds) = (Objects::default(), Kinds::default());
+        let mut held = vec![false; self.files.len()];
+        let mut others = Vec::new();
+        for (place, value) in values.iter().enumerate() {
+            let (file, node) = documents[place];
+            let is = objects.add(value, place, &kinds);
+            held[file] |= is;
+            if !is {
+                others.push((file, node.place("")));
+            }
+        }
+        // Among objects, what is none was meant to be one.
+        for (file, mark) in others.into_iter().filter(|(file, _)| held[*file]) {
+            let place = format!("{}:{}", self.files[file].path, mark.line);
+            let detail = "this document is no object of Kubernetes: apiVersion or kind is missing";
+            judged.problems.push(Problem::note(ProblemKind::Unsupported, place, detail));
+        }
+        for ((file, stream), held) in self.files.iter().zip(&streams).zip(&held) {
+            match &stream.fault {
+                // What is rendered from templates is no YAML before; that it could not be read must be said all the same.
+                Some(fault) => {
+                    let place = format!("{}:{}", file.path, fault.mark.line);
+                    let template = file.text.contains("{{");
+                    let hint = if template {
+                        "; it is a template: render it first, and check what comes out"
+                    } else {
+                        ""
+                    };
+                    let detail = format!("it is no YAML: {}{hint}", fault.detail);
+                    judged.problems.push(Problem::incomplete(ProblemKind::Corrupt, place, detail));
+                }
+                None if !held && file.named => {
+                    let detail = "it holds no object of Kubernetes (apiVersion and kind)";
+                    judged.problems.push(Problem::incomplete(ProblemKind::Unsupported, &file.path, detail));
+                }
+                None => {}
+            }
+            for repeated in stream.repeated.iter().filter(|_| *held) {
+                let place = format!("{}:{}", file.path, repeated.mark.line);
+                judged.problems.push(Problem::note(ProblemKind::Corrupt, place, &*repeated.detail));
+            }
+            judged.files += usize::from(*held);
+        }
+        // Objects may stand twice, and then have the same names.
+        let mut ids: HashMap<String, usize> = HashMap::new();
+        for (object, said) in objects.iter().zip(check_objects(&objects)) {
+            let (file, node) = documents[object.place];
+            let path = &self.files[file].path;
+            let at = |pointer: &str| node.place(pointer);
+            for unread in object.unread() {
+                let mark = at(&unread.pointer);
+                let detail = format!("{unread}, so that what runs there is not known");
+                judged.problems.push(Problem::incomplete(
+                    ProblemKind::Corrupt,
+                    format!("{path}:{}", mark.line),
+                    detail,
+                ));
+            }
+            for undecided in said.undecided {
+                let detail =
+                    format!("`{}` could not be decided without {}", undecided.rule, undecided.missing);
+                judged.problems.push(Problem {
+                    effect: not_decided(undecided.rule, line),
+                    ..Problem::note(ProblemKind::NotCovered, path, detail)
+                });
+            }
+            let accepted =
+                accepted(object.value(), today, &object.shown(), &mut judged.expired, &mut |detail| {
+                    let line = at("/metadata/annotations").line;
+                    Problem {
+                        effect: Effect::Incomplete,
+                        ..Problem::note(ProblemKind::Corrupt, format!("{path}:{line}"), detail)
+                    }
+                });
+            let accepted = match accepted {
+                Ok(accepted) => accepted,
+                Err(problem) => {
+                    judged.problems.push(problem);
+                    Vec::new()
+                }
+            };
+            for breach in &said.breaches {
+                let mark = at(breach.pointer.as_deref().unwrap_or_default());
+                if judged.findings.len() >= most {
+                    let detail = "there are more findings than are told, the rest is left out";
+                    judged.problems.push(Problem::incomplete(ProblemKind::LimitExceeded, path, detail));
+                    return judged;
+                }
+                let mut finding = finding(path, mark, object, breach);
+                let same = ids.entry(finding.id.clone()).or_default();
+                *same += 1;
+                if *same > 1 {
+                    let _ = write!(finding.id, "#{same}");
+                }
+                finding.suppressed_by =
+                    accepted.iter().find(|one| one.rules.contains(&breach.rule)).map(|one| Suppression {
+                        by: "exception".to_owned(),
+                        source: format!("{path}:{}", at("/metadata/annotations").line),
+                        reason: one.reason.clone(),
+                        expires: one.until.clone(),
+                    });
+                judged.findings.push(finding);
+            }
+        }
+        judged
+    }
+}
+
+struct Accepted {
+    rules: Vec<&'static str>,
+    reason: String,
+    until: Option<String>,
+}
+
+/// What the annotations of an object accept. One that is malformed is refused, and so are all of the object then.
+fn accepted(
+    object: &Value<'_>,
+    today: &str,
+    shown: &str,
+    expired: &mut Vec<String>,
+    problem: &mut dyn FnMut(String) -> Problem,
+) -> Result<Vec<Accepted>, Problem> {
+    let annotations = object.get("metadata").get("annotations").as_object();
+    let mut all = Vec::new();
+    for (key, value) in annotations.into_iter().flat_map(ObjectAsVec::iter) {
+        // Several are told apart by what follows.
+        let ours =
+            key.strip_prefix(IGNORE).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.', '_']));
+        if !ours {
+            continue;
+        }
+        let text = value.as_str().unwrap_or_default();
+        let (rules, reason, until) =
+            ignore::acceptance(text).map_err(|detail| problem(format!("{}: {detail}", shortened(key))))?;
+        match &until {
+            Some(until) if until.as_str() < today => {
+                expired.push(format!("the acceptance in {shown} ended on {until}"));
+            }
+            _ => all.push(Accepted { rules, reason, until }),
+        }
+    }
+    Ok(all)
+}
+
+fn finding(path: &str, mark: yaml::Mark, object: &Object<'_>, breach: &Breach) -> Finding {
+    let mut location = Location::at_line(ImagePath::from(path), mark.line.max(1));
+    location.column = Some(mark.column.max(1));
+    let rule = plimsoll_posture::find(breach.rule).expect("a breach names the rule that found it");
+    // By the names in it and not by line, so that it is the same after an edit further up.
+    let id = format!("{}@{path}:{}{}", rule.id, object.id(), object.field(breach));
+    let shown = object.shown();
+    let looked_at = format!("{path}:{}, {shown}", mark.line);
+    let breach = Breach { detail: format!("{} ({shown})", breach.detail), ..breach.clone() };
+    let mut finding = of_rule(rule, &breach, Subject::File(location.clone()), id, looked_at);
+    finding.remedy.location = Some(location);
+    finding
+}

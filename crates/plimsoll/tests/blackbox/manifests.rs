@@ -1,0 +1,245 @@
+//! `plimsoll check`: manifests of Kubernetes.
+
+use std::fmt::Write as _;
+
+use super::{Place, finding, ids, snapshot, text};
+
+const BAD: &str = r"# The shop.
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+  namespace: shop
+spec:
+  selector:
+    matchLabels: {app: web}
+  template:
+    metadata:
+      labels: {app: web}
+    spec:
+      hostPID: true
+      containers:
+      - name: web
+        image: ghcr.io/acme/web:latest
+        securityContext:
+          privileged: true
+        env:
+        - name: DB_PASSWORD
+          value: hunter22
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  namespace: shop
+spec:
+  selector: {app: wbe}
+  ports: [{port: 80}]
+";
+
+const GOOD: &str = r"apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      serviceAccountName: web
+      automountServiceAccountToken: false
+      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+      containers:
+      - name: web
+        image: ghcr.io/acme/web:1.4@sha256:0000000000000000000000000000000000000000000000000000000000000000
+        securityContext:
+          allowPrivilegeEscalation: false
+          readOnlyRootFilesystem: true
+          capabilities: {drop: [ALL]}
+        resources: {requests: {cpu: 10m, memory: 32Mi}, limits: {cpu: 100m, memory: 32Mi}}
+        livenessProbe: {httpGet: {path: /live, port: 8080}}
+        readinessProbe: {httpGet: {path: /ready, port: 8080}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+";
+
+#[test]
+fn what_is_wrong_with_manifests() {
+    let place = Place::new();
+    place.put("web.yaml", BAD);
+    let run = place.run(&["check", "web.yaml"]).exits(1).quiet();
+    snapshot!(place, run);
+}
+
+#[test]
+fn a_good_manifest_is_met() {
+    let place = Place::new();
+    place.put("web.yaml", GOOD);
+    let run = place.run(&["check", "web.yaml", "--fail-on", "any", "--all"]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+}
+
+#[test]
+fn places_in_json_and_sarif() {
+    let place = Place::new();
+    place.put("deploy/web.yaml", BAD);
+    let report = place.run(&["check", "deploy", "--format", "json"]).exits(1).json();
+    assert_eq!(report["target"]["files"], 1);
+    let privileged = finding(&report, "privileged-container");
+    assert_eq!(
+        privileged["id"],
+        "privileged-container@deploy/web.yaml:Deployment.apps/shop/web/spec/template/spec/containers/0/securityContext/privileged"
+    );
+    assert_eq!(
+        (&privileged["subject"]["line"], &privileged["subject"]["column"]),
+        (&19.into(), &11.into()),
+        "{privileged}"
+    );
+    assert!(text(&privileged["evidence"][0]["compared"]).contains("Deployment shop/web"), "{privileged}");
+    assert_eq!(finding(&report, "service-selects-nothing")["subject"]["line"], 30);
+    assert!(!report.to_string().contains("hunter22"), "the value of a secret is never shown");
+    // An edit further up moves the line and leaves the id.
+    place.put("deploy/web.yaml", format!("# More.\n{BAD}"));
+    let moved = place.run(&["check", "deploy", "--format", "json"]).json();
+    assert_eq!(ids(&moved), ids(&report));
+    assert_eq!(finding(&moved, "privileged-container")["subject"]["line"], 20);
+
+    let sarif = place.run(&["check", "deploy", "--format", "sarif"]).exits(1).json();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let result = results.iter().find(|result| result["ruleId"] == "host-pid").unwrap();
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "deploy/web.yaml");
+    assert_eq!(place["region"], serde_json::json!({"startLine": 15, "startColumn": 7}));
+}
+
+#[test]
+fn annotations_accept() {
+    let place = Place::new();
+    let with = |annotation: &str| {
+        BAD.replacen(
+            "  namespace: shop\n",
+            &format!("  namespace: shop\n  annotations:\n    {annotation}\n"),
+            1,
+        )
+    };
+    let put = |annotation: &str| place.put("web.yaml", with(annotation));
+    put(
+        "plimsoll.dev/ignore: ignore=host-pid,privileged-container reason=\"it watches the node\" until=2026-12-31",
+    );
+    let report = place.run(&["check", "web.yaml", "--format", "json"]).json();
+    let accepted = finding(&report, "host-pid");
+    assert_eq!(accepted["suppressedBy"]["reason"], "it watches the node");
+    assert_eq!(accepted["suppressedBy"]["source"], "web.yaml:7");
+    assert!(finding(&report, "secret-in-environment-value")["suppressedBy"].is_null());
+
+    put("plimsoll.dev/ignore-a: ignore=host-pid reason=\"it watches the node\" until=2026-11-01");
+    let report = place.run(&["check", "web.yaml", "--format", "json"]).json();
+    assert!(finding(&report, "host-pid")["suppressedBy"].is_null(), "its day has passed");
+    assert!(report["verdict"]["reasons"].to_string().contains("ended on 2026-11-01"));
+
+    // A malformed one accepts nothing, and is told.
+    for malformed in ["ignore=host-pid", "ignore=nothing reason=a", "ignore=host-pid reason=a until=forever"]
+    {
+        put(&format!("plimsoll.dev/ignore: {malformed}"));
+        let report =
+            place.run(&["check", "web.yaml", "--format", "json", "--fail-on", "critical"]).exits(3).json();
+        assert!(finding(&report, "host-pid")["suppressedBy"].is_null(), "{malformed}");
+        assert!(report["problems"].to_string().contains("plimsoll.dev/ignore"), "{}", report["problems"]);
+    }
+}
+
+/// What could not be read is told, and keeps a verdict from being met; the rest is judged all the same.
+#[test]
+fn what_cannot_be_read_is_unknown() {
+    let place = Place::new();
+    for (name, content, says) in [
+        ("broken", format!("{GOOD}---\na: [\n"), "it is no YAML"),
+        (
+            "template",
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Values.name }}-a\n  {{- if .x }}\n".to_owned(),
+            "render it first",
+        ),
+        ("depth", format!("apiVersion: v1\nkind: Pod\na: {}", "[".repeat(5_000)), "it is no YAML"),
+        ("bomb", bomb(), "nodes"),
+        ("loop", "apiVersion: v1\nkind: Pod\nspec: &a {b: *a}\n".to_owned(), "alias"),
+        (
+            "forms",
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: a}\n".to_owned(),
+            "is no list",
+        ),
+    ] {
+        let name = format!("{name}.yaml");
+        place.put(&name, &content);
+        let run = place.run(&["check", &name, "--fail-on", "critical"]);
+        assert_eq!(run.code, 3, "{name}: {}", run.stdout);
+        assert!(run.stdout.contains(says), "{name}: {}", run.stdout);
+    }
+    std::fs::write(place.path("bytes.yaml"), b"apiVersion: v1\nkind: Pod\na: \xff\xfe\n").unwrap();
+    let run = place.run(&["check", "bytes.yaml"]).exits(3);
+    assert!(run.stdout.contains("not UTF-8"), "{}", run.stdout);
+    // A finding over the line counts beside what is unread.
+    place.put("both.yaml", format!("{BAD}---\na: [\n"));
+    place.run(&["check", "both.yaml"]).exits(1);
+    // Told, and decided: the last of two keys, and a document that is no object among others.
+    place.put("twice.yaml", format!("{GOOD}---\nkind: Pod\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, name: b, namespace: c}}\n"));
+    let run = place.run(&["check", "twice.yaml", "--all"]).exits(0);
+    assert!(run.stdout.contains("`name` is written twice"), "{}", run.stdout);
+    assert!(run.stdout.contains("apiVersion or kind is missing"), "{}", run.stdout);
+}
+
+fn bomb() -> String {
+    let mut bomb = "apiVersion: v1\nkind: Pod\na0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..20 {
+        let _ = writeln!(bomb, "a{level}: &a{level} [{}]", vec![format!("*a{}", level - 1); 9].join(", "));
+    }
+    bomb
+}
+
+#[test]
+fn standard_input_lists_and_folders() {
+    let place = Place::new();
+    let pod = "{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {\"name\": \"a\"}, \"spec\": {\"hostNetwork\": true, \"containers\": []}}";
+    let list = format!("{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{pod}]}}");
+    let run = place.run_on(&["check", "-", "--format", "json"], list.as_bytes());
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    let host = finding(&run.json(), "host-network").clone();
+    assert_eq!(host["id"], "host-network@stdin:Pod//a/spec/hostNetwork");
+    // Folders are full of other YAML, which is left alone; files of one folder are judged together.
+    place.put("all/ci.yml", "jobs: {a: b}\n");
+    place.put("all/package.json", "{}");
+    let (deployment, policy) = GOOD.split_once("---\n").unwrap();
+    place.put("all/web.yaml", deployment);
+    let report = place.run(&["check", "all", "--format", "json"]).json();
+    assert_eq!(report["target"]["files"], 1);
+    finding(&report, "no-network-policy");
+    place.put("all/policy.yaml", policy);
+    let report = place.run(&["check", "all", "--format", "json", "--fail-on", "any"]).exits(0).json();
+    assert_eq!(report["target"]["files"], 2);
+    assert_eq!(report["problems"], serde_json::json!([]));
+}
+
+/// Findings are bounded, and what is left out is told.
+#[test]
+fn a_flood_of_objects_is_bounded() {
+    let place = Place::new();
+    let mut all = String::new();
+    for number in 0..12_000 {
+        let _ = write!(
+            all,
+            "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: p{number}}}, spec: {{containers: [{{name: a, image: b}}]}}}}\n"
+        );
+    }
+    place.put("all.yaml", &all);
+    let run = place.run(&["check", "all.yaml", "--fail-on", "critical"]).exits(3);
+    assert!(run.stdout.contains("100,000 findings"), "{}", run.stdout);
+    assert!(run.stdout.contains("more findings than are told"), "{}", run.stdout);
+    // A document that is too large as a whole is told and not read.
+    place.put(
+        "large.yaml",
+        format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  a: \"{}\"\n", "x".repeat(129 << 20)),
+    );
+    let run = place.run(&["check", "large.yaml"]).exits(3);
+    assert!(run.stdout.contains("larger than 128 MB"), "{}", run.stdout);
+}
