@@ -12,6 +12,8 @@
 mod call;
 pub mod container;
 pub mod event;
+pub mod record;
+pub mod rules;
 pub mod sensor;
 
 pub use call::Call;

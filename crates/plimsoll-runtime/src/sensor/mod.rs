@@ -6,8 +6,12 @@ mod kernel;
 mod plan;
 mod process;
 mod record;
+#[cfg(feature = "runtime")]
+mod signals;
 
 pub use assemble::Counts;
+#[cfg(feature = "runtime")]
+pub use signals::end_on_signals;
 pub(crate) use process::bounded;
 
 use crate::Call;

@@ -1,0 +1,309 @@
+//! Alerts: which rule, where, by whom, whose move; and many alerts of one kind as one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::Serialize;
+
+use super::document::Priority;
+use super::engine::Engine;
+use super::knowledge::Knowledge;
+use crate::Event;
+use crate::event::{Container, Pod, State};
+
+/// Groups of one run; alerts of more are counted only.
+const MOST_GROUPS: usize = 10_000;
+
+/// Containers that a group names; more are counted only.
+const MOST_CONTAINERS: usize = 100;
+
+/// A rule that an event met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alert {
+    /// The rule's name.
+    pub rule: String,
+    /// The rule's stable id; empty for rules that have none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// How much it matters.
+    pub priority: Priority,
+    /// When, in nanoseconds since 1970.
+    pub time: u64,
+    /// What happened, in one line.
+    pub output: String,
+    /// The fields that the rule's output names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+    /// The rule's tags.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Where it happened.
+    pub container: Place,
+    /// Who did it.
+    pub process: Actor,
+    /// Its parents, the nearest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<Actor>,
+    /// Who has to act.
+    pub owner: String,
+    /// The next step.
+    pub action: String,
+}
+
+/// A container, or the host, as an alert names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Place {
+    /// How much is known of it.
+    pub state: State,
+    /// Its id; empty on the host.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// Its name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The reference of its image.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub image: String,
+    /// The digest of its image.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub digest: String,
+    /// Its pod.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub pod: Pod,
+}
+
+fn is_empty(pod: &Pod) -> bool {
+    *pod == Pod::default()
+}
+
+/// A process as an alert names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Actor {
+    /// Its number, as the host sees it.
+    pub id: u32,
+    /// Its short name.
+    pub name: String,
+    /// The file that it runs.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub executable: String,
+    /// Its program and arguments in one line, at most 4,096 bytes.
+    pub command_line: String,
+    /// Its effective user.
+    pub uid: u32,
+}
+
+impl Place {
+    fn new(container: &Container) -> Self {
+        Self {
+            state: container.state,
+            id: container.id.clone(),
+            name: container.name.clone(),
+            image: container.image.clone(),
+            digest: container.digest.clone(),
+            pod: container.pod.clone(),
+        }
+    }
+
+    /// The image or, where it is not known, what is known instead.
+    pub fn subject(&self) -> String {
+        match self.state {
+            State::Host => "host".to_owned(),
+            _ if !self.image.is_empty() => self.image.clone(),
+            _ if !self.digest.is_empty() => self.digest.clone(),
+            state => {
+                let id = self.id.get(..12).unwrap_or(&self.id);
+                format!("{id} (image {})", if state == State::Pending { "pending" } else { "unreadable" })
+            }
+        }
+    }
+}
+
+impl Actor {
+    fn new(process: &crate::event::Process) -> Self {
+        Self {
+            id: process.id,
+            name: process.name.clone(),
+            executable: process.executable.path.clone(),
+            command_line: cut(process.command_line(), 4096),
+            uid: process.effective_uid,
+        }
+    }
+}
+
+fn cut(mut text: String, longest: usize) -> String {
+    if text.len() > longest {
+        let end = (0..=longest).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+impl Engine {
+    /// What an event's meeting a rule is told as.
+    pub fn alert(&self, rule: usize, event: &Event, knowledge: &dyn Knowledge) -> Alert {
+        let info = &self.rules()[rule];
+        let container = &event.container;
+        let owner = match knowledge.owner(container) {
+            Some(owner) => owner.to_owned(),
+            None if container.is_host() => "platform".to_owned(),
+            None if !container.pod.namespace.is_empty() => {
+                format!("application (namespace {})", container.pod.namespace)
+            }
+            None => "application".to_owned(),
+        };
+        let action = if info.own.fix.is_empty() {
+            let name = &event.process.name;
+            format!(
+                "find out who started `{name}`; if it is wanted, add an exception to the rule `{}`",
+                info.name
+            )
+        } else {
+            one_line(&info.own.fix)
+        };
+        Alert {
+            rule: info.name.clone(),
+            id: info.own.id.clone(),
+            priority: info.priority,
+            time: event.time,
+            output: self.text(rule, event, knowledge),
+            fields: self.values(rule, event, knowledge),
+            tags: info.tags.clone(),
+            container: Place::new(container),
+            process: Actor::new(&event.process),
+            parents: event.ancestors.iter().map(|process| Actor::new(process)).collect(),
+            owner,
+            action,
+        }
+    }
+}
+
+/// A text of several lines as one.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Alerts of one rule about one image by one shape of command line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Group {
+    /// How many there were.
+    pub count: u64,
+    /// When the first one was, in nanoseconds since 1970.
+    pub first: u64,
+    /// When the last one was.
+    pub last: u64,
+    /// In how many containers, at most 100 counted.
+    pub containers: usize,
+    /// The shape of the command line: numbers and random names taken out.
+    pub shape: String,
+    /// The first alert.
+    pub example: Alert,
+    #[serde(skip)]
+    ids: BTreeSet<String>,
+}
+
+/// Alerts in groups, in the order of each group's first alert.
+#[derive(Debug, Default)]
+pub struct Groups {
+    all: Vec<Group>,
+    places: HashMap<(String, String, String), usize>,
+    /// Alerts of groups that were too many.
+    pub uncounted: u64,
+    /// All alerts.
+    pub alerts: u64,
+}
+
+impl Groups {
+    /// Counts an alert; whether it is the first of its group.
+    pub fn add(&mut self, alert: Alert) -> bool {
+        self.alerts += 1;
+        let shape = shape(&alert.process.command_line);
+        let key = (alert.rule.clone(), alert.container.subject(), shape.clone());
+        if let Some(at) = self.places.get(&key) {
+            let group = &mut self.all[*at];
+            group.count += 1;
+            group.first = group.first.min(alert.time);
+            group.last = group.last.max(alert.time);
+            if group.ids.len() < MOST_CONTAINERS {
+                group.ids.insert(alert.container.id);
+            }
+            group.containers = group.ids.len();
+            return false;
+        }
+        if self.all.len() >= MOST_GROUPS {
+            self.uncounted += 1;
+            return false;
+        }
+        self.places.insert(key, self.all.len());
+        let ids = BTreeSet::from([alert.container.id.clone()]);
+        let (first, last) = (alert.time, alert.time);
+        self.all.push(Group { count: 1, first, last, containers: 1, shape, example: alert, ids });
+        true
+    }
+
+    /// All groups, in the order of their first alerts.
+    pub fn all(&self) -> &[Group] {
+        &self.all
+    }
+}
+
+/// A command line without what differs from one run to the next: numbers become `N`, words of eight and more
+/// hexadecimal digits `H`; at most eight words, at most 120 bytes.
+pub fn shape(command_line: &str) -> String {
+    let mut out = String::new();
+    for (at, word) in command_line.split_whitespace().enumerate() {
+        if at == 8 || out.len() > 120 {
+            out.push_str(" …");
+            break;
+        }
+        if at > 0 {
+            out.push(' ');
+        }
+        let mut rest = word;
+        while !rest.is_empty() {
+            let length =
+                rest.find(|character: char| !character.is_ascii_alphanumeric()).unwrap_or(rest.len());
+            let (part, behind) = rest.split_at(length);
+            let digits = part.bytes().filter(u8::is_ascii_digit).count();
+            if digits == 0 {
+                out.push_str(part);
+            } else if part.len() >= 8 && part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                out.push('H');
+            } else {
+                let mut digit = false;
+                for character in part.chars() {
+                    if !character.is_ascii_digit() {
+                        out.push(character);
+                    } else if !digit {
+                        out.push('N');
+                    }
+                    digit = character.is_ascii_digit();
+                }
+            }
+            let end =
+                behind.find(|character: char| character.is_ascii_alphanumeric()).unwrap_or(behind.len());
+            out.push_str(&behind[..end]);
+            rest = &behind[end..];
+        }
+    }
+    cut(out, 160)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shape;
+
+    #[test]
+    fn shapes_forget_what_differs_between_runs() {
+        let check = |line: &str, expected: &str| assert_eq!(shape(line), expected);
+        check("sh -c id", "sh -c id");
+        check("curl http://10.0.0.7:8080/a1b2c3d4e5f6", "curl http://N.N.N.N:N/H");
+        check("python3 /tmp/x42.py --port=99", "pythonN /tmp/xN.py --port=N");
+        check("a b c d e f g h i j", "a b c d e f g h …");
+        assert!(shape(&"x".repeat(1_000_000)).len() < 200);
+        assert_eq!(shape("ä 1é2"), "ä NéN");
+    }
+}
