@@ -165,7 +165,8 @@ static __always_inline int begin(__u32 type, __u32 stream, int always)
 	bpf_probe_read_kernel(&h->permitted, 8, &cred->cap_permitted);
 	h->result = 0;
 	__builtin_memset(h->argument, 0, sizeof(h->argument));
-	bpf_get_current_comm(h->name, sizeof(h->name));
+	/* Of the process: threads have names of their own. */
+	bpf_probe_read_kernel_str(h->name, sizeof(h->name), task->group_leader->comm);
 	return 0;
 }
 
@@ -820,7 +821,7 @@ static __always_inline int begin_short(struct header *h, __u32 type, __u32 strea
 	h->egid = cred->egid.val;
 	bpf_probe_read_kernel(&h->effective, 8, &cred->cap_effective);
 	bpf_probe_read_kernel(&h->permitted, 8, &cred->cap_permitted);
-	bpf_get_current_comm(h->name, sizeof(h->name));
+	bpf_probe_read_kernel_str(h->name, sizeof(h->name), task->group_leader->comm);
 	return h->tgid == config.own || (config.only_containers && !h->flags);
 }
 

@@ -12,6 +12,7 @@
 mod call;
 pub mod container;
 pub mod event;
+pub mod fuzz;
 pub mod record;
 pub mod rules;
 pub mod sensor;

@@ -71,6 +71,10 @@ pub(crate) enum Command {
     /// What is kept of images from registries, so that known layers are not downloaded again
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// What happens in running containers, held against rules
+    Watch(crate::commands::live::WatchArguments),
+    /// What this machine offers to Plimsoll, and what is missing
+    Doctor(crate::commands::doctor::DoctorArguments),
     /// What is known about an advisory, a finding or a rule, offline
     Explain(ExplainArguments),
     /// Completion script for a shell, on standard output
@@ -1278,7 +1282,7 @@ fn age(text: &str) -> Result<Duration, String> {
 }
 
 /// `90s`, `30m`, `2h`, `7d`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a number and a unit, as in 90s, 30m, 2h, 7d".to_owned();
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use cgroup::{Named, named};
+pub(crate) use state::parse;
 
 use crate::event::{Container, Pod, State};
 
@@ -276,6 +277,13 @@ pub fn hierarchy(places: &Places) -> Option<Hierarchy> {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     };
     chosen(&text("self/mountinfo")?, &text("cgroups").unwrap_or_default())
+}
+
+/// The texts of `/proc` that are read here, of anybody.
+pub(crate) fn fuzz(data: &[u8], text: &str) {
+    let _ = chosen(text, text);
+    cgroup::fuzz(text);
+    crate::sensor::fuzz_proc(data, text);
 }
 
 fn chosen(mounts: &str, subsystems: &str) -> Option<Hierarchy> {

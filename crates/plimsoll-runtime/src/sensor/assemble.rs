@@ -73,7 +73,7 @@ impl Assembler {
         self.counts.bytes += bytes.len() as u64;
         let next = self.next.entry((record.stream, record.processor)).or_insert(0);
         let missing = record.sequence.saturating_sub(*next);
-        *next = record.sequence + 1;
+        *next = record.sequence.saturating_add(1);
         if missing > 0 {
             self.lost(record.stream, record.processor, record.time, missing, sink);
         }
@@ -83,11 +83,11 @@ impl Assembler {
     fn lost(&mut self, stream: u16, processor: u16, time: u64, count: u64, sink: &mut dyn FnMut(Event)) {
         let class = if stream == 0 { Class::Must } else { Class::May };
         match class {
-            Class::Must => self.counts.lost_must += count,
-            Class::May => self.counts.lost_may += count,
+            Class::Must => self.counts.lost_must = self.counts.lost_must.saturating_add(count),
+            Class::May => self.counts.lost_may = self.counts.lost_may.saturating_add(count),
         }
         sink(Event {
-            time: self.boot + time,
+            time: self.boot.saturating_add(time),
             cpu: u32::from(processor),
             stream,
             action: Action::Drop { class, count },
@@ -119,7 +119,7 @@ impl Assembler {
         }
         for container in self.containers.retry(time) {
             sink(Event {
-                time: self.boot + time,
+                time: self.boot.saturating_add(time),
                 action: Action::ContainerKnown {},
                 container,
                 ..Event::default()
@@ -168,7 +168,7 @@ impl Assembler {
         };
         let process = process.unwrap_or_else(|| self.processes.current(record));
         sink(Event {
-            time: self.boot + record.time,
+            time: self.boot.saturating_add(record.time),
             sequence: record.sequence,
             cpu: u32::from(record.processor),
             stream: record.stream,
@@ -191,7 +191,7 @@ impl Assembler {
         let maker = self.processes.current(record);
         let (container, action) = if record.kind == kind::CGROUP_MAKE {
             let runtime = runtime_of(&strings(record.arguments), &joined(record.directory));
-            let started = self.boot + record.time;
+            let started = self.boot.saturating_add(record.time);
             let container = self.containers.made(cgroup, &path, runtime.as_ref(), started, record.time);
             if !container.is_host() && record.argument[1] == 0 {
                 self.marks.push(cgroup);
@@ -206,7 +206,7 @@ impl Assembler {
             return;
         }
         sink(Event {
-            time: self.boot + record.time,
+            time: self.boot.saturating_add(record.time),
             sequence: record.sequence,
             cpu: u32::from(record.processor),
             stream: record.stream,

@@ -10,9 +10,9 @@ mod record;
 mod signals;
 
 pub use assemble::Counts;
+pub(crate) use process::{bounded, fuzz_proc};
 #[cfg(feature = "runtime")]
 pub use signals::end_on_signals;
-pub(crate) use process::bounded;
 
 use crate::Call;
 #[cfg(feature = "runtime")]
@@ -160,6 +160,21 @@ pub enum StartError {
     /// A map cannot be read or written.
     #[error("cannot use a map of the sensor: {0}")]
     Map(String),
+}
+
+/// A record of anybody, made into its events with nothing else known. `crate::fuzz` calls it.
+pub(crate) fn fuzz(data: &[u8]) {
+    let nowhere = std::path::PathBuf::from("/nonexistent");
+    let places = crate::container::Places { root: nowhere.clone(), proc: nowhere };
+    let mut assembler = assemble::Assembler::new(places, 1);
+    let mut events = 0;
+    assembler.take(data, &mut |event| {
+        events += 1;
+        let size = serde_json::to_string(&event).map_or(0, |line| line.len());
+        // A byte that is no text becomes four, and some texts are in an event twice.
+        assert!(size <= 64 * data.len() + 16_384, "{size} bytes of {}", data.len());
+    });
+    assert!(events <= 2, "a loss and an event");
 }
 
 /// Every program of the sensor, each tried alone; nothing stays loaded.

@@ -106,7 +106,7 @@ impl Processes {
     pub(crate) fn exec(&mut self, record: &Record<'_>, file: File) -> Arc<Process> {
         let before = self.current(record);
         let mut process = Process {
-            exec_time: self.boot + record.time,
+            exec_time: self.boot.saturating_add(record.time),
             executable: file,
             arguments: strings(record.arguments),
             directory: super::record::joined(record.directory),
@@ -181,7 +181,7 @@ impl Processes {
             process.id = record.tgid;
             process.inner_id = record.inner;
             process.parent = record.parent;
-            process.start = self.boot + record.start;
+            process.start = self.boot.saturating_add(record.start);
             Self::identify(&mut process, record);
             self.insert(record.tgid, record.start, process);
         }
@@ -205,7 +205,7 @@ impl Processes {
             process.id = record.tgid;
             process.inner_id = entry.inner;
             process.parent = entry.parent;
-            process.start = self.boot + entry.start;
+            process.start = self.boot.saturating_add(entry.start);
         }
         Self::identify(&mut process, record);
         self.replace(record, process)
@@ -229,7 +229,7 @@ impl Processes {
                     id: entry.parent,
                     inner_id: above.inner,
                     parent: above.parent,
-                    start: self.boot + above.start,
+                    start: self.boot.saturating_add(above.start),
                     ..(*above.image).clone()
                 }));
             }
@@ -252,7 +252,7 @@ fn read(proc: &Path, id: u32, boot: u64) -> Option<(Process, u64)> {
     let mut process = Process { id, ..Process::default() };
     let start = stat_of(&stat, &mut process)?;
     status_of(&String::from_utf8_lossy(&status), &mut process);
-    process.start = boot + start;
+    process.start = boot.saturating_add(start);
     process.arguments = strings(&bounded(&folder.join("cmdline"), 4096).unwrap_or_default());
     let link = |name: &str| std::fs::read_link(folder.join(name)).ok();
     let path = |link: &Path| text(std::os::unix::ffi::OsStrExt::as_bytes(link.as_os_str()));
@@ -310,7 +310,14 @@ fn stat_of(stat: &[u8], process: &mut Process) -> Option<u64> {
         ((device >> 8) & 0xfff) << 20 | (device & 0xff) | ((device >> 12) & 0xfff00)
     };
     // Hundredths of a second: USER_HZ is 100 on every architecture that the sensor knows.
-    u64::try_from(number(19)?).ok().map(|hundredths| hundredths * 10_000_000)
+    u64::try_from(number(19)?).ok()?.checked_mul(10_000_000)
+}
+
+/// `/proc/PID/stat` and `status` of anybody.
+pub(crate) fn fuzz_proc(data: &[u8], text: &str) {
+    let mut process = Process::default();
+    let _ = stat_of(data, &mut process);
+    status_of(text, &mut process);
 }
 
 /// Reads `/proc/PID/status` (proc(5)).
