@@ -37,7 +37,7 @@ pub mod verification;
 mod xml;
 
 pub use github::Build;
-pub use text::{clean, clean_lines, shell_word};
+pub use text::{clean, clean_lines, shell_word, wrap};
 
 use std::fmt;
 use std::str::FromStr;

@@ -72,7 +72,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Cache(CacheCommand),
     /// What happens in running containers, held against rules
-    Watch(crate::commands::live::WatchArguments),
+    Watch(crate::commands::watch::WatchArguments),
     /// What this machine offers to Plimsoll, and what is missing
     Doctor(crate::commands::doctor::DoctorArguments),
     /// What is known about an advisory, a finding or a rule, offline

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         cli::Command::Db(arguments) => commands::db::run(arguments, &environment),
         cli::Command::Registry(command) => commands::registry::run(command, &environment),
         cli::Command::Cache(command) => commands::cache::run(command, &environment),
-        cli::Command::Watch(arguments) => commands::live::run(arguments, &environment),
+        cli::Command::Watch(arguments) => commands::watch::run(arguments, &environment),
         cli::Command::Doctor(arguments) => commands::doctor::run(arguments),
         cli::Command::Explain(arguments) => commands::explain::run(arguments, &environment),
         cli::Command::Completions { shell } => commands::meta::completions(*shell),

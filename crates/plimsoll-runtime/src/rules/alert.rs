@@ -27,7 +27,8 @@ pub struct Alert {
     pub id: String,
     /// How much it matters.
     pub priority: Priority,
-    /// When, in nanoseconds since 1970.
+    /// When, in nanoseconds since 1970; written as a date.
+    #[serde(serialize_with = "date")]
     pub time: u64,
     /// What happened, in one line.
     pub output: String,
@@ -71,6 +72,15 @@ pub struct Place {
     /// Its pod.
     #[serde(skip_serializing_if = "is_empty")]
     pub pod: Pod,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references in")]
+fn date<S: serde::Serializer>(nanoseconds: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    match jiff::Timestamp::from_nanosecond(i128::from(*nanoseconds)) {
+        Ok(time) => serializer.collect_str(&format_args!("{time:.9}")),
+        // Beyond the calendar: what a recording says that is made up.
+        Err(_) => serializer.serialize_str(""),
+    }
 }
 
 fn is_empty(pod: &Pod) -> bool {
@@ -191,9 +201,11 @@ fn one_line(text: &str) -> String {
 pub struct Group {
     /// How many there were.
     pub count: u64,
-    /// When the first one was, in nanoseconds since 1970.
+    /// When the first one was, in nanoseconds since 1970; written as a date.
+    #[serde(serialize_with = "date")]
     pub first: u64,
     /// When the last one was.
+    #[serde(serialize_with = "date")]
     pub last: u64,
     /// In how many containers, at most 100 counted.
     pub containers: usize,

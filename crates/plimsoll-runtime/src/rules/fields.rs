@@ -52,6 +52,18 @@ pub enum Type {
     Address,
 }
 
+impl Type {
+    /// Its name, as in `number`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Type::Text => "text",
+            Type::Number => "number",
+            Type::Truth => "true or false",
+            Type::Address => "address",
+        }
+    }
+}
+
 /// What may stand in brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Takes {

@@ -679,12 +679,7 @@ fn test(operand: &Operand, operator: Operator, words: &[Word]) -> Result<Test, S
             Test::Regex(one().into())
         }
         _ => {
-            let what = match kind {
-                Type::Text => "text",
-                Type::Number => "number",
-                Type::Truth => "true or false",
-                Type::Address => "address",
-            };
+            let what = kind.word();
             return Err(format!("`{operator}` does not go with `{}` ({what})", operand.field().name));
         }
     })

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 #[cfg(feature = "runtime")]
 use plimsoll_runtime::container::Places;
 use plimsoll_runtime::event::{Action, Class, Event, State};
 use plimsoll_runtime::record;
-use plimsoll_runtime::rules::{Alert, Engine, Files, Groups, Nothing, Priority, builtin};
+use plimsoll_runtime::rules::{Alert, Engine, Groups, Nothing, Priority};
 #[cfg(feature = "runtime")]
 use plimsoll_runtime::sensor;
 use plimsoll_runtime::sensor::{Response, Settings};
@@ -30,32 +30,6 @@ use crate::print::{self, Failure, UNDECIDED, USAGE};
 const TICK: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-#[command(after_help = "It runs until it is ended (Ctrl-C, SIGTERM), or for the time of --for.
-
-Exit codes: 0 no rule was met, 1 some were, 2 usage or wrong rules, 3 cannot watch, or no rule was met and records that must not be
-lost were.
-
-Examples:
-  plimsoll watch
-  plimsoll watch --containers --events | jq -c .action
-  plimsoll watch --respond upper-layer --enforce
-  plimsoll watch record --for 10m events.jsonl")]
-pub(crate) struct WatchArguments {
-    #[command(subcommand)]
-    command: Option<WatchCommand>,
-
-    #[command(flatten)]
-    live: LiveArguments,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum WatchCommand {
-    /// Record what happens on this machine
-    Record(RecordArguments),
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct LiveArguments {
     /// Tell every event, as a recording, instead of the rules that were met
     #[arg(long, conflicts_with = "rules")]
@@ -66,7 +40,7 @@ pub(crate) struct LiveArguments {
     rules: Vec<PathBuf>,
 
     /// Leave out alerts of a lower priority
-    #[arg(long, value_name = "PRIORITY", default_value = "debug", value_parser = priority)]
+    #[arg(long, value_name = "PRIORITY", default_value = "debug", value_parser = super::watch::priority)]
     min_priority: Priority,
 
     /// Write to a file instead of standard output
@@ -157,22 +131,6 @@ fn respond(text: &str) -> Result<Respond, String> {
     }
 }
 
-fn priority(text: &str) -> Result<Priority, String> {
-    Priority::named(text).ok_or_else(|| {
-        "expected emergency, alert, critical, error, warning, notice, informational or debug".to_owned()
-    })
-}
-
-pub(crate) fn run(arguments: &WatchArguments, environment: &Environment) -> Answer {
-    if !cfg!(feature = "runtime") {
-        return Err(no_sensor());
-    }
-    match &arguments.command {
-        Some(WatchCommand::Record(arguments)) => record(arguments),
-        None => live(&arguments.live, environment),
-    }
-}
-
 /// Said before a file is touched.
 fn no_sensor() -> Failure {
     Failure::new(UNDECIDED, anyhow!("cannot watch: this build of Plimsoll has no sensor")).hint(
@@ -181,36 +139,20 @@ fn no_sensor() -> Failure {
     )
 }
 
-/// The engine of the rules that are asked for; nothing where every event is told.
-fn engine(arguments: &LiveArguments) -> Result<Option<Engine>, Failure> {
+/// The engine of the rules that are asked for, nothing where every event is told; and how many of the rules do not run.
+fn engine(arguments: &LiveArguments) -> Result<(Option<Engine>, usize), Failure> {
     if arguments.events {
-        return Ok(None);
+        return Ok((None, 0));
     }
-    let mut files = Files::default();
-    if arguments.rules.is_empty() {
-        files.add(builtin::NAME, builtin::RULES);
-    }
-    for path in &arguments.rules {
-        if path == Path::new(builtin::NAME) {
-            files.add(builtin::NAME, builtin::RULES);
-        } else {
-            let text = super::verify::text(path).map_err(|error| Failure::new(USAGE, error))?;
-            files.add(&path.display().to_string(), &text);
-        }
-    }
-    let (engine, report) = files.compile();
-    if let Some(error) = report.errors.first() {
-        return Err(Failure::new(USAGE, anyhow!("{error}").context("a rule file is wrong")));
-    }
-    for skipped in report.skipped.iter().filter(|skipped| skipped.enabled) {
-        let missing: Vec<String> = skipped.missing.iter().map(ToString::to_string).collect();
-        print::warning(&format!("rule `{}` does not run: {}", skipped.rule, missing.join("; ")));
-    }
-    Ok(Some(engine))
+    super::watch::engine(&arguments.rules).map(|(engine, skipped)| (Some(engine), skipped.len()))
 }
 
-fn live(arguments: &LiveArguments, environment: &Environment) -> Answer {
-    let engine = engine(arguments)?;
+/// `plimsoll watch`.
+pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answer {
+    if !cfg!(feature = "runtime") {
+        return Err(no_sensor());
+    }
+    let (engine, skipped) = engine(arguments)?;
     let mut settings = settings(&arguments.sensing, engine.as_ref());
     let response = if arguments.enforce { Response::Kill } else { Response::DryRun };
     for respond in &arguments.respond {
@@ -236,6 +178,7 @@ fn live(arguments: &LiveArguments, environment: &Environment) -> Answer {
         output,
         form,
         engine,
+        skipped,
         min_priority: arguments.min_priority,
         groups: Groups::default(),
         failed: None,
@@ -247,13 +190,17 @@ fn live(arguments: &LiveArguments, environment: &Environment) -> Answer {
 }
 
 /// `plimsoll watch record`.
-fn record(arguments: &RecordArguments) -> Answer {
+pub(super) fn record(arguments: &RecordArguments) -> Answer {
+    if !cfg!(feature = "runtime") {
+        return Err(no_sensor());
+    }
     let settings = settings(&arguments.sensing, None);
     let output = Output::File(Rotating::open(&arguments.file, &arguments.sensing, true)?);
     let watch = Watch {
         output,
         form: LiveForm::Json,
         engine: None,
+        skipped: 0,
         min_priority: Priority::Debug,
         groups: Groups::default(),
         failed: None,
@@ -377,6 +324,8 @@ struct Watch {
     output: Output,
     form: LiveForm,
     engine: Option<Engine>,
+    /// Rules that do not run.
+    skipped: usize,
     min_priority: Priority,
     groups: Groups,
     /// Why standard output takes no more.
@@ -446,7 +395,8 @@ impl Watch {
             "{} events{told}; lost: {} that must not be, {} that may be shed",
             self.events, counts.lost_must, counts.lost_may
         ));
-        let whole = counts.lost_must == 0 && self.unwritten == 0 && counts.unreadable == 0;
+        let whole =
+            counts.lost_must == 0 && self.unwritten == 0 && self.skipped == 0 && counts.unreadable == 0;
         Ok(if alerts > 0 {
             1
         } else if whole {
@@ -487,13 +437,7 @@ impl Watch {
         for alert in met {
             let line = match self.form {
                 LiveForm::Json => {
-                    let mut line = json!({ "schemaVersion": "1.0", "kind": "alert" });
-                    if let (Some(line), Ok(serde_json::Value::Object(alert))) =
-                        (line.as_object_mut(), serde_json::to_value(&alert))
-                    {
-                        line.extend(alert);
-                    }
-                    Some(json_line(&line))
+                    Some(json_line(&json!({ "schemaVersion": "1.0", "kind": "alert", "alert": alert })))
                 }
                 LiveForm::Table => None,
             };

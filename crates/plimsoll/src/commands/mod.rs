@@ -18,6 +18,7 @@ pub(crate) mod sbom;
 pub(crate) mod scan;
 pub(crate) mod trust;
 pub(crate) mod verify;
+pub(crate) mod watch;
 
 use crate::print::Failure;
 

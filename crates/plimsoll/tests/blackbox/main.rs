@@ -32,6 +32,7 @@ mod transfer;
 mod update;
 mod verify;
 mod vex;
+mod watch;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
