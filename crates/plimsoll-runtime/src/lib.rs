@@ -11,6 +11,7 @@
 
 mod call;
 pub mod container;
+pub mod drift;
 pub mod event;
 pub mod fuzz;
 pub mod record;

@@ -11,7 +11,7 @@ use crate::Event;
 use crate::event::{Container, Pod, State};
 
 /// Groups of one run; alerts of more are counted only.
-const MOST_GROUPS: usize = 10_000;
+const MOST_GROUPS: usize = 2_000;
 
 /// Containers that a group names; more are counted only.
 const MOST_CONTAINERS: usize = 100;
@@ -98,7 +98,7 @@ pub struct Actor {
     /// The file that it runs.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub executable: String,
-    /// Its program and arguments in one line, at most 4,096 bytes.
+    /// Its program and arguments in one line, at most 4,096 bytes; of parents 512.
     pub command_line: String,
     /// Its effective user.
     pub uid: u32,
@@ -108,11 +108,15 @@ impl Place {
     fn new(container: &Container) -> Self {
         Self {
             state: container.state,
-            id: container.id.clone(),
-            name: container.name.clone(),
-            image: container.image.clone(),
-            digest: container.digest.clone(),
-            pod: container.pod.clone(),
+            id: short(&container.id),
+            name: short(&container.name),
+            image: short(&container.image),
+            digest: short(&container.digest),
+            pod: Pod {
+                uid: short(&container.pod.uid),
+                name: short(&container.pod.name),
+                namespace: short(&container.pod.namespace),
+            },
         }
     }
 
@@ -131,15 +135,20 @@ impl Place {
 }
 
 impl Actor {
-    fn new(process: &crate::event::Process) -> Self {
+    fn new(process: &crate::event::Process, longest: usize) -> Self {
         Self {
             id: process.id,
-            name: process.name.clone(),
-            executable: process.executable.path.clone(),
-            command_line: cut(process.command_line(), 4096),
+            name: short(&process.name),
+            executable: cut(process.executable.path.clone(), longest),
+            command_line: cut(process.command_line(), longest),
             uid: process.effective_uid,
         }
     }
+}
+
+/// A name: names are short, unless a recording was made up.
+fn short(text: &str) -> String {
+    cut(text.to_owned(), 512)
 }
 
 fn cut(mut text: String, longest: usize) -> String {
@@ -182,8 +191,8 @@ impl Engine {
             fields: self.values(rule, event, knowledge),
             tags: info.tags.clone(),
             container: Place::new(container),
-            process: Actor::new(&event.process),
-            parents: event.ancestors.iter().map(|process| Actor::new(process)).collect(),
+            process: Actor::new(&event.process, 4096),
+            parents: event.ancestors.iter().map(|process| Actor::new(process, 512)).collect(),
             owner,
             action,
         }

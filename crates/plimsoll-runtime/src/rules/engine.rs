@@ -24,6 +24,9 @@ use crate::event::{Container, Process};
 /// Processes, and containers, whose answers are remembered: a power of two.
 const REMEMBERED: usize = 1024;
 
+/// Bytes of arguments of a process and its parents that are remembered; hostile programs bring more.
+const LIGHT: usize = 64 << 10;
+
 /// Rules, ready to be asked about events.
 pub struct Engine {
     program: Arc<Program>,
@@ -158,6 +161,20 @@ struct Remembered {
     bits: Bits,
 }
 
+impl Remembered {
+    fn is(&self, process: &Arc<Process>, container: &Arc<Container>, ancestors: &[Arc<Process>]) -> bool {
+        self.process.as_ref().is_some_and(|known| Arc::ptr_eq(known, process))
+            && self.container.as_ref().is_some_and(|known| Arc::ptr_eq(known, container))
+            && self.ancestors.len() == ancestors.len()
+            && self.ancestors.iter().zip(ancestors).all(|(known, ancestor)| Arc::ptr_eq(known, ancestor))
+    }
+}
+
+/// Bytes of a process's arguments.
+fn weight(process: &Process) -> usize {
+    process.arguments.iter().map(|argument| argument.len() + size_of::<String>()).sum()
+}
+
 /// A gate that is being evaluated.
 struct Frame {
     edge: Edge,
@@ -168,7 +185,7 @@ impl Memory {
     fn new() -> Self {
         Self {
             event: Bits::default(),
-            processes: (0..REMEMBERED).map(|_| Remembered::default()).collect(),
+            processes: (0..=REMEMBERED).map(|_| Remembered::default()).collect(),
             containers: (0..REMEMBERED).map(|_| (None, Bits::default())).collect(),
             scratch: Default::default(),
             stack: Vec::with_capacity(64),
@@ -261,6 +278,15 @@ impl Engine {
             }
             kinds.push(rules);
         }
+        if graph.overflowed {
+            let message = "the rules are too large: more than four million expressions".to_owned();
+            report.errors.push(Error {
+                file: "all files".to_owned(),
+                place: super::Place::default(),
+                message,
+            });
+            kinds.iter_mut().for_each(Vec::clear);
+        }
         let mut rules = Vec::new();
         let mut places = vec![None; candidates.len()];
         for (index, candidate) in candidates.into_iter().enumerate() {
@@ -341,16 +367,15 @@ impl<'a> Run<'a> {
             known.0 = Some(container.clone());
             known.1.clear(of_container);
         }
-        let remembered = &mut processes[place(process)];
         let ancestors = &moment.event.ancestors;
-        let same = remembered.process.as_ref().is_some_and(|known| Arc::ptr_eq(known, process))
-            && remembered.container.as_ref().is_some_and(|known| Arc::ptr_eq(known, container))
-            && remembered.ancestors.len() == ancestors.len()
-            && remembered
-                .ancestors
-                .iter()
-                .zip(ancestors)
-                .all(|(known, ancestor)| Arc::ptr_eq(known, ancestor));
+        let mut slot = place(process);
+        let same = processes[slot].is(process, container, ancestors);
+        // What is heavy goes to a place of its own, so that few of them are held.
+        let all = || std::iter::once(process).chain(ancestors);
+        if !same && all().map(|process| weight(process)).sum::<usize>() > LIGHT {
+            slot = REMEMBERED;
+        }
+        let remembered = &mut processes[slot];
         if !same {
             remembered.process = Some(process.clone());
             remembered.container = Some(container.clone());
