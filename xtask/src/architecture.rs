@@ -26,6 +26,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("plimsoll-kube", 2),
     ("plimsoll-trust", 2),
     ("plimsoll-scan", 3),
+    ("plimsoll-admit", 4),
     ("plimsoll", 5),
     // Outside the product: may use nothing of it, and be used by tests only.
     ("plimsoll-testing", 0),

@@ -93,6 +93,7 @@ pub static EXTRACTORS: &[&Extractor] = &[
     &lang::sbt_lock::SBT_LOCK,
     &lang::snap::SNAP,
     &lang::snap::SNAP_CONTENTS,
+    &lang::vcpkg_manifest::VCPKG_MANIFEST,
     &lang::vcpkg_status::VCPKG_STATUS,
     // Binaries and archives.
     &binary::archived_packages::ARCHIVED_PACKAGES,

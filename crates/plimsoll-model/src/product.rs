@@ -194,6 +194,7 @@ products! {
     "bun" "oven:bun" [];
     "busybox" "busybox:busybox" [];
     "bzip2" "bzip:bzip2" [];
+    "cabal" "haskell:cabal" [];
     "caddy" "caddyserver:caddy" [];
     "chrome" "google:chrome" [];
     "chrony" "tuxfamily:chrony" [];
@@ -220,6 +221,7 @@ products! {
     "fluent-bit" "treasuredata:fluent_bit" [Bitnami "fluent-bit"];
     "freetype" "freetype:freetype" [];
     "gawk" "gnu:gawk" [];
+    "gcc" "gnu:gcc" [];
     "ghc" "haskell:ghc" [];
     "ghostscript" "artifex:ghostscript" [];
     "git" "git-scm:git" [Bitnami "git"];
@@ -292,6 +294,7 @@ products! {
     "rust" "rust-lang:rust" [];
     "samba" "samba:samba" [];
     "socat" "dest-unreach:socat" [];
+    "sqlcipher" "zetetic:sqlcipher" [];
     "sqlite" "sqlite:sqlite" [Bitnami "sqlite"];
     "squid" "squid-cache:squid" [];
     "stunnel" "stunnel:stunnel" [];

@@ -369,10 +369,11 @@ impl Policies {
         needs
     }
 
-    /// Whether a decision looks at the packages of an image, and not at the findings about them only.
-    pub fn looks_at_packages(&self) -> bool {
-        let of_expressions = self.requirements().any(|one| one.needs().contains(&Need::Packages));
-        of_expressions || self.revocations.iter().any(|revocation| revocation.need() == Some(Need::Scan))
+    /// What decisions look at of a scan, beside the kind, severity and risk of findings. The rest need not be kept.
+    pub fn kept(&self) -> Kept {
+        let revoking = self.revocations.iter().any(|revocation| revocation.need() == Some(Need::Scan));
+        let start = Kept { packages: revoking, texts: false };
+        self.requirements().map(Requirement::kept).fold(start, Kept::and)
     }
 
     fn requirements(&self) -> impl Iterator<Item = &Requirement> {
@@ -382,10 +383,20 @@ impl Policies {
     /// Names of the labels that policies look at: of others no decision depends. `None` when it may depend on any, as an
     /// expression can look at all of them.
     pub fn label_names(&self) -> Option<BTreeSet<&str>> {
-        if self.requirements().any(Requirement::looks_at_labels) {
+        if self.requirements().any(|one| one.names("labels")) {
             return None;
         }
         Some(self.all.iter().flat_map(|policy| policy.labels.keys().map(String::as_str)).collect())
+    }
+
+    /// Whether a decision may depend on anything of the object that an image runs in.
+    pub fn looks_at_object(&self) -> bool {
+        self.requirements().any(|one| one.names("object"))
+    }
+
+    /// Whether a decision may depend on the namespace beyond its name.
+    pub fn looks_at_namespace_object(&self) -> bool {
+        self.requirements().any(|one| one.names("namespaceObject"))
     }
 
     /// The keys in PEM that policies name, each with whether a transparency log must know of its signatures. Whoever
@@ -425,6 +436,23 @@ impl Policies {
     /// Names of images whose layers `baseImages` compares.
     pub fn bases(&self) -> impl Iterator<Item = &str> {
         self.all.iter().flat_map(|policy| policy.requirements.iter().flat_map(Requirement::base_images))
+    }
+}
+
+/// What decisions look at of a scan, beside the kind, severity and risk of findings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Its packages.
+    pub packages: bool,
+    /// Other names and titles of its findings.
+    pub texts: bool,
+}
+
+impl Kept {
+    /// What either looks at.
+    #[must_use]
+    pub(crate) fn and(self, other: Kept) -> Kept {
+        Kept { packages: self.packages || other.packages, texts: self.texts || other.texts }
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cel::Cel;
 use crate::decide::{Answer, Context};
-use crate::document::{Duration, OnMissing, Signer, pattern};
+use crate::document::{Duration, Kept, OnMissing, Signer, pattern};
 use crate::facts::{Evidence, Facts, Known, Maker};
 use crate::grace::{self, Grace, Since};
 use crate::identity::Pattern;
@@ -450,11 +450,11 @@ impl Requirement {
         }
     }
 
-    /// Whether it may look at any label of the object.
-    pub(crate) fn looks_at_labels(&self) -> bool {
+    /// Whether an expression of it asks for this variable.
+    pub(crate) fn names(&self, variable: &str) -> bool {
         match &self.rule {
-            Rule::Cel(cel) => cel.names("labels"),
-            Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().any(Requirement::looks_at_labels),
+            Rule::Cel(cel) => cel.names(variable),
+            Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().any(|one| one.names(variable)),
             _ => false,
         }
     }
@@ -470,6 +470,24 @@ impl Requirement {
                 .collect(),
             Rule::AnyOf(all) | Rule::AllOf(all) => all.iter().flat_map(Requirement::base_images).collect(),
             _ => Vec::new(),
+        }
+    }
+
+    /// See [`crate::Policies::kept`]. A kind of requirement that is not named here looks at everything.
+    pub(crate) fn kept(&self) -> Kept {
+        match &self.rule {
+            Rule::MaxSeverity(..) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) => Kept::default(),
+            Rule::Licenses(_) => Kept { packages: true, texts: false },
+            Rule::AnyOf(all) | Rule::AllOf(all) => {
+                all.iter().map(Requirement::kept).fold(Kept::default(), Kept::and)
+            }
+            Rule::Cel(cel) => {
+                Kept { packages: cel.names("packages"), texts: cel.names("findings") || cel.names("secrets") }
+            }
+            _ => {
+                let whole = self.needs().contains(&Need::Scan);
+                Kept { packages: whole, texts: whole }
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use plimsoll_model::{
     Location, Outcome, Package, Problem, ProblemKind, Report, Target, TargetKind, Verdict,
 };
 use plimsoll_policy::{
-    Certificate, Decision, Effect, Evidence, Facts, ImageName, Known, Maker, PodSecurity, Policies,
+    Certificate, Decision, Effect, Evidence, Facts, ImageName, Kept, Known, Maker, PodSecurity, Policies,
     Statement, Workload, decide,
 };
 use proptest::prelude::*;
@@ -313,9 +313,10 @@ fn expressions_over_evidence_scans_and_objects() {
 fn what_expressions_look_at_is_told() {
     let cel = |text: &str| policies(&policy(&format!("  - anyOf: [{{cel: {{expression: {text:?}}}}}]")));
     let plain = cel("image.tag != ''");
-    assert!(!plain.looks_at_packages() && plain.label_names().is_some_and(|names| names.is_empty()));
+    assert!(plain.kept() == Kept::default() && plain.label_names().is_some_and(|names| names.is_empty()));
     // Whoever keeps only some labels or leaves packages out must know that these are asked for.
-    assert!(cel("packages.size() > 0").looks_at_packages());
+    assert_eq!(cel("packages.size() > 0").kept(), Kept { packages: true, texts: false });
+    assert_eq!(cel("findings.all(f, f.title != '')").kept(), Kept { packages: false, texts: true });
     assert!(cel("!('debug' in labels)").label_names().is_none());
 }
 

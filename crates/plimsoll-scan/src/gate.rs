@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use plimsoll_model::decision::Decision;
 use plimsoll_model::{Digest, FindingKind, Remedy, Report, one_line};
-use plimsoll_oci::{Platform, Reference, Registries, Selection};
+use plimsoll_oci::{Error as OciError, Platform, Reference, Registries, Selection};
 use plimsoll_policy::{
     Config, Evidence, Facts, ImageName, Known, Maker, Need, Policies, Statement, Workload, decide,
 };
@@ -163,6 +163,8 @@ impl Gate {
                 }
                 Err(error) => {
                     let reason = one_line(&error);
+                    gathered.lasting =
+                        matches!(error, OciError::NoImage { .. } | OciError::Unauthorized { .. });
                     gathered.evidence = Known::Missing(reason.clone());
                     gathered.digest = gathered.failed(reason);
                 }
@@ -287,6 +289,8 @@ pub struct Gathered {
     /// What went wrong while it was gathered, and may go well the next time. Nothing that is missing for such a reason is
     /// to be kept.
     pub failures: Vec<String>,
+    /// There is no such image, or we may not read it: to ask again helps only when somebody changed that.
+    pub lasting: bool,
 }
 
 impl Gathered {
@@ -340,23 +344,25 @@ impl Gathered {
         }
     }
 
-    /// Without what no decision asks for, so that much can be kept: texts for people, ways to repair, and packages unless
-    /// `packages`, because a revocation or an expression names some ([`Need::Packages`]). Expressions about what is left out
-    /// are unknown.
+    /// Without what no decision by these policies looks at, so that much can be kept: texts for people, ways to repair,
+    /// packages. Expressions about what was left out are unknown.
     #[must_use]
-    pub fn slim(mut self, packages: bool) -> Self {
+    pub fn slim(mut self, policies: &Policies) -> Self {
+        let kept = policies.kept();
         if let Known::Seen(report) = &mut self.report {
             report.changes = Vec::new();
-            self.without_texts = true;
-            if !packages {
+            if !kept.packages {
                 report.packages = Vec::new();
                 self.without_packages = true;
             }
             for finding in &mut report.findings {
-                finding.aliases = Vec::new();
-                finding.title = String::new();
                 finding.remedy = Remedy::default();
                 finding.evidence = Vec::new();
+                if !kept.texts {
+                    finding.aliases = Vec::new();
+                    finding.title = String::new();
+                    self.without_texts = true;
+                }
             }
             report.findings.shrink_to_fit();
         }
@@ -372,7 +378,8 @@ impl Gathered {
         let report = self.report.seen().map_or(0, |report| 2 * written(report));
         let bases: usize = self.bases.iter().map(|(name, layers)| 100 + name.len() + digests(layers)).sum();
         let unread: usize = self.unread_evidence.iter().map(|text| 24 + text.len()).sum();
-        size_of::<Self>() + digests(&self.layers) + bases + evidence + unread + report
+        let inputs: usize = self.inputs.iter().map(|(place, _)| place.len() + 150).sum();
+        size_of::<Self>() + digests(&self.layers) + bases + evidence + inputs + unread + report
     }
 
     fn failed<T>(&mut self, reason: String) -> Known<T> {
@@ -480,4 +487,107 @@ fn written(value: &impl serde::Serialize) -> usize {
     // Nothing here fails to be written; and if it did, what was counted until then still weighs something.
     let _ = serde_json::to_writer(&mut count, value);
     count.0
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_model::{
+        Coverage, DatabaseInfo, Ecosystem, Finding, ImagePath, Level, Location, Outcome, Package, Target,
+        TargetKind, Verdict,
+    };
+    use plimsoll_policy::{Effect, Kept};
+
+    use super::*;
+
+    fn scanned(findings: Vec<Finding>) -> Gathered {
+        let mut package = Package::new(Ecosystem::Npm, "x", "1.0.0", Location::new(ImagePath::from("a")));
+        package.purl = "pkg:npm/x@1.0.0".into();
+        let report = Report {
+            schema_version: "1.0".into(),
+            plimsoll: "0".into(),
+            target: Target::named(TargetKind::Image, "shop"),
+            database: DatabaseInfo {
+                coverage: Coverage::Database,
+                date: "2027-01-14T00:00:00Z".into(),
+                digest: None,
+                sources: Vec::new(),
+            },
+            verdict: Verdict {
+                outcome: Outcome::Met,
+                line: String::new(),
+                reasons: Vec::new(),
+                inputs_missing: Vec::new(),
+            },
+            packages: vec![package; 50],
+            findings,
+            changes: Vec::new(),
+            vex: Vec::new(),
+            problems: Vec::new(),
+        };
+        let digest = Digest::parse(&format!("sha256:{}", "11".repeat(32))).expect("a digest");
+        let looked_for = vec![FindingKind::Secret];
+        Gathered {
+            digest: Known::Seen(digest),
+            report: Known::Seen(Box::new(report)),
+            looked_for,
+            ..Gathered::default()
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_scan_decides_as_the_whole() {
+        let requirements = [
+            "maxSeverity: {severity: high}",
+            "maxSeverity: {severity: any, fixable: true, kev: true}",
+            "noSecrets: true",
+            "databaseMaxAge: 2d",
+            "anyOf: [{noMalware: true}, {noEndOfLife: true}]",
+            "cel: {expression: 'now - database.date < duration(\"48h\")'}",
+        ];
+        let secret = Finding { kind: FindingKind::Secret, ..Finding::sample("key", Level::High, false) };
+        let lists = [Vec::new(), vec![Finding::sample("CVE-1", Level::High, true)], vec![secret]];
+        for requirement in requirements {
+            let mut policies = Policies::default();
+            let text = format!(
+                "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec: {{requirements: [{requirement}]}}\n"
+            );
+            policies.add("p.yaml", &text).expect("a policy");
+            for findings in &lists {
+                let whole = scanned(findings.clone());
+                let kept = whole.clone().slim(&policies);
+                assert!(kept.weight() < whole.weight() / 2, "{requirement}: {} bytes", kept.weight());
+                let decided = |gathered: &Gathered| {
+                    let facts = gathered.facts(ImageName::default(), Workload::default());
+                    decide(&facts, &policies, 1_800_000_000)
+                };
+                assert_eq!(decided(&whole), decided(&kept), "{requirement}");
+            }
+        }
+        // What an expression looks at stays.
+        for (expression, kept) in [
+            ("packages.all(p, p.name == 'x')", Kept { packages: true, texts: false }),
+            ("findings.all(f, f.title != '')", Kept { packages: false, texts: true }),
+        ] {
+            let mut policies = Policies::default();
+            let text = format!(
+                "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec: {{requirements: [{{cel: {{expression: {expression:?}}}}}]}}\n"
+            );
+            policies.add("p.yaml", &text).expect("a policy");
+            let titled = Finding { title: "a title".into(), ..Finding::sample("CVE-1", Level::High, true) };
+            let slim = scanned(vec![titled]).slim(&policies);
+            let told = Kept { packages: !slim.without_packages, texts: !slim.without_texts };
+            assert_eq!(told, kept, "{expression}");
+            let facts = slim.facts(ImageName::default(), Workload::default());
+            assert_eq!(decide(&facts, &policies, 1_800_000_000).effect, Effect::Allow, "{expression}");
+        }
+        // A revocation looks at packages: they stay.
+        let mut revoking = Policies::default();
+        let text = "apiVersion: plimsoll.dev/v1\nkind: Revocation\nmetadata: {name: r}\nspec: {reason: bad, package: {purl: pkg:npm/x}}\n";
+        revoking.add("r.yaml", text).expect("a revocation");
+        let kept = scanned(Vec::new()).slim(&revoking);
+        assert_eq!(
+            decide(&kept.facts(ImageName::default(), Workload::default()), &revoking, 0).revoked.len(),
+            1
+        );
+    }
 }

@@ -79,7 +79,7 @@ fn unchanged_owner(glimpse: &Glimpse, owners: &Owners<'_>, links: &DirectoryLink
     })
 }
 
-/// Is the file test data or an example within an installed package of a language?
+/// Is the file test data or an example within an installed package of a language, or within Python's own library?
 fn test_data(path: &ImagePath) -> Option<Suppression> {
     /// Folders that hold installed packages.
     const PACKAGES: &[&[u8]] = &[b"site-packages", b"dist-packages", b"node_modules", b"gems"];
@@ -111,6 +111,17 @@ fn test_data(path: &ImagePath) -> Option<Suppression> {
             (part == name).then_some(start + part.len())
         })
     };
+    // The library of Python itself: `lib/python3.11/test/certdata/`.
+    let library = || {
+        let (mut from, mut above) = (0, &b""[..]);
+        path.split(|byte| *byte == b'/').find_map(|part| {
+            let end = from + part.len();
+            from = end + 1;
+            let is_library = above == b"lib" && part.starts_with(b"python3.");
+            above = part;
+            is_library.then_some(end)
+        })
+    };
     let cached = |name: &[u8]| {
         let padded = [b"/", path].concat();
         padded.windows(name.len()).position(|part| part == name).map(|at| at + name.len() - 1)
@@ -118,7 +129,8 @@ fn test_data(path: &ImagePath) -> Option<Suppression> {
     let package = PACKAGES
         .iter()
         .find_map(|name| within(name))
-        .or_else(|| CACHES.iter().find_map(|name| cached(name)))?;
+        .or_else(|| CACHES.iter().find_map(|name| cached(name)))
+        .or_else(library)?;
     let inside = path.get(package..)?;
     let mut folders: Vec<&[u8]> = inside.split(|byte| *byte == b'/').collect();
     folders.pop();
@@ -293,6 +305,21 @@ fn finding(hit: &Hit, id: String, title: String, out: &str, subject: Subject) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_installed_packages_publish() {
+        for (path, expected) in [
+            ("usr/lib/python3.11/test/certdata/keycert.pem", true),
+            ("root/.pyenv/versions/3.8.18/lib/python3.8/test/ssl_key.pem", true),
+            ("usr/lib/python3.11/ssl.py", false),
+            ("srv/venv/lib/python3.11/site-packages/a/tests/key.pem", true),
+            ("srv/venv/lib/python3.11/site-packages/a/key.pem", false),
+            ("srv/python3.11/test/key.pem", false),
+            ("srv/tests/key.pem", false),
+        ] {
+            assert_eq!(test_data(&path.into()).is_some(), expected, "{path}");
+        }
+    }
 
     #[test]
     fn a_kept_history_is_of_the_same_commands_only() {

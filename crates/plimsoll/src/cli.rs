@@ -57,6 +57,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ClusterCommand,
     },
+    /// The gate of a cluster: an admission webhook that refuses what does not meet the requirements
+    Admit(Box<AdmitArguments>),
     /// Rules of other engines: run their own tests
     Policy {
         #[command(subcommand)]
@@ -1036,6 +1038,133 @@ pub(crate) struct PolicyTestArguments {
 pub(crate) enum PolicyTestFormat {
     Table,
     Json,
+}
+
+const SERVING: &str = "Serving";
+const EVIDENCE: &str = "What is known of images";
+const MANIFESTS: &str = "With --print-manifests";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AdmitMode {
+    /// What does not meet the requirements is refused
+    Enforce,
+    /// It is let in with a warning
+    Warn,
+    /// It is let in and written down
+    Audit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Unmatched {
+    Deny,
+    Warn,
+    Allow,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Standard output is the log of decisions, one JSON object for each line. /validate and /mutate are the webhooks; /healthz,
+/readyz and /metrics tell how it is. Files that change are taken over within seconds; wrong ones are not, and the old hold.")]
+pub(crate) struct AdmitArguments {
+    /// Policies, exceptions and revocations (YAML), a file or a folder of them; may be given several times
+    #[arg(long = "policy", value_name = "PATH", required = true)]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// What becomes of what does not meet them
+    #[arg(long, value_enum, default_value_t = AdmitMode::Enforce, value_name = "MODE")]
+    pub(crate) mode: AdmitMode,
+
+    /// What becomes of an image that no policy is about
+    #[arg(long, value_enum, default_value_t = Unmatched::Deny, value_name = "EFFECT")]
+    pub(crate) unmatched: Unmatched,
+
+    /// Namespace of the webhook itself, where everything is let through
+    #[arg(long, value_name = "NAME", default_value = "plimsoll")]
+    pub(crate) namespace: String,
+
+    /// Further namespace where everything is let through; may be given several times [default: kube-system,
+    /// kube-node-lease]
+    #[arg(long = "exempt", value_name = "NAME")]
+    pub(crate) exempt: Vec<String>,
+
+    /// Further kind of object that runs something, as in Task.tekton.dev=container:/spec/steps (template, spec,
+    /// container or image, and where it stands); may be given several times
+    #[arg(long = "kind", value_name = "KIND.GROUP=WHAT:/PATH")]
+    pub(crate) kinds: Vec<String>,
+
+    /// Where to listen
+    #[arg(long, help_heading = SERVING, value_name = "ADDRESS:PORT", default_value = "[::]:8443")]
+    pub(crate) listen: std::net::SocketAddr,
+
+    /// Folder with an authority of our own (see --print-manifests), from which certificates are issued
+    #[arg(long, help_heading = SERVING, value_name = "DIR", conflicts_with = "certificate")]
+    pub(crate) authority: Option<PathBuf>,
+
+    /// With an authority: name or address that the certificate is for; may be given several times [default: those of
+    /// the service]
+    #[arg(long = "name", help_heading = SERVING, value_name = "NAME", requires = "authority")]
+    pub(crate) names: Vec<String>,
+
+    /// Certificate that somebody else renews, PEM
+    #[arg(long, help_heading = SERVING, value_name = "FILE", requires = "private_key")]
+    pub(crate) certificate: Option<PathBuf>,
+
+    /// Its key, PEM
+    #[arg(long, help_heading = SERVING, value_name = "FILE", requires = "certificate")]
+    pub(crate) private_key: Option<PathBuf>,
+
+    /// Longest time in milliseconds that a review waits for evidence; less where the API server waits less
+    #[arg(long, help_heading = SERVING, value_name = "MS", default_value_t = 6_000)]
+    pub(crate) budget: u32,
+
+    /// Advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, help_heading = EVIDENCE, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
+    #[arg(long = "notation-revocations", help_heading = EVIDENCE, value_name = "PATH")]
+    pub(crate) notation_revocations: Vec<PathBuf>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github`, one of `plimsoll trust add`, or a trusted_root.json; may be
+    /// given several times [default: sigstore, github]
+    #[arg(long = "trust-root", help_heading = EVIDENCE, value_name = "NAME|FILE")]
+    pub(crate) roots: Vec<String>,
+
+    /// Further repository that holds signatures and attestations; may be given several times
+    #[arg(long = "repository", help_heading = EVIDENCE, value_name = "NAME")]
+    pub(crate) repositories: Vec<String>,
+
+    /// Most memory for what is known of images, in MiB
+    #[arg(long, help_heading = EVIDENCE, value_name = "MIB", default_value_t = 32)]
+    pub(crate) memory: u16,
+
+    /// Images that one registry is asked for in a second, at most
+    #[arg(long, help_heading = EVIDENCE, value_name = "N", default_value_t = 50)]
+    pub(crate) per_second: u32,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+
+    /// Print what a cluster needs to run this, as YAML for `kubectl apply`, and end. A folder of --authority is made
+    /// when it is not there, and its authority renewed when it is old
+    #[arg(long, help_heading = MANIFESTS)]
+    pub(crate) print_manifests: bool,
+
+    /// The image of plimsoll
+    #[arg(long, help_heading = MANIFESTS, value_name = "IMAGE", requires = "print_manifests")]
+    pub(crate) image: Option<String>,
+
+    /// How many pods
+    #[arg(long, help_heading = MANIFESTS, value_name = "N", default_value_t = 2, requires = "print_manifests")]
+    pub(crate) replicas: u16,
+
+    /// Certificates come from this ClusterIssuer of cert-manager, instead of an authority of our own
+    #[arg(long, help_heading = MANIFESTS, value_name = "ISSUER", requires = "print_manifests", conflicts_with = "authority")]
+    pub(crate) cert_manager: Option<String>,
+
+    /// Resource of a further kind, as in tasks.tekton.dev; may be given several times
+    #[arg(long = "resource", help_heading = MANIFESTS, value_name = "RESOURCE.GROUP", requires = "print_manifests")]
+    pub(crate) resources: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

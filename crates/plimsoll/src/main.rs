@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         cli::Command::Cluster { command } => commands::audit::cluster(command, &environment),
         cli::Command::Policy { command } => commands::policy::run(command),
         cli::Command::Attest(arguments) => commands::attest::run(arguments, &environment),
+        cli::Command::Admit(arguments) => commands::admit::run(arguments, &environment),
         cli::Command::Trust(command) => commands::trust::run(command, &environment),
         cli::Command::Plan(arguments) => commands::plan::run(arguments, &environment),
         cli::Command::Check(arguments) => commands::check::run(arguments, &environment),

@@ -91,6 +91,22 @@ impl Network {
 
     /// The registries, as flags and surroundings say.
     pub(crate) fn registries(&self, arguments: &RegistryArguments) -> Registries {
+        Registries::new(self.registry_settings(arguments))
+    }
+
+    /// The registries, for an admission that waits: what does not answer soon is asked again with the next one.
+    pub(crate) fn registries_in_haste(&self, arguments: &RegistryArguments) -> Registries {
+        let mut settings = self.registry_settings(arguments);
+        let http = &mut settings.http;
+        http.connect_timeout = Duration::from_secs(3);
+        http.idle_timeout = Duration::from_secs(10);
+        http.retries.attempts = 1;
+        http.retries.longest = Duration::from_secs(1);
+        http.retries.longest_asked = Duration::from_secs(2);
+        Registries::new(settings)
+    }
+
+    fn registry_settings(&self, arguments: &RegistryArguments) -> RegistrySettings {
         let identity = arguments.client_certificate.clone().map(|certificate| Identity {
             // A file may hold both.
             key: Pem::File(arguments.client_key.clone().unwrap_or_else(|| certificate.clone())),
@@ -100,7 +116,7 @@ impl Network {
         let folders = arguments.host_folders.iter().cloned();
         settings.files.hosts.splice(..0, folders.clone());
         settings.files.certificates.splice(..0, folders);
-        Registries::new(RegistrySettings { identity, mirrors: arguments.mirrors.clone(), ..settings })
+        RegistrySettings { identity, mirrors: arguments.mirrors.clone(), ..settings }
     }
 
     /// The registries, with these further authorities and hosts that need not be secured.

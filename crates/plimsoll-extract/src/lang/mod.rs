@@ -61,6 +61,7 @@ pub mod stack_lock;
 pub mod swift_resolved;
 pub mod terraform_lock;
 pub mod uv_lock;
+pub mod vcpkg_manifest;
 pub mod vcpkg_status;
 pub mod wordpress;
 pub mod yarn_lock;
@@ -99,6 +100,31 @@ fn declared(ecosystem: Ecosystem, path: &ImagePath, line: u32, name: &str, versi
     let mut package = Package::new(ecosystem, name, version, Location::at_line(path.clone(), line));
     package.presence = Presence::Declared;
     package
+}
+
+/// Packages that a note lists by name.
+const MOST_NAMED: usize = 10;
+
+/// Packages of a kind of note: some by name, the others counted.
+#[derive(Default)]
+struct Unknown {
+    names: Vec<String>,
+    more: usize,
+}
+
+impl Unknown {
+    fn push(&mut self, name: String) {
+        if self.names.len() < MOST_NAMED { self.names.push(name) } else { self.more += 1 }
+    }
+
+    fn note(self, path: &ImagePath, what: &str) -> Option<Problem> {
+        if self.names.is_empty() {
+            return None;
+        }
+        let more = if self.more > 0 { format!(" and {} more", self.more) } else { String::new() };
+        let detail = format!("{what}: {}{more}", self.names.join(", "));
+        Some(Problem::note(ProblemKind::Unsupported, path, detail))
+    }
 }
 
 /// Can it be the name of a package? Neither empty nor endless, without spaces and control characters.

@@ -10,12 +10,10 @@
 use std::collections::HashMap;
 
 use plimsoll_fs::Entry;
-use plimsoll_model::{
-    Ecosystem, ImagePath, Location, Package, Presence, Problem, ProblemKind, Relation, Scope,
-};
+use plimsoll_model::{Ecosystem, ImagePath, Location, Package, Presence, Problem, Relation, Scope};
 use quick_xml::events::BytesStart;
 
-use super::{bounded, is_plain, short, tree, xml};
+use super::{Unknown, bounded, is_plain, short, tree, xml};
 use crate::{Extraction, Extractor, Reader};
 
 /// .NET projects and central versions.
@@ -30,9 +28,6 @@ pub static MSBUILD_PROJECT: Extractor = Extractor {
 /// Longest version after properties were filled in, and properties filled in for one.
 const LONGEST: usize = 256;
 const MOST_FILLED: usize = 16;
-
-/// Packages that a note lists by name.
-const MOST_NAMED: usize = 10;
 
 fn wants(entry: &Entry<'_>) -> bool {
     let name = entry.path.file_name().to_ascii_lowercase();
@@ -146,28 +141,6 @@ fn exact(version: &str) -> Option<&str> {
     let plain = version.starts_with(|first: char| first.is_ascii_digit())
         && version.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+'));
     plain.then_some(version)
-}
-
-/// Packages of a kind of note: some by name, the others counted.
-#[derive(Default)]
-struct Unknown {
-    names: Vec<String>,
-    more: usize,
-}
-
-impl Unknown {
-    fn push(&mut self, name: String) {
-        if self.names.len() < MOST_NAMED { self.names.push(name) } else { self.more += 1 }
-    }
-
-    fn note(self, path: &ImagePath, what: &str) -> Option<Problem> {
-        if self.names.is_empty() {
-            return None;
-        }
-        let more = if self.more > 0 { format!(" and {} more", self.more) } else { String::new() };
-        let detail = format!("{what}: {}{more}", self.names.join(", "));
-        Some(Problem::note(ProblemKind::Unsupported, path, detail))
-    }
 }
 
 /// Reads a project. What stands before a break is still reported.

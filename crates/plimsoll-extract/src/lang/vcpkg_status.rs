@@ -1,7 +1,6 @@
 //! vcpkg's installed ports: `vcpkg/status`, and the files in `vcpkg/updates/` that are not yet merged into it.
 //!
-//! Stanzas as dpkg's. A port has one of its own and one for each feature, which names no version. `vcpkg.json` asks for ports in the
-//! version of a commit of the registry, which no file of the project tells: it is not read.
+//! Stanzas as dpkg's. A port has one of its own and one for each feature, which names no version.
 //!
 //! Format: microsoft/vcpkg-tool, `src/vcpkg/statusparagraph.cpp`.
 
@@ -79,7 +78,7 @@ pub fn parse(path: &ImagePath, bytes: &[u8]) -> Extraction {
         match key {
             "Package" => port.name = plain,
             "Version" => port.version = plain,
-            "Port-Version" => port.revision = plain.filter(|value| *value != "0"),
+            "Port-Version" => port.revision = plain,
             "Architecture" => port.architecture = plain,
             "Feature" => port.is_feature = true,
             "Status" => port.is_installed = value.ends_with(" installed"),
@@ -92,9 +91,16 @@ pub fn parse(path: &ImagePath, bytes: &[u8]) -> Extraction {
     Extraction { packages, problems: problems.finish(), ..Extraction::default() }
 }
 
+/// As vcpkg writes it: `1.2.3#1` is the second edition of the port of 1.2.3.
+pub(super) fn edition(version: &str, revision: Option<&str>) -> String {
+    match revision.filter(|revision| *revision != "0") {
+        Some(revision) => format!("{version}#{revision}"),
+        None => version.to_owned(),
+    }
+}
+
 fn package(path: &ImagePath, port: &Port<'_>, name: &str, version: &str) -> Package {
-    // As vcpkg writes it: `1.2.3#1` is the second edition of the port of 1.2.3.
-    let version = port.revision.map_or(version.to_owned(), |revision| format!("{version}#{revision}"));
+    let version = edition(version, port.revision);
     let mut package =
         Package::new(Ecosystem::Vcpkg, name, version, Location::at_line(path.clone(), port.line));
     package.architecture = port.architecture.map(str::to_owned);

@@ -116,9 +116,10 @@ impl std::fmt::Debug for Rule {
     }
 }
 
-/// The table of rules as it is written: what names its state.
+/// The table of rules as it is written, behind a number: what names the state of both. The number goes up when the
+/// checks here or in `structure` find something else than before.
 pub fn table() -> &'static str {
-    RULES_TEXT
+    concat!("2\n", include_str!("rules.toml"))
 }
 
 /// All rules, specific ones before general ones.
@@ -341,8 +342,11 @@ pub fn is_passed_over(path: &[u8]) -> bool {
         b".tgz", b".whl", b".pyc", b".so", b".a", b".o", b".class", b".mo", b".gmo", b".deb", b".rpm",
         b".apk", b".wasm", b".d.ts", b".css", b".map",
     ];
+    /// What Python's packages say about themselves: their README.
+    const ABOUT: &[&[u8]] = &[b".dist-info/METADATA", b".egg-info/PKG-INFO"];
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    FOLDERS.iter().any(|folder| path.starts_with(folder))
+    ABOUT.iter().any(|end| path.ends_with(end))
+        || FOLDERS.iter().any(|folder| path.starts_with(folder))
         || NAMES.contains(&name)
         || ENDS.iter().any(|end| name.len() > end.len() && name.ends_with(end))
 }
@@ -354,6 +358,7 @@ pub fn scan(path: &[u8], content: &[u8]) -> Found {
     let mut tries = vec![0_u32; all.len()];
     let mut candidates: Vec<(usize, usize, usize, Certainty)> = Vec::new();
     let mut cut = None;
+    let documented = std::cell::OnceCell::new();
     let mut attempt = |number: usize, keyword_at: usize, cut: &mut Option<&'static str>| {
         let rule = &all[number];
         if !rule.is_for(path) {
@@ -366,6 +371,7 @@ pub fn scan(path: &[u8], content: &[u8]) -> Found {
         }
         if let Some((start, end)) = rule.find_at(content, keyword_at)
             && let Some(certainty) = rule.judge(&content[start..end])
+            && !(rule.is_a_guess() && documented.get_or_init(|| documentation(path, content)).holds(start))
         {
             candidates.push((number, start, end, certainty));
         }
@@ -410,6 +416,48 @@ pub fn scan(path: &[u8], content: &[u8]) -> Found {
         hits.push(Hit { rule: &rule.id, line, start, end, certainty, severity, shown });
     }
     Found { hits, cut }
+}
+
+/// Places of a text that only people read.
+struct Documentation(Vec<(usize, usize)>);
+
+impl Documentation {
+    fn holds(&self, place: usize) -> bool {
+        let next = self.0.partition_point(|(start, _)| *start <= place);
+        next.checked_sub(1).is_some_and(|before| place < self.0[before].1)
+    }
+}
+
+/// Docstrings (whatever stands within three quotes) and comments of an installed Python package, which show requests and
+/// answers as examples. Elsewhere nothing is taken for documentation: a comment of one's own holds real ones too often.
+fn documentation(path: &[u8], content: &[u8]) -> Documentation {
+    let installed = [&b"site-packages/"[..], b"dist-packages/"]
+        .iter()
+        .any(|folder| memchr::memmem::find(path, folder).is_some());
+    let mut places = Vec::new();
+    if !(installed && path.ends_with(b".py")) {
+        return Documentation(places);
+    }
+    let mut at = 0;
+    while let Some(found) = memchr::memchr3(b'"', b'\'', b'#', &content[at..]) {
+        let start = at + found;
+        let quote = content[start];
+        let length = if quote == b'#' {
+            memchr::memchr(b'\n', &content[start..])
+        } else if content[start..].starts_with(&[quote; 3]) {
+            memchr::memmem::find(&content[start + 3..], &[quote; 3]).map(|length| length + 6)
+        } else {
+            // A string of one line, so that a `#` in it begins no comment.
+            let line = &content[start + 1..];
+            let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
+            at = start + 1 + memchr::memchr(quote, line).map_or(0, |length| length + 1);
+            continue;
+        };
+        let end = length.map_or(content.len(), |length| start + length);
+        places.push((start, end));
+        at = end;
+    }
+    Documentation(places)
 }
 
 /// The text without the secrets in it: each becomes `***`.
@@ -467,6 +515,10 @@ impl Rule {
             let to = content.len().min(keyword_at.saturating_add(WINDOW));
             (keyword_at.saturating_sub(self.before), to)
         };
+        // `AWS::IAM::AccessKey` is a type, whatever is said of it.
+        if matches!(self.form, Form::Value(_)) && content[..keyword_at].ends_with(b"::") {
+            return None;
+        }
         let found = self.expression().captures(&content[from..to])?;
         let whole = found.get(0)?;
         let inner = found.get(1);
@@ -487,6 +539,14 @@ impl Rule {
             }
         }
         (start < end).then_some((start, end))
+    }
+
+    /// Is it known by a name beside it only, not by its own form?
+    fn is_a_guess(&self) -> bool {
+        matches!(
+            self.check,
+            Some(Check::Generic | Check::GenericPassword | Check::BasicAuth | Check::UrlPassword)
+        )
     }
 
     fn judge(&self, secret: &[u8]) -> Option<Certainty> {

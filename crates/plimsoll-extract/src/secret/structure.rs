@@ -97,7 +97,9 @@ pub(super) fn check(check: Check, secret: &[u8]) -> Answer {
             }
         }
         Check::Generic => plausible(!is_made_up(text) && is_random(text)),
-        Check::GenericPassword => plausible(!is_made_up(text) && !is_code(text) && is_chosen(text)),
+        Check::GenericPassword => {
+            plausible(!is_made_up(text) && !is_code(text) && !is_time(text) && is_chosen(text))
+        }
         Check::Jwt => jwt(text).into(),
         Check::Letters => {
             let has = |of: fn(&u8) -> bool| text.as_bytes().iter().any(of);
@@ -180,6 +182,12 @@ fn is_made_up(text: &str) -> bool {
         "mongo",
         "rabbitmq",
         "minioadmin",
+        // Examples in the settings that Maven brings.
+        "proxypass",
+        "repopwd",
+        // How a server keeps passwords.
+        "scram-sha-256",
+        "scram-sha-1",
     ];
     const PARTS: &[&str] = &[
         "changeme",
@@ -239,7 +247,8 @@ fn is_code(text: &str) -> bool {
         |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     // `config.password`, `self->secret`, `Foo::bar`, `some_long_name`, `Some-Header-Name`, `true|false`
     text.split(['.', '-', ':', '/', '>', '?', '|']).all(|part| part.is_empty() || word(part))
-        || text.starts_with(['/', '.', '~', '&', '|', '+'])
+        // A role of Sphinx begins with a colon.
+        || text.starts_with(['/', '.', '~', '&', '|', '+', ':'])
         || text.contains("://")
         || text.contains("=>")
         || text.contains("==")
@@ -255,6 +264,13 @@ fn is_random(text: &str) -> bool {
         && separators * 5 <= text.len()
         && !is_uuid(text)
         && entropy(text.as_bytes()) >= 3.3
+}
+
+/// A day, with or without the time: `passwordLastUsed` says when.
+fn is_time(text: &str) -> bool {
+    let form = |byte: u8| if byte.is_ascii_digit() { b'0' } else { byte };
+    text.bytes().take(10).map(form).eq(*b"0000-00-00")
+        && text.bytes().skip(10).all(|byte| byte.is_ascii_digit() || b"T:.+-Z ".contains(&byte))
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -25,6 +25,41 @@ fn the_table_is_sound() {
     assert!(rules().len() >= 250, "{}", rules().len());
 }
 
+/// What an installed package shows in its documentation is nobody's; the same in its program, or in one's own, is told.
+#[test]
+fn documentation_of_installed_packages() {
+    let docstring =
+        "def f():\n    \"\"\"Answers.\n\n    oauth_token=lsd4kfol23w54jlksdef\n    \"\"\"\n    return 1\n";
+    let comment = "x = 'a#b'\n# password: kT9-vq2Lw0x\n";
+    let program = "\'\'\'about\'\'\'\n\napi_key = \"q8Zk2Lw0xVb7Rt5Yp3Nd\"\nother = \'\'\'\n";
+    let inline = "url = 'a#b'; password = 'kT9-vq2Lw0x'\n";
+    for (path, text, told) in [
+        ("usr/lib/python3/dist-packages/oauthlib/p.py", docstring, false),
+        ("srv/venv/lib/python3.11/site-packages/a/b.py", comment, false),
+        ("srv/venv/lib/python3.11/site-packages/a/b.py", program, true),
+        ("srv/venv/lib/python3.11/site-packages/a/b.py", inline, true),
+        ("srv/venv/lib/python3.11/site-packages/a/b.yml", docstring, true),
+        ("srv/app/main.py", docstring, true),
+        ("srv/app/main.py", comment, true),
+    ] {
+        assert_eq!(one(path, text).is_some(), told, "{path}: {text}");
+    }
+    // What is known by its own form counts in documentation too.
+    let key = format!("\"\"\"\ntoken {}\n\"\"\"\n", ["glpat-", "x8Kq2Lw0xVb7Rt5Yp3Nd"].concat());
+    assert!(one("usr/lib/python3/dist-packages/a/b.py", &key).is_some());
+    for text in [
+        "\"AWS::IAM::AccessKey\": \"62d91b17309e76c8\"",
+        "\"PasswordLastUsed\": \"2016-09-08T21:47:36Z\"",
+        "#password_encryption = scram-sha-256",
+        ":type passphrase: :py:data:`bytes`",
+        "<server><password>repopwd</password></server>",
+    ] {
+        assert_eq!(one("srv/.m2/settings.xml", text), None, "{text}");
+    }
+    assert!(is_passed_over(b"usr/lib/python3/dist-packages/PyJWT-2.6.0.egg-info/PKG-INFO"));
+    assert!(!is_passed_over(b"srv/METADATA"));
+}
+
 /// Values that have the form of each rule are found by it, or by a more specific one in the same place.
 #[test]
 fn every_rule_finds_its_own_form() {

@@ -283,7 +283,7 @@ fn gather<'q>(
                     } else {
                         Gathered::missing("registries were not asked")
                     };
-                    let gathered = gathered.slim(gate.policies().looks_at_packages());
+                    let gathered = gathered.slim(gate.policies());
                     let held = Held { gathered: Arc::new(gathered), needs: looked.needs.clone(), at: now };
                     done.lock().unwrap_or_else(PoisonError::into_inner).push((name.clone(), held));
                 }

@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub(crate) mod admit;
 pub(crate) mod attest;
 pub(crate) mod audit;
 pub(crate) mod cache;

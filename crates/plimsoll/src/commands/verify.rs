@@ -109,9 +109,21 @@ pub(super) fn shown(decision: &Decision, format: Format, view: &View) -> Result<
         .map_err(|error| Failure::new(USAGE, error))
 }
 
-/// The documents of files and folders; of a folder those whose names end in `.yaml` or `.yml`, in the order of their names.
+/// The documents of files and folders.
 pub(super) fn policies(paths: &[PathBuf]) -> anyhow::Result<Policies> {
     let mut policies = Policies::default();
+    for (file, text) in policy_files(paths)? {
+        policies.add(&file.display().to_string(), &text)?;
+    }
+    if policies.policies().is_empty() {
+        return Err(anyhow!("there is no policy in what was given, and nothing can be decided without one"));
+    }
+    Ok(policies)
+}
+
+/// Files of policies with their content; of a folder those whose names end in `.yaml` or `.yml`, in the order of their names.
+pub(super) fn policy_files(paths: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let mut out = Vec::new();
     for path in paths {
         let files = if path.is_dir() {
             let named = || format!("cannot list `{}`", path.display());
@@ -130,13 +142,11 @@ pub(super) fn policies(paths: &[PathBuf]) -> anyhow::Result<Policies> {
             vec![path.clone()]
         };
         for file in files {
-            policies.add(&file.display().to_string(), &text(&file)?)?;
+            let content = text(&file)?;
+            out.push((file, content));
         }
     }
-    if policies.policies().is_empty() {
-        return Err(anyhow!("there is no policy in what was given, and nothing can be decided without one"));
-    }
-    Ok(policies)
+    Ok(out)
 }
 
 fn wanted(arguments: &VerifyArguments, environment: &Environment) -> anyhow::Result<Wanted> {

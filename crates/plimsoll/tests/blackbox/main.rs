@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod admit;
 mod attest;
 mod check;
 mod daemons;

@@ -135,7 +135,7 @@ fn what_cannot_be_used_is_named_with_the_next_step() {
     place.run(&["attest", "localhost/x", "--key", &key, "--type", "vuln"]).exits(2).says(&["--predicate"]);
 }
 
-fn policy(place: &Place, requirements: &str) -> String {
+pub(super) fn policy(place: &Place, requirements: &str) -> String {
     let key = std::fs::read_to_string(place.path("ours.pub")).unwrap();
     let text = format!(
         "apiVersion: plimsoll.dev/v1

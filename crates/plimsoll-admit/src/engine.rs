@@ -1,0 +1,600 @@
+//! The decision on a review: what the object runs, what is known of it, and what becomes of that.
+//!
+//! [`Engine::step`] waits for nothing. It answers, or names the flights ([`crate::evidence::Flight`]) that it would rather
+//! wait for; whoever calls it waits as long as it may and steps a last time. Nothing that goes wrong on the way lets an
+//! object through: what is not known is refused with what is missing, unless a policy's own `onMissing` says otherwise.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use plimsoll_model::workload::{ContainerKind, Found, Kinds, Pod, pods};
+use plimsoll_posture::pod_security;
+use plimsoll_scan::gate::{Gate, Gathered, image_name};
+use plimsoll_scan::policy::{
+    Decision, Effect, Facts, Known, Mode, Need, PodSecurity, Workload, decide_observed,
+};
+use plimsoll_scan::{Reference, policy::OnMissing};
+use serde_json_borrow::{ObjectAsVec, Value};
+
+use crate::event::{Event, ImageEvent};
+use crate::evidence::{Flight, Held, Store};
+use crate::metrics::{Metrics, PolicyCosts};
+use crate::review::{Answer, Code, Operation, Replace, Review, ReviewError, clean};
+
+/// Most images of one object; more is no workload but an attack.
+const MOST_IMAGES: usize = 500;
+/// A refusal rests on evidence that is at most so many seconds old: what was missing may have come meanwhile.
+const REFUSE_AFTER: i64 = 10;
+/// Most reasons that one image's refusal names.
+const MOST_REASONS: usize = 4;
+
+/// What decides, swapped as a whole when one of its files changes.
+pub struct Rules {
+    /// Policies and trust.
+    pub gate: Arc<Gate>,
+    /// Kinds of objects that run something.
+    pub kinds: Kinds,
+    /// Namespaces where everything is let through, so that the cluster cannot lock itself out.
+    pub exempt: BTreeSet<String>,
+    /// What becomes of a refusal: it stands, it is a warning, or it is only written down.
+    pub mode: Mode,
+    /// What becomes of an image that no policy is about.
+    pub unmatched: OnMissing,
+    /// What each policy costs.
+    pub costs: PolicyCosts,
+}
+
+impl Rules {
+    /// With the kinds that are known, and nothing let through.
+    pub fn new(gate: Arc<Gate>) -> Self {
+        let costs = PolicyCosts::new(gate.policies().policies());
+        Rules {
+            gate,
+            kinds: Kinds::default(),
+            exempt: BTreeSet::new(),
+            mode: Mode::Enforce,
+            unmatched: OnMissing::Deny,
+            costs,
+        }
+    }
+}
+
+/// Which of the two webhooks is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// It lets through or refuses.
+    Validate,
+    /// It pins tags to digests, and refuses nothing.
+    Mutate,
+}
+
+/// What came of a step.
+#[derive(Debug)]
+pub enum Step {
+    /// The answer, and what is to be written down of it.
+    Done(Answer, Option<Box<Event>>),
+    /// Somebody is looking at these; afterwards more is known.
+    Wait(Vec<Arc<Flight>>),
+}
+
+/// Everything that decides and knows.
+pub struct Engine {
+    rules: RwLock<Arc<Rules>>,
+    /// What is known of images.
+    pub store: Arc<Store>,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// One image of an object with what was decided on it.
+struct Judged<'v> {
+    image: &'v str,
+    /// Where it stands: `container app`.
+    place: String,
+    decision: Decision,
+    /// Somebody is still looking, or something failed that may go well the next time.
+    passing: bool,
+}
+
+impl Engine {
+    /// Takes the rules and what is known.
+    pub fn new(rules: Rules, store: Arc<Store>) -> Self {
+        Engine { rules: RwLock::new(Arc::new(rules)), store, metrics: Metrics::default() }
+    }
+
+    /// The rules that hold now.
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Other rules hold from now on.
+    pub fn replace_rules(&self, rules: Rules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// Answers a review (the body of the request) at a moment (seconds since 1970). `landed` are flights that were waited
+    /// for; with `last` there is no more time to wait.
+    ///
+    /// # Errors
+    /// When it is no review.
+    pub fn step(
+        &self,
+        hook: Hook,
+        body: &[u8],
+        now: i64,
+        landed: &[Arc<Flight>],
+        last: bool,
+    ) -> Result<Step, ReviewError> {
+        let text =
+            std::str::from_utf8(body).map_err(|error| ReviewError(format!("it is not UTF-8: {error}")))?;
+        let value: Value<'_> =
+            serde_json::from_str(text).map_err(|error| ReviewError(format!("it is no JSON: {error}")))?;
+        let review = Review::read(&value)?;
+        let rules = self.rules();
+        // First of all, and of nothing else: whatever fails below cannot lock these out.
+        if rules.exempt.contains(review.namespace) {
+            let mut answer = Answer::allow(review.uid);
+            answer.annotations.push(("decision", "exempt namespace".into()));
+            return Ok(Step::Done(answer, None));
+        }
+        let asked = Asked { engine: self, rules: &rules, review: &review, now, landed, last };
+        Ok(match hook {
+            Hook::Validate => asked.validate(),
+            Hook::Mutate => asked.pin(),
+        })
+    }
+}
+
+struct Asked<'a, 'v> {
+    engine: &'a Engine,
+    rules: &'a Rules,
+    review: &'a Review<'v>,
+    now: i64,
+    landed: &'a [Arc<Flight>],
+    last: bool,
+}
+
+impl<'v> Asked<'_, 'v> {
+    fn allow(&self, why: &str) -> Step {
+        let mut answer = Answer::allow(self.review.uid);
+        answer.annotations.push(("decision", why.into()));
+        Step::Done(answer, None)
+    }
+
+    /// What the object runs; or why there is nothing to decide.
+    fn found(&self) -> Result<Found<'v>, &'static str> {
+        if matches!(self.review.operation, Operation::Delete | Operation::Connect) {
+            return Err("runs nothing new");
+        }
+        let Some(object) = self.review.object else { return Err("there is no object") };
+        let found = pods(object, &self.rules.kinds);
+        if found.pods.is_empty() && found.unread.is_empty() {
+            return Err("runs nothing");
+        }
+        if self.review.operation == Operation::Update
+            && let Some(old) = self.review.old
+        {
+            if self.review.is_leaving() {
+                return Err("is being deleted");
+            }
+            // A controller that takes a finalizer away, or somebody who writes an annotation, starts nothing. An expression
+            // over the object may look at that annotation.
+            if found.unread.is_empty()
+                && same(&pods(old, &self.rules.kinds).pods, &found.pods)
+                && (!self.rules.gate.policies().looks_at_object() || same_object(old, object))
+            {
+                return Err("runs what it ran before");
+            }
+        }
+        Ok(found)
+    }
+
+    fn validate(&self) -> Step {
+        let found = match self.found() {
+            Ok(found) => found,
+            Err(why) => return self.allow(why),
+        };
+        let images: usize = found.pods.iter().map(|pod| pod.containers.len()).sum();
+        if images > MOST_IMAGES {
+            let message = format!("it names {images} images, and more than {MOST_IMAGES} are not looked at");
+            return Step::Done(Answer::refuse(self.review.uid, Code::Forbidden, &message), None);
+        }
+        let mut judged = Vec::new();
+        let mut flights = Vec::new();
+        let mut unread: Vec<String> = found.unread.iter().map(ToString::to_string).collect();
+        for pod in &found.pods {
+            let workload = Workload {
+                namespace: self.review.namespace.to_owned(),
+                labels: pod.labels().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            };
+            let security = self.pod_security(pod);
+            // One result for each image, wherever in the pod it stands.
+            let mut seen = BTreeSet::new();
+            for container in &pod.containers {
+                let place = place(container.kind, container.name);
+                let Some(image) = container.image else {
+                    unread.push(format!("{place} names no image"));
+                    continue;
+                };
+                if seen.insert(image) {
+                    match self.judge(image, place, &workload, &security) {
+                        Ok(one) => judged.push(one),
+                        Err(mut more) => flights.append(&mut more),
+                    }
+                }
+            }
+        }
+        if !flights.is_empty() {
+            return Step::Wait(flights);
+        }
+        self.verdict(&judged, &unread)
+    }
+
+    fn pod_security(&self, pod: &Pod<'v>) -> BTreeMap<plimsoll_model::pod_security::Standard, PodSecurity> {
+        let Some(spec) = pod.spec else { return BTreeMap::new() };
+        let judge = |standard| {
+            let pod = pod_security::Pod { spec, pointer: &pod.pointer, annotations: pod.annotations };
+            let judged = pod_security::check(pod, standard);
+            let violations =
+                judged.violations.iter().map(|one| format!("{} {}: {}", one.pointer, one.detail, one.remedy));
+            (standard, PodSecurity { violations: violations.collect(), unread: judged.unread })
+        };
+        self.rules.gate.policies().standards().into_iter().map(judge).collect()
+    }
+
+    /// Decides on one image; or names the flights to wait for.
+    fn judge(
+        &self,
+        image: &'v str,
+        place: String,
+        workload: &Workload,
+        security: &BTreeMap<plimsoll_model::pod_security::Standard, PodSecurity>,
+    ) -> Result<Judged<'v>, Vec<Arc<Flight>>> {
+        let policies = self.rules.gate.policies();
+        let reference = match Reference::parse(image) {
+            Ok(reference) => reference,
+            Err(error) => {
+                let decision = undecided(image, &error.to_string(), self.now);
+                return Ok(Judged { image, place, decision, passing: false });
+            }
+        };
+        let name = image_name(image, &reference);
+        let facts = |gathered: &Gathered| -> Decision {
+            let mut facts = gathered.facts(name.clone(), workload.clone());
+            facts.pod_security.clone_from(security);
+            facts.object = self.review.object;
+            // A name with a digest stands for that digest, whatever could or could not be asked.
+            if let Some(digest) = reference.digest() {
+                facts.digest = Known::Seen(digest.clone());
+            }
+            self.decide(&facts)
+        };
+        let asking = Facts { image: name.clone(), workload: workload.clone(), ..Facts::default() };
+        let mut needs = policies.needs(&asking);
+        if reference.digest().is_some() && needs.iter().all(|need| *need == Need::Digest) {
+            needs.clear();
+        }
+        let nothing = Gathered::default();
+        if needs.is_empty() {
+            return Ok(Judged { image, place, decision: facts(&nothing), passing: false });
+        }
+        // Everything else that is gathered stands on the digest.
+        needs.insert(Need::Digest);
+        let store = &self.engine.store;
+        let known = store.look(&reference, &needs, self.now);
+        let flown: Vec<Held> =
+            self.landed.iter().filter_map(|flight| flight.landed_on(&reference, &needs)).collect();
+        // What came back with something missing never takes the place of what is known: `onMissing` might let in then what
+        // is known to be bad.
+        let (whole, partly): (Vec<Held>, Vec<Held>) =
+            flown.into_iter().partition(|held| held.gathered.failures.is_empty());
+        let best =
+            whole.into_iter().chain(known).max_by_key(|held| held.at).or_else(|| partly.into_iter().next());
+        if let Some(held) = best {
+            let decision = facts(&held.gathered);
+            let refused = decision.effect > Effect::Warn;
+            let old = self.now.saturating_sub(held.at) > REFUSE_AFTER;
+            if refused
+                && old
+                && !self.last
+                && let Some(flight) = store.ask(&reference, &needs, self.now - REFUSE_AFTER)
+            {
+                return Err(vec![flight]);
+            }
+            let passing = refused && !held.gathered.failures.is_empty() && !held.gathered.lasting;
+            return Ok(Judged { image, place, decision, passing });
+        }
+        // Many an image is refused for its name: nobody needs to be asked. Only an exception for a digest could change that.
+        let known_digest = reference.digest().is_some();
+        if known_digest || policies.exceptions().is_empty() {
+            let decision = facts(&nothing);
+            if decision.effect == Effect::Deny {
+                return Ok(Judged { image, place, decision, passing: false });
+            }
+        }
+        let waiting = match (self.last, store.ask(&reference, &needs, i64::MIN)) {
+            (false, Some(flight)) => return Err(vec![flight]),
+            (_, None) => "too many images wait to be looked at",
+            (true, Some(_)) => "it is still being looked at",
+        };
+        let decision = facts(&Gathered::missing(waiting));
+        let passing = decision.effect > Effect::Warn;
+        Ok(Judged { image, place, decision, passing })
+    }
+
+    /// Decides, and writes down what each policy cost.
+    fn decide(&self, facts: &Facts<'_>) -> Decision {
+        let mut since = Instant::now();
+        let mut costs = self.rules.costs.cursor();
+        decide_observed(facts, self.rules.gate.policies(), self.now, &mut |result| {
+            let now = Instant::now();
+            if let Some(result) = result {
+                costs.add(result, now.duration_since(since));
+            }
+            since = now;
+        })
+    }
+
+    /// What becomes of the object: the worst of what its images come to.
+    fn verdict(&self, judged: &[Judged<'_>], unread: &[String]) -> Step {
+        let mut worst = if unread.is_empty() { Effect::Allow } else { Effect::Unknown };
+        let mut reasons: Vec<String> = unread.iter().take(MOST_REASONS).cloned().collect();
+        let mut warnings = Vec::new();
+        let mut passing = unread.is_empty();
+        for one in judged {
+            let effect = self.effect(&one.decision);
+            let told = || told(&one.decision.reasons);
+            let image = clean(one.image, 200);
+            match effect {
+                Effect::Allow => {}
+                Effect::Warn => warnings.push(format!("{image} ({}): {}", one.place, told())),
+                Effect::Unknown => {
+                    reasons.push(format!("{image} ({}) cannot be judged: {}", one.place, told()));
+                    passing &= one.passing;
+                }
+                Effect::Deny => {
+                    reasons.push(format!("{image} ({}) is refused: {}", one.place, told()));
+                    passing &= one.passing;
+                }
+            }
+            worst = worst.max(effect);
+        }
+        let refused = worst > Effect::Warn;
+        let code = if passing { Code::TryAgain } else { Code::Forbidden };
+        let next = match (code, judged.iter().find(|one| self.effect(&one.decision) > Effect::Warn)) {
+            (Code::TryAgain, _) => "; try again in a few seconds".to_owned(),
+            (_, Some(one)) => {
+                let namespace = self.review.namespace;
+                format!(
+                    "; the proof: plimsoll verify {} --namespace {namespace} --policy ...",
+                    clean(one.image, 200)
+                )
+            }
+            _ => String::new(),
+        };
+        let mut answer = match (refused, self.rules.mode) {
+            (true, Mode::Enforce) => {
+                Answer::refuse(self.review.uid, code, &format!("{}{next}", reasons.join("; ")))
+            }
+            (true, Mode::Warn) => {
+                let mut answer = Answer::allow(self.review.uid);
+                for reason in &reasons {
+                    answer.warn(&format!("would be refused: {reason}"));
+                }
+                answer
+            }
+            (true, Mode::Audit) | (false, _) => Answer::allow(self.review.uid),
+        };
+        if self.rules.mode != Mode::Audit {
+            for warning in &warnings {
+                answer.warn(warning);
+            }
+        }
+        answer.annotations.push(("decision", word(worst).to_owned()));
+        let images: Vec<String> = judged.iter().map(|one| self.annotation(one)).collect();
+        answer.annotations.push(("images", clean(&images.join(", "), 4_000)));
+        let exceptions: Vec<&str> = judged.iter().flat_map(|one| used(&one.decision)).collect();
+        if !exceptions.is_empty() {
+            answer.annotations.push(("exceptions", clean(&exceptions.join("; "), 2_000)));
+        }
+        let event = (!self.review.dry_run).then(|| Box::new(self.event(judged, unread, worst, &answer)));
+        Step::Done(answer, event)
+    }
+
+    /// The effect of a decision here: an image that no policy is about is what the settings say.
+    fn effect(&self, decision: &Decision) -> Effect {
+        let nobody = decision.policies.is_empty() && decision.revoked.is_empty();
+        match self.rules.unmatched {
+            OnMissing::Warn if nobody && decision.effect == Effect::Unknown => Effect::Warn,
+            OnMissing::Allow if nobody && decision.effect == Effect::Unknown => Effect::Allow,
+            _ => decision.effect,
+        }
+    }
+
+    fn annotation(&self, one: &Judged<'_>) -> String {
+        let digest = one.decision.digest.as_deref().filter(|digest| !one.image.contains(*digest));
+        let pinned = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
+        format!("{}{pinned} {}", one.image, word(self.effect(&one.decision)))
+    }
+
+    fn event(&self, judged: &[Judged<'_>], unread: &[String], worst: Effect, answer: &Answer) -> Event {
+        Event {
+            time: moment(self.now),
+            event: "review",
+            uid: clean(self.review.uid, 200),
+            user: clean(self.review.user, 300),
+            operation: self.review.operation.word(),
+            namespace: clean(self.review.namespace, 253),
+            kind: clean(self.review.kind, 100),
+            name: clean(self.review.name, 253),
+            effect: worst,
+            allowed: answer.allowed(),
+            mode: self.rules.mode,
+            images: judged
+                .iter()
+                .map(|one| ImageEvent {
+                    image: clean(one.image, 400),
+                    digest: one.decision.digest.clone(),
+                    effect: self.effect(&one.decision),
+                    reasons: one.decision.reasons.iter().take(20).map(|reason| clean(reason, 500)).collect(),
+                    exceptions: used(&one.decision).map(|text| clean(text, 500)).collect(),
+                    revoked: one.decision.revoked.clone(),
+                })
+                .collect(),
+            unread: unread.iter().take(20).map(|text| clean(text, 300)).collect(),
+        }
+    }
+
+    /// Pins tags to the digests that they stand for now.
+    fn pin(&self) -> Step {
+        let found = match self.found() {
+            Ok(found) => found,
+            Err(why) => return self.allow(why),
+        };
+        let before = match (self.review.operation, self.review.old) {
+            (Operation::Update, Some(old)) => places(&pods(old, &self.rules.kinds).pods),
+            _ => BTreeMap::new(),
+        };
+        let needs = BTreeSet::from([Need::Digest]);
+        let mut answer = Answer::allow(self.review.uid);
+        let mut flights = Vec::new();
+        let containers = found.pods.iter().flat_map(|pod| &pod.containers).take(MOST_IMAGES);
+        for container in containers {
+            let Some(image) = container.image else { continue };
+            // What runs already is not touched: most of it cannot be changed.
+            if before.get(container.pointer.as_str()) == Some(&image) {
+                continue;
+            }
+            let Ok(reference) = Reference::parse(image) else { continue };
+            if reference.digest().is_some() {
+                continue;
+            }
+            let store = &self.engine.store;
+            let known = store.digest(&reference, self.now).or_else(|| {
+                let mut flown = self.landed.iter().filter_map(|flight| flight.landed_on(&reference, &needs));
+                flown.find_map(|held| held.gathered.digest.seen().ok().cloned())
+            });
+            match known {
+                Some(digest) => {
+                    // The tag stays, for people; without one it is written out, because `latest` is what was looked up.
+                    let tag = reference.tag().filter(|tag| !image.ends_with(&format!(":{tag}")));
+                    let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+                    answer
+                        .patch
+                        .push(Replace::new(container.pointer.clone(), format!("{image}{tag}@{digest}")));
+                }
+                None if !self.last => match store.ask(&reference, &needs, i64::MIN) {
+                    Some(flight) => flights.push(flight),
+                    None => {
+                        answer.warn(&format!("{image} is not pinned: too many images wait to be looked at"));
+                    }
+                },
+                // What is not pinned is for the validating webhook to judge.
+                None => answer.warn(&format!("{image} is not pinned: its digest could not be found in time")),
+            }
+        }
+        if !flights.is_empty() {
+            return Step::Wait(flights);
+        }
+        answer.annotations.push(("pinned", answer.patch.len().to_string()));
+        Step::Done(answer, None)
+    }
+}
+
+/// A decision on what cannot even be named.
+fn undecided(image: &str, reason: &str, now: i64) -> Decision {
+    Decision {
+        schema_version: "1.0".into(),
+        image: image.to_owned(),
+        digest: None,
+        decided_at: moment(now),
+        effect: Effect::Deny,
+        reasons: vec![reason.to_owned()],
+        revoked: Vec::new(),
+        disowned: Vec::new(),
+        policies: Vec::new(),
+    }
+}
+
+pub(crate) fn moment(now: i64) -> String {
+    jiff::Timestamp::from_second(now).map_or_else(|_| now.to_string(), |time| time.to_string())
+}
+
+fn word(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Allow => "allow",
+        Effect::Warn => "warn",
+        Effect::Unknown => "unknown",
+        Effect::Deny => "deny",
+    }
+}
+
+fn place(kind: ContainerKind, name: &str) -> String {
+    if name.is_empty() { kind.word().to_owned() } else { format!("{} {}", kind.word(), clean(name, 63)) }
+}
+
+fn told(reasons: &[String]) -> String {
+    let mut out = reasons.iter().take(MOST_REASONS).cloned().collect::<Vec<_>>().join(", ");
+    if reasons.len() > MOST_REASONS {
+        let _ = write!(out, ", and {} more", reasons.len() - MOST_REASONS);
+    }
+    out
+}
+
+/// Exceptions that a decision rests on.
+fn used(decision: &Decision) -> impl Iterator<Item = &str> {
+    decision
+        .policies
+        .iter()
+        .flat_map(|policy| policy.requirements.iter().filter_map(|one| one.exception.as_deref()))
+}
+
+/// Whether two states of an object run the same: what policies and the standards for pods look at is equal.
+fn same(old: &[Pod<'_>], new: &[Pod<'_>]) -> bool {
+    // Old ways to set seccomp and AppArmor profiles; all other annotations start nothing.
+    let profiles = |pod: &Pod<'_>| -> Vec<String> {
+        let annotations = pod.annotations.into_iter().flat_map(ObjectAsVec::iter);
+        let named = annotations.filter(|(key, _)| key.contains(".security."));
+        named.map(|(key, value)| format!("{key}={value}")).collect()
+    };
+    let one = |(old, new): (&Pod<'_>, &Pod<'_>)| {
+        // Of a pod itself the API lets nothing change that a standard looks at; a template may change in everything.
+        let is_pod = new.object.group.is_empty() && new.object.kind == "Pod";
+        let images = || {
+            let all = |pod: &Pod<'_>| -> Vec<(String, Option<String>)> {
+                pod.containers.iter().map(|one| (one.pointer.clone(), one.image.map(str::to_owned))).collect()
+            };
+            all(old) == all(new)
+        };
+        old.pointer == new.pointer
+            && old.labels().eq(new.labels())
+            && images()
+            && (is_pod || (old.spec == new.spec && profiles(old) == profiles(new)))
+    };
+    old.len() == new.len() && old.iter().zip(new).all(one)
+}
+
+/// What the API server and controllers write into objects for their own use.
+const BOOKKEEPING: &[&str] =
+    &["finalizers", "generation", "managedFields", "ownerReferences", "resourceVersion"];
+
+/// Whether two states of an object say the same, but for its status and for bookkeeping.
+fn same_object<'v>(old: &'v Value<'v>, new: &'v Value<'v>) -> bool {
+    fn without<'v>(value: Option<&'v Value<'v>>, left_out: &[&str]) -> BTreeMap<&'v str, &'v Value<'v>> {
+        let fields = value.and_then(Value::as_object).into_iter().flat_map(ObjectAsVec::iter);
+        fields.filter(|(key, _)| !left_out.contains(key)).collect()
+    }
+    let metadata =
+        |object| without(Value::as_object(object).and_then(|object| object.get("metadata")), BOOKKEEPING);
+    let rest = |object| without(Some(object), &["metadata", "status"]);
+    metadata(old) == metadata(new) && rest(old) == rest(new)
+}
+
+fn places<'v>(pods: &[Pod<'v>]) -> BTreeMap<String, &'v str> {
+    pods.iter()
+        .flat_map(|pod| &pod.containers)
+        .filter_map(|one| Some((one.pointer.clone(), one.image?)))
+        .collect()
+}

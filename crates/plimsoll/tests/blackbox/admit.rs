@@ -1,0 +1,238 @@
+//! `plimsoll admit` as a cluster meets it: over TLS, with a real registry behind it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use base64::Engine as _;
+use plimsoll_http::{Client, Clock, Method, Request, Settings, Url};
+use serde_json::{Value, json};
+
+use super::Place;
+use super::common::image::{self, Pack, Tree};
+use super::common::shop;
+use super::verify::{harbour, policy};
+
+#[derive(Debug)]
+struct Machine;
+
+impl Clock for Machine {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
+/// The webhook, running.
+struct Gate {
+    child: Child,
+    address: String,
+    client: Client,
+    _talk: BufReader<ChildStderr>,
+}
+
+impl Gate {
+    fn start(place: &Place, arguments: &[&str]) -> Self {
+        let mut all =
+            vec!["admit", "--listen", "127.0.0.1:0", "--authority", "authority", "--name", "127.0.0.1"];
+        all.extend(arguments);
+        let log = std::fs::File::create(place.path("decisions.jsonl")).unwrap();
+        let mut child = place.command(&all).stdout(log).stderr(Stdio::piped()).spawn().unwrap();
+        let mut talk = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        talk.read_line(&mut line).unwrap();
+        let Some(address) = line.trim().strip_prefix("listening at ") else {
+            talk.read_to_string(&mut line).unwrap();
+            panic!("it did not start: {line}");
+        };
+        let mut settings = Settings::new("test", 1, Arc::new(Machine));
+        settings.roots.extra = vec![place.path("authority/ca.crt")];
+        Gate { address: address.to_owned(), client: Client::new(settings), child, _talk: talk }
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        let url = Url::parse(&format!("{}{path}", self.address)).unwrap();
+        let response = self.client.send(&Request::get(url).header("accept", "*/*")).unwrap();
+        let status = response.status();
+        (status, String::from_utf8(response.bytes(1 << 20).unwrap()).unwrap())
+    }
+
+    /// The response to a review of a pod with this image.
+    fn ask(&self, hook: &str, image: &str, namespace: &str, dry_run: bool) -> Value {
+        let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+            "uid": "u-1", "operation": "CREATE", "namespace": namespace, "dryRun": dry_run, "userInfo": {"username": "ada"},
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "object": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": [{"name": "c", "image": image}]}},
+        }});
+        let url = Url::parse(&format!("{}/{hook}?timeout=10s", self.address)).unwrap();
+        let request = Request::new(Method::Post, url)
+            .header("content-type", "application/json")
+            .body(serde_json::to_vec(&review).unwrap());
+        let response = self.client.send(&request).unwrap();
+        assert_eq!(response.status(), 200);
+        let answer: Value = serde_json::from_slice(&response.bytes(1 << 20).unwrap()).unwrap();
+        assert_eq!(answer["response"]["uid"], "u-1");
+        answer["response"].clone()
+    }
+
+    fn validate(&self, image: &str) -> Value {
+        self.ask("validate", image, "shop", false)
+    }
+
+    /// Waits until the log says this.
+    #[track_caller]
+    fn logs(place: &Place, text: &str) {
+        let since = Instant::now();
+        while !std::fs::read_to_string(place.path("decisions.jsonl")).unwrap().contains(text) {
+            assert!(since.elapsed() < Duration::from_secs(15), "the log never said {text}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn images_from_a_real_registry_are_let_in_or_refused() {
+    let Some((registry, place, name)) = harbour() else { return };
+    // The same image with one more file: as good as any, and signed by nobody.
+    let other = shop::image().layer("COPY more /opt", Tree::new().file("opt/more", "tampered"));
+    image::write(&image::layout(&[("1.0", &other)], Pack::Gzip), &place.path("other"));
+    let unsigned = format!("{}/team/other:1.0", registry.host);
+    let copied = Command::new("skopeo")
+        .args(["copy", "-q", "--insecure-policy", "--dest-tls-verify=false"])
+        .args([format!("oci:{}:1.0", place.text("other")), format!("docker://{unsigned}")])
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    place.run(&["attest", &name, "--key", &place.text("ours.pem")]).exits(0);
+    let file = policy(&place, "  - signedBy: {signers: [ours]}\n");
+
+    let manifests = place
+        .run(&[
+            "admit",
+            "--print-manifests",
+            "--policy",
+            &file,
+            "--authority",
+            "authority",
+            "--image",
+            "x/plimsoll:1",
+        ])
+        .exits(0)
+        .quiet();
+    assert!(manifests.stdout.contains("kind: ValidatingWebhookConfiguration"));
+    // The same authority the next time.
+    let again = place
+        .run(&[
+            "admit",
+            "--print-manifests",
+            "--policy",
+            &file,
+            "--authority",
+            "authority",
+            "--image",
+            "x/plimsoll:1",
+        ])
+        .exits(0);
+    assert_eq!(manifests.stdout, again.stdout);
+
+    let mut gate = Gate::start(&place, &["--policy", &file]);
+    let good = gate.validate(&name);
+    assert_eq!(good["allowed"], true, "{good}");
+    assert!(good["auditAnnotations"]["images"].as_str().unwrap().contains("@sha256:"), "{good}");
+    let bad = gate.validate(&unsigned);
+    assert_eq!(bad["allowed"], false);
+    assert!(bad["status"]["message"].as_str().unwrap().contains("harbour/signedBy: not signed"), "{bad}");
+    let gone = gate.validate(&format!("{}/team/nothing:1", registry.host));
+    // To ask again does not help, so that clients are not told to.
+    assert_eq!((&gone["allowed"], &gone["status"]["code"]), (&json!(false), &json!(403)), "{gone}");
+    let away = gate.validate("127.0.0.1:1/team/shop:1");
+    assert_eq!((&away["allowed"], &away["status"]["code"]), (&json!(false), &json!(429)), "{away}");
+    assert_eq!(gate.ask("validate", &unsigned, "kube-system", false)["allowed"], true);
+    assert_eq!(gate.ask("validate", &unsigned, "plimsoll", false)["allowed"], true);
+
+    let pinned = gate.ask("mutate", &name, "shop", false);
+    let patch = base64::engine::general_purpose::STANDARD.decode(pinned["patch"].as_str().unwrap()).unwrap();
+    let patch: Value = serde_json::from_slice(&patch).unwrap();
+    let pinned = patch[0]["value"].as_str().unwrap();
+    assert!(pinned.starts_with(&format!("{name}@sha256:")), "{pinned}");
+    assert_eq!(gate.validate(pinned)["allowed"], true);
+    // The signature of another image does not follow its digest into another repository.
+    let digest = pinned.split_once('@').unwrap().1;
+    assert_eq!(gate.validate(&format!("{}/team/other@{digest}", registry.host))["allowed"], false);
+
+    assert_eq!(gate.get("/healthz").0, 200);
+    assert_eq!(gate.get("/readyz").0, 200);
+    assert_eq!(gate.get("/else").0, 404);
+    let (_, metrics) = gate.get("/metrics");
+    assert!(
+        metrics.contains("plimsoll_admit_policy_answers_total{policy=\"harbour\",answer=\"met\"}"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("plimsoll_admit_reviews_total{result=\"refused\"} 3\n"), "{metrics}");
+
+    // A policy with a mistake changes nothing; one without does at once.
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("signedBy", "signdBy")).unwrap();
+    Gate::logs(&place, "policies-refused");
+    assert_eq!(gate.validate(&unsigned)["allowed"], false);
+    std::fs::write(&file, text.replace("spec:\n", "spec:\n  mode: warn\n")).unwrap();
+    Gate::logs(&place, "policies-loaded");
+    let warned = gate.validate(&unsigned);
+    assert_eq!(warned["allowed"], true, "{warned}");
+    assert!(warned["warnings"][0].as_str().unwrap().contains("not signed"), "{warned}");
+
+    assert!(Command::new("kill").args(["-TERM", &gate.child.id().to_string()]).status().unwrap().success());
+    assert!(gate.child.wait().unwrap().success(), "asked to end, it ends well");
+    let log = std::fs::read_to_string(place.path("decisions.jsonl")).unwrap();
+    for line in log.lines() {
+        serde_json::from_str::<Value>(line).unwrap();
+    }
+    assert!(log.lines().next().unwrap().contains("started"));
+}
+
+#[test]
+fn what_it_cannot_start_with_is_named() {
+    let place = Place::new();
+    let file = place.put(
+        "bad.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: x}\nspec: {requirements: []}\n",
+    );
+    let good = place.put(
+        "good.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: x}\nspec: {requirements: [{pinDigest: true}]}\n",
+    );
+    place.run(&["admit", "--policy", &good]).exits(2).says(&["--authority"]);
+    place
+        .run(&["admit", "--policy", &file, "--authority", "none"])
+        .exits(2)
+        .says(&["bad.yaml", "no requirements"]);
+    place
+        .run(&["admit", "--policy", &good, "--authority", "none"])
+        .exits(2)
+        .says(&["none", "--print-manifests"]);
+    place.run(&["admit", "--policy", &good, "--print-manifests"]).exits(2).says(&["--image"]);
+    place
+        .run(&["admit", "--policy", &good, "--print-manifests", "--image", "x"])
+        .exits(2)
+        .says(&["--authority DIR"]);
+    place
+        .run(&["admit", "--policy", &good, "--authority", "a", "--kind", "Task"])
+        .exits(2)
+        .says(&["KIND.GROUP=WHAT"]);
+    place.run(&["admit", "--policy", &good, "--authority", "a", "--exempt", "A b"]).exits(2).says(&["`A b`"]);
+    let manager = place
+        .run(&["admit", "--policy", &good, "--print-manifests", "--image", "x", "--cert-manager", "internal"])
+        .exits(0);
+    assert!(manager.stdout.contains("inject-ca-from"));
+}
