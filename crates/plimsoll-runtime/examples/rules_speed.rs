@@ -153,7 +153,17 @@ fn events(count: usize, processes: usize) -> Vec<Event> {
                 let file = all[who].executable.clone();
                 let path = file.path.clone();
                 let (script, environment) = (String::new(), Vec::new());
-                ("execve", Action::Exec { path, file, script, truncated: false, environment })
+                (
+                    "execve",
+                    Action::Exec {
+                        path,
+                        file,
+                        script,
+                        truncated: false,
+                        environment,
+                        response: plimsoll_runtime::event::Response::None,
+                    },
+                )
             }
         };
         events.push(Event {

@@ -79,10 +79,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Cache(CacheCommand),
     /// What happens in running containers, held against rules
-    Watch {
-        #[command(subcommand)]
-        command: crate::commands::watch::WatchCommand,
-    },
+    Watch(crate::commands::watch::WatchArguments),
+    /// What this machine offers to Plimsoll, and what is missing
+    Doctor(crate::commands::doctor::DoctorArguments),
     /// What is known about an advisory, a finding or a rule, offline
     Explain(ExplainArguments),
     /// Completion script for a shell, on standard output
@@ -1495,7 +1494,7 @@ fn age(text: &str) -> Result<Duration, String> {
 }
 
 /// `90s`, `30m`, `2h`, `7d`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a number and a unit, as in 90s, 30m, 2h, 7d".to_owned();
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {

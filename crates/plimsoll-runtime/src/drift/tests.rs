@@ -81,6 +81,7 @@ fn exec(file: File, script: &str, arguments: &[&str]) -> Event {
             script: script.to_owned(),
             truncated: false,
             environment: Vec::new(),
+            response: crate::event::Response::None,
         },
         process: Arc::new(Process {
             executable: file,

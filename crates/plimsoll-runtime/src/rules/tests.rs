@@ -589,6 +589,7 @@ fn any_event(
             script: String::new(),
             truncated: false,
             environment: vec![text(seed)],
+            response: crate::event::Response::None,
         },
         1 => Action::Connect { connection: connection(seed) },
         2 => Action::Rename { from: text(seed), to: text(seed) },

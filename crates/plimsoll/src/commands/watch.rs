@@ -15,6 +15,7 @@ use plimsoll_runtime::rules::{
 use serde::Serialize;
 use serde_json::json;
 
+use super::live::{self, LiveArguments, RecordArguments};
 use super::{Answer, verify};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -22,8 +23,30 @@ use crate::print::{self, Failure, UNDECIDED, USAGE};
 /// Version of what is written as JSON: `docs/schema/watch-1.0.json`.
 const SCHEMA: &str = "1.0";
 
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "It runs until it is ended (Ctrl-C, SIGTERM), or for the time of --for.
+
+Exit codes: 0 no rule was met, 1 some were, 2 usage or wrong rules, 3 cannot watch, or no rule was met and
+records that must not be lost were, or rules could not run.
+
+Examples:
+  plimsoll watch
+  plimsoll watch --containers --events | jq -c .action
+  plimsoll watch --respond upper-layer --enforce
+  plimsoll watch record --for 10m events.jsonl")]
+pub(crate) struct WatchArguments {
+    #[command(subcommand)]
+    command: Option<WatchCommand>,
+
+    #[command(flatten)]
+    live: LiveArguments,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum WatchCommand {
+    /// Record what happens on this machine
+    Record(RecordArguments),
     /// Hold a recording against rules: what would have been told
     Replay(ReplayArguments),
     /// Rule files: whether they are right, and what they can ask
@@ -92,17 +115,19 @@ pub(crate) enum Form {
     Json,
 }
 
-fn priority(text: &str) -> Result<Priority, String> {
+pub(super) fn priority(text: &str) -> Result<Priority, String> {
     Priority::named(text).ok_or_else(|| {
         "expected emergency, alert, critical, error, warning, notice, informational or debug".to_owned()
     })
 }
 
-pub(crate) fn run(command: &WatchCommand, environment: &Environment) -> Answer {
-    match command {
-        WatchCommand::Replay(arguments) => replay(arguments, environment),
-        WatchCommand::Rules(RulesCommand::Check(arguments)) => check(arguments, environment),
-        WatchCommand::Rules(RulesCommand::Fields { format }) => fields(*format, environment),
+pub(crate) fn run(arguments: &WatchArguments, environment: &Environment) -> Answer {
+    match &arguments.command {
+        None => live::live(&arguments.live, environment),
+        Some(WatchCommand::Record(arguments)) => live::record(arguments),
+        Some(WatchCommand::Replay(arguments)) => replay(arguments, environment),
+        Some(WatchCommand::Rules(RulesCommand::Check(arguments))) => check(arguments, environment),
+        Some(WatchCommand::Rules(RulesCommand::Fields { format })) => fields(*format, environment),
     }
 }
 
@@ -160,12 +185,13 @@ struct Summary<'a> {
     lost: u64,
 }
 
-fn replay(arguments: &ReplayArguments, environment: &Environment) -> Answer {
-    let rules = match &arguments.rules[..] {
+/// The engine of rule files, or of our own rules when none is named; and which of the rules do not run.
+pub(super) fn engine(rules: &[PathBuf]) -> Result<(Engine, Vec<Skipped>), Failure> {
+    let rules = match rules {
         [] => &[PathBuf::from(builtin::NAME)][..],
         given => given,
     };
-    let (mut engine, report) = read_rules(rules).map_err(|error| Failure::new(USAGE, error))?;
+    let (engine, report) = read_rules(rules).map_err(|error| Failure::new(USAGE, error))?;
     if let Some(first) = report.errors.first() {
         let more = report.errors.len() - 1;
         let error = anyhow!("{first}").context(match more {
@@ -175,10 +201,15 @@ fn replay(arguments: &ReplayArguments, environment: &Environment) -> Answer {
         let hint = "`plimsoll watch rules check FILE...` lists all mistakes".to_owned();
         return Err(Failure::new(USAGE, error).hint(hint));
     }
-    let skipped: Vec<&Skipped> = report.skipped.iter().filter(|skipped| skipped.enabled).collect();
+    let skipped: Vec<Skipped> = report.skipped.into_iter().filter(|skipped| skipped.enabled).collect();
     for skipped in &skipped {
         print::warning(&format!("rule `{}` does not run: {}", skipped.rule, missing(skipped)));
     }
+    Ok((engine, skipped))
+}
+
+fn replay(arguments: &ReplayArguments, environment: &Environment) -> Answer {
+    let (mut engine, skipped) = engine(&arguments.rules)?;
     let named = arguments.file.display().to_string();
     let input: Box<dyn BufRead> = if arguments.file == Path::new("-") {
         Box::new(std::io::stdin().lock())
@@ -231,7 +262,7 @@ fn replay(arguments: &ReplayArguments, environment: &Environment) -> Answer {
         groups: groups.all().len(),
         ungrouped: groups.uncounted,
         rules: engine.rules().len(),
-        not_run: skipped.iter().map(|skipped| not_run(skipped)).collect(),
+        not_run: skipped.iter().map(not_run).collect(),
         problems: &reader.problems,
         unread: reader.unread,
         unknown: reader.unknown,
@@ -245,7 +276,7 @@ fn replay(arguments: &ReplayArguments, environment: &Environment) -> Answer {
     Ok(code)
 }
 
-fn missing(skipped: &Skipped) -> String {
+pub(super) fn missing(skipped: &Skipped) -> String {
     skipped.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
