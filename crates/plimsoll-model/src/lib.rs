@@ -23,6 +23,7 @@ mod problem;
 pub mod product;
 pub mod purl;
 pub mod report;
+pub mod responsibility;
 pub mod survey;
 mod text;
 pub mod verification;
