@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cluster;
 pub mod dockerfile;
 pub mod fuzz;
 pub mod image;

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod base;
 mod cache;
 pub mod check;
+pub mod cluster;
 pub mod commands;
 mod daemon;
 pub mod diff;

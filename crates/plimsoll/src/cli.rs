@@ -1,5 +1,7 @@
 //! What can be typed. The rest of the program sees only these values, never clap.
 
+mod cluster;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use plimsoll_format::{By, Format};
 use plimsoll_scan::base::BaseFlag;
 use plimsoll_scan::verdict::Line;
 use plimsoll_scan::{Mirror, Scanners, Via};
+
+pub(crate) use cluster::{ClusterCommand, ClusterInput};
 
 /// Container security that says whose move it is.
 #[derive(Debug, Parser)]
@@ -52,7 +56,7 @@ pub(crate) enum Command {
     Trust(TrustCommand),
     /// Everything that a cluster runs, held against policies; and what is trusted only because of where it is
     Audit(AuditArguments),
-    /// A cluster as a file
+    /// A cluster, or the manifests of one: who reaches what; and the cluster as a file
     Cluster {
         #[command(subcommand)]
         command: ClusterCommand,
@@ -665,19 +669,6 @@ pub(crate) struct ClusterArguments {
     /// Only this namespace; may be given several times [default: all]
     #[arg(long = "namespace", help_heading = CLUSTER, value_name = "NAME")]
     pub(crate) namespaces: Vec<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ClusterCommand {
-    /// What an audit needs of a cluster, as lines of JSON on standard output, without any value that may be secret
-    Snapshot {
-        #[command(flatten)]
-        cluster: ClusterArguments,
-
-        /// A further kind of objects that runs images, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
-        #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
-        kinds: Vec<String>,
-    },
 }
 
 #[derive(Debug, Args)]

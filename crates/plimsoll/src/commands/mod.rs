@@ -4,6 +4,7 @@ pub(crate) mod attest;
 pub(crate) mod audit;
 pub(crate) mod cache;
 pub(crate) mod check;
+pub(crate) mod cluster;
 pub(crate) mod db;
 pub(crate) mod diff;
 pub(crate) mod explain;
