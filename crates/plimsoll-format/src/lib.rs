@@ -23,6 +23,7 @@ mod markdown;
 mod openvex;
 pub mod plan;
 mod predicate;
+pub mod responsibility;
 mod sarif;
 pub mod sbom;
 mod stamp;

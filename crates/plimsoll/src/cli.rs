@@ -1,6 +1,7 @@
 //! What can be typed. The rest of the program sees only these values, never clap.
 
 mod cluster;
+pub(crate) mod whose;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -61,6 +62,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ClusterCommand,
     },
+    /// Whose is it: where your part begins and ends on this platform, which switch moves it, and whether it is done
+    Whose(Box<whose::WhoseArguments>),
     /// Rules of other engines: run their own tests
     Policy {
         #[command(subcommand)]

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         cli::Command::Verify(arguments) => commands::verify::run(arguments, &environment),
         cli::Command::Audit(arguments) => commands::audit::run(arguments, &environment),
         cli::Command::Cluster { command } => commands::cluster::run(command, &environment),
+        cli::Command::Whose(arguments) => commands::whose::run(arguments, &environment),
         cli::Command::Policy { command } => commands::policy::run(command),
         cli::Command::Attest(arguments) => commands::attest::run(arguments, &environment),
         cli::Command::Trust(command) => commands::trust::run(command, &environment),

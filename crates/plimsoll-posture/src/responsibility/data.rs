@@ -101,11 +101,20 @@ pub struct Platform {
     /// The platform whose cells it takes over.
     #[serde(default)]
     pub like: Option<String>,
+    /// What you can no longer do there.
+    #[serde(default)]
+    pub lost: Vec<String>,
+    /// Rules for Kubernetes objects whose breaches it does not admit.
+    #[serde(default)]
+    pub refuses: Vec<String>,
+    /// Kinds of workloads that it does not run.
+    #[serde(default)]
+    pub without: Vec<String>,
 }
 
 /// What moves a control.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Toggle {
     /// What it is when it is on.
     pub turn: String,
@@ -113,6 +122,9 @@ pub struct Toggle {
     pub command: String,
     /// What it costs.
     pub costs: String,
+    /// It moves nodes to a platform that takes more off you: what is wholly yours goes with it.
+    #[serde(default)]
+    pub hands_over: bool,
 }
 
 /// A document that cells name.
@@ -265,7 +277,7 @@ pub struct Control {
 }
 
 /// The whole table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Matrix {
     /// Platforms in the order of columns.
     pub platforms: Vec<(String, Platform)>,
@@ -414,6 +426,12 @@ impl Matrix {
                         shortened(other)
                     )));
                 }
+            }
+            if let Some(rule) = platform.refuses.iter().find(|rule| crate::registry::find(rule).is_none()) {
+                return Err(fault(format!(
+                    "`{key}` refuses what breaks `{}`, which is no rule",
+                    shortened(rule)
+                )));
             }
             if self.base(key).is_none() {
                 return Err(fault(format!(

@@ -91,6 +91,9 @@ impl Finding {
         }
         joined.seen.extend(open);
         joined.seen.extend(met);
+        // The same is often seen on several nodes.
+        let mut told = std::collections::BTreeSet::new();
+        joined.seen.retain(|seen| told.insert(seen.clone()));
         let more = joined.seen.len().saturating_sub(MOST_SEEN);
         joined.seen.truncate(MOST_SEEN);
         if more > 0 {

@@ -38,7 +38,7 @@ pub fn evaluate(
         })
         .collect();
     block(matrix, &mut rows);
-    let handovers = handovers(&rows);
+    let handovers = handovers(matrix, &rows);
     let own = rows.iter().flat_map(|row| &row.cells);
     Responsibility {
         schema_version: plimsoll_model::responsibility::RESPONSIBILITY_VERSION.to_owned(),
@@ -97,7 +97,7 @@ fn cell(
         Some(Switch {
             name: key.to_owned(),
             turn: toggle.turn.clone(),
-            command: toggle.command.clone(),
+            command: filled(&toggle.command, evidence, pool),
             costs: toggle.costs.clone(),
             state: match state {
                 Outcome::Met => SwitchState::On,
@@ -106,12 +106,10 @@ fn cell(
             },
         })
     });
-    let (standing, finding) = judge(
-        control,
-        data,
-        decision.as_ref().map(|(rule, decision)| (rule.contradicts, decision)),
-        switch_key.is_some(),
-    );
+    // A move to another platform is no part of this one's answer.
+    let gates = switch_key.and_then(|key| matrix.toggles.get(key)).is_some_and(|toggle| !toggle.hands_over);
+    let (standing, finding) =
+        judge(control, data, decision.as_ref().map(|(rule, decision)| (rule.contradicts, decision)), gates);
     let mut cell = Cell {
         column: pool.name.clone(),
         owner: data.owner,
@@ -125,6 +123,34 @@ fn cell(
     };
     attest(&mut cell, control, pool, statements);
     cell
+}
+
+/// A command with the names that are known: those that need no quoting.
+fn filled(command: &str, evidence: &Evidence<'_>, pool: &Pool<'_>) -> String {
+    let cluster = pool.base.family().and_then(|cloud| evidence.exports.of(cloud).ok());
+    let of = |field: &str| cluster.and_then(|cluster| cluster.text(field).ok());
+    let known = [
+        ("CLUSTER", of("name")),
+        ("LOCATION", of("location")),
+        ("GROUP", of("resourceGroup")),
+        ("POOL", pool.export.is_some().then_some(pool.name.as_str())),
+    ];
+    let plain = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let mut text = String::with_capacity(command.len());
+    let mut rest = command;
+    while !rest.is_empty() {
+        let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let end = rest.find(|character| !is_word(character)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        let name = known.iter().find(|(key, _)| *key == word).and_then(|(_, name)| *name);
+        text.push_str(name.filter(|name| plain(name)).unwrap_or(word));
+        let gap = after.find(is_word).unwrap_or(after.len());
+        text.push_str(&after[..gap]);
+        rest = &after[gap..];
+    }
+    text
 }
 
 fn nothing() -> Finding {
@@ -232,15 +258,16 @@ fn block(matrix: &Matrix, rows: &mut [Row]) {
 }
 
 /// Switches that are off, with the controls that they would move, those that move most first.
-fn handovers(rows: &[Row]) -> Vec<Handover> {
+fn handovers(matrix: &Matrix, rows: &[Row]) -> Vec<Handover> {
     let mut found: BTreeMap<(String, String), Handover> = BTreeMap::new();
     for row in rows {
         for cell in &row.cells {
-            let Some(switch) =
-                cell.switch.as_ref().filter(|_| matches!(cell.owner, Owner::Shared | Owner::Customer))
-            else {
+            let Some(switch) = cell.switch.as_ref() else { continue };
+            // A switch for what is wholly yours sets it right, and leaves it yours.
+            let moves = matrix.toggles.get(&switch.name).is_some_and(|toggle| toggle.hands_over);
+            if !(cell.owner == Owner::Shared || moves && cell.owner == Owner::Customer) {
                 continue;
-            };
+            }
             let key = (cell.column.clone(), switch.name.clone());
             let entry = found.entry(key).or_insert_with(|| Handover {
                 column: cell.column.clone(),

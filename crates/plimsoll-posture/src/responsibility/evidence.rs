@@ -353,7 +353,7 @@ impl<'v> Kubernetes<'v> {
         match self.extent {
             Extent::Cluster { cleaned: true, .. } => Err(missing(
                 InputKind::Kubernetes,
-                "values of environments and ConfigMaps (a snapshot leaves them out)",
+                "values of environments, ConfigMaps and TLS settings (a snapshot leaves them out: give --manifests)",
             )),
             _ => Ok(()),
         }
@@ -457,9 +457,27 @@ impl<'v> Evidence<'v> {
         if let Some(version) = self.kubernetes.as_ref().and_then(Kubernetes::version) {
             return Ok(version);
         }
+        if cloud.is_none()
+            && let Some(version) = self.kubernetes.as_ref().and_then(own_server)
+        {
+            return Ok(version);
+        }
         match exported {
             Some(Err(error)) => Err(error),
             _ => Err(missing(InputKind::Kubernetes, "the API server's version (a snapshot tells it)")),
         }
     }
+}
+
+/// The version in the image of an API server that runs as a static pod.
+fn own_server<'k>(kubernetes: &'k Kubernetes<'_>) -> Option<&'k str> {
+    let pods = kubernetes.some("", "Pod");
+    let containers = pods
+        .into_iter()
+        .flat_map(|pod| crate::kubernetes::list(crate::kubernetes::at(pod, &["spec", "containers"])));
+    let mut images = containers.filter_map(|container| crate::kubernetes::get(container, "image")?.as_str());
+    images.find_map(|image| {
+        let tag = image.split('@').next()?.split_once("/kube-apiserver:")?.1;
+        tag.starts_with('v').then_some(tag)
+    })
 }

@@ -15,10 +15,12 @@ mod pools;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod what_if;
 
 pub use data::{Base, Control, Fault, InputKind, MAX_FILE, MAX_FILES, Matrix, Platform, Text, Toggle};
 pub use decision::{Decision, Finding};
 pub use evaluate::evaluate;
 pub use evidence::{Answer, Cloud, Evidence, Exports, Extent, Kubernetes, Scanned};
 pub use pools::{Pool, pools};
-pub use rules::{RULES, Rule};
+pub use rules::{RULES, Rule, is_system_namespace};
+pub use what_if::what_if;

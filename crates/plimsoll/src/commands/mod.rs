@@ -17,6 +17,7 @@ pub(crate) mod sbom;
 pub(crate) mod scan;
 pub(crate) mod trust;
 pub(crate) mod verify;
+pub(crate) mod whose;
 
 use crate::print::Failure;
 

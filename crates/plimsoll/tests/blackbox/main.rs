@@ -31,6 +31,7 @@ mod transfer;
 mod update;
 mod verify;
 mod vex;
+mod whose;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -18,6 +18,9 @@ mod versions;
 use plimsoll_model::shortened;
 use serde_json_borrow::Value;
 
+pub(super) use support::breaches_of_any;
+pub use support::is_system_namespace;
+
 use super::data::{Base, InputKind};
 use super::decision::Decision;
 use super::evidence::{Answer, Cloud, Evidence, Kubernetes, Part, missing};

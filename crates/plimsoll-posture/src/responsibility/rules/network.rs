@@ -10,7 +10,7 @@ use super::super::data::{Base, InputKind};
 use super::super::decision::{Decision, Finding};
 use super::super::evidence::{Answer, Cloud, missing};
 use super::rights;
-use super::support::{About, is_system_namespace, judged};
+use super::support::{About, is_owned, is_system_namespace, judged};
 use super::{Scene, shown, text};
 use crate::kubernetes::{at, list, selects, texts};
 
@@ -198,31 +198,20 @@ fn isolation<'a, 'v>(scene: &'a Scene<'_, 'v>) -> Answer<Isolation<'a, 'v>> {
         if is_system_namespace(object.name.namespace) || is_owned(object.value()) {
             continue;
         }
-        for pod in &object.pods {
-            let host = pod
-                .spec
-                .is_some_and(|spec| at(spec, &["hostNetwork"]).and_then(Value::as_bool) == Some(true));
-            if !host {
-                pods.push((pod, object.shown()));
-            }
-        }
+        pods.extend(object.pods.iter().map(|pod| (pod, object.shown())));
+    }
+    if pods.is_empty() {
+        return Err(missing(InputKind::Kubernetes, "a pod of an application"));
     }
     Ok(Isolation { pods, policies })
 }
 
-/// Whether another object that was given as well made it: its template is looked at there.
-fn is_owned(object: &Value<'_>) -> bool {
-    let owners = list(at(object, &["metadata", "ownerReferences"]));
-    owners.iter().any(|owner| {
-        matches!(
-            text(owner, &["kind"]),
-            Some("ReplicaSet" | "Job" | "StatefulSet" | "DaemonSet" | "Deployment" | "CronJob")
-        )
-    })
-}
-
 impl<'v> Isolation<'_, 'v> {
+    /// Policies that act on a pod: none on one that is on the host's network.
     fn of(&self, pod: &Pod<'v>, direction: Direction) -> Vec<&'v Value<'v>> {
+        if pod.spec.is_some_and(|spec| at(spec, &["hostNetwork"]).and_then(Value::as_bool) == Some(true)) {
+            return Vec::new();
+        }
         let labels =
             |key: &str| pod.labels.and_then(|labels| labels.get(key)).and_then(|value| value.as_str());
         let namespace = pod.object.namespace;
@@ -417,6 +406,10 @@ pub(super) fn transit(scene: &Scene<'_, '_>) -> Decision {
 }
 
 pub(super) fn tls(scene: &Scene<'_, '_>) -> Decision {
+    // A snapshot leaves out which secrets an Ingress uses, and with it whether it has any.
+    if let Err(missing) = scene.evidence.objects().and_then(super::super::evidence::Kubernetes::has_values) {
+        return Decision::effect(Finding::unknown(missing));
+    }
     let plain = judged(scene, &[("networking.k8s.io", "Ingress")], &["ingress-without-tls"], About::All);
     let gateways = scene.evidence.objects().and_then(|kubernetes| {
         let gateways = kubernetes.optional("gateway.networking.k8s.io", "Gateway")?;

@@ -59,7 +59,7 @@ fn oldest(scene: &Scene<'_, '_>, limit: i64) -> Finding {
             Some((age, node)) if *age > limit => {
                 let old = ages.iter().filter(|(age, _)| *age > limit).count();
                 Finding::not_met(format!(
-                    "{old} of {} nodes are older than {limit} days, {node} is {age}",
+                    "{old} of {} nodes: older than {limit} days, {node} is {age}",
                     ages.len()
                 ))
             }
@@ -710,11 +710,14 @@ pub(super) fn private(scene: &Scene<'_, '_>) -> Decision {
             if addresses.is_empty() {
                 return Err(missing(InputKind::Kubernetes, "status.addresses of nodes"));
             }
-            let outside = |address: &&Value<'_>| {
-                text(address, &["type"]) == Some("ExternalIP")
-                    && text(address, &["address"]).is_some_and(|text| !text.is_empty())
-            };
-            if addresses.iter().any(|address| outside(&address)) {
+            let mut outside = false;
+            for address in addresses {
+                let (Some(kind), Some(_)) = (text(address, &["type"]), text(address, &["address"])) else {
+                    return Err(missing(InputKind::Kubernetes, "types of addresses of nodes"));
+                };
+                outside |= kind == "ExternalIP";
+            }
+            if outside {
                 public.push(shortened(name(node)));
             }
         }

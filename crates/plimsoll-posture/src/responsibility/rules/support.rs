@@ -1,9 +1,10 @@
 //! What several areas use: our own rules for objects, namespaces of the system, days.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use plimsoll_model::shortened;
+use serde_json_borrow::Value;
 
 use super::super::data::InputKind;
 use super::super::evidence::{Answer, Kubernetes, missing};
@@ -33,7 +34,7 @@ const SYSTEM: [&str; 18] = [
 ];
 
 /// Whether a namespace is the cluster's or the provider's.
-pub(crate) fn is_system_namespace(name: &str) -> bool {
+pub fn is_system_namespace(name: &str) -> bool {
     SYSTEM.contains(&name) || name.starts_with("gke-managed-") || name.starts_with("gke-gmp-")
 }
 
@@ -54,7 +55,7 @@ const WORKLOADS: [(&str, &str); 6] = [
 
 impl Kubernetes<'_> {
     /// Whether what runs is known: all kinds of a cluster that pods come from, or where files were given, anything with a pod.
-    pub(super) fn workloads(&self) -> Answer<()> {
+    pub(in crate::responsibility) fn workloads(&self) -> Answer<()> {
         for (group, kind) in WORKLOADS {
             self.optional(group, kind)?;
         }
@@ -149,4 +150,29 @@ pub(super) fn few(names: &[String]) -> String {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
+}
+
+/// Workloads of applications that break one of these rules: name and titles of the rules.
+pub(in crate::responsibility) fn breaches_of_any(
+    kubernetes: &Kubernetes<'_>,
+    ids: &[&str],
+) -> Vec<(String, Vec<&'static str>)> {
+    let mut found: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
+    for (object, judged) in kubernetes.judged() {
+        if is_system_namespace(object.name.namespace) || is_owned(object.value()) {
+            continue;
+        }
+        for breach in judged.breaches.iter().filter(|breach| ids.contains(&breach.rule)) {
+            let title = crate::registry::find(breach.rule).map_or(breach.rule, |rule| rule.title);
+            found.entry(object.shown()).or_default().insert(title);
+        }
+    }
+    found.into_iter().map(|(name, titles)| (name, titles.into_iter().collect())).collect()
+}
+
+/// Whether another object that was given as well made it: its template is looked at there.
+pub(in crate::responsibility) fn is_owned(object: &Value<'_>) -> bool {
+    let owners = crate::kubernetes::list(crate::kubernetes::at(object, &["metadata", "ownerReferences"]));
+    let kinds = ["ReplicaSet", "Job", "StatefulSet", "DaemonSet", "Deployment", "CronJob"];
+    owners.iter().any(|owner| super::text(owner, &["kind"]).is_some_and(|kind| kinds.contains(&kind)))
 }
