@@ -348,9 +348,14 @@ fn counts(answer: &Responsibility, text: &mut Paper<'_>) {
 
 /// A control that is not met: what, where, why, how.
 fn control(row: &Row, place: usize, text: &mut Paper<'_>) {
-    let id = text.bold(&row.id, "1");
-    let head = format!("  {place} {id}  {}", clean(&row.title));
-    let _ = writeln!(text.text, "{head}");
+    let id = clean(&row.id).into_owned();
+    let indent = columns(&id) + 6;
+    let lines = wrap(&clean(&row.title), text.width.saturating_sub(indent).max(20));
+    for (index, line) in lines.iter().enumerate() {
+        let head =
+            if index == 0 { format!("  {place} {}  ", text.bold(&id, "1")) } else { " ".repeat(indent) };
+        let _ = writeln!(text.text, "{head}{line}");
+    }
     let wanted = |cell: &Cell| cell.standing == Standing::NotMet;
     let all = row.cells.iter().filter(|cell| cell.owner != Owner::NotApplicable).count();
     for (names, cell) in groups(row, wanted).into_iter().take(2) {
@@ -562,8 +567,9 @@ fn matrix(answer: &Responsibility, text: &mut Paper<'_>) {
 pub fn explain(answer: &Responsibility, id: &str, reads: &str, view: &View) -> Option<String> {
     let row = answer.controls.iter().find(|row| row.id.eq_ignore_ascii_case(id))?;
     let mut text = Paper { text: String::new(), width: view.width.clamp(40, 100), view };
-    let head = text.bold(&row.id, "1");
-    let _ = writeln!(text.text, "{head}  {}", clean(&row.title));
+    let head = text.bold(&clean(&row.id), "1");
+    let lines = wrap(&clean(&row.title), text.width.saturating_sub(columns(&row.id) + 2).max(20));
+    let _ = writeln!(text.text, "{head}  {}", lines.join("\n  "));
     text.wrapped(2, &format!("exposes when open: {}", clean(&row.exposes)));
     text.wrapped(2, &format!("what to do: {}", clean(&row.next)));
     if reads.is_empty() {

@@ -454,7 +454,7 @@ fn scanned(report: &Report) -> Scanned {
         let own = (finding.advisory.clone(), finding.id.clone());
         match (&finding.party, finding.status) {
             (_, status) if status != FixStatus::Fixed && finding.fixed_version.is_none() => {
-                scanned.unfixed += 1
+                scanned.unfixed += 1;
             }
             (Party::BaseImage(_), _) => scanned.base.push(own),
             _ => scanned.application.push(own),
