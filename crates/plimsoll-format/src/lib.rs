@@ -25,6 +25,7 @@ pub mod plan;
 mod predicate;
 pub mod reach;
 mod renovate;
+pub mod responsibility;
 mod sarif;
 pub mod sbom;
 mod stamp;

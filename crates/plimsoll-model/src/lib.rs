@@ -25,6 +25,7 @@ pub mod product;
 pub mod purl;
 pub mod reach;
 pub mod report;
+pub mod responsibility;
 pub mod survey;
 mod text;
 pub mod verification;

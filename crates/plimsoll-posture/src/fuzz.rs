@@ -93,3 +93,25 @@ pub fn fuzz_cluster(data: &[u8]) {
         assert!(!query.answers.is_empty());
     }
 }
+
+/// Takes bytes as an export, as statements, as a control of the user, and as a certificate: no panic, and statements that were
+/// read are written so that they read the same.
+pub fn fuzz_responsibility(data: &[u8]) {
+    use crate::responsibility::attest::Statements;
+    use crate::responsibility::{Cloud, Exports, Matrix, certificate};
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let _ = certificate::end(text);
+    let today = jiff::civil::date(2026, 11, 26);
+    if let Ok(statements) = Statements::read("statements.yaml", text, today) {
+        let again =
+            Statements::read("statements.yaml", &statements.write(), today).expect("what was written");
+        assert_eq!(again.all(), statements.all());
+    }
+    if text.starts_with("id:") {
+        let _ = Matrix::with(&[("own.yaml".to_owned(), text.to_owned())]);
+    }
+    let Ok(value) = serde_json::from_str::<serde_json_borrow::Value<'_>>(text) else { return };
+    for cloud in [Cloud::Gke, Cloud::Eks, Cloud::Aks] {
+        let _ = Exports::default().add(cloud, &value);
+    }
+}

@@ -17,6 +17,7 @@ pub mod kubernetes;
 mod page;
 pub mod pod_security;
 mod registry;
+pub mod responsibility;
 mod rule;
 
 pub use page::{page, text};

@@ -29,6 +29,7 @@ pub mod many;
 mod models;
 pub mod plan;
 mod process;
+pub mod responsibility;
 mod saved;
 mod scan;
 mod scanners;

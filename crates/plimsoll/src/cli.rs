@@ -1,6 +1,7 @@
 //! What can be typed. The rest of the program sees only these values, never clap.
 
 mod cluster;
+pub(crate) mod whose;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,6 +65,8 @@ pub(crate) enum Command {
     },
     /// The gate of a cluster: an admission webhook that refuses what does not meet the requirements
     Admit(Box<AdmitArguments>),
+    /// Whose is it: where your part begins and ends on this platform, which switch moves it, and whether it is done
+    Whose(Box<whose::WhoseArguments>),
     /// Rules of other engines: run their own tests
     Policy {
         #[command(subcommand)]

@@ -5,5 +5,5 @@ pub(crate) mod rules;
 pub mod yaml;
 
 pub use objects::{Object, Objects, Place};
-pub(crate) use objects::{Scene, at, get, list, texts};
+pub(crate) use objects::{Scene, at, get, list, selects, texts};
 pub(crate) use rules::control_plane::runs;

@@ -21,6 +21,7 @@ pub(crate) mod scan;
 pub(crate) mod trust;
 pub(crate) mod verify;
 pub(crate) mod watch;
+pub(crate) mod whose;
 
 use crate::print::Failure;
 

@@ -35,6 +35,7 @@ mod update;
 mod verify;
 mod vex;
 mod watch;
+mod whose;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
