@@ -7,12 +7,15 @@ use anyhow::{Context, bail};
 
 /// Every Debian package that a test, a test image or a benchmark needs, with what for. The one list: add here.
 const PACKAGES: &[(&str, &str)] = &[
+    ("busybox-static", "tests: what runs in containers that the sensor watches"),
+    ("clang", "build: the sensor's kernel programs"),
     ("containerd", "tests: a real containerd"),
     ("docker-registry", "tests: a real registry"),
     ("docker.io", "tests: Docker's own daemon"),
     ("golang-github-dgrijalva-jwt-go-dev", "images: a Go module with an advisory, in the binary"),
     ("golang-go", "images: binaries with Go build information"),
     ("golang-golang-x-net-dev", "images: a Go module with advisories, in the binary"),
+    ("libelf-dev", "build: the sensor reads its kernel programs"),
     ("make", "tests: building a real Kubernetes API server"),
     ("mmdebstrap", "images: the Debian root file system"),
     ("openssl", "tests: certificates, signed tokens"),
@@ -20,8 +23,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("podman", "tests: a real daemon, with Docker's API as well"),
     ("rpm", "tests: version order of rpm, as an oracle"),
     ("rsync", "tests: building a real Kubernetes API server"),
+    ("runc", "tests: containers that the sensor watches"),
     ("skopeo", "images: forms as other tools write them, zstd layers"),
     ("umoci", "images: layers without closing zero blocks"),
+    ("zlib1g-dev", "build: the sensor reads its kernel programs"),
 ];
 
 /// Installs what is missing, or names it.

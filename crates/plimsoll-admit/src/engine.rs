@@ -18,9 +18,10 @@ use plimsoll_scan::policy::{
 use plimsoll_scan::{Reference, policy::OnMissing};
 use serde_json_borrow::{ObjectAsVec, Value};
 
-use crate::event::{Event, ImageEvent};
+use crate::event::{Event, ImageEvent, RuleEvent};
 use crate::evidence::{Flight, Held, Store};
 use crate::metrics::{Metrics, PolicyCosts};
+use crate::namespaces::Namespaces;
 use crate::review::{Answer, Code, Operation, Replace, Review, ReviewError, clean};
 
 /// Most images of one object; more is no workload but an attack.
@@ -59,6 +60,11 @@ impl Rules {
             costs,
         }
     }
+
+    /// Whether anything may depend on what a namespace says of itself.
+    pub fn looks_at_namespaces(&self) -> bool {
+        !self.gate.rules.is_empty() || self.gate.policies().looks_at_namespace_object()
+    }
 }
 
 /// Which of the two webhooks is asked.
@@ -84,8 +90,18 @@ pub struct Engine {
     rules: RwLock<Arc<Rules>>,
     /// What is known of images.
     pub store: Arc<Store>,
+    /// What is known of namespaces.
+    pub namespaces: Arc<Namespaces>,
     /// What is counted.
     pub metrics: Metrics,
+}
+
+/// What a rule about objects has against one.
+struct Objection {
+    /// `ValidatingPolicy no-host-path`.
+    rule: String,
+    effect: Effect,
+    reasons: Vec<String>,
 }
 
 /// One image of an object with what was decided on it.
@@ -101,7 +117,8 @@ struct Judged<'v> {
 impl Engine {
     /// Takes the rules and what is known.
     pub fn new(rules: Rules, store: Arc<Store>) -> Self {
-        Engine { rules: RwLock::new(Arc::new(rules)), store, metrics: Metrics::default() }
+        let (rules, namespaces) = (RwLock::new(Arc::new(rules)), Arc::default());
+        Engine { rules, store, namespaces, metrics: Metrics::default() }
     }
 
     /// The rules that hold now.
@@ -139,7 +156,19 @@ impl Engine {
             answer.annotations.push(("decision", "exempt namespace".into()));
             return Ok(Step::Done(answer, None));
         }
-        let asked = Asked { engine: self, rules: &rules, review: &review, now, landed, last };
+        // Rules and expressions may look at it; asked for once, so that it is the same for all of them.
+        let namespace = rules.looks_at_namespaces().then(|| self.namespaces.get(review.namespace)).flatten();
+        let namespace = namespace.as_deref().map(Value::from);
+        let asked = Asked {
+            engine: self,
+            rules: &rules,
+            review: &review,
+            value: &value,
+            namespace: namespace.as_ref(),
+            now,
+            landed,
+            last,
+        };
         Ok(match hook {
             Hook::Validate => asked.validate(),
             Hook::Mutate => asked.pin(),
@@ -151,6 +180,10 @@ struct Asked<'a, 'v> {
     engine: &'a Engine,
     rules: &'a Rules,
     review: &'a Review<'v>,
+    /// As it came.
+    value: &'v Value<'v>,
+    /// The namespace as an object, where it is known.
+    namespace: Option<&'a Value<'a>>,
     now: i64,
     landed: &'a [Arc<Flight>],
     last: bool,
@@ -191,10 +224,28 @@ impl<'v> Asked<'_, 'v> {
         Ok(found)
     }
 
+    /// What rules about objects have against this one. They see every change, as in the engines that they were written for.
+    fn objections(&self) -> Vec<Objection> {
+        let rules = &self.rules.gate.rules;
+        if rules.is_empty() || self.review.is_leaving() {
+            return Vec::new();
+        }
+        let Some(asked) = plimsoll_rules::Review::of_request(self.value) else { return Vec::new() };
+        let asked = plimsoll_rules::Review { namespace_object: self.namespace, ..asked };
+        let verdicts = rules.judge(&asked);
+        let objections = verdicts.iter().filter_map(|verdict| {
+            let (effect, reasons) = verdict.effect()?;
+            Some(Objection { rule: format!("{} {}", verdict.kind, verdict.name), effect, reasons })
+        });
+        objections.collect()
+    }
+
     fn validate(&self) -> Step {
+        let objections = self.objections();
         let found = match self.found() {
             Ok(found) => found,
-            Err(why) => return self.allow(why),
+            Err(why) if objections.is_empty() => return self.allow(why),
+            Err(_) => return self.verdict(&[], &[], &objections),
         };
         let images: usize = found.pods.iter().map(|pod| pod.containers.len()).sum();
         if images > MOST_IMAGES {
@@ -229,7 +280,7 @@ impl<'v> Asked<'_, 'v> {
         if !flights.is_empty() {
             return Step::Wait(flights);
         }
-        self.verdict(&judged, &unread)
+        self.verdict(&judged, &unread, &objections)
     }
 
     fn pod_security(&self, pod: &Pod<'v>) -> BTreeMap<plimsoll_model::pod_security::Standard, PodSecurity> {
@@ -265,6 +316,7 @@ impl<'v> Asked<'_, 'v> {
             let mut facts = gathered.facts(name.clone(), workload.clone());
             facts.pod_security.clone_from(security);
             facts.object = self.review.object;
+            facts.namespace_object = self.namespace;
             // A name with a digest stands for that digest, whatever could or could not be asked.
             if let Some(digest) = reference.digest() {
                 facts.digest = Known::Seen(digest.clone());
@@ -338,7 +390,7 @@ impl<'v> Asked<'_, 'v> {
     }
 
     /// What becomes of the object: the worst of what its images come to.
-    fn verdict(&self, judged: &[Judged<'_>], unread: &[String]) -> Step {
+    fn verdict(&self, judged: &[Judged<'_>], unread: &[String], objections: &[Objection]) -> Step {
         let mut worst = if unread.is_empty() { Effect::Allow } else { Effect::Unknown };
         let mut reasons: Vec<String> = unread.iter().take(MOST_REASONS).cloned().collect();
         let mut warnings = Vec::new();
@@ -360,6 +412,24 @@ impl<'v> Asked<'_, 'v> {
                 }
             }
             worst = worst.max(effect);
+        }
+        for one in objections {
+            let told = told(&one.reasons.iter().map(|reason| clean(reason, 500)).collect::<Vec<_>>());
+            let rule = clean(&one.rule, 300);
+            match one.effect {
+                Effect::Allow => {}
+                Effect::Warn => warnings.push(format!("{rule}: {told}")),
+                Effect::Unknown => {
+                    reasons.push(format!("{rule} cannot be judged: {told}"));
+                    // A namespace that was made just now is known a moment later.
+                    passing &= self.namespace.is_none();
+                }
+                Effect::Deny => {
+                    reasons.push(format!("refused by {rule}: {told}"));
+                    passing = false;
+                }
+            }
+            worst = worst.max(one.effect);
         }
         let refused = worst > Effect::Warn;
         let code = if passing { Code::TryAgain } else { Code::Forbidden };
@@ -395,18 +465,33 @@ impl<'v> Asked<'_, 'v> {
         answer.annotations.push(("decision", word(worst).to_owned()));
         let images: Vec<String> = judged.iter().map(|one| self.annotation(one)).collect();
         answer.annotations.push(("images", clean(&images.join(", "), 4_000)));
+        if !objections.is_empty() {
+            let rules: Vec<String> =
+                objections.iter().map(|one| format!("{} {}", one.rule, word(one.effect))).collect();
+            answer.annotations.push(("rules", clean(&rules.join(", "), 4_000)));
+        }
         let exceptions: Vec<&str> = judged.iter().flat_map(|one| used(&one.decision)).collect();
         if !exceptions.is_empty() {
             answer.annotations.push(("exceptions", clean(&exceptions.join("; "), 2_000)));
         }
-        let event = (!self.review.dry_run).then(|| Box::new(self.event(judged, unread, worst, &answer)));
+        let event =
+            (!self.review.dry_run).then(|| Box::new(self.event(judged, unread, objections, worst, &answer)));
         Step::Done(answer, event)
     }
 
     /// The effect of a decision here: an image that no policy is about is what the settings say.
     fn effect(&self, decision: &Decision) -> Effect {
         let nobody = decision.policies.is_empty() && decision.revoked.is_empty();
+        let gate = &self.rules.gate;
         match self.rules.unmatched {
+            // Rules about objects only: nobody asks anything of images.
+            _ if nobody
+                && decision.effect == Effect::Unknown
+                && gate.policies().policies().is_empty()
+                && !gate.rules.is_empty() =>
+            {
+                Effect::Allow
+            }
             OnMissing::Warn if nobody && decision.effect == Effect::Unknown => Effect::Warn,
             OnMissing::Allow if nobody && decision.effect == Effect::Unknown => Effect::Allow,
             _ => decision.effect,
@@ -419,7 +504,14 @@ impl<'v> Asked<'_, 'v> {
         format!("{}{pinned} {}", one.image, word(self.effect(&one.decision)))
     }
 
-    fn event(&self, judged: &[Judged<'_>], unread: &[String], worst: Effect, answer: &Answer) -> Event {
+    fn event(
+        &self,
+        judged: &[Judged<'_>],
+        unread: &[String],
+        objections: &[Objection],
+        worst: Effect,
+        answer: &Answer,
+    ) -> Event {
         Event {
             time: moment(self.now),
             event: "review",
@@ -441,6 +533,15 @@ impl<'v> Asked<'_, 'v> {
                     reasons: one.decision.reasons.iter().take(20).map(|reason| clean(reason, 500)).collect(),
                     exceptions: used(&one.decision).map(|text| clean(text, 500)).collect(),
                     revoked: one.decision.revoked.clone(),
+                })
+                .collect(),
+            rules: objections
+                .iter()
+                .take(100)
+                .map(|one| RuleEvent {
+                    rule: clean(&one.rule, 300),
+                    effect: one.effect,
+                    reasons: one.reasons.iter().take(20).map(|reason| clean(reason, 500)).collect(),
                 })
                 .collect(),
             unread: unread.iter().take(20).map(|text| clean(text, 300)).collect(),

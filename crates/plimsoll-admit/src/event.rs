@@ -31,6 +31,9 @@ pub struct Event {
     pub mode: Mode,
     /// One for each image.
     pub images: Vec<ImageEvent>,
+    /// One for each rule about objects that has something against it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleEvent>,
     /// What of the object could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
@@ -56,6 +59,18 @@ pub struct ImageEvent {
     /// Revocations that hit it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub revoked: Vec<String>,
+}
+
+/// What a rule about objects has against one.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleEvent {
+    /// Its kind and name.
+    pub rule: String,
+    /// What it does.
+    pub effect: Effect,
+    /// Why.
+    pub reasons: Vec<String>,
 }
 
 /// Something that happened to the webhook itself.

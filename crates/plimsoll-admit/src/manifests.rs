@@ -1,6 +1,7 @@
 //! What a cluster needs to run the webhook, as YAML for `kubectl apply`.
 //!
-//! The webhook asks nothing of the API server, so that its account has no rights at all. Everything it needs is mounted: the
+//! The webhook asks nothing of the API server, so that its account has no rights at all, unless policies look at namespaces:
+//! then it may read those. Everything it needs is mounted: the
 //! policies, the authority that its certificates come from, and, when there are some, credentials for registries.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,8 @@ pub struct Manifests {
     pub policies: BTreeMap<String, String>,
     /// Namespaces that the API server does not ask about.
     pub exempt: BTreeSet<String>,
+    /// Policies look at namespaces: the webhook reads them, and has the right to.
+    pub namespaces: bool,
     /// Further arguments of `plimsoll admit`.
     pub arguments: Vec<String>,
     /// Kinds that run something, as plural resource names by group, of which changes are refused early.
@@ -115,6 +118,35 @@ const WORKLOADS: [(&str, &str); 5] = [
     ("jobset.x-k8s.io", "jobsets"),
 ];
 
+/// The right to read namespaces, and who has it.
+fn role(namespace: &str) -> String {
+    format!(
+        "---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: plimsoll-admit
+rules:
+- apiGroups: [\"\"]
+  resources: [namespaces]
+  verbs: [list, watch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: plimsoll-admit
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: plimsoll-admit
+subjects:
+- kind: ServiceAccount
+  name: plimsoll-admit
+  namespace: {namespace}
+"
+    )
+}
+
 /// All documents.
 pub fn write(manifests: &Manifests) -> String {
     let Manifests { namespace, replicas, .. } = manifests;
@@ -131,21 +163,27 @@ metadata:
     app.kubernetes.io/name: plimsoll-admit
     pod-security.kubernetes.io/enforce: restricted
 ---
-# The webhook asks the API server for nothing: there is no role for this account, and it gets no token.
+# {rights}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: plimsoll-admit
   namespace: {namespace}
 automountServiceAccountToken: false
----
+{role}---
 apiVersion: v1
 kind: ConfigMap
 metadata:
   name: plimsoll-policies
   namespace: {namespace}
 data:
-"
+",
+        rights = if manifests.namespaces {
+            "Policies look at namespaces: this account may read them, and nothing else."
+        } else {
+            "The webhook asks the API server for nothing: there is no role for this account, and it gets no token."
+        },
+        role = if manifests.namespaces { role(namespace) } else { String::new() },
     );
     for (name, text) in &manifests.policies {
         block(&mut out, 2, name, text);
@@ -245,7 +283,7 @@ spec:
         prometheus.io/port: \"{PORT}\"
     spec:
       serviceAccountName: plimsoll-admit
-      automountServiceAccountToken: false
+      automountServiceAccountToken: {token}
       enableServiceLinks: false
       priorityClassName: system-cluster-critical
       terminationGracePeriodSeconds: 40
@@ -273,7 +311,8 @@ spec:
       - name: admit
         image: {image}
         args:
-"
+",
+        token = manifests.namespaces
     );
     for argument in &arguments {
         let _ = writeln!(out, "        - {}", quoted(argument));

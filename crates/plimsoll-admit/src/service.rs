@@ -1,11 +1,9 @@
 //! The whole webhook, from its settings to its end: workers, certificate, files that are watched, server.
 
 use std::collections::BTreeSet;
-use std::fs::Metadata;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +12,7 @@ use std::time::Duration;
 use plimsoll_model::one_line;
 use plimsoll_model::workload::Kinds;
 use plimsoll_scan::gate::{Gate, Gathered};
+use plimsoll_scan::kube::Client;
 use plimsoll_scan::policy::{Mode, Need, OnMissing};
 use plimsoll_scan::{NoProgress, Options, Reference};
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +22,7 @@ use crate::Clock;
 use crate::engine::{Engine, Rules, moment};
 use crate::event::{Log, Notice};
 use crate::evidence::{Limits, Source, Store};
+use crate::files::Watched;
 use crate::server::{self, Server};
 use crate::tls::{self, CertificateError, Certificates, Showcase};
 
@@ -30,11 +30,12 @@ use crate::tls::{self, CertificateError, Certificates, Showcase};
 const LOOK: Duration = Duration::from_secs(1);
 /// Lines of the log that may wait to be written.
 const MOST_LINES: usize = 20_000;
-/// Most files of a folder that is watched.
-const MOST_FILES: usize = 10_000;
 
 /// Policies and what they are checked by, read from their files; or what is wrong with them.
 pub type Load<'a> = dyn Fn() -> Result<Gate, String> + Send + Sync + 'a;
+
+/// A client of the cluster; or why there is none.
+pub type Reach<'a> = dyn Fn() -> Result<Client, String> + Send + Sync + 'a;
 
 /// Everything that the webhook is told.
 pub struct Setup<'a> {
@@ -42,6 +43,8 @@ pub struct Setup<'a> {
     pub load: Box<Load<'a>>,
     /// Files and folders of policies.
     pub policies: Vec<PathBuf>,
+    /// Reaches the cluster, for policies that look at namespaces.
+    pub cluster: Box<Reach<'a>>,
     /// Files and folders of trust roots and revocations: what was gathered by others is gathered again.
     pub trust: Vec<PathBuf>,
     /// How images are scanned and registries reached.
@@ -122,6 +125,31 @@ impl Setup<'_> {
         Arc::new(Registry { gate: gate.clone(), options: self.options.clone(), now: self.server.now.clone() })
     }
 
+    /// Follows the namespaces of the cluster when policies look at them. Without a cluster they stay unknown, and so does what
+    /// rests on them.
+    fn follow_namespaces(&self, engine: &Engine) -> bool {
+        if !engine.rules().looks_at_namespaces() {
+            return false;
+        }
+        let (log, now) = (self.server.log.clone(), self.server.now.clone());
+        let told = move |detail: String| {
+            let notice = Notice { time: moment(now()), event: "namespaces-unknown", detail };
+            if let Ok(line) = serde_json::to_string(&notice) {
+                log.line(&line);
+            }
+        };
+        match (self.cluster)() {
+            Ok(client) => {
+                engine.namespaces.follow(client, told);
+                true
+            }
+            Err(reason) => {
+                told(reason);
+                false
+            }
+        }
+    }
+
     fn notice(&self, event: &'static str, detail: impl Into<String>) {
         let notice = Notice { time: moment((self.server.now)()), event, detail: detail.into() };
         if let Ok(line) = serde_json::to_string(&notice) {
@@ -146,10 +174,11 @@ pub fn serve(
     let shown = setup.certificates.load((setup.server.now)())?;
     showcase.show(&shown);
     let configuration = tls::configuration(showcase.clone()).map_err(ServeError::Tls)?;
-    let policies = rules.gate.policies().policies().len();
+    let (policies, objects) = (rules.gate.policies().policies().len(), rules.gate.rules.len());
     let engine = Arc::new(Engine::new(rules, store.clone()));
     engine.metrics.certificate_ends.store(shown.ends, Relaxed);
     store.start(&setup.server.now);
+    let follows = setup.follow_namespaces(&engine);
 
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Start)?;
@@ -181,11 +210,14 @@ pub fn serve(
                 }
             });
             let server = Server::new(engine.clone(), setup.server.clone());
-            setup.notice("started", format!("{policies} policies, at {address}"));
+            setup.notice(
+                "started",
+                format!("{policies} policies, {objects} rules about objects, at {address}"),
+            );
             started(address);
             scope.spawn({
                 let (engine, ended) = (engine.clone(), ended.clone());
-                move || Watcher { shown: shown.ends, setup, engine, showcase }.run(&ended)
+                move || Watcher { shown: shown.ends, setup, engine, showcase, follows }.run(&ended)
             });
             let served = server.run(listener, configuration, ended).await.map_err(ServeError::Start);
             end.send_replace(true);
@@ -202,59 +234,8 @@ struct Watcher<'a> {
     engine: Arc<Engine>,
     showcase: Arc<Showcase>,
     shown: i64,
-}
-
-/// How files looked: changes when one of them does.
-type Look = Vec<(PathBuf, u64, u64, u64, i64, i64)>;
-
-fn look(paths: &[PathBuf]) -> Look {
-    let one = |path: &Path, data: &Metadata| {
-        (path.to_owned(), data.dev(), data.ino(), data.len(), data.mtime(), data.mtime_nsec())
-    };
-    let mut out = Look::new();
-    for path in paths {
-        // Follows links: volumes of Kubernetes are swapped by one.
-        let Ok(data) = std::fs::metadata(path) else { continue };
-        out.push(one(path, &data));
-        if data.is_dir()
-            && let Ok(entries) = std::fs::read_dir(path)
-        {
-            for entry in entries.flatten().take(MOST_FILES) {
-                let path = entry.path();
-                if let Ok(data) = std::fs::metadata(&path) {
-                    out.push(one(&path, &data));
-                }
-            }
-        }
-    }
-    out.sort();
-    out
-}
-
-/// Files of one purpose: how they looked when they were taken over, and when they were last looked at.
-struct Watched {
-    paths: Vec<PathBuf>,
-    taken: Look,
-    seen: Look,
-}
-
-impl Watched {
-    fn new(paths: Vec<PathBuf>) -> Self {
-        let taken = look(&paths);
-        Watched { seen: taken.clone(), taken, paths }
-    }
-
-    /// Whether they changed, and then looked the same twice: what is being written is not read.
-    fn changed(&mut self) -> bool {
-        let now = look(&self.paths);
-        let settled = now == self.seen;
-        self.seen = now;
-        if settled && self.seen != self.taken {
-            self.taken.clone_from(&self.seen);
-            return true;
-        }
-        false
-    }
+    /// Whether namespaces are followed.
+    follows: bool,
 }
 
 impl Watcher<'_> {
@@ -288,7 +269,7 @@ impl Watcher<'_> {
     }
 
     /// Takes over policies that changed; what is wrong with them leaves the old ones as they are.
-    fn reload(&self, forget: bool) {
+    fn reload(&mut self, forget: bool) {
         let metrics = &self.engine.metrics;
         match self.setup.rules() {
             Ok(mut rules) => {
@@ -300,12 +281,14 @@ impl Watcher<'_> {
                     || old.gate.keys() != rules.gate.keys()
                     || !before.bases().eq(after.bases())
                     || before.kept() != after.kept();
-                let count = after.policies().len();
+                let (count, objects) = (after.policies().len(), rules.gate.rules.len());
                 let source = self.setup.source(&rules.gate);
                 self.engine.replace_rules(rules);
                 self.engine.store.replace_source(source, forget);
                 metrics.reloads.fetch_add(1, Relaxed);
-                self.setup.notice("policies-loaded", format!("{count} policies"));
+                self.follows = self.follows || self.setup.follow_namespaces(&self.engine);
+                self.setup
+                    .notice("policies-loaded", format!("{count} policies, {objects} rules about objects"));
             }
             Err(error) => {
                 metrics.reloads_refused.fetch_add(1, Relaxed);

@@ -18,7 +18,9 @@ use common::{SIGNED, Scripted, digest, fingerprint, gate, pod, policy, signed, u
 use plimsoll_admit::authority::Authority;
 use plimsoll_admit::engine::Rules;
 use plimsoll_admit::manifests::{Manifests, Trust, write as manifests};
+use plimsoll_admit::namespaces::Namespaces;
 use plimsoll_admit::tls::Certificates;
+use plimsoll_scan::kube::{Access, Client, Surroundings};
 use plimsoll_testing::ApiServer;
 use serde_json::{Value, json};
 use serving::{Serving, client, connect_to, machine, serve, write};
@@ -42,7 +44,14 @@ fn named(name: &str, image: &str) -> Value {
 
 /// The documents that `--print-manifests` writes for these authorities.
 fn documents(authorities: &[&Authority]) -> Vec<Value> {
-    let text = manifests(&Manifests {
+    manifests(&settings(authorities))
+        .split("\n---\n")
+        .map(|one| serde_saphyr::from_str(one).unwrap())
+        .collect()
+}
+
+fn settings(authorities: &[&Authority]) -> Manifests {
+    Manifests {
         namespace: "gate".into(),
         image: "ghcr.io/acme/plimsoll:0.1".into(),
         replicas: 2,
@@ -52,10 +61,10 @@ fn documents(authorities: &[&Authority]) -> Vec<Value> {
         },
         policies: BTreeMap::from([("a.yaml".into(), policy("production", SIGNED))]),
         exempt: BTreeSet::from(["kube-system".into(), "kube-node-lease".into()]),
+        namespaces: false,
         arguments: Vec::new(),
         further: Vec::new(),
-    });
-    text.split("\n---\n").map(|one| serde_saphyr::from_str(one).unwrap()).collect()
+    }
 }
 
 /// The validating registration, but at an address of this machine instead of a service: there are no nodes.
@@ -103,6 +112,60 @@ fn webhook(
     (serving, certificates, first, second)
 }
 
+#[derive(Debug)]
+struct Machine;
+
+impl plimsoll_http::Clock for Machine {
+    #[expect(clippy::disallowed_methods, reason = "clients check certificates by the machine's clock")]
+    fn now(&self) -> std::time::SystemTime {
+        std::time::SystemTime::now()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
+/// The namespaces, followed with the right that the manifests give and no other.
+fn namespaces_are_followed(server: &ApiServer) {
+    let text = manifests(&Manifests { namespaces: true, ..settings(&[&Authority::new(machine()).unwrap()]) });
+    let role = text.split("\n---\n").find(|one| one.contains("kind: ClusterRole\n")).unwrap();
+    let api = "/apis/rbac.authorization.k8s.io/v1";
+    server.apply(&format!("{api}/clusterroles/plimsoll-admit"), role);
+    server.apply(
+        &format!("{api}/clusterrolebindings/plimsoll-admit"),
+        "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: plimsoll-admit}, \
+         roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: plimsoll-admit}, \
+         subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: auditor}]}",
+    );
+    // Rights take effect a moment after they are written.
+    let since = Instant::now();
+    while server.request("GET", "/api/v1/namespaces", "", &[], "auditor").0 != 200 {
+        assert!(since.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let surroundings = Surroundings { named: Some(server.kubeconfig("auditor")), ..Surroundings::default() };
+    let network = plimsoll_http::Settings::new("test", 1, Arc::new(Machine));
+    let client = Client::new(Access::find(&surroundings, None, &network).unwrap());
+    let namespaces = Arc::new(Namespaces::default());
+    namespaces.follow(client, |trouble| panic!("{trouble}"));
+    let until = |wanted: &dyn Fn(Option<&Value>) -> bool| {
+        let since = Instant::now();
+        while !wanted(namespaces.get("shop").as_deref()) {
+            assert!(since.elapsed() < Duration::from_secs(10), "{:?}", namespaces.get("shop"));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let label = |one: Option<&Value>| one.map(|one| one["metadata"]["labels"]["tier"].clone());
+    until(&|one| label(one) == Some(Value::Null));
+    server.apply(
+        "/api/v1/namespaces/shop",
+        "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {kubernetes.io/metadata.name: shop, tier: front}}}",
+    );
+    until(&|one| label(one) == Some(json!("front")));
+    assert!(namespaces.get("kube-system").is_some() && namespaces.get("nothing").is_none());
+}
+
 #[test]
 #[expect(clippy::print_stdout, reason = "it tells how many pods it made")]
 fn a_cluster_is_guarded() {
@@ -114,6 +177,7 @@ fn a_cluster_is_guarded() {
         );
         server.apply(&format!("/api/v1/namespaces/{name}"), &text);
     }
+    namespaces_are_followed(&server);
     let yaml = policy("production", SIGNED);
     let key = fingerprint(&gate(&yaml));
     let source = Scripted::new(move |reference, _| {

@@ -39,6 +39,7 @@ fn manifests(trust: Trust) -> Manifests {
             ("b.yaml".into(), "# \u{7f}, so it is quoted\n".into()),
         ]),
         exempt: BTreeSet::from(["kube-system".into(), "kube-node-lease".into()]),
+        namespaces: false,
         arguments: vec!["--mode=warn".into()],
         further: vec![("tekton.dev".into(), "tasks".into())],
     }
@@ -203,5 +204,21 @@ fn names_of_namespaces() {
     }
     for bad in ["", "-a", "a-", "A", "a b", "a\n", &"a".repeat(64)] {
         assert!(!is_namespace(bad), "{bad:?}");
+    }
+}
+
+#[test]
+fn rights_only_for_policies_that_look_at_namespaces() {
+    let without = documents(&write(&manifests(authority())));
+    assert!(!without.iter().any(|document| document["kind"].as_str().unwrap().starts_with("ClusterRole")));
+    let with = documents(&write(&Manifests { namespaces: true, ..manifests(authority()) }));
+    assert_eq!(
+        one(&with, "ClusterRole")["rules"],
+        serde_json::json!([{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]}])
+    );
+    assert_eq!(one(&with, "ClusterRoleBinding")["subjects"][0]["namespace"], "gate");
+    for (all, token) in [(&without, false), (&with, true)] {
+        let spec = &one(all, "Deployment")["spec"]["template"]["spec"];
+        assert_eq!(spec["automountServiceAccountToken"], token);
     }
 }

@@ -26,6 +26,9 @@ use crate::record::{Affected, Event, Kind, NameKind, Target};
 use crate::severity::{Opinion, best};
 use crate::store::{Cve, Source, Sourced};
 
+/// The rule of a finding whose bytes an advisory names.
+const BY_HASH: &str = "hash";
+
 /// How many problems about versions are named one by one.
 const PROBLEMS: usize = 100;
 
@@ -164,6 +167,7 @@ pub fn matches(source: &dyn Source, inventory: &Inventory, options: &MatchOption
         ));
     }
     let mut findings = matcher.findings()?;
+    matcher.spare_rebuilt(&mut findings);
     if let Some(target) = &distribution {
         matcher.fold_owned(&mut findings, target)?;
     }
@@ -464,7 +468,7 @@ impl Matcher<'_> {
             hits.push(Hit {
                 record,
                 entry: Affected::all(Target::Ecosystem(package.ecosystem), &package.name, NameKind::Binary),
-                rule: "hash",
+                rule: BY_HASH,
                 range: digest.to_string(),
                 fixed: None,
                 compared: format!("{} {} (file)", package.name, package.version),
@@ -807,6 +811,34 @@ impl Matcher<'_> {
             evidence,
             suppressed_by,
         })
+    }
+
+    /// What was malicious is what a registry delivered under a version. A distribution builds its packages from sources of its own;
+    /// only the bytes themselves would say that it took those.
+    fn spare_rebuilt(&self, findings: &mut [Finding]) {
+        if findings.iter().all(|finding| finding.kind != FindingKind::Malware) {
+            return;
+        }
+        let by_purl: HashMap<&str, &Package> =
+            self.packages.iter().map(|package| (package.purl.as_str(), package)).collect();
+        for finding in findings.iter_mut() {
+            let by_name = finding.evidence.iter().all(|evidence| evidence.rule != BY_HASH);
+            if finding.kind != FindingKind::Malware || !by_name || finding.suppressed_by.is_some() {
+                continue;
+            }
+            let [own] = finding.subject.packages() else { continue };
+            let owner = by_purl.get(own.as_str()).and_then(|package| package.owned_by.as_deref());
+            let Some(owner) = owner.and_then(|owner| by_purl.get(owner)) else { continue };
+            let (name, version) = owner.source_or_self();
+            finding.suppressed_by = Some(Suppression {
+                by: "owner".into(),
+                source: purl(owner),
+                reason: format!(
+                    "the registry's package was malicious; {name} {version} was built by the distribution from sources of its own"
+                ),
+                expires: None,
+            });
+        }
     }
 
     /// A language package whose files a distribution package owns is the distribution's: where its data speak of the

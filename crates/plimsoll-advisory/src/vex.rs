@@ -1105,6 +1105,7 @@ pub fn apply_documents(
 }
 
 /// What documents lead to.
+#[derive(Default)]
 struct Decided {
     suppressions: Vec<(usize, Suppression)>,
     /// By the position of the document.
@@ -1114,6 +1115,10 @@ struct Decided {
 }
 
 fn decide(assertions: &[Assertion], target: &Target, inventory: &Inventory, findings: &[Finding]) -> Decided {
+    if assertions.is_empty() {
+        // Nobody spoke: thousands of package URLs need not be read.
+        return Decided::default();
+    }
     let image = Image::of(target);
     let mut packages = Index::new();
     for package in &inventory.packages {

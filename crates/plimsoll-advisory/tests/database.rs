@@ -407,6 +407,25 @@ fn the_distribution_speaks_for_what_its_packages_own() {
     assert!(found.findings[0].suppressed_by.is_none());
 }
 
+/// Debian's eslint-config-eslint was never the malicious package of the registry that has the same version.
+#[test]
+fn what_a_distribution_built_is_not_what_a_registry_delivered() {
+    let record = osv("MAL-2026-1", "", "npm", "evil", r#"{"introduced":"0"}"#);
+    let (_folder, database) = built(&[("npm", &record)]);
+    let owner = package(Ecosystem::Deb, "node-evil", "1.0.0-1");
+    let alone = package(Ecosystem::Npm, "evil", "1.0.0");
+    let mut owned = alone.clone();
+    owned.owned_by = Some(owner.purl.clone());
+    let finding = |packages| {
+        let found = run(&database, &on("debian", "12", packages)).findings;
+        find(&found, "MAL-2026-1").clone()
+    };
+    assert!(finding(vec![owner.clone(), alone]).suppressed_by.is_none());
+    let suppression = finding(vec![owner, owned]).suppressed_by.unwrap();
+    assert_eq!(suppression.by, "owner");
+    assert!(suppression.reason.contains("node-evil 1.0.0-1 was built by"), "{}", suppression.reason);
+}
+
 #[test]
 fn malware_and_informational_records() {
     let (_folder, database) = built(&[

@@ -107,6 +107,19 @@ pub(crate) fn lines(report: &Report) -> String {
     text
 }
 
+/// A line of cells.
+pub(crate) fn record(fields: &[String]) -> String {
+    let mut line = String::new();
+    for (index, field) in fields.iter().enumerate() {
+        if index > 0 {
+            line.push(',');
+        }
+        cell(&mut line, field);
+    }
+    line.push('\n');
+    line
+}
+
 /// One cell: control characters visible, no formula, quoted where the form asks for it.
 fn cell(line: &mut String, text: &str) {
     let text = clean(text);

@@ -22,9 +22,10 @@ pub(crate) enum Kind {
 }
 
 const VERSION: &str = "15.0.4";
-/// Characters of a name and of a solution.
+/// Characters of a name, of a solution, and of a description.
 const LONGEST_NAME: usize = 255;
 const LONGEST_SOLUTION: usize = 7_000;
+const LONGEST_DESCRIPTION: usize = 1_048_576;
 
 /// Writes one of the reports.
 pub(crate) fn write(report: &Report, kind: Kind) -> Result<String, Error> {
@@ -135,7 +136,7 @@ fn vulnerability(summary: &Summary<'_>, finding: &Finding, kind: Kind) -> Value 
     put("id", json!(crate::sbom::uuid(&finding.id)));
     put("name", json!(short(&title, LONGEST_NAME)));
     // GitLab renders both as Markdown.
-    put("description", json!(markdown_text(&description)));
+    put("description", json!(short(&markdown_text(&description), LONGEST_DESCRIPTION)));
     put("severity", json!(severity));
     if !finding.remedy.action.is_empty() {
         put("solution", json!(short(&markdown_text(&finding.remedy.action), LONGEST_SOLUTION)));

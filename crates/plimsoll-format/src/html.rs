@@ -12,7 +12,7 @@ use crate::survey::Line;
 use crate::text::{advisory_link, clean, count, day, thousands};
 use crate::{Error, View};
 
-const STYLE: &str = include_str!("../templates/report.css");
+pub(crate) const STYLE: &str = include_str!("../templates/report.css");
 /// Findings on one page; the rest is counted.
 const SHOWN_FINDINGS: usize = 1_000;
 
@@ -171,10 +171,15 @@ pub(crate) fn write(report: &Report, view: &View) -> Result<String, Error> {
 }
 
 fn style_hash() -> String {
-    format!("sha256-{}", base64(&Sha256::digest(STYLE.as_bytes())))
+    hash_of(STYLE)
 }
 
-fn ended(mut text: String) -> String {
+/// What the content security policy names a style sheet by.
+pub(crate) fn hash_of(style: &str) -> String {
+    format!("sha256-{}", base64(&Sha256::digest(style.as_bytes())))
+}
+
+pub(crate) fn ended(mut text: String) -> String {
     if !text.ends_with('\n') {
         text.push('\n');
     }

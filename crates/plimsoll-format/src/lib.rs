@@ -23,7 +23,9 @@ mod markdown;
 mod openvex;
 pub mod plan;
 mod predicate;
+pub mod reach;
 mod renovate;
+pub mod responsibility;
 mod sarif;
 pub mod sbom;
 mod stamp;
@@ -37,7 +39,7 @@ pub mod verification;
 mod xml;
 
 pub use github::Build;
-pub use text::{clean, clean_lines, shell_word};
+pub use text::{clean, clean_lines, shell_word, wrap};
 
 use std::fmt;
 use std::str::FromStr;

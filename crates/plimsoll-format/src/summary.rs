@@ -598,6 +598,7 @@ fn nobody(findings: &[&Finding], view: &View) -> String {
                 ("vex", Some(day)) => format!("not affected by VEX until {}", clean(day)),
                 ("exception", Some(day)) => format!("exception until {}", clean(day)),
                 ("exception", None) => "exception without end".to_owned(),
+                ("default", _) => "how the image is set up, not asked for".to_owned(),
                 ("owner", _) => "answered by the distribution package that owns the files".to_owned(),
                 ("feed", _) => "not affected, says the feed".to_owned(),
                 (other, _) => clean(other).into_owned(),

@@ -123,7 +123,7 @@ fn take(characters: impl Iterator<Item = char>, room: usize) -> String {
 }
 
 /// Breaks text at blanks into lines of at most `width` columns; a word that is longer is shortened in its middle.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {

@@ -191,6 +191,21 @@ impl Cel {
             .collect()
     }
 
+    /// As written.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What to say when it is not met, where that is a text.
+    pub(crate) fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// The variables that it asks for, in order.
+    pub(crate) fn asks_for(&self) -> Vec<&'static str> {
+        VARIABLES.iter().map(|(name, ..)| *name).filter(|name| self.names(name)).collect()
+    }
+
     /// Whether it asks for a variable.
     pub(crate) fn names(&self, variable: &str) -> bool {
         let programs = [Some(&self.program), self.message_program.as_ref()];

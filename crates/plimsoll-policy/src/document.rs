@@ -290,6 +290,32 @@ impl Policies {
     /// # Errors
     /// At the first document that cannot be used, by file, line and key. Nothing of the file is added then.
     pub fn add(&mut self, file: &str, text: &str) -> Result<(), LoadError> {
+        let mut new = self.clone();
+        let foreign = new.add_own(file, text)?;
+        match foreign.first() {
+            None => {
+                *self = new;
+                Ok(())
+            }
+            Some((line, version, _)) => Err(LoadError {
+                file: file.to_owned(),
+                line: Some(line + 1),
+                detail: format!("apiVersion `{}` is not `{VERSION}`", shortened(version)),
+            }),
+        }
+    }
+
+    /// Adds those documents of a file that are of our own form, and gives back the others: the line before each, its
+    /// `apiVersion` and its text.
+    ///
+    /// # Errors
+    /// As [`Policies::add`].
+    pub fn add_own<'t>(
+        &mut self,
+        file: &str,
+        text: &'t str,
+    ) -> Result<Vec<(u64, String, &'t str)>, LoadError> {
+        let mut foreign = Vec::new();
         let refuse = |line: Option<u64>, detail: String| LoadError { file: file.to_owned(), line, detail };
         if text.len() > LARGEST {
             return Err(refuse(None, format!("larger than {LARGEST} bytes")));
@@ -303,7 +329,15 @@ impl Policies {
             let wrong = |detail: String| refuse(Some(start + 1), detail);
             let head: Head = serde_saphyr::from_str(part).map_err(broken)?;
             if head.version != VERSION {
-                return Err(wrong(format!("apiVersion `{}` is not `{VERSION}`", shortened(&head.version))));
+                let ours = head.version.starts_with("plimsoll.dev/");
+                if ours || head.version.is_empty() {
+                    return Err(wrong(format!(
+                        "apiVersion `{}` is not `{VERSION}`",
+                        shortened(&head.version)
+                    )));
+                }
+                foreign.push((start, head.version, part));
+                continue;
             }
             match head.kind.as_str() {
                 "Policy" => {
@@ -342,7 +376,7 @@ impl Policies {
             }
         }
         *self = new;
-        Ok(())
+        Ok(foreign)
     }
 
     /// The policies, in the order read.

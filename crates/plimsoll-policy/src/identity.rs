@@ -67,6 +67,15 @@ impl Pattern {
         Ok(Pattern::Regex(compile(text, text)?))
     }
 
+    /// The same as a regular expression that fits the whole value.
+    pub(crate) fn expression(&self) -> String {
+        match self {
+            Pattern::Exact(text) => format!("\\A{}\\z", regex::escape(text)),
+            Pattern::Glob(glob) => glob.regex.as_str().to_owned(),
+            Pattern::Regex(regex) => regex.as_str().to_owned(),
+        }
+    }
+
     /// Whether `value` is meant.
     pub fn matches(&self, value: &str) -> bool {
         match self {

@@ -13,6 +13,7 @@ pub mod cel;
 mod decide;
 mod document;
 mod exception;
+pub mod export;
 mod facts;
 pub mod fuzz;
 mod grace;

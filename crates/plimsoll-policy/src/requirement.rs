@@ -211,11 +211,11 @@ struct MaxSeverity {
 pub struct Requirement {
     pub(crate) name: String,
     pub(crate) on_missing: OnMissing,
-    rule: Rule,
+    pub(crate) rule: Rule,
 }
 
 #[derive(Clone, Debug)]
-enum Rule {
+pub(crate) enum Rule {
     SignedBy { signers: Vec<String>, at_least: usize },
     AttestedBy { predicate_type: Pattern, signers: Vec<String>, at_least: usize },
     BuiltBy { signers: Vec<String>, build: Box<Build> },
@@ -237,7 +237,7 @@ enum Rule {
 }
 
 #[derive(Clone, Debug)]
-struct Verified {
+pub(crate) struct Verified {
     signers: Vec<String>,
     policies: Vec<plimsoll_model::Digest>,
     verifier: Option<Pattern>,
@@ -247,7 +247,7 @@ struct Verified {
 }
 
 #[derive(Clone, Debug)]
-enum Base {
+pub(crate) enum Base {
     Image(String),
     Layers(Vec<plimsoll_model::Digest>),
 }

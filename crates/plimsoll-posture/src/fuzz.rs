@@ -68,3 +68,50 @@ pub fn fuzz_pod_security(data: &[u8]) {
         }
     }
 }
+
+/// Takes bytes as objects of a cluster, in YAML or JSON, and decides who reaches whom: no panic, and what is surely allowed may be.
+pub fn fuzz_cluster(data: &[u8]) {
+    use crate::cluster::reach::{End, Reachability};
+    use plimsoll_model::audit::ClusterInfo;
+
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let kinds = plimsoll_model::workload::Kinds::default();
+    let mut builder = crate::cluster::Builder::new(crate::cluster::Origin::Manifests, kinds);
+    for node in &crate::kubernetes::yaml::read(text).documents {
+        builder.object(&node.value(), Some("a file"));
+    }
+    let cluster = builder.finish();
+    let Ok(mut all) = Reachability::new(&cluster) else { return };
+    let reach = all.whole(&ClusterInfo::default(), 100);
+    assert!(reach.summary.allowed + reach.summary.unknown <= reach.summary.pairs);
+    assert_eq!(reach.workloads.len() as u64, reach.summary.workloads);
+    if let (Some(workload), Ok(internet)) = (reach.workloads.first(), all.end("internet")) {
+        let end = all.end(&workload.name);
+        let Ok(end @ End::Workloads(_)) = end else { return };
+        let query =
+            all.ask((&workload.name, &end), ("internet", &internet), None, &ClusterInfo::default(), 10);
+        assert!(!query.answers.is_empty());
+    }
+}
+
+/// Takes bytes as an export, as statements, as a control of the user, and as a certificate: no panic, and statements that were
+/// read are written so that they read the same.
+pub fn fuzz_responsibility(data: &[u8]) {
+    use crate::responsibility::attest::Statements;
+    use crate::responsibility::{Cloud, Exports, Matrix, certificate};
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let _ = certificate::end(text);
+    let today = jiff::civil::date(2026, 11, 26);
+    if let Ok(statements) = Statements::read("statements.yaml", text, today) {
+        let again =
+            Statements::read("statements.yaml", &statements.write(), today).expect("what was written");
+        assert_eq!(again.all(), statements.all());
+    }
+    if text.starts_with("id:") {
+        let _ = Matrix::with(&[("own.yaml".to_owned(), text.to_owned())]);
+    }
+    let Ok(value) = serde_json::from_str::<serde_json_borrow::Value<'_>>(text) else { return };
+    for cloud in [Cloud::Gke, Cloud::Eks, Cloud::Aks] {
+        let _ = Exports::default().add(cloud, &value);
+    }
+}

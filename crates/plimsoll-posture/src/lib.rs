@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cluster;
 pub mod dockerfile;
 pub mod frameworks;
 pub mod fuzz;
@@ -16,6 +17,7 @@ pub mod kubernetes;
 mod page;
 pub mod pod_security;
 mod registry;
+pub mod responsibility;
 mod rule;
 
 pub use page::{page, text};

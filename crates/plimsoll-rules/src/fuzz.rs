@@ -9,6 +9,12 @@ pub fn rules(data: &[u8]) {
             let object = crate::Json::from(document);
             let _ = rules.judge(&crate::Review::of_object(&object, crate::Operation::Create));
         }
+        if let Ok(rules) = crate::Rules::in_force(&documents) {
+            let object = crate::Json::Null;
+            for verdict in rules.judge(&crate::Review { object: Some(&object), ..crate::Review::default() }) {
+                let _ = verdict.effect();
+            }
+        }
     }
     let _ = crate::suite::kyverno::run(&text, &|_| Ok(text.clone().into_owned()));
     #[cfg(feature = "rego")]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_cel::Value as CelValue;
+use plimsoll_model::decision::Effect;
 use plimsoll_model::shortened;
 use serde::Deserialize;
 use serde_json::Value;
@@ -60,10 +61,35 @@ pub struct Verdict {
     pub annotations: BTreeMap<String, String>,
 }
 
+impl Verdict {
+    /// What it does to the object, with what it says; nothing where it fits, or the rule is not about it. What cannot be
+    /// told is no pass: it weighs as much as the rule itself would.
+    pub fn effect(&self) -> Option<(Effect, Vec<String>)> {
+        let (answer, reasons) = match &self.answer {
+            Answer::Skip | Answer::Pass => return None,
+            Answer::Fail(violations) => {
+                (Effect::Deny, violations.iter().map(|one| one.message.clone()).collect())
+            }
+            Answer::Error(reason) if self.ignores_errors => {
+                return Some((Effect::Warn, vec![format!("{reason} (failurePolicy Ignore)")]));
+            }
+            Answer::Error(reason) => (Effect::Unknown, vec![reason.clone()]),
+        };
+        let effect = match self.actions.iter().max() {
+            Some(Action::Deny) | None => answer,
+            Some(Action::Warn) => Effect::Warn,
+            Some(Action::Audit) => Effect::Allow,
+        };
+        Some((effect, reasons))
+    }
+}
+
 /// Rules that need nothing but the object.
 #[derive(Debug, Default)]
 pub struct Rules {
     all: Vec<Rule>,
+    #[cfg(feature = "rego")]
+    constraints: Vec<crate::gatekeeper::InForce>,
     exceptions: Vec<Exception>,
     /// Objects that rules may name as their parameters.
     objects: Vec<Value>,
@@ -206,6 +232,43 @@ impl Rules {
         (rules, errors)
     }
 
+    /// Takes rules that are to be in force: those of [`Rules::load`], and Gatekeeper's templates with their constraints. Every
+    /// object must be a rule, belong to one, or be somebody's parameters; a ValidatingAdmissionPolicy without a binding is
+    /// in force everywhere.
+    ///
+    /// # Errors
+    /// With everything that cannot be used: rules of which some were left out are others than those that were meant.
+    pub fn in_force(documents: &[Value]) -> Result<Self, Vec<LoadError>> {
+        #[cfg_attr(not(feature = "rego"), expect(unused_mut, reason = "Gatekeeper's are added"))]
+        let (mut rules, mut errors) = Rules::load(documents, true);
+        #[cfg(feature = "rego")]
+        {
+            let (constraints, more) = crate::gatekeeper::load(documents);
+            rules.constraints = constraints;
+            errors.extend(more);
+        }
+        for document in documents {
+            let group = document["apiVersion"].as_str().and_then(|api| api.split_once('/'));
+            let group = group.map_or("", |(group, _)| group);
+            let kind = document["kind"].as_str().unwrap_or_default();
+            let known = match group {
+                "admissionregistration.k8s.io" => [POLICY, BINDING].contains(&kind),
+                "policies.kyverno.io" => KYVERNO.contains(&kind) || kind == "PolicyException",
+                "templates.gatekeeper.sh" | "constraints.gatekeeper.sh" => cfg!(feature = "rego"),
+                _ => false,
+            };
+            if !known && !rules.objects.contains(document) {
+                let api = document["apiVersion"].as_str().unwrap_or_default();
+                let reason = format!(
+                    "of `{}`: it is no rule that can be run here, and nobody's parameters",
+                    shortened(api)
+                );
+                errors.push(refused(document, reason));
+            }
+        }
+        if errors.is_empty() { Ok(rules) } else { Err(errors) }
+    }
+
     fn bind(&mut self, document: &Value) -> Result<(), String> {
         let spec = BindingSpec::deserialize(&document["spec"]).map_err(|error| error.to_string())?;
         let rule = self
@@ -224,12 +287,15 @@ impl Rules {
 
     /// How many rules there are.
     pub fn len(&self) -> usize {
+        #[cfg(feature = "rego")]
+        return self.all.len() + self.constraints.len();
+        #[cfg(not(feature = "rego"))]
         self.all.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.len() == 0
     }
 
     /// Runs every rule over one operation on one object: a verdict for each rule and binding, in the order read. The review
@@ -253,6 +319,16 @@ impl Rules {
                 });
             }
         }
+        #[cfg(feature = "rego")]
+        out.extend(self.constraints.iter().map(|one| Verdict {
+            kind: one.kind().to_owned(),
+            name: one.name().to_owned(),
+            binding: None,
+            answer: one.judge(review),
+            actions: vec![one.action],
+            ignores_errors: false,
+            annotations: BTreeMap::new(),
+        }));
         out
     }
 

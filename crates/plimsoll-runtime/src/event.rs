@@ -16,11 +16,14 @@ use crate::Call;
 pub struct Event {
     /// When, in nanoseconds since 1970.
     pub time: u64,
-    /// Its number among all events of its processor and class, without gaps: a gap is a loss, and follows as a
-    /// [`Action::Drop`].
+    /// Its number among all records of its processor and stream, without gaps: a gap is a loss, and is said by an
+    /// [`Action::Drop`] before the event.
     pub sequence: u64,
     /// The processor that it happened on.
     pub cpu: u32,
+    /// Which of the kernel's streams it came by: 0 must not be lost; 1 files and sockets, 2 connections, 3 names.
+    #[serde(skip_serializing_if = "is_default")]
+    pub stream: u16,
     /// The thread that did it; that of the process where only one is known.
     #[serde(skip_serializing_if = "is_default")]
     pub thread: u32,
@@ -65,6 +68,9 @@ pub enum Action {
         /// Variables that steer the loader (`LD_PRELOAD=...`); no others are read.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         environment: Vec<String>,
+        /// What the sensor did about it.
+        #[serde(default, skip_serializing_if = "is_default")]
+        response: Response,
     },
     /// A process was made; the event's `process` is its parent.
     Fork {
@@ -294,9 +300,11 @@ pub enum Action {
     },
     /// A container's cgroup was made: its first event.
     ContainerStart {},
+    /// What was `pending` of a container is known now.
+    ContainerKnown {},
     /// A container's cgroup was removed: its last event.
     ContainerStop {},
-    /// Records were lost between this event and the one before it of the same processor and class.
+    /// Records were lost on this processor and stream, after those before this one.
     Drop {
         /// What kind of records.
         class: Class,
@@ -307,6 +315,19 @@ pub enum Action {
     #[default]
     #[serde(other)]
     Unknown,
+}
+
+/// What the sensor did about a program that was about to start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Response {
+    /// Nothing.
+    #[default]
+    None,
+    /// It would have been killed.
+    DryRun,
+    /// It was killed before its first instruction.
+    Killed,
 }
 
 /// The two rings between kernel and reader.
@@ -351,6 +372,9 @@ pub struct File {
     /// where there is no overlay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upper_layer: Option<bool>,
+    /// Whether it has no name any more.
+    #[serde(skip_serializing_if = "is_default")]
+    pub deleted: bool,
 }
 
 /// The kind of a [`File`].

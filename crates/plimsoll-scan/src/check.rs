@@ -30,7 +30,7 @@ use crate::exceptions::Exceptions;
 use crate::verdict::{self, Line};
 use crate::whose::{self, Context};
 
-mod manifests;
+pub(crate) mod manifests;
 
 /// How to check.
 #[derive(Clone, Debug, Default)]
@@ -169,51 +169,7 @@ impl<'a> Run<'a> {
     }
 
     fn directory(&mut self, root: &Path) {
-        let mut names = 0;
-        let mut waiting = vec![(root.to_owned(), 0)];
-        let mut files = Vec::new();
-        while let Some((folder, depth)) = waiting.pop() {
-            let entries = match std::fs::read_dir(&folder) {
-                Ok(entries) => entries,
-                Err(error) => {
-                    self.problems.push(unreadable(&folder, &error));
-                    continue;
-                }
-            };
-            for entry in entries {
-                names += 1;
-                if names > MAX_NAMES {
-                    let detail = format!("it holds more than {MAX_NAMES} names, the rest was not looked at");
-                    self.problems.push(Problem::incomplete(
-                        ProblemKind::LimitExceeded,
-                        root.display(),
-                        detail,
-                    ));
-                    waiting.clear();
-                    break;
-                }
-                // Links are not followed: what they point at is found in its own place, or is not ours.
-                let Ok(entry) = entry else { continue };
-                let Ok(kind) = entry.file_type() else { continue };
-                let name = entry.file_name();
-                let name = name.to_string_lossy();
-                if kind.is_dir() && !matches!(&*name, ".git" | "node_modules") {
-                    if depth < MAX_DEPTH {
-                        waiting.push((entry.path(), depth + 1));
-                    } else {
-                        let detail = format!("it lies more than {MAX_DEPTH} folders deep");
-                        self.problems.push(Problem::incomplete(
-                            ProblemKind::LimitExceeded,
-                            entry.path().display(),
-                            detail,
-                        ));
-                    }
-                } else if kind.is_file() && Kind::of(&name) != Kind::Other {
-                    files.push(entry.path());
-                }
-            }
-        }
-        files.sort();
+        let files = files_below(root, &|kind| kind != Kind::Other, &mut self.problems);
         for file in files {
             self.one_file(&file, false);
         }
@@ -414,7 +370,57 @@ impl<'a> Run<'a> {
     }
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+/// Files below a folder whose kind is wanted, in order. Links are not followed, and what is left out is told.
+pub(crate) fn files_below(
+    root: &Path,
+    wanted: &dyn Fn(Kind) -> bool,
+    problems: &mut Vec<Problem>,
+) -> Vec<PathBuf> {
+    let mut names = 0;
+    let mut waiting = vec![(root.to_owned(), 0)];
+    let mut files = Vec::new();
+    while let Some((folder, depth)) = waiting.pop() {
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                problems.push(unreadable(&folder, &error));
+                continue;
+            }
+        };
+        for entry in entries {
+            names += 1;
+            if names > MAX_NAMES {
+                let detail = format!("it holds more than {MAX_NAMES} names, the rest was not looked at");
+                problems.push(Problem::incomplete(ProblemKind::LimitExceeded, root.display(), detail));
+                waiting.clear();
+                break;
+            }
+            // Links are not followed: what they point at is found in its own place, or is not ours.
+            let Ok(entry) = entry else { continue };
+            let Ok(kind) = entry.file_type() else { continue };
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if kind.is_dir() && !matches!(&*name, ".git" | "node_modules") {
+                if depth < MAX_DEPTH {
+                    waiting.push((entry.path(), depth + 1));
+                } else {
+                    let detail = format!("it lies more than {MAX_DEPTH} folders deep");
+                    problems.push(Problem::incomplete(
+                        ProblemKind::LimitExceeded,
+                        entry.path().display(),
+                        detail,
+                    ));
+                }
+            } else if kind.is_file() && wanted(Kind::of(&name)) {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     Problem::incomplete(ProblemKind::Unreadable, path.display(), format!("it cannot be read: {error}"))
 }
 

@@ -25,6 +25,8 @@ use crate::{Options, Progress, ScanError};
 pub struct Gate {
     policies: Policies,
     trust: Trust,
+    /// Rules about objects, of other engines: admission and audits hold objects against them.
+    pub rules: Arc<plimsoll_rules::Rules>,
     /// Other repositories that hold evidence.
     pub repositories: Vec<Reference>,
     /// Where the image is to run.
@@ -81,6 +83,7 @@ impl Gate {
         Ok(Gate {
             policies,
             trust: Trust { roots, signers },
+            rules: Arc::default(),
             repositories: Vec::new(),
             workload: Workload::default(),
         })

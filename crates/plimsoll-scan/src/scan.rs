@@ -18,8 +18,8 @@ use plimsoll_model::license::Lists;
 use plimsoll_model::report::SCHEMA_VERSION;
 use plimsoll_model::vex::VexOrigin;
 use plimsoll_model::{
-    Base, Change, Coverage, DatabaseInfo, Digest, Ecosystem, Finding, Git, Inventory, Layer, Origin, Outcome,
-    Package, Problem, ProblemKind, Report, Target as TargetFacts, TargetKind, Via,
+    Base, Change, Coverage, DatabaseInfo, Digest, Ecosystem, Effect, Finding, Git, Inventory, Layer, Origin,
+    Outcome, Package, Problem, ProblemKind, Report, Suppression, Target as TargetFacts, TargetKind, Via,
 };
 use plimsoll_oci::{Daemons, Detected, Form, Image, Location, Platform, Registries, Selection};
 use plimsoll_posture::image::Files;
@@ -760,12 +760,12 @@ fn sbom(typed: &str, path: &Path, options: &Options) -> Result<(TargetFacts, See
     let target =
         TargetFacts { name: typed.to_owned(), release: inventory.release.clone(), ..document.target };
     let mut secrets = Secrets::default();
-    if options.looks_for(Scanner::Secrets) {
+    if options.looks_for(Scanner::Secrets) && options.scanners.was_asked(Scanner::Secrets) {
         let detail = "an SBOM lists packages: there are no files in which secrets could be looked for";
         secrets.problems.push(Problem::incomplete(ProblemKind::Unsupported, typed, detail));
     }
     let mut settings = Settings::default();
-    if options.looks_for(Scanner::Configuration) {
+    if options.looks_for(Scanner::Configuration) && options.scanners.was_asked(Scanner::Configuration) {
         let detail = "an SBOM lists packages: it does not say how the image is set up";
         settings.problems.push(Problem::incomplete(ProblemKind::Unsupported, typed, detail));
     }
@@ -780,7 +780,8 @@ fn report(
     options: &Options,
 ) -> Result<Report, ScanError> {
     let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
-    let Seen { mut inventory, secrets, settings, .. } = seen;
+    let Seen { mut inventory, mut secrets, mut settings, .. } = seen;
+    unless_asked(&mut secrets, &mut settings, &options.scanners);
     licenses::normalise(&mut inventory.packages);
     let mut findings = Vec::new();
     let mut newest = None;
@@ -900,6 +901,30 @@ fn report(
         framework: None,
         problems,
     })
+}
+
+/// What nobody asked for leaves no verdict open; and how an image is set up is told then, and does not count: every image
+/// has such findings.
+fn unless_asked(secrets: &mut Secrets, settings: &mut Settings, scanners: &Scanners) {
+    let as_notes = |problems: &mut Vec<Problem>| {
+        for problem in problems {
+            problem.effect = Effect::Note;
+        }
+    };
+    if !scanners.was_asked(Scanner::Secrets) {
+        as_notes(&mut secrets.problems);
+    }
+    if !scanners.was_asked(Scanner::Configuration) {
+        as_notes(&mut settings.problems);
+        for finding in &mut settings.findings {
+            finding.suppressed_by.get_or_insert_with(|| Suppression {
+                by: "default".to_owned(),
+                source: "plimsoll scan".to_owned(),
+                reason: "it counts with --scanners vuln,secret,config".to_owned(),
+                expires: None,
+            });
+        }
+    }
 }
 
 /// What others say about the target, by rank, and what could not be read of it.

@@ -25,23 +25,38 @@ pub const SCANNERS: &[(Scanner, &str)] = &[
 
 /// What a scan looks for: never nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scanners(BTreeSet<Scanner>);
+pub struct Scanners {
+    asked: BTreeSet<Scanner>,
+    /// Looked for as well, though nobody asked.
+    beside: BTreeSet<Scanner>,
+}
 
 impl Scanners {
+    /// What a scan looks for when nothing is named (`docs/adr/0009-what-a-scan-looks-for.md`): flaws; beside them secrets,
+    /// which count, and how an image is set up, which is told and does not count.
+    pub fn usual() -> Self {
+        Scanners { beside: BTreeSet::from([Scanner::Secrets, Scanner::Configuration]), ..Scanners::default() }
+    }
+
     /// Is this looked for?
     pub fn has(&self, scanner: Scanner) -> bool {
-        self.0.contains(&scanner)
+        self.asked.contains(&scanner) || self.beside.contains(&scanner)
+    }
+
+    /// Did somebody ask for this? What could not be looked at leaves the verdict open only then.
+    pub fn was_asked(&self, scanner: Scanner) -> bool {
+        self.asked.contains(&scanner)
     }
 
     /// Looks for this too.
     pub fn add(&mut self, scanner: Scanner) {
-        self.0.insert(scanner);
+        self.asked.insert(scanner);
     }
 }
 
 impl Default for Scanners {
     fn default() -> Self {
-        Scanners(BTreeSet::from([Scanner::Vulnerabilities]))
+        Scanners { asked: BTreeSet::from([Scanner::Vulnerabilities]), beside: BTreeSet::new() }
     }
 }
 
@@ -69,7 +84,7 @@ impl std::str::FromStr for Scanners {
             let found = SCANNERS.iter().find(|(_, known)| *known == name.trim());
             found.map(|(scanner, _)| *scanner).ok_or_else(|| ScannersError { name: name.trim().to_owned() })
         };
-        Ok(Scanners(text.split(',').map(one).collect::<Result<_, _>>()?))
+        Ok(Scanners { asked: text.split(',').map(one).collect::<Result<_, _>>()?, beside: BTreeSet::new() })
     }
 }
 
@@ -83,6 +98,10 @@ mod tests {
         assert!(both.has(Scanner::Secrets) && both.has(Scanner::Vulnerabilities));
         let secrets: Scanners = "secret".parse().unwrap();
         assert!(secrets.has(Scanner::Secrets) && !secrets.has(Scanner::Vulnerabilities));
+        let mut usual = Scanners::usual();
+        assert!(usual.has(Scanner::Secrets) && !usual.was_asked(Scanner::Secrets));
+        usual.add(Scanner::Secrets);
+        assert!(usual.was_asked(Scanner::Secrets) && !usual.has(Scanner::Licenses));
         for text in ["", "vuln,", "secrets", "vuln;secret", "all"] {
             let error = text.parse::<Scanners>().unwrap_err().to_string();
             assert!(error.contains("vuln") && error.contains("secret"), "{error}");

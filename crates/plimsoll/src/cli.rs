@@ -1,5 +1,8 @@
 //! What can be typed. The rest of the program sees only these values, never clap.
 
+mod cluster;
+pub(crate) mod whose;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +13,8 @@ use plimsoll_scan::base::BaseFlag;
 use plimsoll_scan::check::{FRAMEWORKS, Framework};
 use plimsoll_scan::verdict::Line;
 use plimsoll_scan::{Mirror, Scanners, Via};
+
+pub(crate) use cluster::{ClusterCommand, ClusterInput, ReachArguments};
 
 /// Container security that says whose move it is.
 #[derive(Debug, Parser)]
@@ -53,13 +58,15 @@ pub(crate) enum Command {
     Trust(TrustCommand),
     /// Everything that a cluster runs, held against policies; and what is trusted only because of where it is
     Audit(AuditArguments),
-    /// A cluster as a file
+    /// A cluster: who reaches whom in it, and the cluster as a file
     Cluster {
         #[command(subcommand)]
         command: ClusterCommand,
     },
     /// The gate of a cluster: an admission webhook that refuses what does not meet the requirements
     Admit(Box<AdmitArguments>),
+    /// Whose is it: where your part begins and ends on this platform, which switch moves it, and whether it is done
+    Whose(Box<whose::WhoseArguments>),
     /// Rules of other engines: run their own tests
     Policy {
         #[command(subcommand)]
@@ -74,6 +81,10 @@ pub(crate) enum Command {
     /// What is kept of images from registries, so that known layers are not downloaded again
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// What happens in running containers, held against rules
+    Watch(crate::commands::watch::WatchArguments),
+    /// What this machine offers to Plimsoll, and what is missing
+    Doctor(crate::commands::doctor::DoctorArguments),
     /// What is known about an advisory, a finding or a rule, offline
     Explain(ExplainArguments),
     /// Completion script for a shell, on standard output
@@ -283,7 +294,8 @@ pub(crate) struct ScanArguments {
     #[arg(long, value_name = "BASE")]
     pub(crate) base: Option<BaseFlag>,
 
-    /// What to look for: vuln, secret, config, license, or several with commas [default: vuln]
+    /// What to look for: vuln, secret, config, license, or several with commas [default: vuln,secret, and config without
+    /// counting it]
     #[arg(long, value_name = "NAME[,NAME]")]
     pub(crate) scanners: Option<Scanners>,
 
@@ -687,24 +699,12 @@ pub(crate) struct ClusterArguments {
     pub(crate) namespaces: Vec<String>,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum ClusterCommand {
-    /// What an audit needs of a cluster, as lines of JSON on standard output, without any value that may be secret
-    Snapshot {
-        #[command(flatten)]
-        cluster: ClusterArguments,
-
-        /// A further kind of objects that runs images, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
-        #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
-        kinds: Vec<String>,
-    },
-}
-
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   plimsoll audit --policy policies/
   plimsoll cluster snapshot > cluster.jsonl; plimsoll audit cluster.jsonl --policy policies/
-  kubectl get deployments,pods -A -o json | plimsoll audit - --policy policies/")]
+  kubectl get deployments,pods -A -o json | plimsoll audit - --policy policies/
+  plimsoll audit --watch --publish events --policy policies/")]
 pub(crate) struct AuditArguments {
     /// A snapshot, or objects in JSON or YAML, instead of a live cluster; `-` for standard input
     #[arg(value_name = "FILE", conflicts_with_all = ["kubeconfig", "context", "namespaces"])]
@@ -759,6 +759,23 @@ pub(crate) struct AuditArguments {
     /// Show all images, rules and workloads
     #[arg(long)]
     pub(crate) all: bool,
+
+    /// Go on: follow the cluster, the policies and the database, and tell what changes, a line of JSON for each
+    #[arg(long, conflicts_with_all = ["file", "format", "all"])]
+    pub(crate) watch: bool,
+
+    /// Write into the cluster what was found: one report for each namespace, or an event for each change; may be given several times
+    #[arg(long, value_enum, value_name = "WHAT", requires = "watch")]
+    pub(crate) publish: Vec<Publish>,
+}
+
+/// What of an audit is written into the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Publish {
+    /// `PolicyReport` objects (wgpolicyk8s.io/v1alpha2)
+    Reports,
+    /// Events of the workloads
+    Events,
 }
 
 /// In which form an audit is written.
@@ -1004,6 +1021,68 @@ pub(crate) enum PolicyCommand {
     /// Turn policies of Sigstore's policy-controller and Kyverno into ours, never looser: 0 all of it, 3 a condition of
     /// them cannot be judged
     Import(PolicyImportArguments),
+    /// Turn policies into ValidatingAdmissionPolicies, as far as API servers can decide by themselves: 0 all of it, 3 something
+    /// of them is left to the webhook, and said on standard error
+    Export(PolicyExportArguments),
+    /// What a draft would refuse of what runs, and the policies in force would not: 0 nothing, 1 something, 3 cannot be told
+    Replay(Box<PolicyReplayArguments>),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll policy export policies/ --vap | kubectl apply --server-side -f -")]
+pub(crate) struct PolicyExportArguments {
+    /// Policies, a file or a folder of them
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// As ValidatingAdmissionPolicies with their bindings (Kubernetes 1.30 and later)
+    #[arg(long, required = true)]
+    pub(crate) vap: bool,
+
+    /// Namespace that nothing is asked about; may be given several times [default: kube-system, kube-node-lease]
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(crate) exempt: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll cluster snapshot > cluster.jsonl
+  plimsoll policy replay draft.yaml --against cluster.jsonl --policy policies/")]
+pub(crate) struct PolicyReplayArguments {
+    /// The draft: policies, exceptions and revocations that would hold instead, a file or a folder of them
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) draft: Vec<PathBuf>,
+
+    /// What runs: a snapshot (`plimsoll cluster snapshot`), or objects in JSON or YAML; `-` for standard input
+    #[arg(long, required = true, value_name = "FILE")]
+    pub(crate) against: PathBuf,
+
+    /// The policies that hold now; may be given several times [default: none, so that everything runs]
+    #[arg(long = "policy", value_name = "PATH")]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// A further kind of objects that runs images, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
+    #[arg(long = "kind", value_name = "KIND.GROUP=WHAT:/PATH")]
+    pub(crate) kinds: Vec<String>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github` or a trusted_root.json; may be given several times [default: sigstore, github]
+    #[arg(long = "trust-root", value_name = "NAME|FILE")]
+    pub(crate) roots: Vec<String>,
+
+    /// The advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Ask no registry: what policies need from there is unknown
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+
+    #[arg(long, short, value_enum, default_value_t = PolicyTestFormat::Table)]
+    pub(crate) format: PolicyTestFormat,
 }
 
 #[derive(Debug, Args)]
@@ -1418,7 +1497,7 @@ fn age(text: &str) -> Result<Duration, String> {
 }
 
 /// `90s`, `30m`, `2h`, `7d`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a number and a unit, as in 90s, 30m, 2h, 7d".to_owned();
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {

@@ -27,6 +27,8 @@ pub(crate) struct IdentityVariables {
 pub(crate) struct Environment {
     /// Now, or what `SOURCE_DATE_EPOCH` says, for reproducible output.
     pub(crate) now: Timestamp,
+    /// Whether people read standard output as it comes.
+    pub(crate) stdout_terminal: bool,
     pub(crate) stdout_color: bool,
     pub(crate) stderr_color: bool,
     /// Terminals that show colour also show links (OSC 8) or ignore them.
@@ -99,6 +101,7 @@ impl Environment {
             .unwrap_or_else(Timestamp::now);
         Environment {
             now,
+            stdout_terminal,
             stdout_color: wanted(stdout_terminal),
             stderr_color: wanted(stderr_terminal),
             links: stdout_terminal && wanted(true),

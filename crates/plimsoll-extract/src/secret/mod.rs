@@ -447,10 +447,12 @@ fn documentation(path: &[u8], content: &[u8]) -> Documentation {
         } else if content[start..].starts_with(&[quote; 3]) {
             memchr::memmem::find(&content[start + 3..], &[quote; 3]).map(|length| length + 6)
         } else {
-            // A string of one line, so that a `#` in it begins no comment.
-            let line = &content[start + 1..];
-            let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
-            at = start + 1 + memchr::memchr(quote, line).map_or(0, |length| length + 1);
+            // A string of one line, so that a `#` in it begins no comment. Where the line ends first, it was none.
+            let behind = start + 1;
+            at = match memchr::memchr2(quote, b'\n', &content[behind..]) {
+                Some(length) if content[behind + length] == quote => behind + length + 1,
+                _ => behind,
+            };
             continue;
         };
         let end = length.map_or(content.len(), |length| start + length);

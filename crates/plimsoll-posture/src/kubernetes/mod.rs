@@ -4,6 +4,6 @@ mod objects;
 pub(crate) mod rules;
 pub mod yaml;
 
-pub(crate) use objects::Scene;
 pub use objects::{Object, Objects, Place};
+pub(crate) use objects::{Scene, at, get, list, selects, texts};
 pub(crate) use rules::control_plane::runs;

@@ -36,6 +36,15 @@ enum Scope {
 }
 
 impl Match {
+    /// Whether the labels of the namespace decide, and are not known: nothing can be said then.
+    pub(super) fn lacks_namespace(&self, review: &Review<'_>) -> bool {
+        let is_namespace = review.kind == "Namespace" && review.group.is_empty();
+        !is_namespace
+            && !review.namespace.is_empty()
+            && review.namespace_object.is_none()
+            && self.namespace_selector.as_ref().is_some_and(|selector| !selector.is_empty())
+    }
+
     pub(super) fn fits(&self, review: &Review<'_>) -> bool {
         let any = |list: &[String], value: &str| {
             list.is_empty() || list.iter().any(|one| one == "*" || one == value)

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::gatekeeper::matching::Match;
-use crate::{Answer, Json, LoadError, Review, Violation};
+use crate::{Action, Answer, Json, LoadError, Review, Violation};
 
 /// Longest time that one template may take for one object.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -32,6 +32,8 @@ pub struct Template {
     engine: Engine,
     /// `data.PACKAGE.violation`.
     rule: String,
+    /// It looks at other objects than the one in question.
+    looks_around: bool,
 }
 
 /// A constraint: which objects a template is about, and with which parameters.
@@ -175,7 +177,10 @@ impl Template {
             limit: LONGEST,
             check_interval: NonZeroU32::new(1000).unwrap_or(NonZeroU32::MIN),
         });
-        let mut template = Template { kind, name, engine, rule: format!("{package}.violation") };
+        let looks_around =
+            [&source.rego].into_iter().chain(&source.libs).any(|text| text.contains("inventory"));
+        let mut template =
+            Template { kind, name, engine, rule: format!("{package}.violation"), looks_around };
         // What is only found when a rule runs (unknown functions, unsafe variables) is found here.
         template.engine.set_input(regorus::Value::new_object());
         template.engine.eval_rule(template.rule.clone()).map_err(|error| LoadError {
@@ -184,6 +189,83 @@ impl Template {
             reason: error.to_string(),
         })?;
         Ok(template)
+    }
+}
+
+/// A template with a constraint, in force.
+#[derive(Debug)]
+pub(crate) struct InForce {
+    template: std::sync::Arc<Template>,
+    constraint: Constraint,
+    pub(crate) action: Action,
+}
+
+/// Takes the templates and constraints among these objects, each constraint with its template. What cannot be used is named.
+pub(crate) fn load(documents: &[Value]) -> (Vec<InForce>, Vec<LoadError>) {
+    let mut errors = Vec::new();
+    let mut templates: Vec<std::sync::Arc<Template>> = Vec::new();
+    let of = |document: &Value, start: &str| {
+        document["apiVersion"].as_str().is_some_and(|version| version.starts_with(start))
+    };
+    for document in documents.iter().filter(|document| of(document, "templates.gatekeeper.sh/")) {
+        match Template::new(document) {
+            // Without the other objects it would find nothing wrong, ever.
+            Ok(template) if template.looks_around => errors.push(LoadError {
+                kind: "ConstraintTemplate".into(),
+                name: template.name,
+                reason: "it looks at other objects (data.inventory), which are not known here".into(),
+            }),
+            Ok(template) => templates.push(std::sync::Arc::new(template)),
+            Err(error) => errors.push(error),
+        }
+    }
+    let mut all = Vec::new();
+    for document in documents.iter().filter(|document| of(document, "constraints.gatekeeper.sh/")) {
+        let loaded = Constraint::new(document).and_then(|constraint| {
+            let refuse = |reason: String| LoadError {
+                kind: constraint.kind.clone(),
+                name: constraint.name.clone(),
+                reason,
+            };
+            let template = templates
+                .iter()
+                .find(|template| template.kind == constraint.kind)
+                .ok_or_else(|| refuse("there is no template for it that can be used".into()))?;
+            let action = match constraint.action.as_str() {
+                "deny" => Action::Deny,
+                "warn" => Action::Warn,
+                "dryrun" => Action::Audit,
+                other => {
+                    return Err(refuse(format!(
+                        "enforcementAction `{}` is none of deny, warn, dryrun",
+                        shortened(other)
+                    )));
+                }
+            };
+            Ok(InForce { template: template.clone(), constraint, action })
+        });
+        match loaded {
+            Ok(one) => all.push(one),
+            Err(error) => errors.push(error),
+        }
+    }
+    (all, errors)
+}
+
+impl InForce {
+    pub(crate) fn kind(&self) -> &str {
+        &self.constraint.kind
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.constraint.name
+    }
+
+    pub(crate) fn judge(&self, review: &Review<'_>) -> Answer {
+        if self.constraint.matches.lacks_namespace(review) {
+            return Answer::Error(format!("not known: the labels of the namespace `{}`", review.namespace));
+        }
+        judge(&self.template, &self.constraint, review, &Inventory::default())
     }
 }
 

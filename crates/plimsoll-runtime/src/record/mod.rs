@@ -17,13 +17,16 @@ use crate::event::{Action, Container, Process};
 pub const VERSION: &str = "1.0";
 
 /// Bytes of one line. The arguments of a program take at most a tenth of it.
-const LONGEST: usize = 4 << 20;
+const LONGEST: usize = 1 << 20;
 
 /// Problems that are told one by one; more are counted.
 const MOST_PROBLEMS: usize = 100;
 
 /// Processes, and containers, that are kept to find equal ones.
-const REMEMBERED: usize = 16_384;
+const REMEMBERED: usize = 4096;
+
+/// Bytes of a line whose processes are kept: with [`REMEMBERED`] this bounds what hostile recordings hold.
+const LIGHT: usize = 16 << 10;
 
 /// The first line of a recording.
 #[derive(Debug, Serialize, Deserialize)]
@@ -189,12 +192,14 @@ impl<R: BufRead> Reader<R> {
                 }
             };
             event.ancestors.truncate(Process::MAX_ANCESTORS);
-            for process in std::iter::once(&mut event.process).chain(&mut event.ancestors) {
-                let name = (process.id, process.start, process.exec_time);
-                self.processes.one(name, process);
+            if self.buffer.len() <= LIGHT {
+                for process in std::iter::once(&mut event.process).chain(&mut event.ancestors) {
+                    let name = (process.id, process.start, process.exec_time);
+                    self.processes.one(name, process);
+                }
+                let name = event.container.id.clone();
+                self.containers.one(name, &mut event.container);
             }
-            let name = event.container.id.clone();
-            self.containers.one(name, &mut event.container);
             match event.action {
                 Action::Unknown => self.unknown += 1,
                 Action::Drop { count, .. } => self.lost = self.lost.saturating_add(count),

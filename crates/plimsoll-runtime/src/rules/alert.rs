@@ -11,7 +11,7 @@ use crate::Event;
 use crate::event::{Container, Pod, State};
 
 /// Groups of one run; alerts of more are counted only.
-const MOST_GROUPS: usize = 10_000;
+const MOST_GROUPS: usize = 2_000;
 
 /// Containers that a group names; more are counted only.
 const MOST_CONTAINERS: usize = 100;
@@ -27,7 +27,8 @@ pub struct Alert {
     pub id: String,
     /// How much it matters.
     pub priority: Priority,
-    /// When, in nanoseconds since 1970.
+    /// When, in nanoseconds since 1970; written as a date.
+    #[serde(serialize_with = "date")]
     pub time: u64,
     /// What happened, in one line.
     pub output: String,
@@ -73,6 +74,15 @@ pub struct Place {
     pub pod: Pod,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references in")]
+fn date<S: serde::Serializer>(nanoseconds: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    match jiff::Timestamp::from_nanosecond(i128::from(*nanoseconds)) {
+        Ok(time) => serializer.collect_str(&format_args!("{time:.9}")),
+        // Beyond the calendar: what a recording says that is made up.
+        Err(_) => serializer.serialize_str(""),
+    }
+}
+
 fn is_empty(pod: &Pod) -> bool {
     *pod == Pod::default()
 }
@@ -88,7 +98,7 @@ pub struct Actor {
     /// The file that it runs.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub executable: String,
-    /// Its program and arguments in one line, at most 4,096 bytes.
+    /// Its program and arguments in one line, at most 4,096 bytes; of parents 512.
     pub command_line: String,
     /// Its effective user.
     pub uid: u32,
@@ -98,11 +108,15 @@ impl Place {
     fn new(container: &Container) -> Self {
         Self {
             state: container.state,
-            id: container.id.clone(),
-            name: container.name.clone(),
-            image: container.image.clone(),
-            digest: container.digest.clone(),
-            pod: container.pod.clone(),
+            id: short(&container.id),
+            name: short(&container.name),
+            image: short(&container.image),
+            digest: short(&container.digest),
+            pod: Pod {
+                uid: short(&container.pod.uid),
+                name: short(&container.pod.name),
+                namespace: short(&container.pod.namespace),
+            },
         }
     }
 
@@ -121,15 +135,20 @@ impl Place {
 }
 
 impl Actor {
-    fn new(process: &crate::event::Process) -> Self {
+    fn new(process: &crate::event::Process, longest: usize) -> Self {
         Self {
             id: process.id,
-            name: process.name.clone(),
-            executable: process.executable.path.clone(),
-            command_line: cut(process.command_line(), 4096),
+            name: short(&process.name),
+            executable: cut(process.executable.path.clone(), longest),
+            command_line: cut(process.command_line(), longest),
             uid: process.effective_uid,
         }
     }
+}
+
+/// A name: names are short, unless a recording was made up.
+fn short(text: &str) -> String {
+    cut(text.to_owned(), 512)
 }
 
 fn cut(mut text: String, longest: usize) -> String {
@@ -172,8 +191,8 @@ impl Engine {
             fields: self.values(rule, event, knowledge),
             tags: info.tags.clone(),
             container: Place::new(container),
-            process: Actor::new(&event.process),
-            parents: event.ancestors.iter().map(|process| Actor::new(process)).collect(),
+            process: Actor::new(&event.process, 4096),
+            parents: event.ancestors.iter().map(|process| Actor::new(process, 512)).collect(),
             owner,
             action,
         }
@@ -191,9 +210,11 @@ fn one_line(text: &str) -> String {
 pub struct Group {
     /// How many there were.
     pub count: u64,
-    /// When the first one was, in nanoseconds since 1970.
+    /// When the first one was, in nanoseconds since 1970; written as a date.
+    #[serde(serialize_with = "date")]
     pub first: u64,
     /// When the last one was.
+    #[serde(serialize_with = "date")]
     pub last: u64,
     /// In how many containers, at most 100 counted.
     pub containers: usize,

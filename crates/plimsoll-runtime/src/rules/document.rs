@@ -177,6 +177,9 @@ const RULE_KEYS: &[&str] = &[
     "fix",
 ];
 
+/// Exceptions of one rule; each may have any number of values.
+pub(super) const MOST_EXCEPTIONS: usize = 5_000;
+
 /// Which parts of a rule can be appended to; all of them can be replaced.
 const APPENDABLE: &[&str] = &["condition", "output", "desc", "tags", "exceptions"];
 const REPLACEABLE: &[&str] = &[
@@ -452,6 +455,9 @@ impl<'a> View<'a> {
             let change = change("exceptions");
             let exceptions =
                 exceptions.list()?.into_iter().map(View::exception).collect::<Result<Vec<_>, _>>()?;
+            if exceptions.len() > MOST_EXCEPTIONS {
+                return self.error(format!("a rule has more than {MOST_EXCEPTIONS} exceptions"));
+            }
             for (at, exception) in exceptions.iter().enumerate() {
                 if exceptions[..at].iter().any(|before| before.name == exception.name) {
                     let message = format!("the exception `{}` stands here twice", exception.name);

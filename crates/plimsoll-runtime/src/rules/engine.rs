@@ -22,7 +22,10 @@ use crate::Event;
 use crate::event::{Container, Process};
 
 /// Processes, and containers, whose answers are remembered: a power of two.
-const REMEMBERED: usize = 1024;
+const REMEMBERED: usize = 4096;
+
+/// Bytes of arguments of a process and its parents that are remembered; hostile programs bring more.
+const LIGHT: usize = 16 << 10;
 
 /// Rules, ready to be asked about events.
 pub struct Engine {
@@ -33,13 +36,22 @@ pub struct Engine {
 
 struct Program {
     rules: Vec<RuleInfo>,
-    /// For each type of events its rules, with the edge to their conditions.
-    kinds: Vec<Vec<(Edge, usize)>>,
+    /// For each type of events its rules, those with a part in common behind that part.
+    kinds: Vec<Vec<Step>>,
     gates: Vec<Gate>,
     edges: Vec<Edge>,
     groups: Vec<Group>,
     /// How many answers there are of each scope.
     slots: [usize; 3],
+}
+
+/// A step of what is asked about a type of events.
+#[derive(Clone, Copy)]
+enum Step {
+    /// A part that all rules up to the step `to` have in common: where it does not hold, none of them does.
+    Guard { edge: Edge, to: usize },
+    /// The condition of a rule.
+    Rule { edge: Edge, rule: usize },
 }
 
 /// All (`any` is false) or one of its edges.
@@ -50,7 +62,7 @@ struct Gate {
 }
 
 /// A part of a gate: another gate or a check.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Edge {
     /// The gate, or the group of the check.
     target: u32,
@@ -144,6 +156,8 @@ impl Bits {
 struct Memory {
     event: Bits,
     processes: Vec<Remembered>,
+    /// Which of its two places a new process takes: 0 or 1.
+    turn: usize,
     containers: Vec<(Option<Arc<Container>>, Bits)>,
     scratch: [String; 2],
     stack: Vec<Frame>,
@@ -158,6 +172,20 @@ struct Remembered {
     bits: Bits,
 }
 
+impl Remembered {
+    fn is(&self, process: &Arc<Process>, container: &Arc<Container>, ancestors: &[Arc<Process>]) -> bool {
+        self.process.as_ref().is_some_and(|known| Arc::ptr_eq(known, process))
+            && self.container.as_ref().is_some_and(|known| Arc::ptr_eq(known, container))
+            && self.ancestors.len() == ancestors.len()
+            && self.ancestors.iter().zip(ancestors).all(|(known, ancestor)| Arc::ptr_eq(known, ancestor))
+    }
+}
+
+/// Bytes of a process's arguments.
+fn weight(process: &Process) -> usize {
+    process.arguments.iter().map(|argument| argument.len() + size_of::<String>()).sum()
+}
+
 /// A gate that is being evaluated.
 struct Frame {
     edge: Edge,
@@ -168,7 +196,8 @@ impl Memory {
     fn new() -> Self {
         Self {
             event: Bits::default(),
-            processes: (0..REMEMBERED).map(|_| Remembered::default()).collect(),
+            processes: (0..=REMEMBERED).map(|_| Remembered::default()).collect(),
+            turn: 0,
             containers: (0..REMEMBERED).map(|_| (None, Bits::default())).collect(),
             scratch: Default::default(),
             stack: Vec::with_capacity(64),
@@ -176,10 +205,17 @@ impl Memory {
     }
 }
 
+/// Guards inside guards.
+const DEEPEST_GUARD: usize = 4;
+
+/// Guards side by side.
+const MOST_GUARDS: usize = 32;
+
 /// A place in a table by an address.
 fn place<T>(value: &Arc<T>) -> usize {
     let address = Arc::as_ptr(value) as usize as u64;
-    usize::try_from((address >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54).expect("ten bits") % REMEMBERED
+    usize::try_from((address >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52).expect("twelve bits")
+        % REMEMBERED
 }
 
 impl Engine {
@@ -215,11 +251,23 @@ impl Engine {
         }
         let moment = Moment { event, kind, knowledge };
         let mut run = Run::begin(&self.program, &mut self.memory, &moment);
-        for (edge, rule) in rules {
-            if run.holds(*edge) {
-                self.found.push(*rule);
+        let mut at = 0;
+        while let Some(step) = rules.get(at) {
+            at += 1;
+            match *step {
+                Step::Guard { edge, to } => {
+                    if !run.holds(edge) {
+                        at = to;
+                    }
+                }
+                Step::Rule { edge, rule } => {
+                    if run.holds(edge) {
+                        self.found.push(rule);
+                    }
+                }
             }
         }
+        self.found.sort_unstable();
         &self.found
     }
 
@@ -260,6 +308,15 @@ impl Engine {
                 }
             }
             kinds.push(rules);
+        }
+        if graph.overflowed {
+            let message = "the rules are too large: more than four million expressions".to_owned();
+            report.errors.push(Error {
+                file: "all files".to_owned(),
+                place: super::Place::default(),
+                message,
+            });
+            kinds.iter_mut().for_each(Vec::clear);
         }
         let mut rules = Vec::new();
         let mut places = vec![None; candidates.len()];
@@ -332,7 +389,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn begin(program: &'a Program, memory: &'a mut Memory, moment: &'a Moment<'a>) -> Self {
-        let Memory { event, processes, containers, scratch, stack } = memory;
+        let Memory { event, processes, turn, containers, scratch, stack } = memory;
         let [of_container, of_process, of_event] = program.slots;
         event.clear(of_event);
         let (process, container) = (&moment.event.process, &moment.event.container);
@@ -341,16 +398,21 @@ impl<'a> Run<'a> {
             known.0 = Some(container.clone());
             known.1.clear(of_container);
         }
-        let remembered = &mut processes[place(process)];
         let ancestors = &moment.event.ancestors;
-        let same = remembered.process.as_ref().is_some_and(|known| Arc::ptr_eq(known, process))
-            && remembered.container.as_ref().is_some_and(|known| Arc::ptr_eq(known, container))
-            && remembered.ancestors.len() == ancestors.len()
-            && remembered
-                .ancestors
-                .iter()
-                .zip(ancestors)
-                .all(|(known, ancestor)| Arc::ptr_eq(known, ancestor));
+        // Two places each, so that two processes of one place do not push each other out at every event.
+        let mut slot = place(process);
+        let mut same = processes[slot].is(process, container, ancestors);
+        if !same {
+            same = processes[slot ^ 1].is(process, container, ancestors);
+            *turn ^= 1;
+            slot ^= if same { 1 } else { *turn };
+        }
+        // What is heavy goes to a place of its own, so that few of them are held.
+        let all = || std::iter::once(process).chain(ancestors);
+        if !same && all().map(|process| weight(process)).sum::<usize>() > LIGHT {
+            slot = REMEMBERED;
+        }
+        let remembered = &mut processes[slot];
         if !same {
             remembered.process = Some(process.clone());
             remembered.container = Some(container.clone());
@@ -462,6 +524,8 @@ struct Builder<'a> {
     edges: Vec<Edge>,
     /// The edge to each node, never negated unless the node is.
     known: HashMap<NodeId, (Edge, u32)>,
+    /// Gates by what they are made of.
+    shared: HashMap<(bool, Box<[Edge]>), Edge>,
 }
 
 /// How a check is answered together with others.
@@ -485,6 +549,7 @@ impl<'a> Builder<'a> {
             gates: Vec::new(),
             edges: Vec::new(),
             known: HashMap::new(),
+            shared: HashMap::new(),
         }
     }
 
@@ -502,11 +567,51 @@ impl<'a> Builder<'a> {
             let mut rules: Vec<(Edge, usize)> =
                 rules.iter().map(|(node, rule)| (self.known[node].0, *rule)).collect();
             rules.sort_by_key(|(_, rule)| *rule);
-            rules
+            let mut steps = Vec::with_capacity(rules.len());
+            self.guarded(rules, &mut Vec::new(), &mut steps);
+            steps
         });
         let kinds = kinds.collect();
         let Self { groups, slots, gates, edges, .. } = self;
         Program { rules, kinds, gates, edges, groups, slots }
+    }
+
+    /// The parts that must hold for an edge to do so.
+    fn needs<'e>(&'e self, edge: &'e Edge) -> &'e [Edge] {
+        if edge.gate && !edge.negated {
+            let gate = &self.gates[edge.target as usize];
+            if !gate.any {
+                return &self.edges[gate.first as usize..gate.end as usize];
+            }
+        }
+        std::slice::from_ref(edge)
+    }
+
+    /// Puts rules that have a part in common behind it; `used` are the parts that these rules are behind already.
+    fn guarded(&self, mut rules: Vec<(Edge, usize)>, used: &mut Vec<Edge>, steps: &mut Vec<Step>) {
+        let mut guards = 0;
+        while rules.len() > 2 && used.len() < DEEPEST_GUARD && guards < MOST_GUARDS {
+            guards += 1;
+            let mut counts: HashMap<Edge, usize> = HashMap::new();
+            for edge in rules.iter().flat_map(|(edge, _)| self.needs(edge)) {
+                if !used.contains(edge) {
+                    *counts.entry(*edge).or_default() += 1;
+                }
+            }
+            // Of equal ones any would do: the slots make it the same one each time.
+            let best =
+                counts.into_iter().max_by_key(|(edge, count)| (*count, edge.scope, edge.slot, edge.negated));
+            let Some((edge, _)) = best.filter(|(_, count)| *count > 1) else { break };
+            let (inside, outside) = rules.into_iter().partition(|(root, _)| self.needs(root).contains(&edge));
+            rules = outside;
+            let guard = steps.len();
+            steps.push(Step::Guard { edge, to: 0 });
+            used.push(edge);
+            self.guarded(inside, used, steps);
+            used.pop();
+            steps[guard] = Step::Guard { edge, to: steps.len() };
+        }
+        steps.extend(rules.into_iter().map(|(edge, rule)| Step::Rule { edge, rule }));
     }
 
     fn slot(&mut self, scope: Scope) -> u32 {
@@ -584,20 +689,49 @@ impl<'a> Builder<'a> {
                     return self.always(id);
                 }
                 let mut parts: Vec<(Edge, u32)> = parts.iter().map(|part| self.known[part]).collect();
-                // The cheapest first: it may decide. The order does not change the answer.
-                parts.sort_by_key(|(edge, cost)| (*cost, edge.scope, edge.slot, edge.target));
                 let scope = parts.iter().map(|(edge, _)| edge.scope).max().unwrap_or(Scope::Event);
-                let cost = parts.iter().fold(0_u32, |sum, (_, cost)| sum.saturating_add(*cost));
-                let first = u32::try_from(self.edges.len()).expect("ids are 32 bits");
-                self.edges.extend(parts.iter().map(|(edge, _)| *edge));
-                let end = u32::try_from(self.edges.len()).expect("ids are 32 bits");
-                let target = u32::try_from(self.gates.len()).expect("ids are 32 bits");
-                self.gates.push(Gate { any, first, end });
-                let slot = self.slot(scope);
-                (Edge { target, slot, scope, gate: true, negated: false }, cost)
+                // What depends on the container alone, and then on the process alone, becomes one part: its answer is
+                // remembered as long as they are.
+                for lower in [Scope::Container, Scope::Process].into_iter().filter(|lower| *lower < scope) {
+                    let (inside, outside): (Vec<_>, Vec<_>) =
+                        parts.into_iter().partition(|(edge, _)| edge.scope <= lower);
+                    parts = outside;
+                    match inside[..] {
+                        [] => {}
+                        [only] => parts.push(only),
+                        _ => {
+                            let (edge, _) = self.gate(any, inside);
+                            parts.push((edge, 1));
+                        }
+                    }
+                }
+                self.gate(any, parts)
             }
         };
         self.known.insert(id, made);
+    }
+
+    /// A gate of these parts; the one that there is already, if there is one.
+    fn gate(&mut self, any: bool, mut parts: Vec<(Edge, u32)>) -> (Edge, u32) {
+        // First what is remembered, then what probably decides: conditions mostly say what is rare and then, negated, what
+        // is to be left out. Of these the cheapest. The order does not change the answer.
+        parts.sort_by_key(|(edge, cost)| {
+            (edge.scope == Scope::Event, edge.negated != any, *cost, edge.scope, edge.slot, edge.target)
+        });
+        let cost = parts.iter().fold(0_u32, |sum, (_, cost)| sum.saturating_add(*cost));
+        let edges: Box<[Edge]> = parts.iter().map(|(edge, _)| *edge).collect();
+        if let Some(edge) = self.shared.get(&(any, edges.clone())) {
+            return (*edge, cost);
+        }
+        let narrow = |number: usize| u32::try_from(number).expect("ids are 32 bits");
+        let scope = edges.iter().map(|edge| edge.scope).max().unwrap_or(Scope::Event);
+        let first = narrow(self.edges.len());
+        self.edges.extend_from_slice(&edges);
+        let (end, target) = (narrow(self.edges.len()), narrow(self.gates.len()));
+        self.gates.push(Gate { any, first, end });
+        let edge = Edge { target, slot: self.slot(scope), scope, gate: true, negated: false };
+        self.shared.insert((any, edges), edge);
+        (edge, cost)
     }
 
     /// A condition that is always true of a type of events: "the type exists" is what is asked.

@@ -52,6 +52,18 @@ pub enum Type {
     Address,
 }
 
+impl Type {
+    /// Its name, as in `number`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Type::Text => "text",
+            Type::Number => "number",
+            Type::Truth => "true or false",
+            Type::Address => "address",
+        }
+    }
+}
+
 /// What may stand in brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Takes {
@@ -63,7 +75,7 @@ pub(super) enum Takes {
 }
 
 /// What a value depends on: it is asked once for each of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Scope {
     Container,
     /// The process, its parents and its container.

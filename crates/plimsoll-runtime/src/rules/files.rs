@@ -1,6 +1,6 @@
 //! Rule files in their order: what appends, overrides and switches is applied, then everything is resolved.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::condition::{self, Check, Condition, Mistake, Operand, Operator, Right, Word};
 use super::document::{self, Change, Entry, Exception, Item, Own, Priority, RuleKind, Text, What};
@@ -31,6 +31,8 @@ pub struct Files {
 struct Source {
     name: String,
     text: String,
+    /// Where each line begins.
+    lines: Vec<usize>,
 }
 
 /// What became of rule files.
@@ -149,7 +151,8 @@ impl Files {
     pub fn add(&mut self, name: &str, text: &str) {
         let file = self.sources.len();
         let read = document::read(text);
-        self.sources.push(Source { name: name.to_owned(), text: text.to_owned() });
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        self.sources.push(Source { name: name.to_owned(), text: text.to_owned(), lines });
         self.report.errors.extend(read.errors.into_iter().map(|error| error.of(name)));
         self.report.warnings.extend(read.warnings.into_iter().map(|warning| warning.of(name)));
         for item in read.items {
@@ -250,10 +253,12 @@ impl Files {
         for (name, list) in &order {
             // A path down from list to list, and how far each was looked at.
             let mut path: Vec<(&String, &List, usize)> = vec![(*name, *list, 0)];
+            let mut on_path: HashSet<&String> = HashSet::from([*name]);
             while let Some((name, list, at)) = path.last_mut() {
                 let (name, list) = (*name, *list);
                 if done.contains_key(name) {
                     path.pop();
+                    on_path.remove(name);
                     continue;
                 }
                 if let Some(word) = list.items.get(*at) {
@@ -263,7 +268,8 @@ impl Files {
                     else {
                         continue;
                     };
-                    if let Some(start) = path.iter().position(|(name, ..)| *name == below) {
+                    if on_path.contains(below) {
+                        let start = path.iter().position(|(name, ..)| *name == below).unwrap_or(0);
                         let circle: Vec<&str> = path[start..]
                             .iter()
                             .map(|(name, ..)| name.as_str())
@@ -272,11 +278,13 @@ impl Files {
                         let message = format!("lists contain each other: {}", circle.join(" -> "));
                         errors.push((list.file, list.place, message));
                         for (name, ..) in path.drain(start..) {
+                            on_path.remove(name);
                             done.insert(name.clone(), Vec::new());
                         }
                         continue;
                     }
                     path.push((below, below_list, 0));
+                    on_path.insert(below);
                     continue;
                 }
                 let mut words: Vec<Word> = Vec::with_capacity(list.items.len());
@@ -304,6 +312,7 @@ impl Files {
                 total += words.len();
                 done.insert(name.clone(), words);
                 path.pop();
+                on_path.remove(name);
             }
         }
         for (file, place, message) in told {
@@ -379,6 +388,9 @@ impl Files {
         if let Some((exceptions, change)) = given.exceptions {
             if change != Change::Append {
                 rule.exceptions.clear();
+            }
+            if rule.exceptions.len() + exceptions.len() > document::MOST_EXCEPTIONS {
+                return Err(format!("a rule has more than {} exceptions", document::MOST_EXCEPTIONS));
             }
             for exception in exceptions {
                 match rule.exceptions.iter_mut().find(|(_, known)| known.name == exception.name) {
@@ -508,6 +520,7 @@ impl Files {
         }
         // A path down from macro to macro: the names on it, and how many of its parts each has looked at.
         let mut path: Vec<(&str, Vec<&str>)> = Vec::new();
+        let mut on_path: HashSet<&str> = HashSet::new();
         let parts = |condition: &Condition| -> Vec<String> {
             let names = condition.expressions.iter().filter_map(|expression| match expression {
                 condition::Expression::Macro { name, .. } => Some(name.clone()),
@@ -522,6 +535,7 @@ impl Files {
                 continue;
             }
             path.push((name, needed[name.as_str()].iter().map(String::as_str).collect()));
+            on_path.insert(name);
             while let Some((name, parts)) = path.last_mut() {
                 let name = *name;
                 if let Some(part) = parts.pop() {
@@ -529,7 +543,8 @@ impl Files {
                         continue;
                     }
                     let Some((part, needed)) = needed.get_key_value(part) else { continue };
-                    if let Some(start) = path.iter().position(|(name, _)| name == part) {
+                    if on_path.contains(part) {
+                        let start = path.iter().position(|(name, _)| name == part).unwrap_or(0);
                         let circle: Vec<&str> =
                             path[start..].iter().map(|(name, _)| *name).chain([*part]).collect();
                         let known = &self.macros[*part].condition;
@@ -539,13 +554,17 @@ impl Files {
                         for (name, _) in &path[start..] {
                             done.insert((*name).to_owned(), None);
                         }
-                        path.truncate(start);
+                        for (name, _) in path.drain(start..) {
+                            on_path.remove(name);
+                        }
                         continue;
                     }
                     path.push((part, needed.iter().map(String::as_str).collect()));
+                    on_path.insert(part);
                     continue;
                 }
                 path.pop();
+                on_path.remove(name);
                 if done.contains_key(name) {
                     continue;
                 }
@@ -617,44 +636,48 @@ impl Files {
         let source = &self.sources[file];
         let read = condition.text.get(start..mistake.offset).unwrap_or_default();
         let message = format!("{subject}: {}", mistake.message);
-        Error::at(place_in(&source.text, place, read), message).of(&source.name)
+        Error::at(source.behind(place, read), message).of(&source.name)
     }
 }
 
 /// Entries of all lists together, lists in lists filled in.
 const MOST_ENTRIES: usize = 2_000_000;
 
-/// The place behind what was read of a text that begins at `start`. YAML folds lines and takes away quotes, but keeps all
-/// that is no blank: counting that leads back.
-fn place_in(source: &str, start: Place, read: &str) -> Place {
-    let mut left = read.chars().filter(|character| !character.is_whitespace()).count();
-    let mut lines = source.lines().enumerate().skip(start.line.saturating_sub(1) as usize);
-    let mut from = start.column.saturating_sub(1) as usize;
-    let mut place = start;
-    // The sign and the line before a folded text, or its quote, are not part of it.
-    let mut heading = true;
-    for (line, text) in &mut lines {
-        for (column, character) in text.chars().enumerate().skip(from) {
-            if character.is_whitespace() {
-                continue;
-            }
-            if std::mem::take(&mut heading) {
-                if matches!(character, '>' | '|') {
-                    break;
-                }
-                if matches!(character, '"' | '\'') {
+impl Source {
+    /// The place behind what was read of a text that begins at `start`. YAML folds lines and takes away quotes, but keeps all
+    /// that is no blank: counting that leads back.
+    fn behind(&self, start: Place, read: &str) -> Place {
+        let mut left = read.chars().filter(|character| !character.is_whitespace()).count();
+        let first = start.line.saturating_sub(1) as usize;
+        let source = self.lines.get(first).map_or("", |at| &self.text[*at..]);
+        let mut lines = (first..).zip(source.lines());
+        let mut from = start.column.saturating_sub(1) as usize;
+        let mut place = start;
+        // The sign and the line before a folded text, or its quote, are not part of it.
+        let mut heading = true;
+        for (line, text) in &mut lines {
+            for (column, character) in text.chars().enumerate().skip(from) {
+                if character.is_whitespace() {
                     continue;
                 }
+                if std::mem::take(&mut heading) {
+                    if matches!(character, '>' | '|') {
+                        break;
+                    }
+                    if matches!(character, '"' | '\'') {
+                        continue;
+                    }
+                }
+                place = Place::new(line + 1, column + 1);
+                if left == 0 {
+                    return place;
+                }
+                left -= 1;
             }
-            place = Place::new(line + 1, column + 1);
-            if left == 0 {
-                return place;
-            }
-            left -= 1;
+            from = 0;
         }
-        from = 0;
+        place
     }
-    place
 }
 
 /// What an exception says: one of several groups of comparisons that hold together.

@@ -19,6 +19,9 @@ pub(super) type CheckId = u32;
 /// Entries of all lists in all places where they stand, together.
 const MOST_WORDS: usize = 4_000_000;
 
+/// Nodes, those for each type of events counted. All given rules together have some thousands.
+const MOST_NODES: usize = 4_000_000;
+
 /// Parts of an expression that are taken into the one around it; more stay apart, so that size stays linear.
 const FLATTENED: usize = 64;
 
@@ -125,6 +128,8 @@ pub(super) struct Graph {
     pub(super) checks: Vec<Check>,
     known_checks: HashMap<Check, CheckId>,
     words: usize,
+    /// Whether there were more than [`MOST_NODES`]: what came after them is `false`, and nothing of it may run.
+    pub(super) overflowed: bool,
 }
 
 /// Looks up what is not in the text of a condition.
@@ -333,7 +338,11 @@ impl Graph {
         if let Some(id) = self.interned.get(&node) {
             return *id;
         }
-        let id = u32::try_from(self.nodes.len()).expect("conditions are bounded to less");
+        if self.nodes.len() >= MOST_NODES && node != Node::Constant(false) {
+            self.overflowed = true;
+            return self.constant(false);
+        }
+        let id = u32::try_from(self.nodes.len()).expect("at most MOST_NODES and one");
         self.nodes.push(node.clone());
         self.interned.insert(node, id);
         id
@@ -679,12 +688,7 @@ fn test(operand: &Operand, operator: Operator, words: &[Word]) -> Result<Test, S
             Test::Regex(one().into())
         }
         _ => {
-            let what = match kind {
-                Type::Text => "text",
-                Type::Number => "number",
-                Type::Truth => "true or false",
-                Type::Address => "address",
-            };
+            let what = kind.word();
             return Err(format!("`{operator}` does not go with `{}` ({what})", operand.field().name));
         }
     })

@@ -111,7 +111,8 @@ fn place(action: &Action) -> usize {
         Action::ContainerStart {} => 37,
         Action::ContainerStop {} => 38,
         Action::Drop { .. } => 39,
-        Action::Unknown => 40,
+        // What became known is in the container of every event from then on: no rule asks for the moment.
+        Action::ContainerKnown {} | Action::Unknown => 40,
     }
 }
 

@@ -6,6 +6,7 @@
 //! container and per process.
 
 mod alert;
+pub mod builtin;
 mod condition;
 mod document;
 mod engine;

@@ -6,7 +6,13 @@ use super::graph::{self, Operand};
 use crate::event::State;
 
 /// Bytes of one alert's text: what is longer comes from hostile arguments.
-const LONGEST: usize = 16 << 10;
+const LONGEST: usize = 4 << 10;
+
+/// Bytes of one value among an alert's fields.
+const LONGEST_VALUE: usize = 1 << 10;
+
+/// Bytes of a rule's output.
+const LONGEST_TEMPLATE: usize = 64 << 10;
 
 /// An output, parsed.
 #[derive(Clone, Debug)]
@@ -28,6 +34,9 @@ enum Part {
 impl Template {
     /// Reads an output; also gives the fields in it that events do not have.
     pub(super) fn parse(text: &str) -> Result<(Self, Vec<String>), String> {
+        if text.len() > LONGEST_TEMPLATE {
+            return Err(format!("its output is longer than {LONGEST_TEMPLATE} bytes"));
+        }
         let mut parts = Vec::new();
         let mut missing_names = Vec::new();
         let mut rest = text.strip_prefix('*').unwrap_or(text);
@@ -116,13 +125,15 @@ impl Template {
                 if !std::mem::take(&mut empty) {
                     text.push(',');
                 }
-                if text.len() < LONGEST {
+                if text.len() < LONGEST_VALUE {
                     item.put(&mut text);
                 }
             });
             if !empty {
-                let end =
-                    (0..=text.len().min(LONGEST)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+                let end = (0..=text.len().min(LONGEST_VALUE))
+                    .rev()
+                    .find(|end| text.is_char_boundary(*end))
+                    .unwrap_or(0);
                 text.truncate(end);
                 values.insert(name.clone(), text);
             }

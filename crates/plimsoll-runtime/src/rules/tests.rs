@@ -410,6 +410,28 @@ fn large_lists_aliases_and_doubling_are_bounded() {
 }
 
 #[test]
+fn heavy_processes_and_many_exceptions_are_bounded_and_right() {
+    // A megabyte of arguments, then an ordinary process in its place, then the first again.
+    let long = "a".repeat(1 << 20);
+    let heavy = Event { process: process("cat", &["cat", &long]), ..open("/x", 0) };
+    let (mut engine, _) = compiled(&[&rule("r", "proc.args startswith aaaa"), &rule("s", "proc.name=cat")]);
+    for _ in 0..3 {
+        assert_eq!(engine.evaluate(&heavy, &Nothing), [0, 1]);
+        assert_eq!(engine.evaluate(&open("/x", 0), &Nothing), [1]);
+    }
+    let alert = engine.alert(0, &heavy, &Nothing);
+    assert!(alert.process.command_line.len() < 5000 && alert.output.len() < 5000);
+    let mut many = rule("r", "evt.num>=0");
+    many.insert_str(many.len() - 2, ", exceptions: [");
+    for at in 0..5001 {
+        many.insert_str(many.len() - 2, &format!("{{name: e{at}, fields: proc.name, values: [x]}}, "));
+    }
+    many.insert(many.len() - 2, ']');
+    let (_, report) = compiled(&[&many]);
+    assert!(report.errors[0].message.contains("more than 5000 exceptions"), "{:?}", report.errors);
+}
+
+#[test]
 fn what_cannot_run_is_told_and_what_is_always_true_runs() {
     let (_, report) = compiled(&[
         &rule("type", "evt.type = teleport"),
@@ -567,6 +589,7 @@ fn any_event(
             script: String::new(),
             truncated: false,
             environment: vec![text(seed)],
+            response: crate::event::Response::None,
         },
         1 => Action::Connect { connection: connection(seed) },
         2 => Action::Rename { from: text(seed), to: text(seed) },

@@ -192,7 +192,23 @@ impl Collector {
 
     /// All objects of a kind are void: they are listed anew.
     pub fn forget(&mut self, kind: &str) {
-        self.objects.retain(|key, _| key.kind.as_ref() != kind);
+        self.forget_in(kind, None);
+    }
+
+    /// All objects of a kind in a namespace, or in all, are void: they are listed anew.
+    pub fn forget_in(&mut self, kind: &str, namespace: Option<&str>) {
+        self.objects.retain(|key, _| {
+            key.kind.as_ref() != kind || namespace.is_some_and(|own| key.namespace.as_ref() != own)
+        });
+    }
+
+    /// Lets go of what only objects held that are gone: names of pods, labels, shapes. For whoever follows a cluster for long.
+    pub fn tidy(&mut self) {
+        // The larger first, as they hold the smaller.
+        self.shapes.retain(|one| Arc::strong_count(one) > 1);
+        self.images.retain(|one| Arc::strong_count(one) > 1);
+        self.labels.retain(|one| Arc::strong_count(one) > 1);
+        self.texts.retain(|one| Arc::strong_count(one) > 1);
     }
 
     /// What an object runs; `None` for nothing.
@@ -609,6 +625,31 @@ mod tests {
         assert!(names(&["{}"]).iter().any(|line| line.contains("no kind")));
         let circle = SET.replace("Deployment", "ReplicaSet").replace("\"web\"", "\"web-1\"");
         let _ = names(&[&circle, POD]);
+    }
+
+    #[test]
+    fn what_is_gone_is_let_go() {
+        let mut collector = Collector::new(Kinds::default(), BTreeSet::new());
+        let pod = |number: usize| {
+            POD.replace("web-1-x", &format!("web-1-{number}")).replace("blue", &format!("team-{number}"))
+        };
+        for number in 0..1_000 {
+            collector.apply(&serde_json::from_str(&pod(number)).unwrap());
+            if number > 0 {
+                collector.delete(&serde_json::from_str(&pod(number - 1)).unwrap());
+            }
+        }
+        assert!(collector.texts.len() > 1_000);
+        collector.tidy();
+        assert!(collector.texts.len() < 20 && collector.shapes.len() == 1, "{:?}", collector.texts);
+        assert_eq!(collector.workloads().len(), 1);
+        // What is held goes on to be shared.
+        collector.apply(&serde_json::from_str(&pod(999)).unwrap());
+        assert_eq!(collector.shapes.len(), 1);
+        collector.forget_in("Pod", Some("other"));
+        assert_eq!(collector.workloads().len(), 1);
+        collector.forget_in("Pod", Some("shop"));
+        assert!(collector.workloads().is_empty());
     }
 
     #[test]

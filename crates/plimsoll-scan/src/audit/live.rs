@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use plimsoll_kube::{Client, Error, Filter, Resource};
 use plimsoll_model::audit::Missing;
 use plimsoll_model::workload::Kinds;
+use plimsoll_posture::cluster::LISTS;
 use serde_json_borrow::Value;
 
 /// Whoever takes objects.
@@ -31,6 +32,35 @@ const BESIDE: &[(&str, &str, &str, bool, &str)] = &[
     ("", "serviceaccounts", "ServiceAccount", true, "whether default accounts have their token mounted"),
     ("networking.k8s.io", "networkpolicies", "NetworkPolicy", true, "who may reach what"),
 ];
+
+/// What a cluster is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// An audit of what it runs.
+    Audit,
+    /// Every analysis: all of [`LISTS`].
+    Everything,
+}
+
+/// A row of what is read beside what runs: group, resource, kind, whether it is in namespaces, what is unknown without it,
+/// whether it comes with an extension that a server may lack.
+type Beside = (&'static str, &'static str, &'static str, bool, &'static str, bool);
+
+impl Scope {
+    fn beside(self) -> Vec<Beside> {
+        match self {
+            Scope::Audit => BESIDE.iter().map(|row| (row.0, row.1, row.2, row.3, row.4, false)).collect(),
+            Scope::Everything => LISTS
+                .iter()
+                .map(|list| {
+                    let own = BESIDE.iter().find(|row| row.0 == list.group && row.1 == list.plural);
+                    let unknown = own.map_or(list.unknown, |row| row.4);
+                    (list.group, list.plural, list.kind, list.namespaced, unknown, list.optional)
+                })
+                .collect(),
+        }
+    }
+}
 
 /// Kinds of Kubernetes itself that run something, so that a server that does not say what it offers is asked for them.
 const OWN: &[(&str, &str, &str)] = &[
@@ -66,13 +96,33 @@ pub struct Readings {
     pub missing: Vec<Missing>,
 }
 
+impl Readings {
+    /// The lists by their name in rights, as a snapshot says which it tried.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.all.iter().map(|reading| reading.resource.to_string()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// Kind of the objects of a list, by its name in rights: `Deployment` for `deployments.apps`. The name itself where it is of
+/// no known kind.
+pub fn kind_of(resource: &str) -> &str {
+    let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
+    let own = OWN.iter().find(|row| row.0 == group && row.1 == plural).map(|row| row.2);
+    let beside = LISTS.iter().find(|list| list.group == group && list.plural == plural);
+    own.or(beside.map(|list| list.kind)).unwrap_or(resource)
+}
+
 /// Finds out which kinds of objects there are to read: Kubernetes' own, and of the others that run something those that the
 /// server offers.
 ///
 /// # Errors
 /// When the cluster cannot be reached, or does not know us.
-pub fn readings(client: &Client, kinds: &Kinds) -> Result<Readings, Error> {
+pub fn readings(client: &Client, kinds: &Kinds, scope: Scope) -> Result<Readings, Error> {
     let mut readings = Readings::default();
+    let beside = scope.beside();
     match client.version() {
         Ok(version) => readings.version = Some(version),
         Err(Error::Forbidden { .. } | Error::NotFound { .. }) => {}
@@ -90,7 +140,7 @@ pub fn readings(client: &Client, kinds: &Kinds) -> Result<Readings, Error> {
     match client.groups() {
         Ok(groups) => {
             let wanted = |name: &str| {
-                BESIDE.iter().any(|row| row.0 == name)
+                beside.iter().any(|row| row.0 == name)
                     || kinds.all().any(|(group, _)| group == name && group != "extensions")
             };
             for group in groups.iter().filter(|group| wanted(&group.name)) {
@@ -124,14 +174,22 @@ pub fn readings(client: &Client, kinds: &Kinds) -> Result<Readings, Error> {
                 decides: true,
             });
             let all = OWN.iter().map(|(group, plural, kind)| known(group, "v1", plural, kind, true));
-            let beside = BESIDE.iter().map(|row| known(row.0, "v1", row.1, row.2, row.3));
+            // Of extensions it is not known whether they are there, and in which version.
+            readings.missing.extend(beside.iter().filter(|row| row.5).map(|row| Missing {
+                resource: format!("{}.{}", row.1, row.0),
+                reason: "no right to read what the server offers".into(),
+                unknown: row.4.into(),
+                decides: false,
+            }));
+            let beside = beside.iter().filter(|row| !row.5);
+            let beside = beside.map(|row| known(row.0, "v1", row.1, row.2, row.3));
             offered.extend(all.chain(beside));
         }
         Err(error) => return Err(error),
     }
     for resource in offered {
         let (group, kind) = (resource.group.as_ref(), resource.kind.as_ref());
-        if let Some(row) = BESIDE.iter().find(|row| row.0 == group && row.2 == kind) {
+        if let Some(row) = beside.iter().find(|row| row.0 == group && row.2 == kind) {
             readings.all.push(Reading { resource, unknown: row.4.into(), decides: false });
         } else if kinds.knows(group, kind) && kind != "PodTemplate" {
             let unknown = match kind {

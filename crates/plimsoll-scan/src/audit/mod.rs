@@ -5,7 +5,9 @@
 //! asked about once for each digest, by several threads; every distinct question is decided once.
 
 mod collect;
+pub mod follow;
 pub mod live;
+pub mod publish;
 pub mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -258,6 +260,9 @@ fn gather<'q>(
             .needs
             .extend(needs);
     }
+    // What runs nowhere any more is not kept: a cluster may be followed for months.
+    let runs: HashSet<&str> = targets.values().filter_map(|one| one.as_deref().ok()).collect();
+    known.held.retain(|name, _| runs.contains(name.as_str()));
     wanted.retain(|name, looked| {
         let Some(held) = known.held.get(name) else { return true };
         let stale = !held.gathered.failures.is_empty() && now - held.at >= settings.again;

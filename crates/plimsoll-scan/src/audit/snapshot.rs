@@ -31,7 +31,14 @@ enum Line {
     /// What was given of a kind is void, and follows once more.
     SnapshotRestart { api_version: String, of: String },
     /// The last.
-    SnapshotEnd { api_version: String, objects: u64, missing: Vec<Missing> },
+    SnapshotEnd {
+        api_version: String,
+        objects: u64,
+        missing: Vec<Missing>,
+        /// Lists that were read, or tried, by their name in rights. Snapshots of older versions do not say it.
+        #[serde(default)]
+        lists: Vec<String>,
+    },
 }
 
 /// Writes a snapshot.
@@ -58,13 +65,13 @@ impl<'w> Writer<'w> {
         self.failed = self.out.write_all(&bytes).err();
     }
 
-    /// Ends it, with what could not be read.
+    /// Ends it, with what could not be read, and which lists were tried.
     ///
     /// # Errors
     /// When anything of it could not be written.
-    pub fn end(mut self, missing: Vec<Missing>) -> io::Result<u64> {
+    pub fn end(mut self, missing: Vec<Missing>, lists: Vec<String>) -> io::Result<u64> {
         let objects = self.objects;
-        self.line(&Line::SnapshotEnd { api_version: VERSION.into(), objects, missing });
+        self.line(&Line::SnapshotEnd { api_version: VERSION.into(), objects, missing, lists });
         match self.failed {
             Some(error) => Err(error),
             None => self.out.flush().map(|()| objects),
@@ -98,11 +105,14 @@ enum Place {
 }
 
 /// Keys below a specification whose content may be secret, or is nothing that a decision looks at.
-const LEFT_OUT: [&str; 13] = [
+const LEFT_OUT: [&str; 17] = [
     "args",
     "binaryData",
     "command",
+    "caBundle",
     "data",
+    "filters",
+    "headers",
     "httpHeaders",
     "lifecycle",
     "livenessProbe",
@@ -111,31 +121,54 @@ const LEFT_OUT: [&str; 13] = [
     "readinessProbe",
     "startupProbe",
     "stringData",
+    "tls",
     "volumeAttributes",
 ];
 /// What of metadata is kept.
 const METADATA: [&str; 5] = ["annotations", "labels", "name", "namespace", "ownerReferences"];
 /// What of a status is kept.
-const STATUS: [&str; 10] = [
+const STATUS: [&str; 20] = [
+    "address",
+    "addresses",
     "conditions",
     "containerStatuses",
     "ephemeralContainerStatuses",
+    "hostname",
     "image",
     "imageID",
+    "ingress",
     "initContainerStatuses",
+    "ip",
+    "kubeletVersion",
+    "loadBalancer",
     "name",
+    "nodeInfo",
     "phase",
+    "podIP",
+    "podIPs",
     "status",
     "type",
 ];
-/// Annotations whose values are kept: those that a decision looks at, and who looks after something.
-const ANNOTATIONS: [&str; 5] = [
-    "container.apparmor.security.beta.kubernetes.io/",
-    "container.seccomp.security.alpha.kubernetes.io/",
-    "seccomp.security.alpha.kubernetes.io/",
-    "plimsoll.dev/owner",
-    "owner",
+/// What of an object is kept beside its metadata, specification and status: rights, admission, endpoints.
+const BESIDE: [&str; 11] = [
+    "addressType",
+    "aggregationRule",
+    "apiVersion",
+    "automountServiceAccountToken",
+    "endpoints",
+    "kind",
+    "ports",
+    "roleRef",
+    "rules",
+    "secrets",
+    "subjects",
 ];
+/// Maps of labels, and selectors: their keys are names that people chose.
+const SELECTORS: [&str; 6] =
+    ["clusterRoleSelectors", "labelSelector", "matchExpressions", "matchLabels", "nodeSelector", "selector"];
+/// Annotations whose values are kept beside [those that analyses look at](plimsoll_posture::cluster::ANNOTATIONS): who looks
+/// after something, and which controller an Ingress is for.
+const ANNOTATIONS: [&str; 3] = ["kubernetes.io/ingress.class", "plimsoll.dev/owner", "owner"];
 
 /// An object without what may be secret. As deep as the reader lets anything be: 128 levels.
 struct Cleaned<'c, 'v> {
@@ -155,14 +188,16 @@ impl Serialize for Cleaned<'_, '_> {
                     (Place::Object | Place::Spec, "metadata") => Place::Metadata,
                     (Place::Spec, key) if LEFT_OUT.contains(&key) => return None,
                     (Place::Spec, "env") => Place::Environment,
-                    (Place::Object, "spec" | "template") | (Place::Spec, _) => Place::Spec,
+                    (Place::Spec, key) if SELECTORS.contains(&key) => Place::Kept,
+                    (Place::Object, "spec" | "template" | "webhooks") | (Place::Spec, _) => Place::Spec,
                     (Place::Object, "status") => Place::Status,
-                    (Place::Object, "apiVersion" | "kind" | "automountServiceAccountToken") => Place::Object,
+                    (Place::Object, key) if BESIDE.contains(&key) => Place::Kept,
                     (Place::Metadata, "annotations") => Place::Annotations,
                     (Place::Annotations, key) => {
                         let kept = |own: &&str| key == *own || own.ends_with('/') && key.starts_with(own);
                         let cleaned = Cleaned { value, place: Place::Kept };
-                        return ANNOTATIONS.iter().any(kept).then_some((key, cleaned));
+                        let mut all = ANNOTATIONS.iter().chain(plimsoll_posture::cluster::ANNOTATIONS);
+                        return all.any(kept).then_some((key, cleaned));
                     }
                     (Place::Status, key) if STATUS.contains(&key) => Place::Status,
                     (Place::Environment, "name") | (Place::Kept, _) => Place::Kept,
@@ -185,6 +220,8 @@ pub struct Told {
     pub cluster: Option<ClusterInfo>,
     /// What could not be read when it was taken.
     pub missing: Vec<Missing>,
+    /// Lists that were read, or tried, when it was taken.
+    pub lists: Vec<String>,
     /// How many objects it held.
     pub objects: u64,
     /// What of the file could not be read.
@@ -284,14 +321,14 @@ fn lines(
         }
         // Only our own lines can be lines about the snapshot: objects of the cluster have other kinds.
         match serde_json::from_slice::<Line>(&line) {
-            Ok(Line::SnapshotEnd { objects, missing, .. }) => {
+            Ok(Line::SnapshotEnd { objects, missing, lists, .. }) => {
                 if objects != told.objects {
                     return Err(broken(format!(
                         "it speaks of {objects} objects, and there are {}",
                         told.objects
                     )));
                 }
-                told.missing = missing;
+                (told.missing, told.lists) = (missing, lists);
                 return Ok(told);
             }
             Ok(Line::SnapshotRestart { of, .. }) => sink.forget(&of),

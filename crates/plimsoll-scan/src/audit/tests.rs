@@ -236,7 +236,7 @@ fn snapshot_of(text: &str) -> String {
     let info = ClusterInfo { name: "here".into(), version: Some("v1.20.2".into()), taken_at: None };
     let mut both = Both(Writer::new(&mut out, info));
     snapshot::read("a file", &mut BufReader::new(text.as_bytes()), &mut both).expect("objects");
-    both.0.end(Vec::new()).expect("a snapshot");
+    both.0.end(Vec::new(), vec!["pods".into()]).expect("a snapshot");
     String::from_utf8(out).expect("text")
 }
 
@@ -386,7 +386,7 @@ fn a_right_that_is_missing_is_told_by_name_with_what_is_unknown() {
     let surroundings = Surroundings { named: Some(server.kubeconfig("auditor")), ..Surroundings::default() };
     let client = Client::new(Access::find(&surroundings, None, &network).expect("access"));
     let kinds = Kinds::default();
-    let readings = live::readings(&client, &kinds).expect("a server");
+    let readings = live::readings(&client, &kinds, live::Scope::Audit).expect("a server");
     assert!(readings.version.as_deref().is_some_and(|version| version.starts_with("v1.20")));
     // This namespace has no policy that denies: whatever is unknown shows in the verdict.
     let gate = gate(

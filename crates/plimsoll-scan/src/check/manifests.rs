@@ -16,12 +16,12 @@ use super::{not_decided, of_rule};
 use crate::verdict::Line;
 
 /// Bytes of all manifests of one check.
-const MAX_TOTAL: usize = 512 * 1024 * 1024;
+pub(crate) const MAX_TOTAL: usize = 512 * 1024 * 1024;
 /// Annotations that accept a finding begin with this.
 const IGNORE: &str = "plimsoll.dev/ignore";
 
 /// Whether a text may hold objects of Kubernetes: it names a version and a kind, at the start of a line or as JSON.
-pub(super) fn may_be(content: &[u8]) -> bool {
+pub(crate) fn may_be(content: &[u8]) -> bool {
     let has = |wanted: &str| content.windows(wanted.len()).any(|part| part == wanted.as_bytes());
     has("apiVersion") && has("kind")
 }

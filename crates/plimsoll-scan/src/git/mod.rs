@@ -9,6 +9,7 @@ mod fetch;
 mod index;
 mod objects;
 mod program;
+mod revision;
 mod work_tree;
 
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub use address::Address;
 pub(crate) use fetch::fetch;
+pub(crate) use revision::files_at;
 pub(crate) use work_tree::WorkTree;
 
 /// How `git` is run.

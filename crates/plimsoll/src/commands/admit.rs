@@ -15,6 +15,7 @@ use plimsoll_admit::tls::{Certificates, load_authority};
 use plimsoll_model::workload::Kinds;
 use plimsoll_scan::Options;
 use plimsoll_scan::gate::Gate;
+use plimsoll_scan::kube::{Access, Client};
 use plimsoll_scan::policy::{Mode, OnMissing};
 
 use super::{Answer, notation, scan, verify};
@@ -40,6 +41,11 @@ pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answ
     let log = Arc::new(Lines::new(Box::new(std::io::stdout())));
     let setup = Setup {
         load: Box::new(|| gate(arguments, environment).map_err(|error| format!("{error:#}"))),
+        cluster: Box::new(|| {
+            let settings = environment.network.http(&[]);
+            let access = Access::find(&environment.cluster, None, &settings);
+            access.map(Client::new).map_err(|error| plimsoll_model::one_line(&error))
+        }),
         policies: arguments.policies.clone(),
         trust: trust_files(arguments, environment),
         options: Options {
@@ -96,9 +102,10 @@ fn trust_files(arguments: &AdmitArguments, environment: &Environment) -> Vec<Pat
 
 /// The policies with what they are checked by.
 fn gate(arguments: &AdmitArguments, environment: &Environment) -> anyhow::Result<Gate> {
-    let policies = verify::policies(&arguments.policies)?;
+    let (policies, rules) = verify::policies_and_rules(&arguments.policies)?;
     let revocations = notation::revocations(&arguments.notation_revocations)?;
     let mut gate = Gate::new(policies, verify::roots(&arguments.roots, environment)?, &revocations)?;
+    gate.rules = Arc::new(rules);
     gate.repositories = verify::repositories(&arguments.repositories)?;
     Ok(gate)
 }
@@ -162,7 +169,8 @@ fn print_manifests(
         usage(anyhow!("--print-manifests needs --image, the image of plimsoll that the cluster is to run"))
     })?;
     // Policies that could not be used would be told of by pods that do not start.
-    gate(arguments, environment).map_err(usage)?;
+    let checked = gate(arguments, environment).map_err(usage)?;
+    let namespaces = !checked.rules.is_empty() || checked.policies().looks_at_namespace_object();
     let policies = policies(&arguments.policies).map_err(usage)?;
     let trust = match (&arguments.cert_manager, &arguments.authority) {
         (Some(issuer), _) => Trust::CertManager { issuer: issuer.clone() },
@@ -211,6 +219,7 @@ fn print_manifests(
         trust,
         policies,
         exempt,
+        namespaces,
         arguments: passed_on(arguments),
         further,
     });

@@ -1,6 +1,6 @@
-//! `plimsoll audit` and `plimsoll cluster snapshot`.
+//! `plimsoll audit`.
 
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -8,28 +8,28 @@ use plimsoll_format::View;
 use plimsoll_model::audit::{Audit, ClusterInfo};
 use plimsoll_model::workload::Kinds;
 use plimsoll_scan::Options;
-use plimsoll_scan::audit::live::{self, Readings};
+use plimsoll_scan::audit::live::{self, Readings, Scope};
 use plimsoll_scan::audit::snapshot::{self, SnapshotError, Told};
 use plimsoll_scan::audit::{Collector, Evidence, Settings};
 use plimsoll_scan::gate::Gate;
 use plimsoll_scan::kube::{self, Access, Client, Surroundings};
 
 use super::{Answer, notation, scan, verify};
-use crate::cli::{AuditArguments, ClusterArguments, ClusterCommand};
+use crate::cli::{AuditArguments, ClusterArguments};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 use crate::progress;
 
+mod watch;
+
 pub(crate) fn run(arguments: &AuditArguments, environment: &Environment) -> Answer {
+    if arguments.watch {
+        return watch::run(arguments, environment);
+    }
     let usage = |error| Failure::new(USAGE, error);
     let kinds = kinds(&arguments.kinds).map_err(usage)?;
     let gate = gate(arguments, environment).map_err(usage)?;
-    let settings = Settings {
-        threads: usize::from(arguments.jobs),
-        provenance: !arguments.no_provenance,
-        policies: arguments.policies.iter().map(|path| path.display().to_string()).collect(),
-        again: 60,
-    };
+    let settings = settings(arguments);
     let options = options(arguments, environment);
     let mut collector = Collector::new(kinds.clone(), gate.policies().standards());
     let (cluster, missing, problems) = match &arguments.file {
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &AuditArguments, environment: &Environment) -> Answ
             (told.cluster.unwrap_or(named), told.missing, told.problems)
         }
         None => {
-            let (client, readings) = connect(&arguments.cluster, &kinds, environment)?;
+            let (client, readings) = connect(&arguments.cluster, &kinds, Scope::Audit, environment)?;
             let cluster = info(&client, &readings, environment.now);
             let missing = live::read(&client, &readings, &arguments.cluster.namespaces, &mut collector);
             (cluster, missing, Vec::new())
@@ -70,27 +70,21 @@ pub(crate) fn run(arguments: &AuditArguments, environment: &Environment) -> Answ
     Ok(audit.verdict.exit_code())
 }
 
-pub(crate) fn cluster(command: &ClusterCommand, environment: &Environment) -> Answer {
-    let ClusterCommand::Snapshot { cluster, kinds } = command;
-    let kinds = self::kinds(kinds).map_err(|error| Failure::new(USAGE, error))?;
-    let (client, readings) = connect(cluster, &kinds, environment)?;
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut writer = snapshot::Writer::new(&mut out, info(&client, &readings, environment.now));
-    let missing = live::read(&client, &readings, &cluster.namespaces, &mut writer);
-    writer.end(missing.clone()).context("cannot write to standard output")?;
-    out.flush().context("cannot write to standard output")?;
-    for one in &missing {
-        print::warning(&format!("not in the snapshot: {}: {}", one.unknown, one.reason));
-    }
-    Ok(if missing.iter().any(|one| one.decides) { UNDECIDED } else { 0 })
-}
-
-fn kinds(given: &[String]) -> anyhow::Result<Kinds> {
+pub(super) fn kinds(given: &[String]) -> anyhow::Result<Kinds> {
     let mut kinds = Kinds::default();
     for text in given {
         kinds.add(text)?;
     }
     Ok(kinds)
+}
+
+fn settings(arguments: &AuditArguments) -> Settings {
+    Settings {
+        threads: usize::from(arguments.jobs),
+        provenance: !arguments.no_provenance,
+        policies: arguments.policies.iter().map(|path| path.display().to_string()).collect(),
+        again: 60,
+    }
 }
 
 /// The policies with what they are checked by.
@@ -114,24 +108,25 @@ fn options(arguments: &AuditArguments, environment: &Environment) -> Options {
 }
 
 /// The cluster, and what is to be read of it.
-fn connect(
+pub(super) fn connect(
     arguments: &ClusterArguments,
     kinds: &Kinds,
+    scope: Scope,
     environment: &Environment,
 ) -> Result<(Client, Readings), Failure> {
     let client = client(arguments, environment)?;
-    let readings = live::readings(&client, kinds).map_err(failed)?;
+    let readings = live::readings(&client, kinds, scope).map_err(failed)?;
     Ok((client, readings))
 }
 
-fn client(arguments: &ClusterArguments, environment: &Environment) -> Result<Client, Failure> {
+pub(super) fn client(arguments: &ClusterArguments, environment: &Environment) -> Result<Client, Failure> {
     let surroundings = Surroundings { named: arguments.kubeconfig.clone(), ..environment.cluster.clone() };
     let settings = environment.network.http(&[]);
     let access = Access::find(&surroundings, arguments.context.as_deref(), &settings);
     access.map(Client::new).map_err(failed)
 }
 
-fn failed(error: kube::Error) -> Failure {
+pub(super) fn failed(error: kube::Error) -> Failure {
     let code = match error {
         kube::Error::NoCluster { .. } | kube::Error::Kubeconfig { .. } | kube::Error::File { .. } => USAGE,
         _ => UNDECIDED,
@@ -140,7 +135,7 @@ fn failed(error: kube::Error) -> Failure {
     Failure::new(code, error).hint(hint)
 }
 
-fn info(client: &Client, readings: &Readings, now: jiff::Timestamp) -> ClusterInfo {
+pub(super) fn info(client: &Client, readings: &Readings, now: jiff::Timestamp) -> ClusterInfo {
     ClusterInfo {
         name: client.access().context.clone(),
         version: readings.version.clone(),
@@ -148,7 +143,7 @@ fn info(client: &Client, readings: &Readings, now: jiff::Timestamp) -> ClusterIn
     }
 }
 
-fn read_file(file: &Path, collector: &mut Collector) -> Result<Told, Failure> {
+pub(super) fn read_file(file: &Path, collector: &mut Collector) -> Result<Told, Failure> {
     let name = file.display().to_string();
     let mut input: Box<dyn BufRead> =
         if name == "-" {

@@ -51,6 +51,9 @@ fn general(
     if let Some(text) = plimsoll_scan::explain_rule(arguments.id.split('@').next().unwrap_or_default()) {
         return Ok(text);
     }
+    if let Some(text) = super::watch::explain(id) {
+        return Ok(text);
+    }
     let database = super::db::open_if_there(arguments.db.as_deref(), environment)?;
     let text = plimsoll_scan::explain(id, package, database.as_ref())
         .map_err(|error| Failure::new(UNDECIDED, error))?;

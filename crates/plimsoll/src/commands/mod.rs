@@ -5,9 +5,12 @@ pub(crate) mod attest;
 pub(crate) mod audit;
 pub(crate) mod cache;
 pub(crate) mod check;
+pub(crate) mod cluster;
 pub(crate) mod db;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod live;
 pub(crate) mod meta;
 pub(crate) mod notation;
 pub(crate) mod plan;
@@ -17,6 +20,8 @@ pub(crate) mod sbom;
 pub(crate) mod scan;
 pub(crate) mod trust;
 pub(crate) mod verify;
+pub(crate) mod watch;
+pub(crate) mod whose;
 
 use crate::print::Failure;
 

@@ -9,14 +9,21 @@ use plimsoll_rules::suite::{Case, Outcome, gator, kyverno};
 use serde_json::json;
 
 use super::{Answer, verify};
-use crate::cli::{PolicyCommand, PolicyImportArguments, PolicyTestArguments, PolicyTestFormat};
+use crate::cli::{
+    PolicyCommand, PolicyExportArguments, PolicyImportArguments, PolicyTestArguments, PolicyTestFormat,
+};
+use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 /// Deepest folder that is searched for suites.
 const DEEPEST: usize = 32;
 
-pub(crate) fn run(command: &PolicyCommand) -> Answer {
+mod replay;
+
+pub(crate) fn run(command: &PolicyCommand, environment: &Environment) -> Answer {
     match command {
+        PolicyCommand::Export(arguments) => export(arguments),
+        PolicyCommand::Replay(arguments) => replay::run(arguments, environment),
         PolicyCommand::Test(arguments) => test(arguments),
         PolicyCommand::Import(arguments) => import(arguments),
     }
@@ -180,6 +187,30 @@ fn document(runs: &[Run]) -> String {
 }
 
 /// Policies of other engines, as ours. What is not as it was is told on standard error, everything else is the result.
+fn export(arguments: &PolicyExportArguments) -> Answer {
+    let usage = |error| Failure::new(USAGE, error);
+    let policies = verify::policies(&arguments.policies).map_err(usage)?;
+    let exempt = match arguments.exempt.as_slice() {
+        [] => plimsoll_policy::export::EXEMPT.map(str::to_owned).to_vec(),
+        given => given.to_vec(),
+    };
+    let exported = plimsoll_policy::export::export(&policies, &exempt);
+    let mut out = String::new();
+    for document in &exported.documents {
+        let text = serde_saphyr::to_string(document)
+            .context("cannot write a policy")
+            .map_err(|error| Failure::new(UNDECIDED, error))?;
+        let _ = write!(out, "---\n{text}");
+    }
+    print::data(&out)?;
+    for one in &exported.left_out {
+        let requirement = one.requirement.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
+        let line = format!("not exported  {}{requirement}: {}", one.policy, one.reason);
+        print::talk(&print::plain(&line));
+    }
+    Ok(if exported.left_out.is_empty() { 0 } else { UNDECIDED })
+}
+
 fn import(arguments: &PolicyImportArguments) -> Answer {
     let keys = keys(&arguments.keys).map_err(|error| Failure::new(USAGE, error))?;
     let mut out = String::new();

@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
 
 /// What to look for, and the lists of licences, which are looked at where they are given.
 fn scanners(arguments: &ScanArguments) -> Result<(Scanners, Lists), Failure> {
-    let mut scanners = arguments.scanners.clone().unwrap_or_default();
+    let mut scanners = arguments.scanners.clone().unwrap_or_else(Scanners::usual);
     let lists = Lists::parse(&arguments.license_allow, &arguments.license_deny)
         .map_err(|error| Failure::new(USAGE, error).hint("docs/licences.md lists the classes".to_owned()))?;
     if !lists.is_empty() {

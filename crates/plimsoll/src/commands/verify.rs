@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use plimsoll_format::{Format, View};
+use plimsoll_rules::Rules;
 use plimsoll_scan::gate::{Decided, Gate};
 use plimsoll_scan::policy::{Decision, Policies};
 use plimsoll_scan::trust::provenance::Build;
@@ -119,6 +120,28 @@ pub(super) fn policies(paths: &[PathBuf]) -> anyhow::Result<Policies> {
         return Err(anyhow!("there is no policy in what was given, and nothing can be decided without one"));
     }
     Ok(policies)
+}
+
+/// The documents of files and folders: our policies, and rules of other engines about objects.
+pub(super) fn policies_and_rules(paths: &[PathBuf]) -> anyhow::Result<(Policies, Rules)> {
+    let mut policies = Policies::default();
+    let mut objects = Vec::new();
+    for (file, text) in policy_files(paths)? {
+        let name = file.display().to_string();
+        for (line, _, part) in policies.add_own(&name, &text)? {
+            let read = plimsoll_rules::documents(part)
+                .map_err(|error| anyhow!("{name}: the document after line {line}: {error}"))?;
+            objects.extend(read);
+        }
+    }
+    let rules = Rules::in_force(&objects).map_err(|errors| {
+        let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow!("rules that cannot be used: {}", all.join("; "))
+    })?;
+    if policies.policies().is_empty() && rules.is_empty() {
+        return Err(anyhow!("there is no policy in what was given, and nothing can be decided without one"));
+    }
+    Ok((policies, rules))
 }
 
 /// Files of policies with their content; of a folder those whose names end in `.yaml` or `.yml`, in the order of their names.

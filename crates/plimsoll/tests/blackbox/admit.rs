@@ -236,3 +236,39 @@ fn what_it_cannot_start_with_is_named() {
         .exits(0);
     assert!(manager.stdout.contains("inject-ca-from"));
 }
+
+#[test]
+fn rules_of_other_engines_run_beside_policies_and_bad_ones_are_named() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("policies")).unwrap();
+    let native = "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nmetadata: {name: named}\nspec:\n  matchConstraints:\n    resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]\n  validations: [{expression: \"object.metadata.name != 'web'\", message: not web}]\n";
+    let mine = "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: x}\nspec: {requirements: [{registries: {allow: ['r.io/**']}}]}\n";
+    place.put("policies/all.yaml", format!("{mine}---\n{native}"));
+    let manifests = place
+        .run(&[
+            "admit",
+            "--print-manifests",
+            "--policy",
+            "policies",
+            "--authority",
+            "authority",
+            "--image",
+            "x",
+        ])
+        .exits(0);
+    assert!(manifests.stdout.contains("kind: ClusterRole\n"), "rules may look at namespaces");
+    let gate = Gate::start(&place, &["--policy", "policies"]);
+    let answer = gate.validate("r.io/a:1");
+    let said = answer["status"]["message"].as_str().unwrap();
+    assert!(said.contains("refused by ValidatingAdmissionPolicy named: not web"), "{answer}");
+    // There is no cluster to ask for namespaces: that is in the log.
+    Gate::logs(&place, "namespaces-unknown");
+    let old = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: old}\n";
+    let file = place.put("old.yaml", old);
+    place
+        .run(&["admit", "--policy", &file, "--authority", "authority"])
+        .exits(2)
+        .says(&["ClusterPolicy `old`", "no rule that can be run here"]);
+    // What is only about images cannot use them, and says so.
+    place.run(&["verify", "r.io/a:1", "--policy", "policies"]).exits(2).says(&["admissionregistration"]);
+}

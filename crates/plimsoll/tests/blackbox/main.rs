@@ -10,6 +10,7 @@ mod common;
 
 mod admit;
 mod attest;
+mod audit;
 mod check;
 mod daemons;
 mod database;
@@ -33,6 +34,8 @@ mod transfer;
 mod update;
 mod verify;
 mod vex;
+mod watch;
+mod whose;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -292,8 +292,8 @@ fn groups() {
     let place = Place::new();
     place.shop();
     for by in ["cve", "package", "layer", "party"] {
-        let run = place.scan("shop", &["--by", by]).exits(1).quiet();
-        let report = place.json("shop", &[]);
+        let run = place.scan("shop", &["--by", by, "--scanners", "vuln"]).exits(1).quiet();
+        let report = place.json("shop", &["--scanners", "vuln"]);
         for id in ids(&report) {
             let id = id.split('@').next().unwrap();
             assert!(run.stdout.contains(id), "--by {by} does not show {id}:\n{}", run.stdout);

@@ -45,7 +45,7 @@ fn without_layers(report: &Value) -> Value {
 #[test]
 fn shop_is_what_it_is() {
     let place = Place::new();
-    let report = place.json(&place.shop(), &[]);
+    let report = place.json(&place.shop(), &["--scanners", "vuln"]);
     let purls: Vec<String> =
         report["packages"].as_array().unwrap().iter().map(|package| text(&package["purl"])).collect();
     let expected = [
@@ -129,15 +129,17 @@ fn every_form_gives_the_same() {
 
 #[test]
 fn a_directory_gives_the_same_packages_and_findings() {
+    // A directory has no configuration.
+    const FLAWS: &[&str] = &["--scanners", "vuln"];
     let place = Place::new();
     let layout = place.shop();
-    let expected = without_layers(&place.json(&layout, &[]));
+    let expected = without_layers(&place.json(&layout, FLAWS));
     std::fs::create_dir(place.path("root")).unwrap();
     shop::root(&place.path("root"));
     for target in
         [place.text("root"), format!("dir:{}", place.text("root")), "dir:root".to_owned(), "root".to_owned()]
     {
-        let report = place.json(&target, &[]);
+        let report = place.json(&target, FLAWS);
         assert_eq!(without_layers(&report), expected, "{target}");
         assert_eq!(report["target"]["kind"], "directory");
         assert_eq!(finding(&report, "CVE-2099-0001")["party"]["kind"], "platform", "its own packages");
@@ -297,4 +299,44 @@ fn links_that_leave_the_root_stay_inside() {
         assert!(!report.to_string().contains("pkg:deb/debian/secret"), "{report}");
         assert_eq!(report["packages"], json!([]));
     }
+}
+
+/// What nobody asked for: secrets count, how the image is set up is told and does not count.
+#[test]
+fn what_a_plain_scan_looks_for() {
+    let place = Place::new();
+    // In two pieces, so that nobody takes this file for one that leaks.
+    let secret = format!("KEY=sk_{}_q7Rz0KpV3mXcT9bL2wYf8sHd0001\n", "live");
+    let image = shop::calm().layer("COPY . /srv", image::Tree::new().file("srv/.env", &secret));
+    place.layout("leaky", &image);
+    let report = place.json("leaky", &[]);
+    let of = |report: &Value, kind: &str| -> Vec<Value> {
+        let findings = report["findings"].as_array().unwrap();
+        findings.iter().filter(|finding| finding["kind"] == kind).cloned().collect()
+    };
+    let secrets = of(&report, "secret");
+    assert_eq!(secrets.len(), 1, "{secrets:?}");
+    assert!(secrets[0]["suppressedBy"].is_null() && report["verdict"]["outcome"] == "notMet");
+    let settings = of(&report, "misconfiguration");
+    assert!(!settings.is_empty());
+    for finding in &settings {
+        assert_eq!(finding["suppressedBy"]["by"], "default", "{finding}");
+    }
+    place.scan("leaky", &[]).exits(1);
+    place.layout("calm", &shop::calm());
+    let run = place.scan("calm", &["--fail-on", "low"]).exits(0);
+    assert!(run.stdout.contains("how the image is set up, not asked for"), "{}", run.stdout);
+    // Whoever asks gets it counted; whoever asks for flaws only gets neither.
+    place.scan("calm", &["--scanners", "vuln,config", "--fail-on", "low"]).exits(1);
+    let flaws = place.json("leaky", &["--scanners", "vuln"]);
+    assert!(of(&flaws, "secret").is_empty() && of(&flaws, "misconfiguration").is_empty());
+    // A text that is too long to be looked through leaves the verdict open only where secrets were asked for.
+    let long = "a line of a log\n".repeat(600_000);
+    place.layout("long", &shop::calm().layer("RUN log", image::Tree::new().file("var/log/long", &long)));
+    place.scan("long", &[]).exits(0);
+    place.scan("long", &["--scanners", "vuln,secret"]).exits(3);
+    // An SBOM has no files: only who asked is told.
+    let sbom = place.put("calm.json", &place.run(&["sbom", "calm", "--format", "cyclonedx"]).stdout);
+    place.scan(&sbom, &[]).exits(0);
+    place.scan(&sbom, &["--scanners", "vuln,secret"]).exits(3);
 }

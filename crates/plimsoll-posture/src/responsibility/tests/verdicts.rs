@@ -1,0 +1,476 @@
+//! Verdicts on exports of each platform, kept as text: `PLIMSOLL_WRITE=1` writes them anew.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::civil::date;
+use plimsoll_model::responsibility::{Owner, Responsibility, Standing};
+use plimsoll_model::workload::Kinds;
+use serde_json_borrow::Value;
+
+use crate::kubernetes::{Objects, yaml};
+use crate::responsibility::attest::Statements;
+use crate::responsibility::{Cloud, Evidence, Exports, Extent, Kubernetes, Matrix, evaluate, pools, what_if};
+
+/// A cluster: what was exported of it, and its objects.
+struct Scenario {
+    name: &'static str,
+    exports: &'static [(Cloud, &'static str)],
+    objects: &'static str,
+}
+
+const ADD_ONS: [(Cloud, &str); 8] = [
+    (Cloud::Eks, "eks-cluster"),
+    (Cloud::Eks, "eks-nodegroup"),
+    (Cloud::Eks, "eks-launch-template"),
+    (Cloud::Eks, "eks-access-entry"),
+    (Cloud::Eks, "eks-addon-vpc-cni"),
+    (Cloud::Eks, "eks-addon-coredns"),
+    (Cloud::Eks, "eks-addon-kube-proxy"),
+    (Cloud::Eks, "eks-addon-eks-pod-identity-agent"),
+];
+
+const SCENARIOS: [Scenario; 12] = [
+    Scenario { name: "gke-standard", exports: &[(Cloud::Gke, "gke-standard")], objects: "gke" },
+    Scenario {
+        name: "gke-standard-open",
+        exports: &[(Cloud::Gke, "gke-standard-open")],
+        objects: "gke-open",
+    },
+    Scenario { name: "gke-autopilot", exports: &[(Cloud::Gke, "gke-autopilot")], objects: "gke-autopilot" },
+    Scenario { name: "eks-managed", exports: &ADD_ONS, objects: "eks" },
+    Scenario {
+        name: "eks-managed-open",
+        exports: &[(Cloud::Eks, "eks-cluster-open"), (Cloud::Eks, "eks-nodegroup-open")],
+        objects: "eks-open",
+    },
+    Scenario {
+        name: "eks-mixed",
+        exports: &[
+            (Cloud::Eks, "eks-auto-cluster"),
+            (Cloud::Eks, "eks-nodegroup"),
+            (Cloud::Eks, "eks-fargate-profile"),
+        ],
+        objects: "eks-mixed",
+    },
+    Scenario { name: "eks-auto", exports: &[(Cloud::Eks, "eks-auto-cluster")], objects: "" },
+    Scenario {
+        name: "eks-fargate",
+        exports: &[(Cloud::Eks, "eks-cluster"), (Cloud::Eks, "eks-fargate-profile")],
+        objects: "",
+    },
+    Scenario {
+        name: "aks-standard",
+        exports: &[
+            (Cloud::Aks, "aks-standard"),
+            (Cloud::Aks, "aks-maintenance"),
+            (Cloud::Aks, "aks-diagnostics"),
+        ],
+        objects: "aks",
+    },
+    Scenario {
+        name: "aks-standard-open",
+        exports: &[(Cloud::Aks, "aks-standard-open")],
+        objects: "aks-open",
+    },
+    Scenario {
+        name: "aks-automatic",
+        exports: &[
+            (Cloud::Aks, "aks-automatic"),
+            (Cloud::Aks, "aks-maintenance"),
+            (Cloud::Aks, "aks-diagnostics"),
+        ],
+        objects: "aks",
+    },
+    Scenario { name: "kubeadm", exports: &[], objects: "kubeadm" },
+];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/responsibility")
+}
+
+fn fixture(name: &str) -> String {
+    std::fs::read_to_string(folder().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn now() -> Timestamp {
+    "2026-11-26T00:00:00Z".parse().expect("a moment")
+}
+
+/// The exports and documents of a scenario as values that can be changed.
+type Parts = (Vec<(Cloud, serde_json::Value)>, Vec<serde_json::Value>);
+
+fn parts(scenario: &Scenario) -> Parts {
+    let export = |(cloud, name): &(Cloud, &str)| {
+        let text = fixture(&format!("{name}.json"));
+        (*cloud, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
+    };
+    let exports = scenario.exports.iter().map(export).collect();
+    let objects = match scenario.objects {
+        "" => Vec::new(),
+        name => {
+            let text = fixture(&format!("objects-{name}.yaml"));
+            let stream = yaml::read(&text);
+            assert_eq!(stream.fault, None, "{name}");
+            let value = |node: &yaml::Node<'_>| {
+                let text = serde_json::to_string(&node.value()).expect("a value");
+                serde_json::from_str(&text).expect("the same value")
+            };
+            stream.documents.iter().map(value).collect()
+        }
+    };
+    (exports, objects)
+}
+
+fn judged<R>(
+    matrix: &Matrix,
+    parts: &Parts,
+    look: impl FnOnce(&Responsibility, &Evidence<'_>) -> R,
+) -> Option<(Responsibility, R)> {
+    judged_to(matrix, parts, Extent::Files, look)
+}
+
+fn judged_to<R>(
+    matrix: &Matrix,
+    (exported, documents): &Parts,
+    extent: Extent,
+    look: impl FnOnce(&Responsibility, &Evidence<'_>) -> R,
+) -> Option<(Responsibility, R)> {
+    let texts: Vec<(Cloud, String)> =
+        exported.iter().map(|(cloud, value)| (*cloud, value.to_string())).collect();
+    let documents: Vec<String> = documents.iter().map(ToString::to_string).collect();
+    let values: Vec<(Cloud, Value<'_>)> =
+        texts.iter().map(|(cloud, text)| (*cloud, serde_json::from_str(text).expect("JSON"))).collect();
+    let mut exports = Exports::default();
+    for (cloud, value) in &values {
+        // What lost the field by which it is known is no export any more, as it is for a user.
+        let _ = exports.add(*cloud, value);
+    }
+    let values: Vec<Value<'_>> =
+        documents.iter().map(|text| serde_json::from_str(text).expect("JSON that we wrote")).collect();
+    let (mut objects, kinds) = (Objects::default(), Kinds::default());
+    for (place, value) in values.iter().enumerate() {
+        objects.add(value, place, &kinds);
+    }
+    let kubernetes = (!objects.is_empty()).then(|| Kubernetes::new(objects, extent, None));
+    let evidence = Evidence { exports, kubernetes, reports: Vec::new(), now: now() };
+    let pools = pools(&evidence, matrix, None);
+    if pools.is_empty() {
+        return None;
+    }
+    let answer = evaluate(matrix, &evidence, &pools, &Statements::none(date(2026, 11, 26)));
+    let looked = look(&answer, &evidence);
+    Some((answer, looked))
+}
+
+fn shown(answer: &Responsibility) -> String {
+    let mut text = String::new();
+    for column in &answer.columns {
+        let _ = writeln!(text, "{} ({}): {}", column.name, column.platform, column.because);
+    }
+    for row in &answer.controls {
+        let _ = write!(text, "\n{}", row.id);
+        for cell in &row.cells {
+            let seen = cell.seen.first().map(|seen| format!(": {seen}"));
+            let missing = || {
+                cell.missing.first().map(|missing| format!(": missing {}: {}", missing.input, missing.detail))
+            };
+            let detail = match cell.standing {
+                Standing::Unknown => missing(),
+                Standing::Provider | Standing::NotApplicable => None,
+                _ => seen,
+            };
+            let _ = write!(
+                text,
+                "\n  {} {}{}",
+                cell.owner.word(),
+                cell.standing.word(),
+                detail.unwrap_or_default()
+            );
+            for blocked in &cell.blocked_by {
+                let _ = write!(text, "\n    blocked by {}: {}", blocked.control, blocked.detail);
+            }
+        }
+    }
+    text.push('\n');
+    text
+}
+
+#[test]
+fn verdicts_are_as_reviewed() {
+    let matrix = Matrix::built_in().expect("our files");
+    let write = std::env::var_os("PLIMSOLL_WRITE").is_some();
+    for scenario in &SCENARIOS {
+        let (answer, ()) = judged(&matrix, &parts(scenario), |_, _| ()).expect("a platform");
+        let path = folder().join(format!("verdicts-{}.txt", scenario.name));
+        let text = shown(&answer);
+        if write {
+            std::fs::write(&path, &text).expect("the folder can be written");
+        }
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(expected == text, "{} differs: PLIMSOLL_WRITE=1 writes it anew\n{text}", scenario.name);
+    }
+}
+
+#[test]
+fn what_is_well_kept_is_met_and_what_is_neglected_is_not() {
+    let matrix = Matrix::built_in().expect("our files");
+    let of = |name: &str| {
+        let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name).expect("a scenario");
+        judged(&matrix, &parts(scenario), |_, _| ()).expect("a platform").0
+    };
+    for (kept, open) in [
+        ("gke-standard", "gke-standard-open"),
+        ("eks-managed", "eks-managed-open"),
+        ("aks-standard", "aks-standard-open"),
+    ] {
+        let (kept, open) = (of(kept), of(open));
+        assert_eq!(kept.number(Standing::NotMet), 0, "{}", shown(&kept));
+        assert!(kept.number(Standing::Met) >= 40 * kept.columns.len(), "{}", shown(&kept));
+        // The switches of the cloud are off, the objects careless: what was met is not any more.
+        assert!(open.number(Standing::NotMet) >= 30 * open.columns.len(), "{}", shown(&open));
+        let still: Vec<&str> = open
+            .own()
+            .filter(|(_, cell)| cell.standing == Standing::Met)
+            .map(|(row, _)| row.id.as_str())
+            .collect();
+        // The authority of a cluster does not end sooner for it.
+        assert!(still.iter().all(|id| *id == "INF-012"), "{still:?}");
+    }
+}
+
+/// More than three of five cells that are the reader's are decided from evidence on a full export. Reports of scans decide
+/// nine controls more.
+#[test]
+fn most_is_decided_from_evidence() {
+    let matrix = Matrix::built_in().expect("our files");
+    for (name, least) in [("gke-standard", 60), ("aks-standard", 60), ("eks-managed", 57)] {
+        let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name).expect("a scenario");
+        let (answer, ()) = judged(&matrix, &parts(scenario), |_, _| ()).expect("a platform");
+        let all = answer.own().count();
+        let decided = answer
+            .own()
+            .filter(|(_, cell)| matches!(cell.standing, Standing::Met | Standing::NotMet))
+            .count();
+        assert!(decided * 100 >= least * all, "{name}: {decided} of {all}");
+    }
+}
+
+/// Every path to a field of a value.
+fn paths(value: &serde_json::Value, at: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            for (key, value) in map {
+                at.push(key.clone());
+                out.push(at.clone());
+                paths(value, at, out);
+                at.pop();
+            }
+        }
+        serde_json::Value::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                at.push(index.to_string());
+                paths(value, at, out);
+                at.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn remove(value: &mut serde_json::Value, path: &[String]) {
+    let Some((last, way)) = path.split_last() else { return };
+    let mut value = value;
+    for part in way {
+        value = match value {
+            serde_json::Value::Object(map) => map.get_mut(part).expect("the path of a field"),
+            serde_json::Value::Array(list) => &mut list[part.parse::<usize>().expect("an index")],
+            _ => return,
+        };
+    }
+    if let serde_json::Value::Object(map) = value {
+        map.remove(last);
+    }
+}
+
+/// Group and kind of a document.
+fn kind_of(value: &serde_json::Value) -> (String, String) {
+    let text = |key: &str| value[key].as_str().unwrap_or_default();
+    let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
+    (group.to_owned(), text("kind").to_owned())
+}
+
+/// A cluster of which every kind was read that any scenario has, but not this one.
+fn all_but(gone: Option<&(String, String)>) -> Extent {
+    let mut read: std::collections::BTreeSet<(String, String)> =
+        SCENARIOS.iter().flat_map(|scenario| parts(scenario).1).map(|value| kind_of(&value)).collect();
+    for (group, kind) in [
+        ("", "Pod"),
+        ("apps", "StatefulSet"),
+        ("batch", "CronJob"),
+        ("batch", "Job"),
+        ("gateway.networking.k8s.io", "Gateway"),
+        ("policy.networking.k8s.io", "AdminNetworkPolicy"),
+        ("policy.networking.k8s.io", "BaselineAdminNetworkPolicy"),
+        ("policy.networking.k8s.io", "ClusterNetworkPolicy"),
+        ("auto.gke.io", "AllowlistSynchronizer"),
+        ("auto.gke.io", "WorkloadAllowlist"),
+    ] {
+        read.insert((group.to_owned(), kind.to_owned()));
+    }
+    let missing = gone.map(|gone| (gone.clone(), "forbidden".to_owned())).into_iter().collect();
+    if let Some(gone) = gone {
+        read.remove(gone);
+    }
+    Extent::Cluster { read, missing, cleaned: false }
+}
+
+/// By control, column and platform: a cluster that is taken for another platform has other cells.
+fn standings(answer: &Responsibility) -> BTreeMap<(String, String, String), Standing> {
+    let mut all = BTreeMap::new();
+    for row in &answer.controls {
+        for (column, cell) in answer.columns.iter().zip(&row.cells) {
+            all.insert((row.id.clone(), column.name.clone(), column.platform.clone()), cell.standing);
+        }
+    }
+    all
+}
+
+/// Whatever is taken away, nothing turns met: a field of an export, an export, all objects of a kind, a field of a node.
+#[test]
+fn nothing_turns_met_when_something_is_taken_away() {
+    let matrix = Matrix::built_in().expect("our files");
+    let mut tried = 0;
+    let all = all_but(None);
+    for scenario in &SCENARIOS {
+        let whole = parts(scenario);
+        let before = standings(&judged_to(&matrix, &whole, all.clone(), |_, _| ()).expect("a platform").0);
+        let mut check = |what: String, less: &Parts, extent: Extent| {
+            tried += 1;
+            let Some((after, ())) = judged_to(&matrix, less, extent, |_, _| ()) else { return };
+            for (key, standing) in standings(&after) {
+                // A pool that was not a column before has nothing to be compared with.
+                let Some(was) = before.get(&key) else { continue };
+                assert!(
+                    standing != Standing::Met || *was == Standing::Met,
+                    "{}: without {what}, {key:?} turns from {was:?} to met",
+                    scenario.name
+                );
+            }
+        };
+        for index in 0..whole.0.len() {
+            let mut less = whole.clone();
+            less.0.remove(index);
+            check(format!("export {index}"), &less, all.clone());
+            let mut fields = Vec::new();
+            paths(&whole.0[index].1, &mut Vec::new(), &mut fields);
+            for path in fields {
+                let mut less = whole.clone();
+                remove(&mut less.0[index].1, &path);
+                check(path.join("."), &less, all.clone());
+            }
+        }
+        let kinds: std::collections::BTreeSet<(String, String)> = whole.1.iter().map(kind_of).collect();
+        for gone in &kinds {
+            let mut less = whole.clone();
+            less.1.retain(|value| kind_of(value) != *gone);
+            check(format!("the list of {gone:?}"), &less, all_but(Some(gone)));
+        }
+        for (index, value) in whole.1.iter().enumerate().filter(|(_, value)| kind_of(value).1 == "Node") {
+            let mut fields = Vec::new();
+            paths(value, &mut Vec::new(), &mut fields);
+            for path in fields.into_iter().filter(|path| path[0] == "status") {
+                let mut less = whole.clone();
+                remove(&mut less.1[index], &path);
+                check(format!("{} of a node", path.join(".")), &less, all.clone());
+            }
+        }
+    }
+    assert!(tried > 800, "{tried}");
+}
+
+#[test]
+fn a_move_is_told_with_what_breaks() {
+    let matrix = Matrix::built_in().expect("our files");
+    let scenario =
+        SCENARIOS.iter().find(|scenario| scenario.name == "gke-standard-open").expect("a scenario");
+    let (_, change) = judged(&matrix, &parts(scenario), |answer, evidence| {
+        what_if(&matrix, evidence, answer, 0, "gke-autopilot").expect("a column and a platform")
+    })
+    .expect("a platform");
+    assert_eq!((change.off_you.len(), change.onto_you.len(), change.same), (23, 0, 60));
+    assert_eq!(change.off_you[0].standing, Standing::NotMet, "what is not met comes first");
+    let refused: Vec<&str> = change.refused.iter().map(|refused| refused.workload.as_str()).collect();
+    assert_eq!(refused, ["DaemonSet tools/agent", "Deployment shop/web"]);
+    assert!(!change.lost.is_empty());
+    assert_eq!(change.workloads_seen, Some(2));
+}
+
+#[test]
+fn a_statement_fills_what_nothing_decides_and_changes_nothing_that_was_seen() {
+    let matrix = Matrix::built_in().expect("our files");
+    let scenario =
+        SCENARIOS.iter().find(|scenario| scenario.name == "gke-standard-open").expect("a scenario");
+    let (exported, documents) = parts(scenario);
+    let today = date(2026, 11, 26);
+    let text = "apiVersion: plimsoll.dev/v1\nkind: Attestations\nstatements:\n- {control: SC-007, by: A. Person, until: 2027-03-31}\n- {control: INF-006, by: A. Person, until: 2027-03-31}\n- {control: INF-016, by: B. Person, until: 2026-11-25}\n- {control: SC-008, on: batch, by: C. Person, until: 2026-11-26}\n";
+    let statements = Statements::read("a.yaml", text, today).expect("good statements");
+    let export = exported[0].1.to_string();
+    let export: Value<'_> = serde_json::from_str(&export).expect("JSON");
+    let mut exports = Exports::default();
+    exports.add(Cloud::Gke, &export).expect("an export");
+    assert!(!documents.is_empty());
+    let evidence = Evidence { exports, kubernetes: None, reports: Vec::new(), now: now() };
+    let pools = pools(&evidence, &matrix, None);
+    let answer = evaluate(&matrix, &evidence, &pools, &statements);
+    let cell = |id: &str, column: usize| {
+        &answer.controls.iter().find(|row| row.id == id).expect("a control").cells[column]
+    };
+    assert_eq!(cell("SC-007", 0).standing, Standing::Attested);
+    assert_eq!(cell("INF-006", 0).standing, Standing::NotMet, "what was seen stays");
+    assert_eq!(cell("INF-016", 0).standing, Standing::Unknown, "its day is over");
+    assert!(cell("INF-016", 0).missing[0].detail.contains("B. Person ended on 2026-11-25"));
+    let column = |name: &str| answer.columns.iter().position(|column| column.name == name).expect("a column");
+    assert_eq!(cell("SC-008", column("batch")).standing, Standing::Attested, "the last day counts");
+    assert_eq!(cell("SC-008", column("default-pool")).standing, Standing::Unknown);
+    assert!(answer.own().all(|(_, cell)| cell.owner != Owner::Provider));
+}
+
+#[test]
+fn statements_that_are_malformed_are_refused() {
+    let today = date(2026, 11, 26);
+    let file = |statement: &str| {
+        let text = format!("apiVersion: plimsoll.dev/v1\nkind: Attestations\nstatements:\n- {statement}\n");
+        Statements::read("a.yaml", &text, today).map_err(|fault| fault.to_string())
+    };
+    for (statement, wanted) in [
+        ("{control: SC-007, by: A, until: tomorrow}", "is no day"),
+        ("{control: SC-007, by: A, until: \"2027-02-30\"}", "is no day"),
+        ("{control: SC-007, by: A, until: \"20270301\"}", "is no day"),
+        ("{control: SC-007, by: A, until: \"2027-03-01T00:00:00Z\"}", "is no day"),
+        ("{control: SC-007, by: A, until: \"2099-01-01\"}", "more than 400 days"),
+        ("{control: SC-007, by: \" \", until: \"2027-03-01\"}", "nobody stands"),
+        ("{control: SC-007, by: A}", "until"),
+        ("{control: SC-007, by: A, until: \"2027-03-01\", untill: x}", "untill"),
+        ("{control: \"\", by: A, until: \"2027-03-01\"}", "no control"),
+    ] {
+        let told = file(statement).expect_err(statement);
+        assert!(told.contains(wanted), "{told}");
+    }
+    assert!(
+        Statements::read("a.yaml", "kind: Other\napiVersion: plimsoll.dev/v1\nstatements: []", today)
+            .is_err()
+    );
+    let mut statements = Statements::none(today);
+    assert!(statements.add("SC-007", None, "A", "2026-11-25", "").is_err(), "over already");
+    statements.add("SC-007", None, "A \"B\"", "2027-03-01", "seen: yes").expect("a good one");
+    statements.add("SC-007", None, "C", "2027-04-01", "").expect("it takes the place of the first");
+    statements.add("INF-016", Some("batch"), "A", "2027-03-01", "'").expect("another");
+    let text = statements.write();
+    let again = Statements::read("a.yaml", &text, today).expect("what was written can be read");
+    assert_eq!(again.all(), statements.all());
+    assert_eq!(again.all().len(), 2);
+    assert_eq!(again.write(), text);
+}

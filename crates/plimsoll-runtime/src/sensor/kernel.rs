@@ -1,0 +1,369 @@
+//! The kernel side: loads each program for itself, keeps what the kernel takes, and drains the rings.
+
+use std::ffi::OsStr;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use libbpf_rs::{
+    Link, MapCore as _, MapFlags, Object, ObjectBuilder, OpenObject, PrintLevel, RingBuffer,
+    RingBufferBuilder,
+};
+
+use super::plan::{PLAN_SIZE, Plan};
+use super::{Availability, Cost, Program, Response, Settings, StartError};
+use crate::Call;
+
+/// Compiled by `build.rs`.
+static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"));
+
+/// The programs: name, what it sees, whether the sensor is of no use without it.
+const PROGRAMS: &[(&str, &str, bool)] = &[
+    ("on_exec", "programs that start", true),
+    ("on_fork", "processes that are made", false),
+    ("on_exit", "processes that end", false),
+    ("on_cgroup_make", "containers that start, before their first process", false),
+    ("on_cgroup_remove", "containers that end", false),
+    ("on_socket_state", "TCP connections that are begun or awaited", false),
+    ("on_packet", "names that are looked up in the DNS", false),
+    ("on_call", "system calls", false),
+];
+
+/// How many streams have a sequence of their own: `enum stream` of `bpf/sensor.h`.
+pub(crate) const STREAMS: usize = 4;
+
+/// Numbers of system calls that the kernel program knows: those of 32-bit programs come after them.
+const CALLS: u16 = 512;
+
+/// What libbpf says while it loads. It is wanted only when loading fails.
+static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn remember(_: PrintLevel, message: String) {
+    if let Ok(mut messages) = MESSAGES.lock() {
+        if messages.len() >= 64 {
+            messages.remove(0);
+        }
+        messages.push(message);
+    }
+}
+
+/// The last of what libbpf said, in one line.
+fn last_words() -> String {
+    let mut messages = match MESSAGES.lock() {
+        Ok(mut messages) => std::mem::take(&mut *messages),
+        Err(_) => Vec::new(),
+    };
+    let at = messages.len().saturating_sub(6);
+    let text = messages.split_off(at).concat();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Of a stream on a processor.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counter {
+    pub(crate) made: u64,
+    pub(crate) lost: u64,
+}
+
+/// Loaded programs, attached, and their maps.
+pub(crate) struct Kernel {
+    // Dropped in this order: detach first.
+    links: Vec<Link>,
+    object: Object,
+    pub(crate) programs: Vec<Program>,
+}
+
+fn open(settings: &Settings, chosen: impl Fn(&str) -> bool) -> Result<OpenObject, libbpf_rs::Error> {
+    let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
+    for mut program in object.progs_mut() {
+        let wanted = program.name().to_str().is_some_and(&chosen);
+        program.set_autoload(wanted);
+    }
+    for mut map in object.maps_mut() {
+        let name = map.name().to_owned();
+        if let Some(value) = named(&name, ".rodata.config").then(|| map.initial_value_mut()).flatten() {
+            let words = [
+                std::process::id(),
+                settings.subsystem.map_or(u32::MAX, |(subsystem, _)| subsystem),
+                settings.subsystem.map_or(0, |(_, hierarchy)| hierarchy),
+                u32::from(settings.only_containers),
+                u32::from(settings.environment),
+                256 << 10,
+            ];
+            for (place, word) in value.chunks_exact_mut(4).zip(words) {
+                place.copy_from_slice(&word.to_ne_bytes());
+            }
+        } else if let Some(value) = named(&name, ".data.plans").then(|| map.initial_value_mut()).flatten() {
+            for call in &settings.calls {
+                let narrow = call.narrow_number().map(|number| number + CALLS);
+                for number in call.number().into_iter().chain(narrow) {
+                    let at = usize::from(number) * PLAN_SIZE;
+                    if let Some(place) = value.get_mut(at..at + PLAN_SIZE) {
+                        place.copy_from_slice(&Plan::of(*call).bytes());
+                    }
+                }
+            }
+        } else if let Some(value) = named(&name, ".data.policy").then(|| map.initial_value_mut()).flatten() {
+            let words = [settings.upper_layer.code(), settings.memory.code(), u32::from(settings.all_reads)];
+            for (place, word) in value.chunks_exact_mut(4).zip(words) {
+                place.copy_from_slice(&word.to_ne_bytes());
+            }
+        }
+    }
+    Ok(object)
+}
+
+/// The kernel cuts names of maps at 15 bytes; libbpf puts the start of the object's name before some.
+fn named(name: &OsStr, wanted: &str) -> bool {
+    name.to_str().is_some_and(|name| name.ends_with(wanted) || wanted.starts_with(name))
+}
+
+impl Kernel {
+    /// Loads what `settings` ask for and the kernel takes.
+    pub(crate) fn load(settings: &Settings) -> Result<Self, StartError> {
+        libbpf_rs::set_print(Some((PrintLevel::Debug, remember)));
+        let wanted = |name: &str| match name {
+            "on_call" => !settings.calls.is_empty(),
+            "on_socket_state" => settings.connections,
+            "on_packet" => settings.dns,
+            _ => true,
+        };
+        let mut programs: Vec<Program> = PROGRAMS
+            .iter()
+            .map(|&(name, sees, needed)| Program {
+                name,
+                sees,
+                needed,
+                state: if wanted(name) { Availability::Available } else { Availability::NotAsked },
+            })
+            .collect();
+        // All at once is the usual case, and half the work of one by one.
+        let all = open(settings, wanted).and_then(OpenObject::load);
+        let object = match all {
+            Ok(object) => object,
+            Err(_) => {
+                for program in programs.iter_mut().filter(|program| wanted(program.name)) {
+                    program.state = trial(settings, program.name);
+                }
+                refuse(&programs)?;
+                let kept = |name: &str| {
+                    programs
+                        .iter()
+                        .any(|program| program.name == name && program.state == Availability::Available)
+                };
+                open(settings, kept).and_then(OpenObject::load).map_err(|error| StartError::Load {
+                    program: "all that loaded alone".to_owned(),
+                    cause: format!("{error:#}"),
+                    words: last_words(),
+                })?
+            }
+        };
+        let mut links = Vec::new();
+        for loaded in object.progs_mut() {
+            let Some(program) = programs
+                .iter_mut()
+                .find(|program| loaded.name() == program.name && program.state == Availability::Available)
+            else {
+                continue;
+            };
+            match loaded.attach() {
+                Ok(link) => links.push(link),
+                Err(error) => program.state = Availability::Refused(format!("{error:#}")),
+            }
+        }
+        refuse(&programs)?;
+        last_words();
+        let kernel = Self { links, object, programs };
+        kernel.fill(settings)?;
+        Ok(kernel)
+    }
+
+    fn fill(&self, settings: &Settings) -> Result<(), StartError> {
+        let failed = |error: libbpf_rs::Error| StartError::Map(format!("{error:#}"));
+        let sensitive = self.map("sensitive")?;
+        for name in &settings.sensitive_names {
+            sensitive.update(&name_key(name), &[1], MapFlags::ANY).map_err(failed)?;
+        }
+        let names = self.map("denied_names")?;
+        for (name, response) in &settings.denied_names {
+            names.update(&name_key(name), &[response.byte()], MapFlags::ANY).map_err(failed)?;
+        }
+        let files = self.map("denied_files")?;
+        for ((device, inode), response) in &settings.denied_files {
+            let mut key = [0; 16];
+            key[..8].copy_from_slice(&inode.to_ne_bytes());
+            key[8..12].copy_from_slice(&device.to_ne_bytes());
+            files.update(&key, &[response.byte()], MapFlags::ANY).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn map(&self, name: &str) -> Result<libbpf_rs::Map<'_>, StartError> {
+        self.object
+            .maps()
+            .find(|map| map.name() == name)
+            .ok_or_else(|| StartError::Map(format!("the kernel programs have no map {name}")))
+    }
+
+    /// Nothing more is recorded.
+    pub(crate) fn detach(&mut self) {
+        self.links.clear();
+    }
+
+    /// Makes a cgroup known as one of a container.
+    pub(crate) fn mark_container(&self, cgroup: u64) -> Result<(), StartError> {
+        self.map("containers")?
+            .update(&cgroup.to_ne_bytes(), &[1], MapFlags::ANY)
+            .map_err(|error| StartError::Map(format!("{error:#}")))
+    }
+
+    /// How many records there should be and how many found no room: by stream, then by processor.
+    pub(crate) fn counters(&self) -> Result<[Vec<Counter>; STREAMS], StartError> {
+        let counters = self.map("counters")?;
+        let mut all: [Vec<Counter>; STREAMS] = std::array::from_fn(|_| Vec::new());
+        for (stream, row) in (0u32..).zip(&mut all) {
+            let values = counters
+                .lookup_percpu(&stream.to_ne_bytes(), MapFlags::ANY)
+                .map_err(|error| StartError::Map(format!("{error:#}")))?;
+            for value in values.into_iter().flatten() {
+                let word = |at: usize| {
+                    value
+                        .get(at..at + 8)
+                        .and_then(|bytes| bytes.try_into().ok())
+                        .map_or(0, u64::from_ne_bytes)
+                };
+                row.push(Counter { made: word(0), lost: word(8) });
+            }
+        }
+        Ok(all)
+    }
+
+    /// What each program took so far, when `kernel.bpf_stats_enabled` is set.
+    pub(crate) fn costs(&self) -> Vec<Cost> {
+        use std::os::fd::{AsFd as _, AsRawFd as _};
+        self.object
+            .progs_mut()
+            .filter_map(|program| {
+                let mut info = libbpf_sys::bpf_prog_info::default();
+                let mut length = u32::try_from(size_of_val(&info)).ok()?;
+                // SAFETY: the descriptor is open while `program` lives, and `length` is the size of `info`.
+                let failed = unsafe {
+                    libbpf_sys::bpf_prog_get_info_by_fd(
+                        program.as_fd().as_raw_fd(),
+                        &raw mut info,
+                        &raw mut length,
+                    )
+                };
+                let name = program.name().to_str()?.to_owned();
+                (failed == 0).then_some(Cost {
+                    program: name,
+                    nanoseconds: info.run_time_ns,
+                    runs: info.run_cnt,
+                    missed: info.recursion_misses,
+                })
+            })
+            .collect()
+    }
+
+    /// The two rings, each with its own callback: must not be lost, may be shed.
+    pub(crate) fn ring<'a>(
+        &self,
+        name: &str,
+        callback: impl FnMut(&[u8]) -> i32 + 'a,
+    ) -> Result<Ring<'a>, StartError> {
+        let map = self.map(name)?;
+        let mut builder = RingBufferBuilder::new();
+        let failed = |error: libbpf_rs::Error| StartError::Map(format!("{error:#}"));
+        builder.add(&map, callback).map_err(failed)?;
+        Ok(Ring(builder.build().map_err(failed)?))
+    }
+}
+
+/// One ring.
+pub(crate) struct Ring<'a>(RingBuffer<'a>);
+
+impl Ring<'_> {
+    /// Hands at most `limit` records to the callback; how many it was, or nothing if the callback had enough.
+    pub(crate) fn drain(&self, limit: usize) -> Option<usize> {
+        usize::try_from(self.0.consume_raw_n(limit)).ok()
+    }
+
+    /// The descriptor that becomes readable when the kernel wakes the reader.
+    pub(crate) fn descriptor(&self) -> i32 {
+        self.0.epoll_fd()
+    }
+}
+
+fn name_key(name: &str) -> [u8; 32] {
+    let mut key = [0; 32];
+    // The kernel program reads 31 bytes and a zero.
+    let bytes = name.as_bytes();
+    let length = bytes.len().min(31);
+    key[..length].copy_from_slice(&bytes[..length]);
+    key
+}
+
+impl Response {
+    fn byte(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::DryRun => 1,
+            Self::Kill => 2,
+        }
+    }
+
+    fn code(self) -> u32 {
+        u32::from(self.byte())
+    }
+}
+
+/// Does the kernel take this program, alone?
+fn trial(settings: &Settings, name: &str) -> Availability {
+    last_words();
+    match open(settings, |other| other == name).and_then(OpenObject::load) {
+        Ok(_) => Availability::Available,
+        Err(error) => {
+            let words = last_words();
+            let cause = format!("{error:#}");
+            Availability::Refused(if words.is_empty() { cause } else { format!("{cause}: {words}") })
+        }
+    }
+}
+
+/// Every program, each tried alone; nothing stays loaded.
+pub(crate) fn survey() -> Vec<Program> {
+    libbpf_rs::set_print(Some((PrintLevel::Debug, remember)));
+    let settings = Settings { calls: Call::all().collect(), ..Settings::default() };
+    PROGRAMS
+        .iter()
+        .map(|&(name, sees, needed)| Program { name, sees, needed, state: trial(&settings, name) })
+        .collect()
+}
+
+fn refuse(programs: &[Program]) -> Result<(), StartError> {
+    for program in programs {
+        if let (true, Availability::Refused(cause)) = (program.needed, &program.state) {
+            return Err(StartError::Load {
+                program: program.name.to_owned(),
+                cause: cause.clone(),
+                words: String::new(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Waits until one of the descriptors is readable or the time is over.
+pub(crate) fn wait(descriptors: [i32; 2], timeout: Duration) {
+    let mut polls = descriptors.map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
+    let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: `polls` has two entries. An error (a signal) is like the time being over.
+    unsafe { libc::poll(polls.as_mut_ptr(), 2, milliseconds) };
+}
+
+/// Nanoseconds since the machine started, sleep included: the clock of the records.
+pub(crate) fn boot_clock() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid place for the answer; the clock exists on every kernel that has BPF.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+}

@@ -1,0 +1,464 @@
+//! Whose is it: files and clusters are read, and the matrix is made of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use jiff::Timestamp;
+use plimsoll_kube::Client;
+use plimsoll_model::audit::{ClusterInfo, Missing};
+use plimsoll_model::responsibility::{Given, Responsibility};
+use plimsoll_model::workload::Kinds;
+use plimsoll_model::{Effect, FindingKind, FixStatus, Outcome, Party, Problem, ProblemKind, Report};
+use plimsoll_posture::cluster::LISTS;
+use plimsoll_posture::kubernetes::{Objects, yaml};
+use plimsoll_posture::responsibility::attest::Statements;
+pub use plimsoll_posture::responsibility::{
+    Cloud, Control, Evidence, MAX_FILE, MAX_FILES, Matrix, Pool, attest, what_if,
+};
+use plimsoll_posture::responsibility::{Exports, Extent, Kubernetes, Scanned, evaluate, pools};
+use serde_json_borrow::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::ScanError;
+use crate::audit::live::{self, Scope, Sink};
+use crate::audit::snapshot::{self, SnapshotError};
+use crate::check::{Kind, files_below, manifests};
+
+/// Largest export in bytes.
+const MAX_EXPORT: u64 = 32 * 1024 * 1024;
+
+/// Why nothing can be said.
+#[derive(Debug, thiserror::Error)]
+pub enum ResponsibilityError {
+    /// A file cannot be read.
+    #[error("cannot read `{file}`")]
+    Read {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An export is none.
+    #[error("`{file}` is no export of {cloud}: {detail}")]
+    Export {
+        /// The file.
+        file: String,
+        /// Whose.
+        cloud: &'static str,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A snapshot cannot be used.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// A report or a folder cannot be used.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// The cluster cannot be read.
+    #[error("cannot read the cluster")]
+    Cluster(#[from] plimsoll_kube::Error),
+    /// A platform is named that there is not.
+    #[error("there is no platform `{name}`")]
+    Platform {
+        /// As it was typed.
+        name: String,
+    },
+    /// Nothing says what the platform is.
+    #[error("nothing that was given says which platform it is")]
+    NoPlatform,
+}
+
+/// What was read, as text: everything else borrows from it.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    exports: Vec<(Cloud, String, String)>,
+    manifests: Vec<(String, String)>,
+    /// Objects of a cluster, one a line.
+    lines: Vec<String>,
+    extent: Option<Extent>,
+    cluster: ClusterInfo,
+    reports: Vec<Scanned>,
+    full: Vec<Report>,
+    given: Vec<Given>,
+    problems: Vec<Problem>,
+}
+
+/// Collects objects as lines.
+#[derive(Default)]
+struct Lines {
+    all: Vec<(String, String)>,
+}
+
+impl Sink for Lines {
+    fn forget(&mut self, kind: &str) {
+        self.all.retain(|(own, _)| own != kind);
+    }
+
+    fn object(&mut self, object: &Value<'_>) {
+        let kind = object.as_object().and_then(|object| object.get("kind")?.as_str()).unwrap_or_default();
+        if let Ok(line) = serde_json::to_string(object) {
+            self.all.push((kind.to_owned(), line));
+        }
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = "sha256:".to_owned();
+    for byte in Sha256::digest(bytes) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Reads a file whole, up to a limit.
+fn whole(path: &str, limit: u64, stdin: &mut dyn BufRead) -> Result<Vec<u8>, ResponsibilityError> {
+    let failed = |source| ResponsibilityError::Read { file: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    if path == "-" {
+        Read::take(stdin, limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    } else {
+        let file = std::fs::File::open(path).map_err(failed)?;
+        Read::take(file, limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    }
+    if bytes.len() as u64 > limit {
+        let source = std::io::Error::other(format!("it is larger than {limit} bytes"));
+        return Err(failed(source));
+    }
+    Ok(bytes)
+}
+
+impl Gathered {
+    /// Adds an export of a cloud.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no JSON, or is nothing of this cloud.
+    pub fn export(
+        &mut self,
+        cloud: Cloud,
+        path: &str,
+        stdin: &mut dyn BufRead,
+    ) -> Result<(), ResponsibilityError> {
+        let bytes = whole(path, MAX_EXPORT, stdin)?;
+        let whose = match cloud {
+            Cloud::Gke => "GKE",
+            Cloud::Eks => "EKS",
+            Cloud::Aks => "AKS",
+        };
+        let wrong =
+            |detail: String| ResponsibilityError::Export { file: path.to_owned(), cloud: whose, detail };
+        let digest = digest(&bytes);
+        let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".into()))?;
+        let value: Value<'_> =
+            serde_json::from_str(&text).map_err(|error| wrong(format!("it is no JSON: {error}")))?;
+        let about = Exports::default().add(cloud, &value).map_err(&wrong)?;
+        self.given.push(Given {
+            input: cloud.input().word().to_owned(),
+            name: path.to_owned(),
+            about,
+            digest: Some(digest),
+        });
+        drop(value);
+        self.exports.push((cloud, path.to_owned(), text));
+        Ok(())
+    }
+
+    /// Adds manifests, or objects as `kubectl get -o json` prints them: a file or a folder.
+    ///
+    /// # Errors
+    /// When the path cannot be read.
+    pub fn manifests(&mut self, path: &str, stdin: &mut dyn BufRead) -> Result<(), ResponsibilityError> {
+        let is_folder = path != "-" && Path::new(path).is_dir();
+        if !is_folder {
+            let bytes = whole(path, yaml::MAX_BYTES as u64, stdin)?;
+            self.manifest(path, bytes, true);
+            return Ok(());
+        }
+        let mut problems = Vec::new();
+        for file in files_below(Path::new(path), &|kind| kind == Kind::Manifest, &mut problems) {
+            let shown = file.display().to_string();
+            match whole(&shown, yaml::MAX_BYTES as u64, stdin) {
+                Ok(bytes) => self.manifest(&shown, bytes, false),
+                Err(error) => problems.push(Problem::incomplete(
+                    ProblemKind::Unreadable,
+                    &shown,
+                    plimsoll_model::one_line(&error),
+                )),
+            }
+        }
+        self.problems.extend(problems);
+        Ok(())
+    }
+
+    fn manifest(&mut self, name: &str, bytes: Vec<u8>, named: bool) {
+        if !manifests::may_be(&bytes) {
+            if named {
+                let detail = "it holds no object of Kubernetes (apiVersion and kind)";
+                self.problems.push(Problem::incomplete(ProblemKind::Unsupported, name, detail));
+            }
+            return;
+        }
+        let digest = digest(&bytes);
+        match String::from_utf8(bytes) {
+            Ok(text) => {
+                self.given.push(Given {
+                    input: "kubernetes".into(),
+                    name: name.to_owned(),
+                    about: "objects".into(),
+                    digest: Some(digest),
+                });
+                self.manifests.push((name.to_owned(), text));
+            }
+            Err(_) => self.problems.push(Problem::incomplete(ProblemKind::Corrupt, name, "it is not UTF-8")),
+        }
+    }
+
+    /// Adds a snapshot of a cluster.
+    ///
+    /// # Errors
+    /// When it is none, or was cut off.
+    pub fn snapshot(&mut self, path: &str, stdin: &mut dyn BufRead) -> Result<(), ResponsibilityError> {
+        let failed = |source| ResponsibilityError::Read { file: path.to_owned(), source };
+        let mut lines = Lines::default();
+        let told = if path == "-" {
+            snapshot::read(path, stdin, &mut lines)?
+        } else {
+            let file = std::fs::File::open(path).map_err(failed)?;
+            snapshot::read(path, &mut BufReader::new(file), &mut lines)?
+        };
+        self.problems.extend(told.problems);
+        let about = format!("{} objects", told.objects);
+        match told.cluster {
+            Some(cluster) => {
+                self.extent = Some(extent(&told.lists, &told.missing, true));
+                self.given.push(Given {
+                    input: "kubernetes".into(),
+                    name: cluster.name.clone(),
+                    about: format!("a snapshot with {about}"),
+                    digest: None,
+                });
+                self.cluster = cluster;
+            }
+            // Objects that somebody printed: what is not among them may still be in the cluster.
+            None => self.given.push(Given {
+                input: "kubernetes".into(),
+                name: path.to_owned(),
+                about,
+                digest: None,
+            }),
+        }
+        self.lines.extend(lines.all.into_iter().map(|(_, line)| line));
+        Ok(())
+    }
+
+    /// Reads a live cluster.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn live(&mut self, client: &Client, now: Timestamp) -> Result<(), ResponsibilityError> {
+        let readings = live::readings(client, &Kinds::default(), Scope::Everything)?;
+        let mut lines = Lines::default();
+        let missing = live::read(client, &readings, &[], &mut lines);
+        let lists: Vec<String> = readings.all.iter().map(|reading| reading.resource.to_string()).collect();
+        self.extent = Some(extent(&lists, &missing, false));
+        self.cluster = ClusterInfo {
+            name: client.access().context.clone(),
+            version: readings.version,
+            taken_at: Some(now.to_string()),
+        };
+        self.given.push(Given {
+            input: "kubernetes".into(),
+            name: self.cluster.name.clone(),
+            about: format!("a live cluster with {} objects", lines.all.len()),
+            digest: None,
+        });
+        self.lines.extend(lines.all.into_iter().map(|(_, line)| line));
+        Ok(())
+    }
+
+    /// Adds the report of a scan, or a survey of several.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn report(&mut self, path: &str) -> Result<(), ResponsibilityError> {
+        for surveyed in crate::plan::read(path)? {
+            let Some(report) = surveyed.report else {
+                let detail = format!("the scan of {} failed", surveyed.name);
+                self.problems.push(Problem::incomplete(ProblemKind::Unreadable, path, detail));
+                continue;
+            };
+            self.given.push(Given {
+                input: "reports".into(),
+                name: path.to_owned(),
+                about: format!("a scan of {}", report.target.name),
+                digest: None,
+            });
+            self.reports.push(scanned(&report));
+            self.full.push(report);
+        }
+        Ok(())
+    }
+
+    /// The reports that were added.
+    pub fn reports(&self) -> &[Report] {
+        &self.full
+    }
+
+    /// Name of the cluster, where something told it.
+    pub fn cluster(&self) -> &ClusterInfo {
+        &self.cluster
+    }
+
+    /// Makes the matrix, and lets something look at what it was made from.
+    ///
+    /// # Errors
+    /// When the platform cannot be told, or is named and there is no such one.
+    pub fn evaluate<R>(
+        &self,
+        matrix: &Matrix,
+        platform: Option<&str>,
+        statements: &Statements,
+        now: Timestamp,
+        look: impl FnOnce(&Responsibility, &Evidence<'_>, &[Pool<'_>]) -> R,
+    ) -> Result<(Responsibility, R), ResponsibilityError> {
+        if let Some(name) = platform.filter(|name| matrix.platform(name).is_none()) {
+            return Err(ResponsibilityError::Platform { name: name.to_owned() });
+        }
+        let mut problems = self.problems.clone();
+        let documents: Vec<(Cloud, &str, Value<'_>)> = self
+            .exports
+            .iter()
+            .filter_map(|(cloud, name, text)| Some((*cloud, name.as_str(), serde_json::from_str(text).ok()?)))
+            .collect();
+        let mut exports = Exports::default();
+        for (cloud, name, value) in &documents {
+            if let Err(detail) = exports.add(*cloud, value) {
+                problems.push(Problem::incomplete(ProblemKind::Unsupported, *name, detail));
+            }
+        }
+        let lines: Vec<Value<'_>> =
+            self.lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        // JSON is read as such, which is much faster than as YAML.
+        let is_json = |text: &str| text.trim_start().starts_with('{');
+        let mut values: Vec<Value<'_>> = Vec::new();
+        let mut streams: Vec<yaml::Stream<'_>> = Vec::new();
+        for (name, text) in &self.manifests {
+            if is_json(text) {
+                let mut all = serde_json::Deserializer::from_str(text).into_iter::<Value<'_>>();
+                for value in &mut all {
+                    match value {
+                        Ok(value) => values.push(value),
+                        Err(error) => {
+                            problems.push(Problem::incomplete(
+                                ProblemKind::Corrupt,
+                                name,
+                                format!("it is no JSON: {error}"),
+                            ));
+                            break;
+                        }
+                    }
+                }
+                continue;
+            }
+            let stream = yaml::read(text);
+            if let Some(fault) = &stream.fault {
+                let place = format!("{name}:{}", fault.mark.line);
+                problems.push(Problem::incomplete(
+                    ProblemKind::Corrupt,
+                    place,
+                    format!("it is no YAML: {}", fault.detail),
+                ));
+            }
+            streams.push(stream);
+        }
+        values.extend(streams.iter().flat_map(|stream| stream.documents.iter().map(yaml::Node::value)));
+        let kinds = Kinds::default();
+        let mut objects = Objects::default();
+        for (place, value) in lines.iter().chain(&values).enumerate() {
+            objects.add(value, place, &kinds);
+        }
+        let kubernetes = (!objects.is_empty()).then(|| {
+            // Manifests beside a snapshot add to it; what the snapshot lacks, they need not hold whole.
+            let extent = self.extent.clone().unwrap_or_default();
+            Kubernetes::new(objects, extent, self.cluster.version.clone())
+        });
+        let evidence = Evidence { exports, kubernetes, reports: self.reports.clone(), now };
+        let pools = pools(&evidence, matrix, platform);
+        if pools.is_empty() {
+            return Err(ResponsibilityError::NoPlatform);
+        }
+        let mut answer = evaluate(matrix, &evidence, &pools, statements);
+        answer.inputs.clone_from(&self.given);
+        // What could not be read may hold what is not met.
+        if answer.verdict == Outcome::Met
+            && problems.iter().any(|problem| problem.effect == Effect::Incomplete)
+        {
+            answer.verdict = Outcome::Unknown;
+        }
+        answer.problems = problems;
+        let looked = look(&answer, &evidence, &pools);
+        Ok((answer, looked))
+    }
+}
+
+/// Which kinds were read whole, by the lists that were tried and those that failed.
+fn extent(lists: &[String], failed: &[Missing], cleaned: bool) -> Extent {
+    let tried: BTreeSet<&str> = lists.iter().map(String::as_str).collect();
+    let mut read = BTreeSet::new();
+    let mut missing = BTreeMap::new();
+    let own = [
+        ("", "pods", "Pod"),
+        ("apps", "deployments", "Deployment"),
+        ("apps", "statefulsets", "StatefulSet"),
+        ("apps", "daemonsets", "DaemonSet"),
+        ("batch", "cronjobs", "CronJob"),
+        ("batch", "jobs", "Job"),
+    ];
+    let all = own
+        .iter()
+        .map(|(group, plural, kind)| (*group, *plural, *kind, false))
+        .chain(LISTS.iter().map(|list| (list.group, list.plural, list.kind, list.optional)));
+    for (group, plural, kind, optional) in all {
+        let resource = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
+        let key = (group.to_owned(), kind.to_owned());
+        if let Some(one) = failed.iter().find(|one| one.resource == resource) {
+            missing.insert(key, one.reason.clone());
+        } else if tried.contains(resource.as_str()) || optional && !tried.is_empty() {
+            // A server that does not offer the kind has none of it.
+            read.insert(key);
+        } else {
+            missing.insert(key, "it was not read".to_owned());
+        }
+    }
+    Extent::Cluster { read, missing, cleaned }
+}
+
+/// What a report says that matters here.
+fn scanned(report: &Report) -> Scanned {
+    let mut scanned = Scanned {
+        name: report.target.name.clone(),
+        data_of: report.database.date.parse().ok(),
+        packages: report.packages.len() as u64,
+        complete: report.problems.iter().all(|problem| problem.effect != Effect::Incomplete),
+        ..Scanned::default()
+    };
+    scanned
+        .digests
+        .extend(report.target.digest.iter().chain(&report.target.image_id).map(ToString::to_string));
+    for finding in &report.findings {
+        if finding.suppressed_by.is_some() || finding.kind != FindingKind::Vulnerability {
+            continue;
+        }
+        let own = (finding.advisory.clone(), finding.id.clone());
+        match (&finding.party, finding.status) {
+            (_, status) if status != FixStatus::Fixed && finding.fixed_version.is_none() => {
+                scanned.unfixed += 1;
+            }
+            (Party::BaseImage(_), _) => scanned.base.push(own),
+            _ => scanned.application.push(own),
+        }
+    }
+    scanned
+}

@@ -1,0 +1,101 @@
+//! What can be typed after `plimsoll cluster`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use plimsoll_format::reach::ReachForm;
+use plimsoll_scan::cluster::AskedPort;
+
+use super::{CLUSTER, ClusterArguments};
+
+/// One variant for each analysis; its arguments stand below.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// A cluster as lines of JSON on standard output, for `audit` and every analysis, without any value that may be secret
+    Snapshot {
+        #[command(flatten)]
+        cluster: ClusterArguments,
+
+        /// A further kind of objects that runs images, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
+        #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
+        kinds: Vec<String>,
+    },
+    /// Who may reach whom, and why: connections between workloads, what is open from outside, who reaches the internet, the
+    /// metadata address and the API server, by network policies of every kind
+    Reach(ReachArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll cluster reach
+  plimsoll cluster reach shop/Deployment/web shop/db --port 5432
+  plimsoll cluster reach internet shop/ --file manifests/
+  plimsoll cluster reach --file after.jsonl --diff before.jsonl
+
+Ends: NAMESPACE/KIND/NAME, NAMESPACE/NAME, NAMESPACE/ for all of it, internet, metadata, api-server, an address or block.
+Exit codes: 0 decided (with --diff: nothing was gained), 1 connections were gained, 2 usage, 3 could not decide.")]
+pub(crate) struct ReachArguments {
+    /// From whom; without it the whole cluster
+    #[arg(value_name = "FROM", requires = "to")]
+    pub(crate) from: Option<String>,
+
+    /// To whom
+    #[arg(value_name = "TO")]
+    pub(crate) to: Option<String>,
+
+    /// Only this port: 443, tcp/443, udp/53
+    #[arg(long, value_name = "PORT", requires = "from")]
+    pub(crate) port: Option<AskedPort>,
+
+    /// What came and went since this: a snapshot, manifests, or a revision in git of the files given with --file
+    #[arg(long, value_name = "OTHER", conflicts_with = "from")]
+    pub(crate) diff: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) input: ClusterInput,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = ReachFormat::Table)]
+    pub(crate) format: ReachFormat,
+
+    /// Show everything, connections too
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// In which form it is written who reaches whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReachFormat {
+    Table,
+    Json,
+    Markdown,
+    /// A graph for Graphviz
+    Dot,
+    /// A picture
+    Svg,
+}
+
+impl ReachFormat {
+    pub(crate) fn form(self) -> ReachForm {
+        match self {
+            ReachFormat::Table => ReachForm::Table,
+            ReachFormat::Json => ReachForm::Json,
+            ReachFormat::Markdown => ReachForm::Markdown,
+            ReachFormat::Dot => ReachForm::Dot,
+            ReachFormat::Svg => ReachForm::Svg,
+        }
+    }
+}
+
+/// The cluster that an analysis is about: a live one, or files.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterInput {
+    /// A snapshot, objects in JSON, manifests, or a folder of them, instead of a live cluster; `-` is standard input; may be given several times
+    #[arg(long = "file", help_heading = CLUSTER, value_name = "PATH", conflicts_with_all = ["kubeconfig", "context", "namespaces"])]
+    pub(crate) files: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArguments,
+
+    /// A further kind of objects that runs pods, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
+    #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
+    pub(crate) kinds: Vec<String>,
+}

@@ -1,0 +1,131 @@
+//! What can be typed after `plimsoll whose`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use plimsoll_format::responsibility::ResponsibilityForm;
+
+use super::ClusterArguments;
+
+const INPUTS: &str = "What to look at";
+const STATEMENTS: &str = "Statements of people";
+
+/// Arguments of `plimsoll whose`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all that is yours or shared is met or attested, 1 something is not, 2 usage, 3 could not decide.
+
+Examples:
+  plimsoll whose --gke cluster.json --snapshot cluster.jsonl
+  plimsoll whose --eks cluster.json --eks nodegroup.json --manifests deploy/
+  plimsoll whose --gke cluster.json INF-021
+  plimsoll whose --gke cluster.json --what-if gke-autopilot --manifests deploy/
+  plimsoll whose --gke cluster.json --attestations attestations.yaml --attest SC-007 --by 'A. Person' --until 2027-03-31 --note 'reviewed the roles'"
+)]
+pub(crate) struct WhoseArguments {
+    /// A control to explain
+    #[arg(value_name = "CONTROL")]
+    pub(crate) subject: Option<String>,
+
+    /// gcloud container clusters describe --format=json
+    #[arg(long = "gke", value_name = "FILE", help_heading = INPUTS)]
+    pub(crate) gke: Vec<String>,
+
+    /// aws eks describe-cluster, describe-nodegroup, describe-addon, describe-fargate-profile, describe-access-entry; may be given several times
+    #[arg(long = "eks", value_name = "FILE", help_heading = INPUTS)]
+    pub(crate) eks: Vec<String>,
+
+    /// az aks show, az aks nodepool list, az aks maintenanceconfiguration list, az monitor diagnostic-settings list; may be given several times
+    #[arg(long = "aks", value_name = "FILE", help_heading = INPUTS)]
+    pub(crate) aks: Vec<String>,
+
+    /// Manifests, or objects as kubectl get -o json prints them: a file or a folder; may be given several times
+    #[arg(long, value_name = "PATH", help_heading = INPUTS)]
+    pub(crate) manifests: Vec<String>,
+
+    /// A snapshot of a cluster (plimsoll cluster snapshot)
+    #[arg(long, value_name = "FILE", help_heading = INPUTS)]
+    pub(crate) snapshot: Option<String>,
+
+    /// Read the cluster that the kubeconfig names
+    #[arg(long, help_heading = INPUTS, conflicts_with = "snapshot")]
+    pub(crate) live: bool,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArguments,
+
+    /// A report of a scan (plimsoll scan --format json), or a survey of several; may be given several times
+    #[arg(long = "report", value_name = "FILE", help_heading = INPUTS)]
+    pub(crate) reports: Vec<String>,
+
+    /// The platform, where it is not to be found out: gke-standard, gke-autopilot, eks-managed-nodes, eks-auto-mode, eks-fargate, aks-standard, aks-automatic, kubeadm, or one of --controls
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+
+    /// Own platforms, and own or changed controls: a folder of YAML files
+    #[arg(long, value_name = "DIR")]
+    pub(crate) controls: Option<PathBuf>,
+
+    /// What would change on this platform
+    #[arg(long, value_name = "PLATFORM", conflicts_with_all = ["subject", "attest"])]
+    pub(crate) what_if: Option<String>,
+
+    /// Of which node pool --what-if speaks [default: the first]
+    #[arg(long, value_name = "NAME", requires = "what_if")]
+    pub(crate) pool: Option<String>,
+
+    /// The file of statements, which is to be reviewed like code
+    #[arg(long, value_name = "FILE", help_heading = STATEMENTS)]
+    pub(crate) attestations: Option<PathBuf>,
+
+    /// State that this control is met: written to --attestations
+    #[arg(long, value_name = "CONTROL", help_heading = STATEMENTS, requires_all = ["attestations", "by", "until"], conflicts_with = "subject")]
+    pub(crate) attest: Option<String>,
+
+    /// Who stands for it
+    #[arg(long, value_name = "NAME", help_heading = STATEMENTS, requires = "attest")]
+    pub(crate) by: Option<String>,
+
+    /// Until which day, YYYY-MM-DD, 400 days away at most
+    #[arg(long, value_name = "DATE", help_heading = STATEMENTS, requires = "attest")]
+    pub(crate) until: Option<String>,
+
+    /// What was looked at, one line
+    #[arg(long, value_name = "TEXT", help_heading = STATEMENTS, requires = "attest", default_value = "")]
+    pub(crate) note: String,
+
+    /// Only on this node pool or platform
+    #[arg(long, value_name = "POOL|PLATFORM", help_heading = STATEMENTS, requires = "attest")]
+    pub(crate) on: Option<String>,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = WhoseFormat::Table)]
+    pub(crate) format: WhoseFormat,
+
+    /// The whole matrix
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// In which form the answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhoseFormat {
+    Table,
+    Json,
+    Markdown,
+    /// One self-contained page that prints well
+    Html,
+    Csv,
+}
+
+impl WhoseFormat {
+    pub(crate) fn form(self) -> ResponsibilityForm {
+        match self {
+            WhoseFormat::Table => ResponsibilityForm::Table,
+            WhoseFormat::Json => ResponsibilityForm::Json,
+            WhoseFormat::Markdown => ResponsibilityForm::Markdown,
+            WhoseFormat::Html => ResponsibilityForm::Html,
+            WhoseFormat::Csv => ResponsibilityForm::Csv,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! `plimsoll cluster`: one module for each analysis, and what they share - the cluster that they are about.
+
+mod reach;
+mod snapshot;
+
+use plimsoll_scan::cluster::{ClusterError, Seen, files, live};
+
+use super::{Answer, audit};
+use crate::cli::{ClusterCommand, ClusterInput};
+use crate::environment::Environment;
+use crate::print::{Failure, UNDECIDED, USAGE};
+
+pub(crate) fn run(command: &ClusterCommand, environment: &Environment) -> Answer {
+    match command {
+        ClusterCommand::Reach(arguments) => reach::run(arguments, environment),
+        ClusterCommand::Snapshot { cluster, kinds } => snapshot::run(cluster, kinds, environment),
+    }
+}
+
+/// The cluster that was asked for, with what could not be seen of it.
+fn seen(input: &ClusterInput, environment: &Environment) -> Result<Seen, Failure> {
+    let kinds = audit::kinds(&input.kinds).map_err(|error| Failure::new(USAGE, error))?;
+    if input.files.is_empty() {
+        let client = audit::client(&input.cluster, environment)?;
+        let now = environment.now.to_string();
+        return live(&client, &input.cluster.namespaces, &kinds, now).map_err(audit::failed);
+    }
+    files(&input.files, &kinds, &mut std::io::stdin().lock()).map_err(unusable)
+}
+
+/// Files are no cluster.
+fn unusable(error: ClusterError) -> Failure {
+    let code = match &error {
+        ClusterError::Path(error) if error.is_usage() => USAGE,
+        _ => UNDECIDED,
+    };
+    let hint = "give a snapshot (plimsoll cluster snapshot), what kubectl get -o json prints, manifests, or a folder";
+    Failure::new(code, error).hint(hint.to_owned())
+}

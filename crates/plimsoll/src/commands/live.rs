@@ -1,0 +1,616 @@
+//! `plimsoll watch` itself and `plimsoll watch record`: the sensor on this machine, until it is ended.
+
+#![cfg_attr(
+    not(feature = "runtime"),
+    allow(dead_code, reason = "without the sensor there is nothing to tell")
+)]
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use clap::{Args, ValueEnum};
+#[cfg(feature = "runtime")]
+use plimsoll_runtime::container::Places;
+use plimsoll_runtime::event::{Action, Class, Event, State};
+use plimsoll_runtime::record;
+use plimsoll_runtime::rules::{Alert, Engine, Groups, Nothing, Priority};
+#[cfg(feature = "runtime")]
+use plimsoll_runtime::sensor;
+use plimsoll_runtime::sensor::{Response, Settings};
+use serde_json::json;
+
+use super::Answer;
+use crate::environment::Environment;
+use crate::print::{self, Failure, UNDECIDED, USAGE};
+
+/// How long the reader sleeps when nothing comes.
+const TICK: Duration = Duration::from_millis(10);
+
+#[derive(Debug, Args)]
+pub(crate) struct LiveArguments {
+    /// Tell every event, as a recording, instead of the rules that were met
+    #[arg(long, conflicts_with = "rules")]
+    events: bool,
+
+    /// Rules in the form of Falco's files instead of those that Plimsoll brings along, which are named `builtin`; may be given several times
+    #[arg(long = "rules", short = 'r', value_name = "FILE")]
+    rules: Vec<PathBuf>,
+
+    /// Leave out alerts of a lower priority
+    #[arg(long, value_name = "PRIORITY", default_value = "debug", value_parser = super::watch::priority)]
+    min_priority: Priority,
+
+    /// Write to a file instead of standard output
+    #[arg(long, short = 'o', value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Form on standard output: `table` on a terminal, else `json`
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT")]
+    format: Option<LiveForm>,
+
+    /// What is done about programs in containers before their first instruction: `upper-layer`, `memory`, `name:NAME` or
+    /// `file:PATH`; may be given several times. Only told, unless --enforce is given
+    #[arg(long, value_name = "WHAT", value_parser = respond)]
+    respond: Vec<Respond>,
+
+    /// Kill what --respond names
+    #[arg(long, requires = "respond")]
+    enforce: bool,
+
+    #[command(flatten)]
+    sensing: SensingArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArguments {
+    /// The recording, which `plimsoll watch replay` reads
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    #[command(flatten)]
+    sensing: SensingArguments,
+}
+
+/// What is seen, and for how long.
+#[derive(Debug, Args)]
+struct SensingArguments {
+    /// Only what happens in containers
+    #[arg(long)]
+    containers: bool,
+
+    /// Report every open, not only writes and what is sensitive
+    #[arg(long)]
+    all_opens: bool,
+
+    /// End after this time, as in 30s, 10m or 1h
+    #[arg(long = "for", value_name = "TIME", value_parser = crate::cli::duration)]
+    time: Option<Duration>,
+
+    /// Begin a new file when one has this many megabytes
+    #[arg(long, value_name = "MB", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    rotate: u64,
+
+    /// Full files that are kept beside the newest, as FILE.1, FILE.2 ...
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    keep: u32,
+
+    /// Where the host's file system is, when Plimsoll runs in a container itself
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    host_root: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LiveForm {
+    Table,
+    Json,
+}
+
+/// What `--respond` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Respond {
+    UpperLayer,
+    Memory,
+    Name(String),
+    File(PathBuf),
+}
+
+fn respond(text: &str) -> Result<Respond, String> {
+    match text.split_once(':') {
+        None if text == "upper-layer" => Ok(Respond::UpperLayer),
+        None if text == "memory" => Ok(Respond::Memory),
+        // The kernel compares that many bytes.
+        Some(("name", name)) if (1..=31).contains(&name.len()) && !name.contains('/') => {
+            Ok(Respond::Name(name.to_owned()))
+        }
+        Some(("name", _)) => Err("a name has 1 to 31 bytes and no slash".to_owned()),
+        Some(("file", path)) if !path.is_empty() => Ok(Respond::File(PathBuf::from(path))),
+        _ => Err("expected upper-layer, memory, name:NAME or file:PATH".to_owned()),
+    }
+}
+
+/// Said before a file is touched.
+fn no_sensor() -> Failure {
+    Failure::new(UNDECIDED, anyhow!("cannot watch: this build of Plimsoll has no sensor")).hint(
+        "build it with `cargo build --release --features runtime`, which needs clang, libelf and zlib"
+            .to_owned(),
+    )
+}
+
+/// The engine of the rules that are asked for, nothing where every event is told; and how many of the rules do not run.
+fn engine(arguments: &LiveArguments) -> Result<(Option<Engine>, usize), Failure> {
+    if arguments.events {
+        return Ok((None, 0));
+    }
+    super::watch::engine(&arguments.rules).map(|(engine, skipped)| (Some(engine), skipped.len()))
+}
+
+/// `plimsoll watch`.
+pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answer {
+    if !cfg!(feature = "runtime") {
+        return Err(no_sensor());
+    }
+    let (engine, skipped) = engine(arguments)?;
+    let mut settings = settings(&arguments.sensing, engine.as_ref());
+    let response = if arguments.enforce { Response::Kill } else { Response::DryRun };
+    for respond in &arguments.respond {
+        match respond {
+            Respond::UpperLayer => settings.upper_layer = response,
+            Respond::Memory => settings.memory = response,
+            Respond::Name(name) => settings.denied_names.push((name.clone(), response)),
+            Respond::File(path) => {
+                let key = key_of(path).map_err(|error| Failure::new(USAGE, error))?;
+                settings.denied_files.push((key, response));
+            }
+        }
+    }
+    let output = match &arguments.output {
+        Some(path) => Output::File(Rotating::open(path, &arguments.sensing, engine.is_none())?),
+        None => Output::Standard(BufWriter::new(io::stdout())),
+    };
+    let form = arguments.format.unwrap_or(match (&arguments.output, environment.stdout_terminal) {
+        (None, true) => LiveForm::Table,
+        _ => LiveForm::Json,
+    });
+    let watch = Watch {
+        output,
+        form,
+        engine,
+        skipped,
+        min_priority: arguments.min_priority,
+        groups: Groups::default(),
+        failed: None,
+        unwritten: 0,
+        events: 0,
+        color: environment.stdout_color,
+    };
+    watch.run(&settings, &arguments.sensing)
+}
+
+/// `plimsoll watch record`.
+pub(super) fn record(arguments: &RecordArguments) -> Answer {
+    if !cfg!(feature = "runtime") {
+        return Err(no_sensor());
+    }
+    let settings = settings(&arguments.sensing, None);
+    let output = Output::File(Rotating::open(&arguments.file, &arguments.sensing, true)?);
+    let watch = Watch {
+        output,
+        form: LiveForm::Json,
+        engine: None,
+        skipped: 0,
+        min_priority: Priority::Debug,
+        groups: Groups::default(),
+        failed: None,
+        unwritten: 0,
+        events: 0,
+        color: false,
+    };
+    watch.run(&settings, &arguments.sensing)
+}
+
+/// What the rules need, and nothing that costs more.
+fn settings(arguments: &SensingArguments, engine: Option<&Engine>) -> Settings {
+    let mut settings = Settings {
+        only_containers: arguments.containers,
+        all_reads: arguments.all_opens,
+        ..Settings::default()
+    };
+    if let Some(engine) = engine {
+        let types = engine.event_types();
+        settings.calls.retain(|call| types.contains(&call.name()));
+        settings.dns = types.contains(&"dns");
+    }
+    settings
+}
+
+/// Device and inode of a file, as the kernel has them.
+fn key_of(path: &Path) -> anyhow::Result<(u32, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::metadata(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    if !metadata.is_file() {
+        bail!("`{}` is no file", path.display());
+    }
+    let device = metadata.dev();
+    let major = (device >> 8 & 0xfff) | (device >> 32 & 0xffff_f000);
+    let minor = (device & 0xff) | (device >> 12 & 0xfff_ff00);
+    let device = u32::try_from(major << 20 | minor)
+        .context("the device of the file has a number that is too large")?;
+    Ok((device, metadata.ino()))
+}
+
+/// Where lines go.
+enum Output {
+    Standard(BufWriter<io::Stdout>),
+    File(Rotating),
+}
+
+/// A file that is begun anew when it is full.
+struct Rotating {
+    path: PathBuf,
+    file: BufWriter<File>,
+    written: u64,
+    limit: u64,
+    keep: u32,
+    /// The first line of each file.
+    header: Vec<u8>,
+}
+
+impl Rotating {
+    fn open(path: &Path, arguments: &SensingArguments, recording: bool) -> Result<Self, Failure> {
+        let header = if recording {
+            record::Writer::new(Vec::new())
+                .and_then(record::Writer::finish)
+                .context("cannot begin a recording")?
+        } else {
+            Vec::new()
+        };
+        let opened = || -> anyhow::Result<(BufWriter<File>, u64)> {
+            // What is there may be of before: it is kept, and this watch begins its own.
+            if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0) {
+                shift(path, arguments.keep)?;
+            }
+            begin(path, &header)
+        };
+        let (file, written) = opened()
+            .with_context(|| format!("cannot write `{}`", path.display()))
+            .map_err(|error| Failure::new(USAGE, error))?;
+        let limit = arguments.rotate.saturating_mul(1_000_000);
+        Ok(Self { path: path.to_owned(), file, written, limit, keep: arguments.keep, header })
+    }
+
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.written + line.len() as u64 > self.limit && self.written > self.header.len() as u64 {
+            self.file.flush()?;
+            shift(&self.path, self.keep).map_err(io::Error::other)?;
+            (self.file, self.written) = begin(&self.path, &self.header).map_err(io::Error::other)?;
+        }
+        self.file.write_all(line)?;
+        self.written += line.len() as u64;
+        Ok(())
+    }
+}
+
+fn begin(path: &Path, header: &[u8]) -> anyhow::Result<(BufWriter<File>, u64)> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    // Arguments of programs may hold secrets: for its owner only.
+    let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = BufWriter::with_capacity(1 << 16, file);
+    file.write_all(header)?;
+    Ok((file, header.len() as u64))
+}
+
+/// `FILE` becomes `FILE.1`, that becomes `FILE.2`, and the last goes.
+fn shift(path: &Path, keep: u32) -> anyhow::Result<()> {
+    let numbered = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        PathBuf::from(name)
+    };
+    for number in (1..keep).rev() {
+        let from = numbered(number);
+        if from.exists() {
+            std::fs::rename(&from, numbered(number + 1))?;
+        }
+    }
+    std::fs::rename(path, numbered(1))?;
+    Ok(())
+}
+
+/// A watch that runs.
+struct Watch {
+    output: Output,
+    form: LiveForm,
+    engine: Option<Engine>,
+    /// Rules that do not run.
+    skipped: usize,
+    min_priority: Priority,
+    groups: Groups,
+    /// Why standard output takes no more.
+    failed: Option<io::Error>,
+    /// Lines that found no room in the file.
+    unwritten: u64,
+    events: u64,
+    color: bool,
+}
+
+impl Watch {
+    #[cfg(not(feature = "runtime"))]
+    #[expect(clippy::unused_self, reason = "called as with a sensor")]
+    fn run(self, _: &Settings, _: &SensingArguments) -> Answer {
+        Err(no_sensor())
+    }
+
+    #[cfg(feature = "runtime")]
+    fn run(mut self, settings: &Settings, arguments: &SensingArguments) -> Answer {
+        let root = &arguments.host_root;
+        let places = Places { root: root.clone(), proc: root.join("proc") };
+        let now = std::time::UNIX_EPOCH.elapsed().context("the clock is before 1970")?;
+        let ended = sensor::end_on_signals();
+        let mut sensor = plimsoll_runtime::Sensor::start(settings, places, now).map_err(|error| {
+            Failure::new(UNDECIDED, anyhow!(error).context("cannot watch")).hint(
+                "`plimsoll doctor` tells what this kernel offers; the sensor needs CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE, or root"
+                    .to_owned(),
+            )
+        })?;
+        for program in sensor.programs() {
+            if let sensor::Availability::Refused(cause) = &program.state {
+                print::warning(&format!(
+                    "not seen: {} (the kernel refuses `{}`: {cause})",
+                    program.sees, program.name
+                ));
+            }
+        }
+        if matches!(self.output, Output::File(_)) || self.form == LiveForm::Table {
+            print::talk("watching; Ctrl-C ends");
+        }
+        if self.engine.is_none() && self.form == LiveForm::Json && matches!(self.output, Output::Standard(_))
+        {
+            let header = record::Writer::new(Vec::new()).and_then(record::Writer::finish);
+            self.put(&header.context("cannot begin a recording")?);
+        }
+        let begun = std::time::Instant::now();
+        while !ended.load(std::sync::atomic::Ordering::Relaxed)
+            && self.failed.is_none()
+            && arguments.time.is_none_or(|time| begun.elapsed() < time)
+        {
+            sensor.read(TICK, &mut |event| self.event(&event));
+            self.flush();
+        }
+        let counts = sensor.stop(&mut |event| self.event(&event)).map_err(|error| {
+            Failure::new(UNDECIDED, anyhow!(error).context("cannot end the watch in order"))
+        })?;
+        self.flush();
+        if let Some(error) = self.failed {
+            return Err(anyhow::Error::new(error).context("cannot write to standard output").into());
+        }
+        if self.unwritten > 0 {
+            print::warning(&format!("{} lines could not be written", self.unwritten));
+        }
+        let alerts = self.groups.alerts;
+        let told = if self.engine.is_some() { format!(", {alerts} alerts") } else { String::new() };
+        print::talk(&format!(
+            "{} events{told}; lost: {} that must not be, {} that may be shed",
+            self.events, counts.lost_must, counts.lost_may
+        ));
+        let whole =
+            counts.lost_must == 0 && self.unwritten == 0 && self.skipped == 0 && counts.unreadable == 0;
+        Ok(if alerts > 0 {
+            1
+        } else if whole {
+            0
+        } else {
+            UNDECIDED
+        })
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.events += 1;
+        if let Action::Drop { class, count } = event.action {
+            let what = if class == Class::Must { "that must not be lost" } else { "that may be shed" };
+            print::warning(&format!("lost {count} records {what}, on processor {}", event.cpu));
+        }
+        let Some(engine) = &mut self.engine else {
+            let line = match self.form {
+                LiveForm::Json => json_line(event),
+                LiveForm::Table => row(event).into_bytes(),
+            };
+            self.put(&line);
+            return;
+        };
+        let met: Vec<Alert> = engine
+            .evaluate(event, &Nothing)
+            .to_vec()
+            .into_iter()
+            .filter(|rule| engine.rules()[*rule].priority <= self.min_priority)
+            .map(|rule| engine.alert(rule, event, &Nothing))
+            .collect();
+        if let Action::Drop { class, count } = event.action
+            && self.form == LiveForm::Json
+        {
+            let line = json!({ "schemaVersion": "1.0", "kind": "lost", "time": event.time, "cpu": event.cpu,
+                "class": class, "count": count });
+            self.put(&json_line(&line));
+        }
+        for alert in met {
+            let line = match self.form {
+                LiveForm::Json => {
+                    Some(json_line(&json!({ "schemaVersion": "1.0", "kind": "alert", "alert": alert })))
+                }
+                LiveForm::Table => None,
+            };
+            let text = (self.form == LiveForm::Table).then(|| self.alert_row(&alert));
+            // People read what is new; programs get every one.
+            let new = self.groups.add(alert);
+            match (line, text) {
+                (Some(line), _) => self.put(&line),
+                (None, Some(text)) if new => self.put(text.as_bytes()),
+                _ => {}
+            }
+        }
+    }
+
+    fn alert_row(&self, alert: &Alert) -> String {
+        let word = alert.priority.name().to_uppercase();
+        let word = match (self.color, alert.priority <= Priority::Error) {
+            (true, true) => format!("\x1b[1;31m{word}\x1b[0m"),
+            (true, false) => format!("\x1b[1m{word}\x1b[0m"),
+            _ => word,
+        };
+        format!(
+            "{} {word}  {}  {}\n    {}\n    where: {}\n    next: {}\n",
+            clock(alert.time),
+            alert.id,
+            print::plain(&alert.rule),
+            print::plain(&alert.output),
+            print::plain(&alert.container.subject()),
+            print::plain(&alert.action)
+        )
+    }
+
+    fn put(&mut self, line: &[u8]) {
+        match &mut self.output {
+            Output::Standard(output) => {
+                if self.failed.is_none()
+                    && let Err(error) = output.write_all(line)
+                {
+                    self.failed = Some(error);
+                }
+            }
+            Output::File(file) => {
+                if let Err(error) = file.write(line) {
+                    self.unwritten += 1;
+                    if self.unwritten == 1 {
+                        print::warning(&format!(
+                            "cannot write `{}`: {error}; the watch goes on",
+                            file.path.display()
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        match &mut self.output {
+            Output::Standard(output) => {
+                if let Err(error) = output.flush() {
+                    self.failed.get_or_insert(error);
+                }
+            }
+            // What a full disk does not take is told by the next line.
+            Output::File(file) => drop(file.file.flush()),
+        }
+    }
+}
+
+fn json_line(value: &impl serde::Serialize) -> Vec<u8> {
+    let mut line = serde_json::to_vec(value).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+/// The time of day in UTC.
+fn clock(time: u64) -> String {
+    let seconds = time / 1_000_000_000;
+    format!("{:02}:{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
+}
+
+/// An event in a line for people: when, where, who, what.
+fn row(event: &Event) -> String {
+    let container = &event.container;
+    let place = match container.state {
+        State::Host => "host".to_owned(),
+        _ if !container.pod.name.is_empty() => format!("{}/{}", container.pod.namespace, container.pod.name),
+        _ if !container.name.is_empty() => container.name.clone(),
+        _ => container.id.chars().take(12).collect(),
+    };
+    let name = serde_json::to_value(&event.action).ok();
+    let name = name.as_ref().and_then(|value| value["type"].as_str()).unwrap_or_default();
+    let detail = match &event.action {
+        Action::Exec { .. } => event.process.command_line(),
+        Action::Open { file, .. } => file.path.clone(),
+        Action::Rename { from, to } | Action::Link { from, to } => format!("{from} -> {to}"),
+        Action::Symlink { target, path } => format!("{path} -> {target}"),
+        Action::Unlink { path, .. }
+        | Action::MakeDirectory { path, .. }
+        | Action::Chmod { path, .. }
+        | Action::MakeNode { path, .. }
+        | Action::ChangeRoot { path } => path.clone(),
+        Action::Mount { source, target, .. } => format!("{source} on {target}"),
+        Action::Unmount { target } => target.clone(),
+        Action::Dns { name, .. } => name.clone(),
+        Action::Connect { connection } | Action::Accept { connection } => match connection.remote {
+            Some(end) => format!("{} port {}", end.address, end.port),
+            None => connection.path.clone(),
+        },
+        Action::Listen { connection } => match connection.local {
+            Some(end) => format!("{} port {}", end.address, end.port),
+            None => connection.path.clone(),
+        },
+        Action::Exit { code, signal: 0 } => format!("{code}"),
+        Action::Exit { signal, .. } => format!("signal {signal}"),
+        Action::Drop { count, .. } => format!("{count} records"),
+        _ => String::new(),
+    };
+    let process = format!("{}[{}]", event.process.name, event.process.id);
+    format!(
+        "{} {:24} {:22} {:14} {}\n",
+        clock(event.time),
+        print::plain(&place),
+        print::plain(&process),
+        name,
+        print::plain(&detail)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::{Respond, Rotating, SensingArguments, respond};
+
+    #[test]
+    fn what_can_be_responded_to() {
+        assert_eq!(respond("upper-layer"), Ok(Respond::UpperLayer));
+        assert_eq!(respond("name:xmrig"), Ok(Respond::Name("xmrig".to_owned())));
+        assert_eq!(respond("file:/bin/nc"), Ok(Respond::File(PathBuf::from("/bin/nc"))));
+        for wrong in ["", "name:", "name:a/b", "file:", "everything", &format!("name:{}", "x".repeat(32))] {
+            respond(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn files_are_begun_anew_and_the_oldest_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events");
+        let arguments = SensingArguments {
+            containers: false,
+            all_opens: false,
+            time: None,
+            rotate: 1,
+            keep: 2,
+            host_root: PathBuf::from("/"),
+        };
+        std::fs::write(&path, "of before\n").unwrap();
+        let mut file = Rotating::open(&path, &arguments, true).ok().unwrap();
+        let line = vec![b'x'; 400_000];
+        for _ in 0..7 {
+            file.write(&line).unwrap();
+        }
+        drop(file);
+        let mut names: Vec<String> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["events", "events.1", "events.2"]);
+        for name in names {
+            let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+            assert!(text.starts_with("{\"recording\""), "each is a recording of its own");
+            assert!(text.len() <= 1_000_000);
+        }
+    }
+}

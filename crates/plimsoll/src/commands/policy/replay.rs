@@ -1,0 +1,152 @@
+//! `plimsoll policy replay`: what a draft would change for what runs.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use plimsoll_model::audit::{Audit, ClusterInfo};
+use plimsoll_model::decision::Effect;
+use plimsoll_scan::Options;
+use plimsoll_scan::audit::{Change, Collector, Evidence, Happened, Settings, changes};
+use plimsoll_scan::gate::Gate;
+use plimsoll_scan::policy::Policies;
+use serde_json::json;
+
+use super::super::{audit, cache, scan};
+use super::{Answer, verify};
+use crate::cli::{PolicyReplayArguments, PolicyTestFormat};
+use crate::environment::Environment;
+use crate::print::{self, Failure, UNDECIDED, USAGE};
+use crate::progress;
+
+pub(super) fn run(arguments: &PolicyReplayArguments, environment: &Environment) -> Answer {
+    let usage = |error| Failure::new(USAGE, error);
+    let gate = |paths: &[PathBuf]| -> anyhow::Result<Gate> {
+        let policies = verify::policies(paths)?;
+        Ok(Gate::new(policies, verify::roots(&arguments.roots, environment)?, &Arc::default())?)
+    };
+    let draft = gate(&arguments.draft).map_err(usage)?;
+    let current = match arguments.policies.as_slice() {
+        [] => None,
+        paths => Some(gate(paths).map_err(usage)?),
+    };
+    let standards = |gate: &Gate| Policies::standards(gate.policies());
+    let mut all = standards(&draft);
+    all.extend(current.iter().flat_map(standards));
+    let kinds = audit::kinds(&arguments.kinds).map_err(usage)?;
+    let mut collector = Collector::new(kinds, all);
+    let told = audit::read_file(&arguments.against, &mut collector)?;
+    let named = ClusterInfo { name: arguments.against.display().to_string(), ..ClusterInfo::default() };
+    let options = Options {
+        database: scan::database(arguments.db.as_ref(), environment),
+        now: environment.now,
+        registries: (!arguments.offline).then(|| environment.network.registries(&arguments.registry)),
+        cache: if arguments.registry.no_cache {
+            None
+        } else {
+            cache::cache(&arguments.registry.cache, environment)
+        },
+        ..Options::default()
+    };
+    let progress = progress::Line::new(environment.progress);
+    let judge = |gate: &Gate, paths: &[PathBuf]| {
+        let settings = Settings {
+            threads: 4,
+            provenance: false,
+            policies: paths.iter().map(|path| path.display().to_string()).collect(),
+            again: 60,
+        };
+        let mut audit = plimsoll_scan::audit::audit(
+            &collector,
+            told.cluster.clone().unwrap_or_else(|| named.clone()),
+            told.missing.clone(),
+            gate,
+            &mut Evidence::default(),
+            &settings,
+            &options,
+            &progress,
+        );
+        audit.problems.extend(told.problems.iter().cloned());
+        audit
+    };
+    let before = current.as_ref().map(|gate| judge(gate, &arguments.policies));
+    let after = judge(&draft, &arguments.draft);
+    drop(progress);
+    let changes = changes(before.as_ref(), &after, environment.now);
+    let unseen =
+        after.missing.iter().filter(|one| one.decides).map(|one| format!("{}: {}", one.unknown, one.reason));
+    let unseen: Vec<String> = unseen
+        .chain(after.problems.iter().map(|problem| format!("{}: {}", problem.subject, problem.detail)))
+        .collect();
+    if after.results.is_empty() && unseen.is_empty() {
+        return Err(usage(anyhow!(
+            "nothing runs in `{}`: there is nothing to replay",
+            arguments.against.display()
+        )));
+    }
+    let text = match arguments.format {
+        PolicyTestFormat::Table => table(&changes, &after, &unseen),
+        PolicyTestFormat::Json => {
+            let document = json!({
+                "schemaVersion": "1.0",
+                "images": after.summary.images,
+                "denied": after.summary.denied,
+                "unknown": after.summary.unknown,
+                "changes": changes,
+                "notSeen": unseen,
+            });
+            format!("{document:#}\n")
+        }
+    };
+    print::data(&text)?;
+    let worse = |wanted: Effect| changes.iter().any(|change| change.effect == wanted && is_worse(change));
+    Ok(match (worse(Effect::Deny), worse(Effect::Unknown) || !unseen.is_empty()) {
+        (true, _) => 1,
+        (false, true) => UNDECIDED,
+        (false, false) => 0,
+    })
+}
+
+fn is_worse(change: &Change) -> bool {
+    matches!(change.event, Happened::NotMet | Happened::NoLongerMet)
+        || (change.event == Happened::Changed && change.effect == Effect::Deny)
+}
+
+fn table(changes: &[Change], after: &Audit, unseen: &[String]) -> String {
+    let mut out = String::new();
+    let mut section = |title: &str, of: &dyn Fn(&Change) -> bool| {
+        let some: Vec<&Change> = changes.iter().filter(|change| of(change)).collect();
+        if some.is_empty() {
+            return;
+        }
+        let _ = writeln!(out, "{title}");
+        for change in some {
+            let owner = change.owner.as_ref().map(|owner| format!("  ({owner})")).unwrap_or_default();
+            let place = format!("{}/{} {}", change.namespace, change.kind, change.name);
+            let _ = writeln!(out, "  {}{}", print::plain(&place), print::plain(&owner));
+            let _ = writeln!(out, "    {}", print::plain(&change.image));
+            for reason in change.reasons.iter().take(5) {
+                let _ = writeln!(out, "    {}", print::plain(reason));
+            }
+        }
+        let _ = writeln!(out);
+    };
+    section("Would be refused", &|change| change.effect == Effect::Deny && is_worse(change));
+    section("Could not be told any more", &|change| change.effect == Effect::Unknown && is_worse(change));
+    section("Would be let in again", &|change| change.event == Happened::MetAgain);
+    section("Refused for another reason", &|change| change.event == Happened::Changed && !is_worse(change));
+    for one in unseen {
+        let _ = writeln!(out, "not seen  {}", print::plain(one));
+    }
+    let summary = &after.summary;
+    let _ = writeln!(
+        out,
+        "With the draft, of {} images {} are denied and {} unknown; {} uses change.",
+        summary.images,
+        summary.denied,
+        summary.unknown,
+        changes.len()
+    );
+    out
+}

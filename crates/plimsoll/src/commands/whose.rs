@@ -1,0 +1,286 @@
+//! `plimsoll whose`.
+
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use plimsoll_format::View;
+use plimsoll_format::responsibility::{self as form, ResponsibilityForm};
+use plimsoll_model::Outcome;
+use plimsoll_model::responsibility::Responsibility;
+use plimsoll_scan::responsibility::attest::Statements;
+use plimsoll_scan::responsibility::{
+    Cloud, Gathered, MAX_FILE, MAX_FILES, Matrix, ResponsibilityError, what_if,
+};
+
+use super::{Answer, audit, scan};
+use crate::cli::whose::{WhoseArguments, WhoseFormat};
+use crate::environment::Environment;
+use crate::print::{self, Failure, UNDECIDED, USAGE};
+
+pub(crate) fn run(arguments: &WhoseArguments, environment: &Environment) -> Answer {
+    let matrix = matrix(arguments.controls.as_deref())?;
+    let today = jiff::tz::TimeZone::UTC.to_datetime(environment.now).date();
+    let statements = statements(arguments.attestations.as_deref(), today, arguments.attest.is_some())?;
+    for statement in statements.all() {
+        if matrix.control_named(&statement.control).is_none() {
+            let error = anyhow!("`{}` is stated, and there is no such control", statement.control);
+            return Err(Failure::new(USAGE, error).hint(no_control(&matrix, &statement.control)));
+        }
+    }
+    if let Some(control) = &arguments.attest {
+        return attest(arguments, control, &matrix, statements);
+    }
+    let subject = match &arguments.subject {
+        None => None,
+        Some(typed) => match matrix.control_named(typed) {
+            Some(control) => Some(control),
+            None => {
+                let error = anyhow!("there is no control `{typed}`");
+                return Err(Failure::new(USAGE, error).hint(no_control(&matrix, typed)));
+            }
+        },
+    };
+    if subject.is_some() && !matches!(arguments.format, WhoseFormat::Table | WhoseFormat::Json) {
+        let error = anyhow!("one control is explained as table or json");
+        return Err(Failure::new(USAGE, error));
+    }
+    let gathered = gather(arguments, environment)?;
+    let view = View { all: arguments.all, ..scan::view("", environment) };
+    let view = View { command: command(arguments), ..view };
+    let pool = arguments.pool.as_deref();
+    let target = arguments.what_if.as_deref();
+    if let Some(target) = target.filter(|target| matrix.platform(target).is_none()) {
+        return Err(failed(ResponsibilityError::Platform { name: target.to_owned() }, &matrix));
+    }
+    let (answer, change) = gathered
+        .evaluate(
+            &matrix,
+            arguments.platform.as_deref(),
+            &statements,
+            environment.now,
+            |answer, evidence, _| {
+                let column = match pool {
+                    None => Some(0),
+                    Some(pool) => answer.columns.iter().position(|column| column.name == pool),
+                };
+                Some(column.and_then(|column| what_if(&matrix, evidence, answer, column, target?)))
+            },
+        )
+        .map_err(|error| failed(error, &matrix))?;
+    let render = |error| Failure::new(UNDECIDED, error);
+    if target.is_some() {
+        let Some(change) = change.flatten() else {
+            let names: Vec<&str> = answer.columns.iter().map(|column| column.name.as_str()).collect();
+            let error = anyhow!("there is no node pool `{}`", pool.unwrap_or_default());
+            return Err(Failure::new(USAGE, error).hint(format!("one of {}", names.join(", "))));
+        };
+        let text = match arguments.format {
+            WhoseFormat::Json => form::what_if_json(&change).context("cannot render it").map_err(render)?,
+            WhoseFormat::Table => form::what_if(&change, &view),
+            _ => return Err(Failure::new(USAGE, anyhow!("--what-if is written as table or json"))),
+        };
+        print::data(&text)?;
+        return Ok(0);
+    }
+    if let Some(control) = subject {
+        return explained(answer, control, arguments, &view);
+    }
+    let text = form::write(&answer, arguments.format.form(), &view)
+        .context("cannot render the answer")
+        .map_err(render)?;
+    print::data(&text)?;
+    Ok(answer.verdict.exit_code())
+}
+
+/// One control; the exit code speaks of it alone.
+fn explained(
+    mut answer: Responsibility,
+    control: &plimsoll_scan::responsibility::Control,
+    arguments: &WhoseArguments,
+    view: &View,
+) -> Answer {
+    answer.controls.retain(|row| row.id == control.id);
+    answer.handovers.retain(|handover| handover.controls.contains(&control.id));
+    answer.verdict = Responsibility::verdict_of(answer.controls.iter().flat_map(|row| &row.cells));
+    let reads = control.decide.map(|rule| rule.reads).unwrap_or_default();
+    let text = match arguments.format {
+        WhoseFormat::Json => form::write(&answer, ResponsibilityForm::Json, view)
+            .context("cannot render the control")
+            .map_err(|error| Failure::new(UNDECIDED, error))?,
+        _ => form::explain(&answer, &control.id, reads, view).unwrap_or_default(),
+    };
+    print::data(&text)?;
+    Ok(answer.verdict.exit_code())
+}
+
+/// The command as it was typed, as far as it chooses what is looked at: what to type next begins with it.
+fn command(arguments: &WhoseArguments) -> String {
+    let mut words = vec!["plimsoll whose".to_owned()];
+    let word = plimsoll_format::shell_word;
+    let clouds = [("--gke", &arguments.gke), ("--eks", &arguments.eks), ("--aks", &arguments.aks)];
+    for (flag, files) in
+        clouds.into_iter().chain([("--manifests", &arguments.manifests), ("--report", &arguments.reports)])
+    {
+        words.extend(files.iter().map(|file| format!("{flag} {}", word(file))));
+    }
+    if let Some(file) = &arguments.snapshot {
+        words.push(format!("--snapshot {}", word(file)));
+    }
+    if arguments.live {
+        words.push("--live".to_owned());
+    }
+    if let Some(platform) = &arguments.platform {
+        words.push(format!("--platform {}", word(platform)));
+    }
+    for (flag, path) in [("--controls", &arguments.controls), ("--attestations", &arguments.attestations)] {
+        if let Some(path) = path {
+            words.push(format!("{flag} {}", word(&path.display().to_string())));
+        }
+    }
+    words.join(" ")
+}
+
+fn no_control(matrix: &Matrix, typed: &str) -> String {
+    let near = matrix
+        .controls
+        .iter()
+        .min_by_key(|control| {
+            plimsoll_model::edits(&control.id.to_ascii_lowercase(), &typed.to_ascii_lowercase())
+        })
+        .map_or("INF-001", |control| control.id.as_str());
+    format!("did you mean {near}? `plimsoll whose --platform gke-standard --all` lists all")
+}
+
+fn failed(error: ResponsibilityError, matrix: &Matrix) -> Failure {
+    let hint = match &error {
+        ResponsibilityError::Platform { .. } => {
+            let names: Vec<&str> = matrix.platforms.iter().map(|(name, _)| name.as_str()).collect();
+            Some(format!("one of {}", names.join(", ")))
+        }
+        ResponsibilityError::NoPlatform => {
+            Some("give an export (--gke, --eks, --aks), nodes (--snapshot, --live), or --platform".into())
+        }
+        _ => None,
+    };
+    let code = match &error {
+        ResponsibilityError::Snapshot(_) | ResponsibilityError::Cluster(_) => UNDECIDED,
+        _ => USAGE,
+    };
+    Failure::new(code, error).hint(hint)
+}
+
+fn gather(arguments: &WhoseArguments, environment: &Environment) -> Result<Gathered, Failure> {
+    let mut gathered = Gathered::default();
+    let mut stdin = std::io::stdin().lock();
+    let none = Matrix { platforms: Vec::new(), ..Matrix::default() };
+    let wrong = |error| failed(error, &none);
+    let clouds = [(Cloud::Gke, &arguments.gke), (Cloud::Eks, &arguments.eks), (Cloud::Aks, &arguments.aks)];
+    for (cloud, files) in clouds {
+        for file in files {
+            gathered.export(cloud, file, &mut stdin).map_err(wrong)?;
+        }
+    }
+    for path in &arguments.manifests {
+        gathered.manifests(path, &mut stdin).map_err(wrong)?;
+    }
+    if let Some(file) = &arguments.snapshot {
+        gathered.snapshot(file, &mut stdin).map_err(wrong)?;
+    }
+    if arguments.live {
+        if !arguments.cluster.namespaces.is_empty() {
+            let error = anyhow!("--namespace leaves a part of the cluster out, and whose is about all of it");
+            return Err(Failure::new(USAGE, error));
+        }
+        let client = audit::client(&arguments.cluster, environment)?;
+        gathered.live(&client, environment.now).map_err(|error| match error {
+            ResponsibilityError::Cluster(error) => audit::failed(error),
+            error => wrong(error),
+        })?;
+    }
+    for file in &arguments.reports {
+        gathered.report(file).map_err(wrong)?;
+    }
+    Ok(gathered)
+}
+
+/// Our controls, with those of a folder.
+fn matrix(folder: Option<&Path>) -> Result<Matrix, Failure> {
+    let usage = |error: anyhow::Error| Failure::new(USAGE, error);
+    let mut files = Vec::new();
+    if let Some(folder) = folder {
+        let named = || format!("cannot read `{}`", folder.display());
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(folder).with_context(named).map_err(usage)? {
+            let path = entry.with_context(named).map_err(usage)?.path();
+            if path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
+                paths.push(path);
+            }
+        }
+        if paths.len() > MAX_FILES {
+            return Err(usage(anyhow!("`{}` holds more than {MAX_FILES} files", folder.display())));
+        }
+        // In one order on every machine.
+        paths.sort();
+        for path in paths {
+            files.push((path.display().to_string(), read(&path)?));
+        }
+        if files.is_empty() {
+            return Err(usage(anyhow!("`{}` holds no YAML file", folder.display())));
+        }
+    }
+    Matrix::with(&files).map_err(|fault| usage(anyhow::Error::new(fault)))
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let limit = MAX_FILE as u64 + 1;
+    std::fs::File::open(path)
+        .and_then(|file| file.take(limit).read_to_string(&mut text))
+        .with_context(|| format!("cannot read `{}`", path.display()))
+        .map_err(|error| Failure::new(USAGE, error))?;
+    Ok(text)
+}
+
+/// The statements of the file. One that is to be written need not be there yet.
+fn statements(
+    path: Option<&Path>,
+    today: jiff::civil::Date,
+    to_be_written: bool,
+) -> Result<Statements, Failure> {
+    let Some(path) = path else { return Ok(Statements::none(today)) };
+    if to_be_written && !path.exists() {
+        return Ok(Statements::none(today));
+    }
+    let text = read(path)?;
+    Statements::read(&path.display().to_string(), &text, today).map_err(|fault| {
+        Failure::new(USAGE, fault)
+            .hint("a statement that cannot be read counts for nothing: put it right".to_owned())
+    })
+}
+
+fn attest(arguments: &WhoseArguments, control: &str, matrix: &Matrix, mut statements: Statements) -> Answer {
+    let usage = |error: anyhow::Error| Failure::new(USAGE, error);
+    let Some(known) = matrix.control_named(control) else {
+        return Err(usage(anyhow!("there is no control `{control}`")).hint(no_control(matrix, control)));
+    };
+    let (Some(path), Some(by), Some(until)) = (&arguments.attestations, &arguments.by, &arguments.until)
+    else {
+        return Err(usage(anyhow!("--attest needs --attestations, --by and --until")));
+    };
+    let statement = statements
+        .add(&known.id, arguments.on.as_deref(), by, until, &arguments.note)
+        .map_err(|detail| usage(anyhow!("{detail}")))?;
+    print::file(path, &statements.write())?;
+    print::talk(&format!(
+        "{} is stated to be met by {} until {}: {} is to be reviewed and committed",
+        known.id,
+        plimsoll_format::clean(&statement.by),
+        statement.until,
+        path.display()
+    ));
+    if known.decide.is_some() {
+        print::talk("what evidence shows not to be met stays so, whatever is stated");
+    }
+    Ok(Outcome::Met.exit_code())
+}

@@ -1,0 +1,286 @@
+//! `plimsoll audit`: its JSON against the published schema, and `--watch` on a real API server.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use plimsoll_testing::ApiServer;
+use serde_json::{Value, json};
+
+use super::Place;
+
+const POLICY: &str = "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: own}\nspec: {requirements: [{registries: {allow: ['ghcr.io/acme/**']}}]}\n";
+/// The digest that the node tells of the pod.
+const DIGEST: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+fn schema() -> jsonschema::Validator {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema/audit-1.0.json");
+    jsonschema::validator_for(&serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()).unwrap()
+}
+
+#[track_caller]
+fn fits(schema: &jsonschema::Validator, document: &Value) {
+    let errors: Vec<String> =
+        schema.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{}\n{document:#}", errors.join("\n"));
+}
+
+#[test]
+fn the_report_is_as_its_schema_says() {
+    let place = Place::new();
+    let file = place.put("policy.yaml", POLICY);
+    let objects = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "good", "namespace": "shop", "labels": {"team": "blue"}},
+            "spec": {"containers": [{"name": "a", "image": "ghcr.io/acme/a:1"}]}, "status": {"phase": "Running",
+            "containerStatuses": [{"name": "a", "imageID": format!("ghcr.io/acme/a@{DIGEST}")}]}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bad", "namespace": "shop"}, "spec": {"containers": [{"name": "a", "image": "evil.io/a:1"}, {"name": "b"}]}},
+    ]});
+    let cluster = place.put("cluster.json", objects.to_string());
+    let run = place.run(&["audit", &cluster, "--policy", &file, "--offline", "--format", "json"]).exits(1);
+    let report = run.json();
+    fits(&schema(), &report);
+    assert_eq!(
+        (&report["verdict"], &report["results"][0]["decision"]["effect"]),
+        (&json!("notMet"), &json!("deny"))
+    );
+    // The schema says something: what is not in it does not pass.
+    let mut wrong = report.clone();
+    wrong["results"][0]["decision"]["effect"] = json!("perhaps");
+    assert!(!schema().is_valid(&wrong));
+    wrong = report;
+    wrong["extra"] = json!(1);
+    assert!(!schema().is_valid(&wrong));
+}
+
+#[test]
+fn a_draft_is_replayed_against_what_runs() {
+    let place = Place::new();
+    let now = place.put("now.yaml", POLICY);
+    let draft = place.put("draft.yaml", POLICY.replace("ghcr.io/acme/**", "ghcr.io/acme/b"));
+    let pod = |name: &str, image: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop", "labels": {"team": "blue"}},
+            "spec": {"containers": [{"name": "a", "image": image}]}})
+    };
+    let objects = json!({"apiVersion": "v1", "kind": "List", "items":
+        [pod("a", "ghcr.io/acme/a:1"), pod("b", "ghcr.io/acme/b:1"), pod("c", "evil.io/c:1")]});
+    let cluster = place.put("cluster.json", objects.to_string());
+    let run = place
+        .run(&["policy", "replay", &draft, "--against", &cluster, "--policy", &now, "--offline"])
+        .exits(1);
+    assert!(
+        run.stdout.contains("Would be refused\n  shop/Pod a  (blue)\n    ghcr.io/acme/a:1\n"),
+        "{}",
+        run.stdout
+    );
+    assert!(!run.stdout.contains("evil.io"), "it is refused already: {}", run.stdout);
+    let run = place
+        .run(&["policy", "replay", &draft, "--against", &cluster, "--offline", "--format", "json"])
+        .exits(1);
+    assert_eq!(
+        run.json()["changes"].as_array().unwrap().len(),
+        2,
+        "without policies that hold everything is new"
+    );
+    let run = place
+        .run(&["policy", "replay", &now, "--against", &cluster, "--policy", &draft, "--offline"])
+        .exits(0);
+    assert!(run.stdout.contains("Would be let in again\n  shop/Pod a"), "{}", run.stdout);
+    // What the draft needs and nobody can tell is no "met".
+    let signed =
+        place.put("age.yaml", POLICY.replace("{registries: {allow: ['ghcr.io/acme/**']}}", "{maxAge: 90d}"));
+    let run = place
+        .run(&["policy", "replay", &signed, "--against", &cluster, "--policy", &now, "--offline"])
+        .exits(3);
+    assert!(run.stdout.contains("Could not be told any more"), "{}", run.stdout);
+    place.run(&["policy", "replay", &draft, "--against", "nothing.json"]).exits(3).says(&["nothing.json"]);
+}
+
+#[test]
+fn policies_are_exported_and_what_is_not_is_named() {
+    let place = Place::new();
+    let file = place.put("policy.yaml", POLICY);
+    let run = place.run(&["policy", "export", &file, "--vap"]).exits(0).quiet();
+    for part in [
+        "kind: ValidatingAdmissionPolicy\n",
+        "kind: ValidatingAdmissionPolicyBinding\n",
+        "name: plimsoll-own\n",
+        "kube-system",
+    ] {
+        assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
+    }
+    // What was written can be read.
+    assert_eq!(plimsoll_rules::documents(&run.stdout).unwrap().len(), 2);
+    let mixed = place.put("mixed.yaml", POLICY.replace("[{reg", "[{maxAge: 90d}, {reg"));
+    place
+        .run(&["policy", "export", &mixed, "--vap"])
+        .exits(3)
+        .says(&["not exported  own/maxAge: it needs the image's configuration"]);
+    place.run(&["policy", "export", &file]).exits(2).says(&["--vap"]);
+}
+
+/// A watch, running.
+struct Watching {
+    child: Child,
+    lines: Receiver<Value>,
+}
+
+impl Watching {
+    fn start(place: &Place, kubeconfig: &str, policies: &str) -> Self {
+        let mut child = place
+            .command(&[
+                "audit",
+                "--watch",
+                "--offline",
+                "--no-provenance",
+                "--policy",
+                policies,
+                "--kubeconfig",
+                kubeconfig,
+            ])
+            .args(["--publish", "events", "--publish", "reports"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if sender.send(serde_json::from_str(&line).unwrap()).is_err() {
+                    return;
+                }
+            }
+        });
+        Watching { child, lines }
+    }
+
+    /// The next line of this event about this object, within seconds.
+    #[track_caller]
+    fn hears(&self, event: &str, name: &str) -> Value {
+        let since = Instant::now();
+        let mut others = Vec::new();
+        while since.elapsed() < Duration::from_secs(15) {
+            let Ok(line) = self.lines.recv_timeout(Duration::from_secs(1)) else { continue };
+            if line["event"] == event && (name.is_empty() || line["name"] == name) {
+                return line;
+            }
+            others.push(line);
+        }
+        panic!("no {event} of `{name}`, but {others:#?}");
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Gives a user the rights of a role that is shipped.
+fn grant(server: &ApiServer, role: &str, user: &str) {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/kubernetes");
+    let text = std::fs::read_to_string(format!("{root}/{role}-cluster-role.yaml")).unwrap();
+    let api = "/apis/rbac.authorization.k8s.io/v1";
+    server.apply(&format!("{api}/clusterroles/plimsoll-{role}"), &text);
+    server.apply(
+        &format!("{api}/clusterrolebindings/plimsoll-{role}"),
+        &format!(
+            "{{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {{name: plimsoll-{role}}}, \
+             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: plimsoll-{role}}}, \
+             subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: {user}}}]}}"
+        ),
+    );
+}
+
+#[test]
+fn what_stops_meeting_the_requirements_is_told_within_seconds() {
+    let Some(server) = ApiServer::start(&[]) else { return };
+    let schema = schema();
+    grant(&server, "audit-watch", "auditor");
+    grant(&server, "audit-publish", "auditor");
+    server.apply(
+        "/api/v1/namespaces/shop",
+        "{apiVersion: v1, kind: Namespace, metadata: {name: shop, annotations: {plimsoll.dev/owner: platform}}}",
+    );
+    let pod = |name: &str, image: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: shop}}, spec: {{containers: [{{name: a, image: '{image}'}}]}}}}"
+        )
+    };
+    server.apply("/api/v1/namespaces/shop/pods/good", &pod("good", &format!("ghcr.io/acme/a@{DIGEST}")));
+    let place = Place::new();
+    std::fs::create_dir(place.path("policies")).unwrap();
+    place.put("policies/own.yaml", POLICY);
+    let kubeconfig = server.kubeconfig("auditor").display().to_string();
+    let watching = Watching::start(&place, &kubeconfig, "policies");
+    fits(&schema, &watching.hears("watching", ""));
+
+    // Somebody starts what is not allowed.
+    server.apply("/api/v1/namespaces/shop/pods/bad", &pod("bad", "evil.io/a:1"));
+    let told = watching.hears("notMet", "bad");
+    fits(&schema, &told);
+    assert_eq!((&told["owner"], &told["effect"]), (&json!("platform"), &json!("deny")));
+    assert!(
+        told["next"].as_str().unwrap().starts_with("plimsoll verify evil.io/a:1 --namespace shop"),
+        "{told}"
+    );
+
+    // What was good is revoked: the running image stops meeting the requirements.
+    let began = Instant::now();
+    let revocation = format!(
+        "apiVersion: plimsoll.dev/v1\nkind: Revocation\nmetadata: {{name: stolen}}\nspec: {{reason: stolen key, digest: '{DIGEST}'}}\n"
+    );
+    place.put("policies/revoked.yaml", revocation);
+    let told = watching.hears("noLongerMet", "good");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    fits(&schema, &told);
+    assert!(told["reasons"][0].as_str().unwrap().contains("stolen key"), "{told}");
+
+    // It is an event of the pod. Reports are of a kind that this server does not have: that is told.
+    fits(&schema, &watching.hears("notPublished", ""));
+    let since = Instant::now();
+    loop {
+        let (_, body) = server.request("GET", "/api/v1/namespaces/shop/events", "", &[], "admin");
+        let events: Value = serde_json::from_slice(&body).unwrap();
+        let all = events["items"].as_array().unwrap();
+        let of = |reason: &str, name: &str| {
+            all.iter().any(|one| one["reason"] == reason && one["involvedObject"]["name"] == name)
+        };
+        if of("RequirementsNoLongerMet", "good") && of("RequirementsNotMet", "bad") {
+            break;
+        }
+        assert!(since.elapsed() < Duration::from_secs(15), "{events:#}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+
+    // A policy with a mistake changes nothing; without the revocation it is met again.
+    place.put("policies/revoked.yaml", "apiVersion: plimsoll.dev/v1\nkind: Revokation\n");
+    fits(&schema, &watching.hears("policiesRefused", ""));
+    std::fs::remove_file(place.path("policies/revoked.yaml")).unwrap();
+    watching.hears("metAgain", "good");
+
+    // A right that is taken away is told; what is known until then stays known.
+    server.delete("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/plimsoll-audit-publish");
+    server.apply("/api/v1/namespaces/shop/pods/worse", &pod("worse", "evil.io/b:1"));
+    watching.hears("notMet", "worse");
+    let since = Instant::now();
+    while !watching.hears("notPublished", "")["detail"]
+        .as_str()
+        .unwrap()
+        .contains("no right to create `events`")
+    {
+        assert!(since.elapsed() < Duration::from_secs(20));
+    }
+}
+
+#[test]
+fn a_watch_needs_a_cluster() {
+    let place = Place::new();
+    let file = place.put("policy.yaml", POLICY);
+    place.run(&["audit", "--watch", "--policy", &file]).exits(2).says(&["kubeconfig"]);
+    place.run(&["audit", "x.json", "--watch", "--policy", &file]).exits(2).says(&["--watch"]);
+    place.run(&["audit", "--publish", "events", "--policy", &file]).exits(2).says(&["--watch"]);
+}

@@ -1,0 +1,116 @@
+//! `plimsoll watch`: recordings held against rules, and rule files.
+
+use serde_json::Value;
+
+use super::Place;
+
+const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../plimsoll-runtime/fixtures/detections");
+
+fn recording(name: &str) -> String {
+    format!("{RECORDINGS}/{name}.jsonl")
+}
+
+/// Checks a document against `docs/schema/watch-1.0.json`.
+#[track_caller]
+fn against_schema(document: &Value) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema/watch-1.0.json");
+    let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let faults: Vec<String> = validator.iter_errors(document).map(|fault| fault.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:#?}\n{document:#}");
+}
+
+#[test]
+fn a_recording_is_held_against_rules() {
+    let place = Place::new();
+    let table = place.run(&["watch", "replay", &recording("PW050.fires")]).exits(1).quiet().stdout;
+    for part in [
+        "CRITICAL  PW050  Shell tied to a connection  2 times",
+        "where: registry.example/shop:1.4",
+        "next: Stop",
+    ] {
+        assert!(table.contains(part), "{part} is not in\n{table}");
+    }
+    let met = place.run(&["watch", "replay", &recording("PW050.quiet")]).exits(0).quiet().stdout;
+    assert_eq!(met, "no rule was met: 0 alerts in 0 groups, 4 events held against 61 rules\n");
+
+    let run = place.run(&["watch", "replay", &recording("PW050.fires"), "--format", "json"]).exits(1).quiet();
+    let lines: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (lines.len(), lines[0]["count"].as_u64(), lines[1]["verdict"].as_str()),
+        (2, Some(2), Some("notMet"))
+    );
+    for line in &lines {
+        against_schema(line);
+    }
+
+    let rule = "- {rule: Any, desc: d, output: o, priority: notice, condition: evt.type=connect}\n";
+    let rules = place.put("mine.yaml", rule);
+    place.run(&["watch", "replay", &recording("PW050.fires"), "--rules", &rules]).exits(1);
+    let quiet = ["--min-priority", "warning"];
+    place
+        .run(&[&["watch", "replay", &recording("PW050.fires"), "--rules", &rules], &quiet[..]].concat())
+        .exits(0);
+    place.put("off.yaml", "- {rule: Shell tied to a connection, enabled: false}\n");
+    let files = ["--rules", "builtin", "--rules", &place.text("off.yaml")];
+    place.run(&[&["watch", "replay", &recording("PW050.fires")], &files[..]].concat()).exits(0);
+}
+
+#[test]
+fn what_could_not_be_read_or_run_is_never_met() {
+    let place = Place::new();
+    let header = "{\"recording\":{\"schemaVersion\":\"1.0\"}}\n";
+    let broken = place.put("broken.jsonl", format!("{header}{{\"time\":1}}\nnonsense\n"));
+    let run = place.run(&["watch", "replay", &broken]).exits(3).says(&["broken.jsonl:3: "]);
+    assert!(run.stdout.contains("not everything could be judged"), "{}", run.stdout);
+    let lost = place.put(
+        "lost.jsonl",
+        format!("{header}{{\"action\":{{\"type\":\"drop\",\"class\":\"must\",\"count\":7}}}}\n"),
+    );
+    let run = place.run(&["watch", "replay", &lost, "--format", "json"]).exits(3).says(&["lost 7 events"]);
+    against_schema(&run.json());
+    let rule = "- {rule: R, desc: d, output: o, priority: error, condition: evt.buffer contains x}\n";
+    let rules = place.put("mine.yaml", rule);
+    let whole = place.put("whole.jsonl", format!("{header}{{}}\n"));
+    place
+        .run(&["watch", "replay", &whole, "--rules", &rules])
+        .exits(3)
+        .says(&["rule `R` does not run: no field `evt.buffer`"]);
+    let input = place.run_on(&["watch", "replay", "-"], header.as_bytes()).exits(0);
+    assert!(input.stdout.contains("0 events"));
+
+    place.run(&["watch", "replay", "nosuch.jsonl"]).exits(2).says(&["error: cannot read `nosuch.jsonl`"]);
+    place.run(&["watch", "replay", &rules]).exits(2).says(&["this is no recording"]);
+    let wrong = place.put("wrong.yaml", "- {macro: m, condition: proc.name is x}\n- {rule: q}\n");
+    place.run(&["watch", "replay", &whole, "--rules", &wrong]).exits(2).says(&[
+        "rule files are wrong at 2 places",
+        "wrong.yaml:2:3",
+        "hint: `plimsoll watch rules check",
+    ]);
+}
+
+#[test]
+fn rule_files_are_checked_and_fields_listed() {
+    let place = Place::new();
+    place.run(&["watch", "rules", "check", "builtin"]).exits(0).quiet();
+    let wrong = place.put("wrong.yaml", "- {macro: m, condition: proc.name is x}\n- {rule: q}\n");
+    let run = place.run(&["watch", "rules", "check", &wrong, "--format", "json"]).exits(1).quiet();
+    against_schema(&run.json());
+    assert_eq!(run.json()["errors"][1]["column"], 35, "{}", run.stdout);
+    let rule = "- {rule: R, desc: d, output: o, priority: error, condition: evt.buffer contains x, enabled: false}\n";
+    let off = place.put("off.yaml", rule);
+    let run = place.run(&["watch", "rules", "check", &off]).exits(0);
+    assert!(run.stdout.contains("rule `R` (switched off): no field `evt.buffer`"), "{}", run.stdout);
+    let on = place.put("on.yaml", rule.replace("false", "true"));
+    let run = place.run(&["watch", "rules", "check", &on, "--format", "json"]).exits(3);
+    against_schema(&run.json());
+    let run = place.run(&["watch", "rules", "fields", "--format", "json"]).exits(0);
+    against_schema(&run.json());
+    assert!(run.json()["fields"].as_array().unwrap().len() > 100);
+    let run = place.run(&["explain", "PW050"]).exits(0);
+    assert!(
+        run.stdout.contains("Shell tied to a connection") && run.stdout.contains("T1059.004"),
+        "{}",
+        run.stdout
+    );
+}
