@@ -27,8 +27,9 @@ pub fn fuzz_dockerfile(data: &[u8]) {
 }
 
 /// Reads bytes as manifests, applies every rule, and checks what must hold of any input: no panic, every finding says where and
-/// what to do, and its place lies within the text.
+/// what to do, and its place lies within the text. The same bytes are a template, too.
 pub fn fuzz_manifests(data: &[u8]) {
+    crate::kubernetes::template::fuzz(data);
     let Ok(text) = std::str::from_utf8(data) else { return };
     let stream = yaml::read(text);
     let values: Vec<_> = stream.documents.iter().map(yaml::Node::value).collect();

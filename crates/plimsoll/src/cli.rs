@@ -444,10 +444,19 @@ A comment accepts a finding of the next instruction, an annotation those of its 
   # plimsoll ignore=latest-tag reason=\"why\" until=2026-12-31
   plimsoll.dev/ignore: ignore=host-network reason=\"why\" until=2026-12-31")]
 pub(crate) struct CheckArguments {
-    /// Files and folders; folders are searched for Dockerfile, *.Dockerfile, Containerfile, and for Kubernetes objects in
-    /// *.yaml, *.yml and *.json. `-` is standard input
+    /// Files and folders; folders are searched for Dockerfile, *.Dockerfile, Containerfile, for Kubernetes objects in *.yaml,
+    /// *.yml and *.json, and for Helm charts and Kustomize folders, which your own helm, kustomize or kubectl renders. `-` is
+    /// standard input
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<String>,
+
+    /// Values that Helm charts are rendered with, beside their own; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) values: Vec<PathBuf>,
+
+    /// A further kind of objects that runs pods, as in Task.tekton.dev=container:/spec/steps; may be given several times
+    #[arg(long = "kind", value_name = "KIND.GROUP=WHAT:/PATH")]
+    pub(crate) kinds: Vec<String>,
 
     /// The line: a severity [default: high]
     #[arg(long, value_name = "SEVERITY")]

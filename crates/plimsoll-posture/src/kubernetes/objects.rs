@@ -37,6 +37,16 @@ impl<'v> Object<'v> {
         &self.unread
     }
 
+    /// A pointer within the object as one of its document.
+    pub fn pointer(&self, field: &str) -> String {
+        format!("{}{field}", self.prefix)
+    }
+
+    /// Its kind and its name.
+    pub fn kind_and_name(&self) -> (&'v str, &'v str) {
+        (self.name.kind, self.name.name)
+    }
+
     /// What it is called among all: `Deployment.apps/shop/web`.
     pub fn id(&self) -> String {
         let ObjectName { group, kind, namespace, name } = self.name;

@@ -194,7 +194,7 @@ impl<'a> Git<'a> {
 }
 
 /// The end of what is said.
-fn last_of(mut talk: impl std::io::Read) -> Vec<u8> {
+pub(crate) fn last_of(mut talk: impl std::io::Read) -> Vec<u8> {
     let mut kept = Vec::new();
     let mut piece = [0_u8; 8 * 1024];
     while let Ok(read) = talk.read(&mut piece)
@@ -209,11 +209,13 @@ fn last_of(mut talk: impl std::io::Read) -> Vec<u8> {
 }
 
 /// What git said last, on one line, without secrets: redirects and settings of the user may bring addresses with some.
-fn shown(talk: &[u8]) -> String {
+pub(crate) fn shown(talk: &[u8]) -> String {
     const LONGEST: usize = 400;
     let text = String::from_utf8_lossy(talk);
     // Progress and advice are not why it failed.
-    let why = |line: &&str| ["fatal:", "error:", "remote:", "ssh:"].iter().any(|word| line.starts_with(word));
+    let why = |line: &&str| {
+        ["fatal:", "error:", "Error:", "remote:", "ssh:"].iter().any(|word| line.starts_with(word))
+    };
     let lines: Vec<&str> = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
     let told: Vec<&str> = lines.iter().copied().filter(why).collect();
     let told = if told.is_empty() { lines.last().copied().into_iter().collect() } else { told };

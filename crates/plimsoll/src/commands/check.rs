@@ -4,11 +4,11 @@ use anyhow::anyhow;
 use plimsoll_format::View;
 use plimsoll_model::Level;
 use plimsoll_scan::ScanError;
-use plimsoll_scan::check::{CheckOptions, check};
+use plimsoll_scan::check::{CheckOptions, Programs, check};
 use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::verdict::Line;
 
-use super::{Answer, scan};
+use super::{Answer, audit, scan};
 use crate::cli::CheckArguments;
 use crate::environment::Environment;
 use crate::print::{Failure, UNDECIDED, USAGE};
@@ -37,7 +37,15 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         template,
         ..scan::view(&arguments.paths.join(" "), environment)
     };
+    let variable = |wanted: &str| environment.git.variables.iter().find(|(name, _)| name == wanted);
+    let path = variable("PATH").map(|(_, path)| path.clone()).unwrap_or_default();
+    let programs = Programs {
+        values: arguments.values.clone(),
+        ..Programs::new(path, environment.git.temporary.clone())
+    };
     let options = CheckOptions {
+        programs,
+        kinds: audit::kinds(&arguments.kinds).map_err(|error| Failure::new(USAGE, error))?,
         database,
         exceptions,
         line: arguments.fail_on.unwrap_or(LINE),
@@ -48,7 +56,7 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         let code = if error.is_usage() { USAGE } else { UNDECIDED };
         let hint = match &error {
             ScanError::NotFound { .. } => {
-                Some("give a Dockerfile, a manifest, a folder, or - for standard input".to_owned())
+                Some("give a Dockerfile, a manifest, a chart, a folder, or - for standard input".to_owned())
             }
             _ => ScanError::hint(&error),
         };

@@ -28,6 +28,7 @@ mod plan;
 mod push;
 mod registry;
 mod registry_files;
+mod render;
 mod sbom;
 mod targets;
 mod transfer;
