@@ -9,8 +9,10 @@ use crate::lines::Lines;
 use crate::text::{clean, count, markdown_code, markdown_text};
 use crate::{Error, View};
 
-/// Namespaces, and workloads of one, that are shown unless all are asked for.
+/// Namespaces that are shown unless all are asked for.
 const SHOWN: usize = 10;
+/// Workloads of one, likewise.
+const WORKLOADS: usize = 3;
 
 /// In which form it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +50,8 @@ fn lowest(namespace: &PssNamespace) -> Option<&PssStanding> {
     namespace.levels.iter().find(|standing| standing.answer == Outcome::NotMet)
 }
 
-/// Whether what breaks is all that the levels above break too.
-fn shown_standings<'n>(namespace: &'n PssNamespace, all: bool) -> Vec<&'n PssStanding> {
+/// The levels of a namespace that are told about.
+fn shown_standings(namespace: &PssNamespace, all: bool) -> Vec<&PssStanding> {
     if all {
         let breaks = |standing: &&PssStanding| !standing.breaks.is_empty();
         namespace.levels.iter().filter(breaks).collect()
@@ -101,7 +103,7 @@ fn changes(one: &PssBreak) -> String {
 }
 
 fn standing(standing: &PssStanding, view: &View, lines: &mut Lines) {
-    let shown = if view.all { usize::MAX } else { SHOWN };
+    let shown = if view.all { usize::MAX } else { WORKLOADS };
     for one in standing.breaks.iter().take(shown) {
         lines.wrapped("    ", &what(one));
         lines.wrapped("      ", &violations(one, view.all));
@@ -120,25 +122,33 @@ fn standing(standing: &PssStanding, view: &View, lines: &mut Lines) {
             }
         }
     }
-    lines.more(standing.breaks.len(), shown);
+    if standing.breaks.len() > shown {
+        lines.line(&format!("    and {} more (--all)", standing.breaks.len() - shown));
+    }
 }
 
 fn table(pss: &Pss, view: &View) -> String {
     let mut lines = Lines::new(view);
     let summary = &pss.summary;
     lines.line(&clean(&pss.cluster.name));
-    lines.line(&format!(
-        "{}, {}, {}; {} of the Pod Security Standards, {}",
-        count(number(summary.namespaces), "namespace", "namespaces"),
-        count(number(summary.workloads), "workload", "workloads"),
-        count(number(summary.pods), "running pod", "running pods"),
-        levels(pss),
-        pss.version,
-    ));
-    lines.line(&format!(
-        "could be labelled today: {} restricted, {} baseline; something breaks in {}; not decided: {}",
-        summary.restricted, summary.baseline, summary.neither, summary.unknown
-    ));
+    lines.wrapped(
+        "",
+        &format!(
+            "{}, {}, {}; {} of the Pod Security Standards, {}",
+            count(number(summary.namespaces), "namespace", "namespaces"),
+            count(number(summary.workloads), "workload", "workloads"),
+            count(number(summary.pods), "running pod", "running pods"),
+            levels(pss),
+            pss.version,
+        ),
+    );
+    lines.wrapped(
+        "",
+        &format!(
+            "could be labelled today: {} restricted, {} baseline; something breaks in {}; not decided: {}",
+            summary.restricted, summary.baseline, summary.neither, summary.unknown
+        ),
+    );
     let shown = if view.all { usize::MAX } else { SHOWN };
     let enforced: Vec<&PssNamespace> =
         pss.namespaces.iter().filter(|namespace| namespace.enforced.is_some()).collect();
@@ -154,7 +164,12 @@ fn table(pss: &Pss, view: &View) -> String {
         }
         lines.more(enforced.len(), shown);
     }
-    let broken: Vec<&PssNamespace> = pss.namespaces.iter().filter(|one| lowest(one).is_some()).collect();
+    // What is told above is not told again.
+    let new = |namespace: &&PssNamespace| {
+        let told = namespace.enforced.as_ref().map(|own| (own.level, own.version));
+        lowest(namespace).is_some_and(|own| view.all || told != Some((own.level, own.version)))
+    };
+    let broken: Vec<&PssNamespace> = pss.namespaces.iter().filter(new).collect();
     if !broken.is_empty() {
         lines.head(&format!("What would break ({})", count(broken.len(), "namespace", "namespaces")));
         for namespace in broken.iter().take(shown) {
@@ -215,7 +230,7 @@ fn markdown(pss: &Pss) -> String {
             namespace
                 .levels
                 .iter()
-                .chain(&namespace.enforced)
+                .chain(namespace.enforced.as_ref().filter(|own| !namespace.levels.contains(own)))
                 .flat_map(move |own| own.breaks.iter().map(move |one| (own, one)))
         })
     };

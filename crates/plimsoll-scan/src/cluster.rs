@@ -41,12 +41,30 @@ pub enum ClusterError {
     /// A revision cannot be read.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// Standard input has no revisions.
+    #[error("there is no revision `{revision}` of standard input")]
+    NoHistory {
+        /// As typed.
+        revision: String,
+    },
     /// There is no object in what was named.
     #[error("{paths} holds no object of Kubernetes")]
     Nothing {
         /// What was named.
         paths: String,
     },
+}
+
+impl ClusterError {
+    /// Was it asked for in a way that cannot work?
+    pub fn is_usage(&self) -> bool {
+        match self {
+            ClusterError::Path(error) => error.is_usage(),
+            ClusterError::Git(error) => error.is_usage(),
+            ClusterError::NoHistory { .. } => true,
+            ClusterError::Snapshot(_) | ClusterError::Nothing { .. } => false,
+        }
+    }
 }
 
 /// Takes objects of one place.
@@ -140,6 +158,9 @@ pub fn at_revision(
     let mut builder = Builder::new(Origin::Manifests, kinds.clone());
     let mut reading = Reading { builder: &mut builder, info: None, objects: 0, bytes: 0, snapshots: 0 };
     for typed in paths {
+        if typed == "-" {
+            return Err(ClusterError::NoHistory { revision: plimsoll_model::shortened(revision) });
+        }
         let wanted = |name: &str| Kind::of(name) == Kind::Manifest;
         let path = Path::new(typed);
         for (name, content) in files_at(path, revision, &wanted, git)? {

@@ -26,6 +26,7 @@ mod outcomes;
 mod output;
 mod plan;
 mod push;
+mod reach;
 mod registry;
 mod registry_files;
 mod sbom;

@@ -142,7 +142,7 @@ pub(crate) fn judge(
 ) -> Judged {
     let mut own = ObjectAsVec::default();
     for (name, value) in annotations {
-        own.insert(*name, Value::Str((*value).into()));
+        own.insert(name, Value::Str((*value).into()));
     }
     pod_security::check(Pod { spec, pointer: base, annotations: Some(&own) }, standard)
 }
@@ -173,13 +173,13 @@ impl Scene<'_, '_> {
             .map(|standard| {
                 let version = match standard.version {
                     Version::Latest => self.own,
-                    version => version,
+                    version @ Version::Minor(_) => version,
                 };
                 self.standing(Standard { version, ..standard })
             })
             .filter(|standing| !standing.breaks.is_empty());
         PssNamespace {
-            name: shortened(self.name).into(),
+            name: shortened(self.name),
             labels: object.map(labels),
             workloads: self.all.len() as u64,
             could_have,

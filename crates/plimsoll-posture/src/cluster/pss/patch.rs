@@ -232,7 +232,7 @@ impl Patch {
         for violation in super::judge(&spec, &self.base, &left, standard).violations {
             let text = format!("{}: {}", violation.detail, violation.remedy);
             if !self.by_hand.contains(&text) {
-                self.by_hand.insert(shortened(&text).into());
+                self.by_hand.insert(shortened(&text));
             }
         }
     }

@@ -128,7 +128,7 @@ impl Fields<'_> {
     fn whole(&mut self, key: &str, value: &Value<'_>) {
         // What is empty is as what is absent; the API server fills such objects in.
         let is_empty = value.as_object().is_some_and(|object| object.iter().next().is_none());
-        if !value.is_null() && !(is_empty && OBJECTS.contains(&key)) {
+        if !(value.is_null() || is_empty && OBJECTS.contains(&key)) {
             self.key(key);
             push(self.text, value);
         }

@@ -32,10 +32,7 @@ fn seen(input: &ClusterInput, environment: &Environment) -> Result<Seen, Failure
 
 /// Files are no cluster.
 fn unusable(error: ClusterError) -> Failure {
-    let code = match &error {
-        ClusterError::Path(error) if error.is_usage() => USAGE,
-        _ => UNDECIDED,
-    };
+    let code = if error.is_usage() { USAGE } else { UNDECIDED };
     let hint = "give a snapshot (plimsoll cluster snapshot), what kubectl get -o json prints, manifests, or a folder";
     Failure::new(code, error).hint(hint.to_owned())
 }
