@@ -22,6 +22,7 @@ pub mod plan;
 pub mod pod_security;
 mod problem;
 pub mod product;
+pub mod pss;
 pub mod purl;
 pub mod reach;
 pub mod report;

@@ -8,6 +8,7 @@ use plimsoll_kube::{Client, Error};
 use plimsoll_model::audit::{ClusterInfo, Missing};
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{Problem, ProblemKind};
+pub use plimsoll_posture::cluster::pss::{Asked, pss};
 pub use plimsoll_posture::cluster::reach::{AskedPort, End, Reachability, TooLarge, diff};
 use plimsoll_posture::cluster::{Builder, Cluster, LISTS, Origin};
 use plimsoll_posture::kubernetes::yaml;
@@ -75,12 +76,8 @@ pub fn live(client: &Client, namespaces: &[String], kinds: &Kinds, taken_at: Str
     let mut sink = From { builder: &mut builder, source: None, objects: 0 };
     let missing = live::read(client, &readings, namespaces, &mut sink);
     lacks(&mut builder, &missing);
-    if !namespaces.is_empty() {
-        let reason = format!("only looked for in {}", namespaces.join(", "));
-        for reading in readings.all.iter().filter(|reading| reading.resource.namespaced) {
-            builder.missing(&reading.resource.kind, &reason);
-        }
-    }
+    let within = readings.all.iter().filter(|reading| reading.resource.namespaced);
+    builder.only(namespaces, within.map(|reading| reading.resource.kind.as_ref()));
     let info = ClusterInfo {
         name: client.access().context.clone(),
         version: readings.version,

@@ -10,7 +10,7 @@ mod exposure;
 mod outside;
 mod ports;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;

@@ -1,5 +1,6 @@
 //! `plimsoll cluster`: one module for each analysis, and what they share - the cluster that they are about.
 
+mod pss;
 mod reach;
 mod snapshot;
 
@@ -12,6 +13,7 @@ use crate::print::{Failure, UNDECIDED, USAGE};
 
 pub(crate) fn run(command: &ClusterCommand, environment: &Environment) -> Answer {
     match command {
+        ClusterCommand::Pss(arguments) => pss::run(arguments, environment),
         ClusterCommand::Reach(arguments) => reach::run(arguments, environment),
         ClusterCommand::Snapshot { cluster, kinds } => snapshot::run(cluster, kinds, environment),
     }
