@@ -34,13 +34,13 @@ pub(crate) fn files_at(
     let run = |arguments: &[&str]| git.run(Settings::Users, arguments, &doing, &bounds);
     // No option, and a commit, whatever is typed.
     let commit = format!("{revision}^{{commit}}");
-    let none = || GitError::NoRevision { revision: shown.to_owned(), path: path.display().to_string() };
+    let none = || GitError::NoRevision { revision: shown.clone(), path: path.display().to_string() };
     let commit = run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]).map_err(
         |error| match error {
             // It is asked to be silent about a revision that is none; about anything else it speaks.
             GitError::Failed { said, .. } if said == super::program::SAID_NOTHING => none(),
             GitError::Failed { said, .. } if said.contains("not a git repository") => {
-                GitError::NoRepository { revision: shown.to_owned(), path: path.display().to_string() }
+                GitError::NoRepository { revision: shown.clone(), path: path.display().to_string() }
             }
             error => error,
         },
