@@ -32,6 +32,7 @@ mod sarif;
 pub mod sbom;
 mod stamp;
 mod stated;
+pub mod suggestion;
 pub mod summary;
 pub mod survey;
 mod table;

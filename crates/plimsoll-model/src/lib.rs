@@ -27,6 +27,7 @@ pub mod purl;
 pub mod reach;
 pub mod report;
 pub mod responsibility;
+pub mod suggestion;
 pub mod survey;
 mod text;
 pub mod verification;

@@ -10,6 +10,7 @@ use plimsoll_model::workload::Kinds;
 use plimsoll_model::{Problem, ProblemKind};
 pub use plimsoll_posture::cluster::pss::{Asked, pss};
 pub use plimsoll_posture::cluster::reach::{AskedPort, End, Reachability, TooLarge, diff};
+pub use plimsoll_posture::cluster::suggest::suggest;
 use plimsoll_posture::cluster::{Builder, Cluster, LISTS, Origin};
 use plimsoll_posture::kubernetes::yaml;
 use serde_json_borrow::Value;

@@ -14,7 +14,9 @@ use plimsoll_scan::check::{FRAMEWORKS, Framework};
 use plimsoll_scan::verdict::Line;
 use plimsoll_scan::{Mirror, Scanners, Via};
 
-pub(crate) use cluster::{ClusterCommand, ClusterInput, PssArguments, ReachArguments};
+pub(crate) use cluster::{
+    ClusterCommand, ClusterInput, PssArguments, ReachArguments, SuggestArguments, SuggestFormat,
+};
 
 /// Container security that says whose move it is.
 #[derive(Debug, Parser)]

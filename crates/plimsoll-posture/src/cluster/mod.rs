@@ -9,6 +9,7 @@ mod labels;
 mod policy;
 pub mod pss;
 pub mod reach;
+pub mod suggest;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,7 +120,7 @@ pub enum Origin {
 }
 
 /// A cluster.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Cluster {
     /// Where it was seen.
     pub origin: Origin,

@@ -1,5 +1,7 @@
 //! What can be typed after `plimsoll cluster`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_format::pss::PssForm;
 use plimsoll_format::reach::ReachForm;
@@ -26,6 +28,34 @@ pub(crate) enum ClusterCommand {
     /// What would break if namespaces asked for a level of the Pod Security Standards, what mends it, and which namespaces can
     /// be labelled today
     Pss(PssArguments),
+    /// Network policies that allow what is known to be needed and nothing else, as YAML that says what is not known
+    Suggest(SuggestArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll cluster suggest --file manifests/
+  plimsoll cluster suggest --namespace shop --output policies/
+
+Exit codes: 0 all that is needed is known, 2 usage, 3 something is left open: it stands in the comments.")]
+pub(crate) struct SuggestArguments {
+    #[command(flatten)]
+    pub(crate) input: ClusterInput,
+
+    /// Write one file for each namespace into this folder instead of standard output; no file is overwritten
+    #[arg(long, short = 'o', value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = SuggestFormat::Yaml, conflicts_with = "output")]
+    pub(crate) format: SuggestFormat,
+}
+
+/// In which form policies are proposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SuggestFormat {
+    Yaml,
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -172,3 +172,50 @@ fn what_would_break_is_told_with_what_mends_it() {
     place.run(&["cluster", "pss", "--version", "1.30", "--file", &good]).exits(2).says(&["v1.37"]);
     place.run(&["cluster", "pss", "--file", "nosuch.yaml"]).exits(2).says(&["nosuch.yaml"]);
 }
+
+#[test]
+fn policies_are_proposed_with_what_is_not_known() {
+    let place = Place::new();
+    let used = SHOP
+        .replace("image: i, ports", "image: i, env: [{name: DB_URL, value: 'postgres://db:5432/x'}], ports")
+        + "---\napiVersion: v1\nkind: Service\nmetadata: {name: db, namespace: shop}\nspec: {selector: {app: db}, ports: [{port: 5432}]}\n";
+    let used = used.split("---\napiVersion: networking").next().unwrap().to_owned()
+        + used.split_once("port: 5432}]}]}\n").unwrap().1;
+    let file = place.put("shop.yaml", &used);
+    let run = place.run(&["cluster", "suggest", "--file", &file]).exits(0).quiet();
+    for part in [
+        "these connections, and no others\n",
+        "# Nothing is left open.\n",
+        "name: default-deny\n",
+        "  # from shop/Deployment/web: env DB_URL names the service shop/db\n",
+        "    - {protocol: TCP, port: 5432}\n",
+    ] {
+        assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
+    }
+    // What is proposed does what it says, by the analysis of the same files with the policies beside.
+    place.put("both/shop.yaml", &used);
+    let folder = place.text("both/policies");
+    let run = place.run(&["cluster", "suggest", "--file", &file, "--output", &folder]).exits(0);
+    assert!(run.stdout.contains("shop.yaml: 4 policies, 2 connections\n"), "{}", run.stdout);
+    let both = place.text("both");
+    let ask = |from: &str, to: &str| {
+        let run = place.run(&["cluster", "reach", from, to, "--file", &both, "--format", "json"]).exits(0);
+        run.json()["answers"][0]["ports"]["allowed"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(ask("shop/web", "shop/db"), "TCP 5432");
+    assert_eq!(ask("shop/db", "shop/web"), "none");
+    assert_eq!(ask("shop/db", "internet"), "none");
+    assert_eq!(ask("internet", "shop/web"), "TCP 8080");
+    // No file is overwritten.
+    let again = place.run(&["cluster", "suggest", "--file", &file, "--output", &folder]).exits(2);
+    again.says(&["shop.yaml` is there already", "hint: name another folder"]);
+    let open = place.put("open.yaml", used.replace("postgres://db:5432/x", "https://pay.example"));
+    let run = place.run(&["cluster", "suggest", "--file", &open, "--format", "json"]).exits(3);
+    let report = run.json();
+    fits("suggest", &report);
+    let unknown = report["namespaces"][0]["unknown"].to_string();
+    assert!(unknown.contains("pay.example") && unknown.contains("Service shop/db"), "{unknown}");
+    let mut wrong = report;
+    wrong["proof"]["extra"] = json!(1);
+    assert!(!schema("suggest").is_valid(&wrong));
+}

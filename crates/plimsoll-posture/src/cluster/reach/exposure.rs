@@ -9,7 +9,7 @@ use super::Reachability;
 use super::engine::{Answer, Direction, Engine};
 use super::outside::Place;
 use super::ports::{NONE, Set};
-use crate::cluster::{Addresses, BackendPort, PortPlace, Service, ServicePort};
+use crate::cluster::{Addresses, BackendPort, Labels, PortPlace, Service, ServicePort};
 
 /// Labels of programs that take what comes in for Ingress and gateways and send it on: label, value.
 const CONTROLLERS: &[(&str, &str)] = &[
@@ -251,11 +251,13 @@ impl Reachability<'_> {
     }
 }
 
+/// Whether these are labels of a program that takes what comes in for Ingress and gateways.
+pub(crate) fn is_controller(labels: &Labels) -> bool {
+    CONTROLLERS.iter().any(|(label, value)| labels.get(label) == Some(value))
+}
+
 /// Classes of the programs that take what comes in for Ingress and gateways.
 pub(super) fn controllers(engine: &Engine<'_>) -> Vec<usize> {
-    let is = |class: &usize| {
-        let workload = &engine.cluster.workloads[engine.classes[*class].workload];
-        CONTROLLERS.iter().any(|(label, value)| workload.labels.get(label) == Some(value))
-    };
+    let is = |class: &usize| is_controller(&engine.cluster.workloads[engine.classes[*class].workload].labels);
     (0..engine.classes.len()).filter(is).collect()
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::Reachability;
 use super::engine::{Answer, Direction};
 use super::ports::{NONE, Set};
-use super::Reachability;
 use crate::cluster::{Addresses, Cluster, Protocol};
 
 /// Most names of workloads whose pairs are all looked at.
@@ -74,9 +74,12 @@ pub(crate) fn prove(cluster: &Cluster, namespaces: &BTreeSet<&str>, wishes: &[Wi
         }
     }
     let count = all.names.len();
-    let of = |all: &Reachability<'_>, name: usize| &all.cluster.workloads[all.names[name].workloads[0]];
-    let covered: Vec<bool> =
-        (0..count).map(|name| namespaces.contains(of(&all, name).namespace.as_ref())).collect();
+    let covered: Vec<bool> = (0..count)
+        .map(|name| {
+            let workload = &all.cluster.workloads[all.names[name].workloads[0]];
+            namespaces.contains(workload.namespace.as_ref())
+        })
+        .collect();
     // To what is in the network of a node no policy applies.
     let host: Vec<bool> = (0..count)
         .map(|name| all.names[name].workloads.iter().any(|one| all.cluster.workloads[*one].host_network))

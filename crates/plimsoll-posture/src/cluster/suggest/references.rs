@@ -1,6 +1,6 @@
 //! What a pod names in its environment, arguments and commands: hosts, with ports where they are said.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json_borrow::Value;
 
@@ -35,8 +35,8 @@ pub(super) struct Named {
 
 /// Names of variables and options whose value is a host.
 const HINTS: [&str; 13] = [
-    "addr", "backend", "broker", "dsn", "endpoint", "host", "nodes", "peer", "proxy", "server", "service", "upstream",
-    "ur",
+    "addr", "backend", "broker", "dsn", "endpoint", "host", "peer", "proxy", "server", "service", "upstream",
+    "uri", "url",
 ];
 
 /// Reads the specification of a pod.
@@ -54,7 +54,8 @@ pub(super) fn of(spec: &Value<'_>) -> Named {
                 match (get(one, "value").and_then(|value| value.as_str()), get(one, "valueFrom")) {
                     (Some(value), _) => named.value(value, name, &format!("env {name}")),
                     (None, Some(from)) => {
-                        let away = ["configMapKeyRef", "secretKeyRef"].iter().any(|key| get(from, key).is_some());
+                        let away =
+                            ["configMapKeyRef", "secretKeyRef"].iter().any(|key| get(from, key).is_some());
                         named.elsewhere += usize::from(away);
                     }
                     (None, None) => named.left_out += 1,
@@ -93,7 +94,8 @@ impl Named {
             }
             let piece = piece.trim_start_matches("$(");
             if let Some(variable) = piece.strip_suffix("_SERVICE_HOST") {
-                let host = variable.rsplit('$').next().unwrap_or(variable).to_ascii_lowercase().replace('_', "-");
+                let host =
+                    variable.rsplit('$').next().unwrap_or(variable).to_ascii_lowercase().replace('_', "-");
                 self.add(&host, None, place, true);
                 continue;
             }
@@ -122,24 +124,17 @@ impl Named {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let is_part = |part: &str| {
             (1..=63).contains(&part.len())
+                && !part.starts_with('-')
                 && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
         let is_name = host.len() <= 253
             && host.split('.').all(is_part)
-            && (host.bytes().any(|byte| byte.is_ascii_lowercase()) || host.parse::<std::net::Ipv4Addr>().is_ok());
+            && (host.bytes().any(|byte| byte.is_ascii_lowercase())
+                || host.parse::<std::net::Ipv4Addr>().is_ok());
         if is_name && host != "localhost" && !host.starts_with("127.") && host != "0.0.0.0" {
             self.references.insert(Reference { host, port, place: place.to_owned(), sure });
         }
     }
-}
-
-/// Ports of well-known schemes are not said in addresses.
-pub(super) fn by_host(named: &Named) -> BTreeMap<&str, Vec<&Reference>> {
-    let mut all: BTreeMap<&str, Vec<&Reference>> = BTreeMap::new();
-    for reference in &named.references {
-        all.entry(&reference.host).or_default().push(reference);
-    }
-    all
 }
 
 #[cfg(test)]
@@ -155,7 +150,8 @@ mod tests {
     #[test]
     fn hosts_are_found_and_nothing_that_is_none() {
         let check = |name: &str, value: &str, expected: &[(&str, Option<u16>, bool)]| {
-            let expected: Vec<_> = expected.iter().map(|(host, port, sure)| ((*host).to_owned(), *port, *sure)).collect();
+            let expected: Vec<_> =
+                expected.iter().map(|(host, port, sure)| ((*host).to_owned(), *port, *sure)).collect();
             let container = serde_json::json!({"env": [{"name": name, "value": value}]});
             assert_eq!(read(&container), expected, "{name}={value}");
         };
@@ -167,10 +163,13 @@ mod tests {
         check("APP_NAME", "db", &[]);
         check("X", "cache.shop.svc.cluster.local", &[("cache.shop.svc.cluster.local", None, false)]);
         check("X", "$(DB_SERVICE_HOST)", &[("db", None, true)]);
-        for nothing in ["", "12:30", "127.0.0.1:80", "http://localhost", "a:b", "://", ":80", "x:99999", "é:1"] {
+        for nothing in
+            ["", "12:30", "127.0.0.1:80", "http://localhost", "a:b", "://", ":80", "x:99999", "é:1"]
+        {
             check("X", nothing, &[]);
         }
-        let arguments = serde_json::json!({"args": ["--db-host", "db", "--upstream=web:80", "--name", "shop"]});
+        let arguments =
+            serde_json::json!({"args": ["--db-host", "db", "--upstream=web:80", "--name", "shop"]});
         assert_eq!(read(&arguments), [("db".to_owned(), None, false), ("web".to_owned(), Some(80), true)]);
     }
 

@@ -3,6 +3,7 @@
 mod pss;
 mod reach;
 mod snapshot;
+mod suggest;
 
 use plimsoll_scan::cluster::{ClusterError, Seen, files, live};
 
@@ -15,6 +16,7 @@ pub(crate) fn run(command: &ClusterCommand, environment: &Environment) -> Answer
     match command {
         ClusterCommand::Pss(arguments) => pss::run(arguments, environment),
         ClusterCommand::Reach(arguments) => reach::run(arguments, environment),
+        ClusterCommand::Suggest(arguments) => suggest::run(arguments, environment),
         ClusterCommand::Snapshot { cluster, kinds } => snapshot::run(cluster, kinds, environment),
     }
 }
