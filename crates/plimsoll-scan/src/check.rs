@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use plimsoll_advisory::{Database, Source as _};
@@ -23,6 +24,7 @@ use plimsoll_posture::kubernetes::yaml;
 use plimsoll_posture::{
     Area, Breach, BuildContext, Judged, RULES, Rule, Support, Surroundings, check_dockerfile,
 };
+use plimsoll_rules::Rules;
 
 use self::manifests::Manifests;
 use crate::ScanError;
@@ -43,6 +45,8 @@ pub struct CheckOptions {
     pub line: Line,
     /// Only what this framework asks for, with its controls.
     pub framework: Option<&'static Framework>,
+    /// Rules of other engines about objects of Kubernetes.
+    pub rules: Arc<Rules>,
     /// Now: for the expiry of exceptions.
     pub now: Timestamp,
 }
@@ -117,7 +121,7 @@ pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> 
             Err(source) => return Err(ScanError::Read { path: typed.clone(), source }),
         }
     }
-    run.judge_manifests();
+    run.judge_manifests(&options.rules);
     Ok(run.report(paths, options))
 }
 
@@ -224,9 +228,9 @@ impl<'a> Run<'a> {
     }
 
     /// Holds all manifests against the rules, together.
-    fn judge_manifests(&mut self) {
+    fn judge_manifests(&mut self, rules: &Rules) {
         let left = MAX_FINDINGS.saturating_sub(self.findings.len());
-        let judged = std::mem::take(&mut self.manifests).judge(&self.today, self.line, left);
+        let judged = std::mem::take(&mut self.manifests).judge(&self.today, self.line, left, rules);
         self.files += judged.files;
         self.problems.extend(judged.problems);
         self.expired.extend(judged.expired);
