@@ -14,7 +14,9 @@ use plimsoll_scan::check::{FRAMEWORKS, Framework};
 use plimsoll_scan::verdict::Line;
 use plimsoll_scan::{Mirror, Scanners, Via};
 
-pub(crate) use cluster::{ClusterCommand, ClusterInput, ReachArguments};
+pub(crate) use cluster::{
+    ClusterCommand, ClusterInput, PssArguments, ReachArguments, SuggestArguments, SuggestFormat,
+};
 
 /// Container security that says whose move it is.
 #[derive(Debug, Parser)]
@@ -58,7 +60,7 @@ pub(crate) enum Command {
     Trust(TrustCommand),
     /// Everything that a cluster runs, held against policies; and what is trusted only because of where it is
     Audit(AuditArguments),
-    /// A cluster: who reaches whom in it, and the cluster as a file
+    /// A cluster: who reaches whom in it, what would break under Pod Security Standards, and the cluster as a file
     Cluster {
         #[command(subcommand)]
         command: ClusterCommand,
