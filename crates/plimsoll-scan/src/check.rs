@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use plimsoll_advisory::{Database, Source as _};
@@ -25,6 +26,7 @@ use plimsoll_posture::kubernetes::yaml;
 use plimsoll_posture::{
     Area, Breach, BuildContext, Judged, RULES, Rule, Support, Surroundings, check_dockerfile,
 };
+use plimsoll_rules::Rules;
 
 use self::manifests::Manifests;
 pub use self::render::Programs;
@@ -52,6 +54,8 @@ pub struct CheckOptions {
     pub programs: Programs,
     /// Further kinds of objects that run pods.
     pub kinds: Kinds,
+    /// Rules of other engines about objects of Kubernetes.
+    pub rules: Arc<Rules>,
     /// Now: for the expiry of exceptions.
     pub now: Timestamp,
 }
@@ -132,7 +136,7 @@ pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> 
             Err(source) => return Err(ScanError::Read { path: typed.clone(), source }),
         }
     }
-    run.judge_manifests(&options.kinds);
+    run.judge_manifests(&options.kinds, &options.rules);
     Ok(run.report(paths, options))
 }
 
@@ -290,9 +294,10 @@ impl<'a> Run<'a> {
     }
 
     /// Holds all manifests against the rules, together.
-    fn judge_manifests(&mut self, kinds: &Kinds) {
+    fn judge_manifests(&mut self, kinds: &Kinds, rules: &Rules) {
         let left = MAX_FINDINGS.saturating_sub(self.findings.len());
-        let judged = std::mem::take(&mut self.manifests).judge(kinds, &self.today, self.line, left);
+        let manifests = std::mem::take(&mut self.manifests);
+        let judged = manifests.judge(kinds, rules, &self.today, self.line, left);
         self.files += judged.files;
         self.problems.extend(judged.problems);
         self.expired.extend(judged.expired);

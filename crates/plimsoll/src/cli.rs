@@ -469,6 +469,11 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "NAME", value_parser = framework)]
     pub(crate) framework: Option<&'static Framework>,
 
+    /// Rules of other engines about objects, as they are (ValidatingAdmissionPolicy, Kyverno's ValidatingPolicy, Gatekeeper's
+    /// templates and constraints), a file or a folder of them; may be given several times
+    #[arg(long = "policy", value_name = "PATH", conflicts_with = "framework")]
+    pub(crate) policies: Vec<PathBuf>,
+
     /// Advisory database, for the support of base images [default: PLIMSOLL_DB, else the user's data folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
@@ -728,7 +733,8 @@ pub(crate) struct AuditArguments {
     #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
     pub(crate) kinds: Vec<String>,
 
-    /// Policies, exceptions and revocations (YAML), a file or a folder of them; may be given several times
+    /// Policies, exceptions and revocations (YAML), and rules of other engines about objects as they are, a file or a folder of
+    /// them; may be given several times
     #[arg(long = "policy", value_name = "PATH", required = true)]
     pub(crate) policies: Vec<PathBuf>,
 

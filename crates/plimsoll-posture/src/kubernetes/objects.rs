@@ -32,6 +32,11 @@ impl<'v> Object<'v> {
         self.value
     }
 
+    /// Where it stands in its document: empty, or `/items/3`.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// What of its pods could not be read.
     pub fn unread(&self) -> &[Unread] {
         &self.unread

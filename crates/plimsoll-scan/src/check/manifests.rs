@@ -4,10 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use plimsoll_model::workload::Kinds;
-use plimsoll_model::{Finding, ImagePath, Location, Problem, ProblemKind, Subject, Suppression, shortened};
+use plimsoll_model::{
+    Effect, Evidence, Finding, FindingKind, FixStatus, ImagePath, Level, Location, Party, Problem,
+    ProblemKind, Remedy, Risk, Severity, Subject, Suppression, shortened,
+};
 use plimsoll_posture::frameworks::concerns;
 use plimsoll_posture::kubernetes::{Object, Objects, template, yaml};
 use plimsoll_posture::{Breach, RULES, check_objects, dockerfile::ignore};
+use plimsoll_rules::{Action, Answer, Operation, Review, Rules};
 use serde_json_borrow::{ObjectAsVec, Value};
 
 use super::render::{Rendered, Sources, source_line};
@@ -55,6 +59,13 @@ impl Spot {
             Some(mark) => format!("{}:{}", self.path, mark.line),
             None => self.path.clone(),
         }
+    }
+
+    fn location(&self) -> Location {
+        let mut location = Location::new(ImagePath::from(self.path.as_str()));
+        location.line = self.mark.map(|mark| mark.line.max(1));
+        location.column = self.mark.map(|mark| mark.column.max(1));
+        location
     }
 }
 
@@ -124,8 +135,8 @@ impl Manifests {
         self.files.push(File { path, text: rendered.text, named: false, sources, source_lines });
     }
 
-    /// Holds them against the rules; of the findings at most so many.
-    pub(super) fn judge(self, kinds: &Kinds, today: &str, line: Line, most: usize) -> Judged {
+    /// Holds them against the rules, our own and those of other engines; of the findings at most so many.
+    pub(super) fn judge(self, kinds: &Kinds, rules: &Rules, today: &str, line: Line, most: usize) -> Judged {
         let mut judged = Judged::default();
         let mut left = yaml::MAX_NODES;
         let streams: Vec<yaml::Stream<'_>> =
@@ -186,6 +197,16 @@ impl Manifests {
         let raw: Vec<Raw<'_>> = self.files.iter().map(|file| Raw::read(file, &mut left)).collect();
         let concerned = RULES.iter().filter(|rule| concerns(rule, &objects)).map(|rule| rule.id);
         judged.concerned.extend(concerned);
+        // What namespaces say of themselves is known of those that are among the files.
+        let is_namespace = |value: &Value<'_>| {
+            value.get("kind").as_str() == Some("Namespace") && value.get("apiVersion").as_str() == Some("v1")
+        };
+        let namespaces: HashMap<&str, &Value<'_>> = objects
+            .iter()
+            .map(Object::value)
+            .filter(|value| is_namespace(value))
+            .filter_map(|value| Some((value.get("metadata").get("name").as_str()?, value)))
+            .collect();
         // Objects may stand twice, and then have the same names.
         let mut ids: HashMap<String, usize> = HashMap::new();
         for (object, said) in objects.iter().zip(check_objects(&objects)) {
@@ -224,21 +245,28 @@ impl Manifests {
                     Vec::new()
                 }
             };
-            for breach in &said.breaches {
+            let breaches = said.breaches.iter().map(|breach| {
                 let spot = at(breach.pointer.as_deref().unwrap_or_default());
+                (finding(&self.files[file], &spot, object, breach), Some(breach.rule))
+            });
+            let foreign = foreign(rules, object, &namespaces, &at(object.prefix()), line);
+            judged.problems.extend(foreign.problems);
+            let foreign = foreign.findings.into_iter().map(|finding| (finding, None));
+            for (mut finding, rule) in breaches.chain(foreign) {
                 if judged.findings.len() >= most {
                     let detail = "there are more findings than are told, the rest is left out";
                     judged.problems.push(Problem::incomplete(ProblemKind::LimitExceeded, path, detail));
                     return judged;
                 }
-                let mut finding = finding(&self.files[file], &spot, object, breach);
                 let same = ids.entry(finding.id.clone()).or_default();
                 *same += 1;
                 if *same > 1 {
                     let _ = write!(finding.id, "#{same}");
                 }
-                finding.suppressed_by =
-                    accepted.iter().find(|one| one.rules.contains(&breach.rule)).map(|one| Suppression {
+                finding.suppressed_by = accepted
+                    .iter()
+                    .find(|one| rule.is_some_and(|rule| one.rules.contains(&rule)))
+                    .map(|one| Suppression {
                         by: "exception".to_owned(),
                         source: at(&object.pointer("/metadata/annotations")).shown(),
                         reason: one.reason.clone(),
@@ -287,10 +315,90 @@ fn accepted(
     Ok(all)
 }
 
+/// What rules of other engines say of an object.
+#[derive(Default)]
+struct Foreign {
+    findings: Vec<Finding>,
+    problems: Vec<Problem>,
+}
+
+fn foreign(
+    rules: &Rules,
+    object: &Object<'_>,
+    namespaces: &HashMap<&str, &Value<'_>>,
+    spot: &Spot,
+    line: Line,
+) -> Foreign {
+    let mut said = Foreign::default();
+    if rules.is_empty() {
+        return said;
+    }
+    let place = spot.shown();
+    let review = Review::of_object(object.value(), Operation::Look);
+    if review.kind.is_empty() {
+        let detail = "rules cannot tell what it is: in a list, it has no kind and apiVersion of its own";
+        said.problems.push(Problem::incomplete(ProblemKind::NotCovered, place, detail));
+        return said;
+    }
+    let review = Review { namespace_object: namespaces.get(review.namespace).copied(), ..review };
+    let location = spot.location();
+    for verdict in rules.judge(&review) {
+        let level = match verdict.actions.iter().max() {
+            Some(Action::Audit) => Level::Low,
+            Some(Action::Warn) => Level::Medium,
+            Some(Action::Deny) | None => Level::High,
+        };
+        let binding = verdict.binding.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
+        let title = format!("{} {}{binding}", verdict.kind, verdict.name);
+        let violations = match &verdict.answer {
+            Answer::Skip | Answer::Pass => continue,
+            Answer::Fail(violations) => violations,
+            Answer::Error(reason) => {
+                let decides = line.reaches(level) && !verdict.ignores_errors;
+                let detail = format!("`{title}` could not be decided for {}: {reason}", object.shown());
+                said.problems.push(Problem {
+                    effect: if decides { Effect::Incomplete } else { Effect::Note },
+                    ..Problem::note(ProblemKind::NotCovered, place.as_str(), detail)
+                });
+                continue;
+            }
+        };
+        let advisory = format!("{}/{}", verdict.kind, verdict.name);
+        for violation in violations {
+            said.findings.push(Finding {
+                id: format!("{advisory}@{}:{}", spot.path, object.id()),
+                kind: FindingKind::Misconfiguration,
+                advisory: advisory.clone(),
+                aliases: Vec::new(),
+                title: violation.message.clone(),
+                subject: Subject::File(location.clone()),
+                severity: Severity { level, source: verdict.kind.clone(), ..Severity::default() },
+                risk: Risk { fixable: true, ..Risk::default() },
+                status: FixStatus::Affected,
+                fixed_version: None,
+                party: Party::Application(None),
+                remedy: Remedy {
+                    action: format!("change {} as `{title}` asks: {}", object.shown(), violation.message),
+                    location: Some(location.clone()),
+                    ..Remedy::default()
+                },
+                evidence: vec![Evidence {
+                    source: verdict.kind.clone(),
+                    record: verdict.name.clone(),
+                    date: String::new(),
+                    range: format!("{} ({})", violation.message, object.shown()),
+                    compared: format!("{place}, {}", object.shown()),
+                    rule: "rule".to_owned(),
+                }],
+                suppressed_by: None,
+            });
+        }
+    }
+    said
+}
+
 fn finding(file: &File, spot: &Spot, object: &Object<'_>, breach: &Breach) -> Finding {
-    let mut location = Location::new(ImagePath::from(spot.path.as_str()));
-    location.line = spot.mark.map(|mark| mark.line.max(1));
-    location.column = spot.mark.map(|mark| mark.column.max(1));
+    let location = spot.location();
     let rule = plimsoll_posture::find(breach.rule).expect("a breach names the rule that found it");
     // By the names in it and not by line, so that it is the same after an edit further up. What is made of the same manifests
     // for several places is told apart by the place.

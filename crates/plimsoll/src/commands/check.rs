@@ -2,13 +2,13 @@
 
 use anyhow::anyhow;
 use plimsoll_format::View;
-use plimsoll_model::Level;
+use plimsoll_model::{Level, Problem, ProblemKind};
 use plimsoll_scan::ScanError;
 use plimsoll_scan::check::{CheckOptions, Programs, check};
 use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::verdict::Line;
 
-use super::{Answer, audit, scan};
+use super::{Answer, audit, scan, verify};
 use crate::cli::CheckArguments;
 use crate::environment::Environment;
 use crate::print::{Failure, UNDECIDED, USAGE};
@@ -43,6 +43,11 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         values: arguments.values.clone(),
         ..Programs::new(path, environment.git.temporary.clone())
     };
+    let (policies, rules) = if arguments.policies.is_empty() {
+        Default::default()
+    } else {
+        verify::policies_and_rules(&arguments.policies).map_err(|error| Failure::new(USAGE, error))?
+    };
     let options = CheckOptions {
         programs,
         kinds: audit::kinds(&arguments.kinds).map_err(|error| Failure::new(USAGE, error))?,
@@ -50,9 +55,10 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         exceptions,
         line: arguments.fail_on.unwrap_or(LINE),
         framework: arguments.framework,
+        rules: std::sync::Arc::new(rules),
         now: environment.now,
     };
-    let report = check(&arguments.paths, &options, &mut std::io::stdin().lock()).map_err(|error| {
+    let mut report = check(&arguments.paths, &options, &mut std::io::stdin().lock()).map_err(|error| {
         let code = if error.is_usage() { USAGE } else { UNDECIDED };
         let hint = match &error {
             ScanError::NotFound { .. } => {
@@ -62,6 +68,14 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         };
         Failure::new(code, error).hint(hint)
     })?;
+    let about_images = policies.policies().len();
+    if about_images > 0 {
+        let detail = format!(
+            "{about_images} policies about images were left alone: `plimsoll audit FILE --policy` judges manifests by them"
+        );
+        report.problems.push(Problem::note(ProblemKind::NotCovered, "--policy", detail));
+        report.problems.sort();
+    }
     scan::write(&report, arguments.format, &arguments.output, &view)?;
     Ok(report.verdict.outcome.exit_code())
 }
