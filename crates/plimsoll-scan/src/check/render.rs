@@ -6,6 +6,7 @@
 //! proxies that lead nowhere and a git without protocols), and bounds of time, memory and output. A chart that cannot be
 //! rendered is unknown, by name and with the reason.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -256,12 +257,12 @@ pub(super) struct Renderer<'a> {
     programs: &'a Programs,
     until: Instant,
     /// What starts a program without network, once it is known.
-    apart: Option<Option<PathBuf>>,
+    apart: OnceCell<Option<PathBuf>>,
 }
 
 impl<'a> Renderer<'a> {
     pub(super) fn new(programs: &'a Programs) -> Self {
-        Renderer { programs, until: Instant::now() + programs.longest_of_all, apart: None }
+        Renderer { programs, until: Instant::now() + programs.longest_of_all, apart: OnceCell::new() }
     }
 
     /// Renders a chart or a folder. `Ok(None)` when it makes nothing by itself.
@@ -336,10 +337,10 @@ impl<'a> Renderer<'a> {
     }
 
     /// A way to run a program in a network namespace of its own, where the machine gives one.
-    fn apart(&mut self) -> Option<PathBuf> {
+    fn apart(&self) -> Option<PathBuf> {
         let programs = self.programs;
         self.apart
-            .get_or_insert_with(|| {
+            .get_or_init(|| {
                 let path = programs.find("unshare")?;
                 let tried = Command::new(&path)
                     .args(["-r", "-n", "true"])
