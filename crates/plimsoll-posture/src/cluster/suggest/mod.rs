@@ -343,13 +343,12 @@ impl<'c> Gathering<'c> {
         let find = |namespace: &str, name: &str| self.services.get(&(namespace, name)).copied();
         match parts.as_slice() {
             [name] => find(within, name),
-            [name, namespace] | [name, namespace, "svc"] | [name, namespace, "svc", "cluster", "local"] => {
-                find(namespace, name)
-            }
-            // A pod of a headless service.
-            [_, name, namespace, "svc"] | [_, name, namespace, "svc", "cluster", "local"] => {
-                find(namespace, name)
-            }
+            // With another part before it, a pod of a headless service.
+            [name, namespace]
+            | [name, namespace, "svc"]
+            | [name, namespace, "svc", "cluster", "local"]
+            | [_, name, namespace, "svc"]
+            | [_, name, namespace, "svc", "cluster", "local"] => find(namespace, name),
             _ => None,
         }
     }
