@@ -14,6 +14,7 @@ mod csaf;
 mod csv;
 pub mod decision;
 pub mod diff;
+pub mod drift;
 mod github;
 mod gitlab;
 mod html;

@@ -11,6 +11,7 @@ pub mod decision;
 pub mod diff;
 mod digest;
 pub mod distribution;
+pub mod drift;
 pub mod ecosystem;
 pub mod finding;
 pub mod functions;

@@ -1,9 +1,12 @@
 //! A cluster for analyses: live, as a snapshot, or as manifests, with what could not be seen of it.
 
+mod drift;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+pub use drift::{Kept, drift};
 use plimsoll_kube::{Client, Error};
 use plimsoll_model::audit::{ClusterInfo, Missing};
 use plimsoll_model::workload::Kinds;
@@ -71,6 +74,7 @@ impl ClusterError {
 /// Takes objects of one place.
 struct From<'b> {
     builder: &'b mut Builder,
+    kept: Option<&'b mut Kept>,
     source: Option<&'b str>,
     objects: u64,
 }
@@ -82,6 +86,9 @@ impl Sink for From<'_> {
 
     fn object(&mut self, object: &Value<'_>) {
         self.objects += u64::from(self.builder.object(object, self.source));
+        if let Some(kept) = &mut self.kept {
+            kept.push(object);
+        }
     }
 }
 
@@ -92,7 +99,7 @@ impl Sink for From<'_> {
 pub fn live(client: &Client, namespaces: &[String], kinds: &Kinds, taken_at: String) -> Result<Seen, Error> {
     let readings = live::readings(client, kinds, Scope::Everything)?;
     let mut builder = Builder::new(Origin::Cluster, kinds.clone());
-    let mut sink = From { builder: &mut builder, source: None, objects: 0 };
+    let mut sink = From { builder: &mut builder, kept: None, source: None, objects: 0 };
     let missing = live::read(client, &readings, namespaces, &mut sink);
     lacks(&mut builder, &missing);
     let within = readings.all.iter().filter(|reading| reading.resource.namespaced);
@@ -117,8 +124,31 @@ fn lacks(builder: &mut Builder, missing: &[Missing]) {
 /// # Errors
 /// When a path does not exist, a file that was named is nothing of the kind, or there is no object at all.
 pub fn files(paths: &[String], kinds: &Kinds, stdin: &mut dyn BufRead) -> Result<Seen, ClusterError> {
+    read_files(paths, kinds, stdin, None)
+}
+
+/// The same, with the objects as they were read.
+///
+/// # Errors
+/// As [`files`].
+pub fn files_and_objects(
+    paths: &[String],
+    kinds: &Kinds,
+    stdin: &mut dyn BufRead,
+) -> Result<(Seen, Kept), ClusterError> {
+    let mut kept = Kept::default();
+    let seen = read_files(paths, kinds, stdin, Some(&mut kept))?;
+    Ok((seen, kept))
+}
+
+fn read_files(
+    paths: &[String],
+    kinds: &Kinds,
+    stdin: &mut dyn BufRead,
+    kept: Option<&mut Kept>,
+) -> Result<Seen, ClusterError> {
     let mut builder = Builder::new(Origin::Manifests, kinds.clone());
-    let mut reading = Reading { builder: &mut builder, info: None, objects: 0, bytes: 0, snapshots: 0 };
+    let mut reading = Reading { builder: &mut builder, kept, info: None, objects: 0, bytes: 0, snapshots: 0 };
     for typed in paths {
         if typed == "-" {
             reading.stream("stdin", stdin, true)?;
@@ -157,7 +187,8 @@ pub fn at_revision(
     git: &GitSettings,
 ) -> Result<Seen, ClusterError> {
     let mut builder = Builder::new(Origin::Manifests, kinds.clone());
-    let mut reading = Reading { builder: &mut builder, info: None, objects: 0, bytes: 0, snapshots: 0 };
+    let mut reading =
+        Reading { builder: &mut builder, kept: None, info: None, objects: 0, bytes: 0, snapshots: 0 };
     for typed in paths {
         if typed == "-" {
             return Err(ClusterError::NoHistory { revision: plimsoll_model::shortened(revision) });
@@ -186,6 +217,7 @@ fn seen(builder: Builder, info: Option<ClusterInfo>, found: u64, name: String) -
 /// The files of one cluster.
 struct Reading<'b> {
     builder: &'b mut Builder,
+    kept: Option<&'b mut Kept>,
     info: Option<ClusterInfo>,
     objects: u64,
     bytes: usize,
@@ -210,7 +242,8 @@ impl Reading<'_> {
         let json =
             input.fill_buf().map_err(failed)?.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
         if json {
-            let mut sink = From { builder: self.builder, source: Some(name), objects: 0 };
+            let kept = self.kept.as_deref_mut();
+            let mut sink = From { builder: self.builder, kept, source: Some(name), objects: 0 };
             let told = match snapshot::read(name, input, &mut sink) {
                 Ok(told) => told,
                 // Folders hold other JSON.
@@ -273,7 +306,11 @@ impl Reading<'_> {
         let stream = yaml::read(&text);
         for node in &stream.documents {
             let source = format!("{name}:{}", node.mark.line);
-            self.objects += u64::from(self.builder.object(&node.value(), Some(&source)));
+            let value = node.value();
+            self.objects += u64::from(self.builder.object(&value, Some(&source)));
+            if let Some(kept) = &mut self.kept {
+                kept.push(&value);
+            }
         }
         if let Some(fault) = stream.fault {
             let template = if text.contains("{{") { "; it is a template: render it first" } else { "" };
@@ -284,6 +321,8 @@ impl Reading<'_> {
     }
 }
 
+#[cfg(test)]
+mod role_tests;
 #[cfg(test)]
 mod tests {
     use super::*;

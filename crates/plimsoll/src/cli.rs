@@ -15,7 +15,8 @@ use plimsoll_scan::verdict::Line;
 use plimsoll_scan::{Mirror, Scanners, Via};
 
 pub(crate) use cluster::{
-    ClusterCommand, ClusterInput, PssArguments, ReachArguments, SuggestArguments, SuggestFormat,
+    ClusterCommand, ClusterInput, DriftArguments, PssArguments, ReachArguments, SuggestArguments,
+    SuggestFormat,
 };
 
 /// Container security that says whose move it is.

@@ -69,7 +69,7 @@ impl Scope {
 }
 
 /// Kinds of Kubernetes itself that run something, so that a server that does not say what it offers is asked for them.
-const OWN: &[(&str, &str, &str)] = &[
+pub(crate) const OWN: &[(&str, &str, &str)] = &[
     ("", "pods", "Pod"),
     ("", "replicationcontrollers", "ReplicationController"),
     ("apps", "deployments", "Deployment"),

@@ -352,10 +352,8 @@ fn reports_call_unknown_an_error_and_never_a_pass() {
     assert_eq!(all["other"]["results"][0]["result"], "error");
 }
 
-/// A live cluster, by exactly the rights that `deploy/` ships, and with each of them missing.
-#[test]
-fn a_right_that_is_missing_is_told_by_name_with_what_is_unknown() {
-    use super::live;
+/// A client of a server of the tests, as one of its users.
+pub(crate) fn client(server: &plimsoll_testing::ApiServer, user: &str) -> plimsoll_kube::Client {
     use plimsoll_kube::{Access, Client, Surroundings};
     struct Machine;
     impl plimsoll_http::Clock for Machine {
@@ -367,6 +365,15 @@ fn a_right_that_is_missing_is_told_by_name_with_what_is_unknown() {
             std::thread::sleep(duration);
         }
     }
+    let network = plimsoll_http::Settings::new("test", 1, std::sync::Arc::new(Machine));
+    let surroundings = Surroundings { named: Some(server.kubeconfig(user)), ..Surroundings::default() };
+    Client::new(Access::find(&surroundings, None, &network).expect("access"))
+}
+
+/// A live cluster, by exactly the rights that `deploy/` ships, and with each of them missing.
+#[test]
+fn a_right_that_is_missing_is_told_by_name_with_what_is_unknown() {
+    use super::live;
     let Some(server) = plimsoll_testing::ApiServer::shared() else { return };
     server.apply("/api/v1/namespaces/shop", "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}");
     let pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, \
@@ -382,9 +389,7 @@ fn a_right_that_is_missing_is_told_by_name_with_what_is_unknown() {
          roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: plimsoll-audit}, \
          subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: auditor}]}",
     );
-    let network = plimsoll_http::Settings::new("test", 1, std::sync::Arc::new(Machine));
-    let surroundings = Surroundings { named: Some(server.kubeconfig("auditor")), ..Surroundings::default() };
-    let client = Client::new(Access::find(&surroundings, None, &network).expect("access"));
+    let client = client(server, "auditor");
     let kinds = Kinds::default();
     let readings = live::readings(&client, &kinds, live::Scope::Audit).expect("a server");
     assert!(readings.version.as_deref().is_some_and(|version| version.starts_with("v1.20")));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use plimsoll_format::drift::DriftForm;
 use plimsoll_format::pss::PssForm;
 use plimsoll_format::reach::ReachForm;
 use plimsoll_model::pod_security::{Level, Version};
@@ -30,6 +31,54 @@ pub(crate) enum ClusterCommand {
     Pss(PssArguments),
     /// Network policies that allow what is known to be needed and nothing else, as YAML that says what is not known
     Suggest(SuggestArguments),
+    /// What got worse, and what better, from one snapshot to another: ways in, connections, pod security, findings of rules
+    Diff(DriftArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll cluster diff monday.jsonl friday.jsonl
+  plimsoll cluster diff released/ manifests/ --format markdown
+
+Exit codes: 0 nothing got worse, 1 something did, 2 usage, 3 could not decide.")]
+pub(crate) struct DriftArguments {
+    /// What was before: a snapshot, manifests, or a folder of them
+    #[arg(value_name = "BEFORE")]
+    pub(crate) before: String,
+
+    /// What is after
+    #[arg(value_name = "AFTER")]
+    pub(crate) after: String,
+
+    /// A further kind of objects that runs pods, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
+    #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
+    pub(crate) kinds: Vec<String>,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = DriftFormat::Table)]
+    pub(crate) format: DriftFormat,
+
+    /// Show every difference
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// In which form it is written what got worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DriftFormat {
+    Table,
+    Json,
+    Markdown,
+}
+
+impl DriftFormat {
+    pub(crate) fn form(self) -> DriftForm {
+        match self {
+            DriftFormat::Table => DriftForm::Table,
+            DriftFormat::Json => DriftForm::Json,
+            DriftFormat::Markdown => DriftForm::Markdown,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -219,3 +219,78 @@ fn policies_are_proposed_with_what_is_not_known() {
     wrong["proof"]["extra"] = json!(1);
     assert!(!schema("suggest").is_valid(&wrong));
 }
+
+#[test]
+fn what_got_worse_is_told_and_what_got_better() {
+    let place = Place::new();
+    let before = place.put("before.yaml", SHOP);
+    let worse = SHOP
+        .replace("port: 5432", "port: 5433")
+        .replace(
+            "replicas: 0, template: {metadata: {labels: {app: db}}, spec: {",
+            "replicas: 0, template: {metadata: {labels: {app: db}}, spec: {hostIPC: true, ",
+        )
+        .replace("hostPID: true, ", "");
+    let after = place.put("after.yaml", worse);
+    let run = place.run(&["cluster", "diff", &before, &after, "--format", "json"]).exits(1).quiet();
+    let report = run.json();
+    fits("drift", &report);
+    let lines = |key: &str| -> Vec<String> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let all = report[key].as_array().unwrap().iter();
+        all.map(|item| {
+            format!(
+                "{} {}: {} {}",
+                text(&item["area"]),
+                text(&item["about"]),
+                text(&item["detail"]),
+                text(&item["rule"])
+            )
+        })
+        .collect()
+    };
+    let has =
+        |all: &[String], part: &str| assert!(all.iter().any(|one| one.contains(part)), "{part}: {all:#?}");
+    let (bad, good) = (lines("worse"), lines("better"));
+    has(&bad, "connection shop/Deployment/web => shop/Deployment/db: TCP 5433 is allowed now");
+    has(&bad, "pod-security shop/Deployment/db: breaks baseline: the pod sets hostIPC");
+    has(&bad, "rule Deployment shop/db: ");
+    has(&good, "connection shop/Deployment/web => shop/Deployment/db: TCP 5432 is allowed no longer");
+    has(&good, "pod-security shop/Deployment/web: no longer breaks baseline: the pod sets hostPID");
+    let mut wrong = report.clone();
+    wrong["worse"][0]["area"] = json!("perhaps");
+    assert!(!schema("drift").is_valid(&wrong));
+    // Only better, and nothing at all.
+    let better = place.put("better.yaml", SHOP.replace("hostPID: true, ", ""));
+    let run = place.run(&["cluster", "diff", &before, &better]).exits(0);
+    assert!(run.stdout.contains("\n0 worse, "), "{}", run.stdout);
+    let run = place.run(&["cluster", "diff", &before, &before]).exits(0);
+    assert!(run.stdout.contains("\n0 worse, 0 better\n"), "{}", run.stdout);
+    // A way in, and a workload that is new.
+    let open = place.put("open.yaml", format!("{SHOP}---\napiVersion: v1\nkind: Pod\nmetadata: {{name: new, namespace: shop}}\nspec: {{containers: [{{name: c, image: i, ports: [{{containerPort: 1, hostPort: 1}}]}}]}}\n"));
+    let run = place.run(&["cluster", "diff", &before, &open]).exits(1);
+    for part in [
+        "Worse: open from outside (1)",
+        "shop/Pod/new: TCP 1 is open by hostPort",
+        "shop/Pod/new: it is new, with",
+    ] {
+        assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
+    }
+    // What cannot be read leaves it undecided.
+    let broken = place.put("broken.yaml", format!("{SHOP}---\n[\n"));
+    place.run(&["cluster", "diff", &before, &broken]).exits(3);
+    place.run(&["cluster", "diff", &before, "nosuch"]).exits(2).says(&["nosuch"]);
+    let time = |name: &str, time: &str| {
+        let cluster = format!(
+            r#"{{"kind":"ClusterSnapshot","apiVersion":"plimsoll.dev/v1","cluster":{{"name":"here","takenAt":"{time}"}}}}"#
+        );
+        place.put(name, format!("{cluster}\n{}\n", r#"{"kind":"SnapshotEnd","apiVersion":"plimsoll.dev/v1","objects":0,"missing":[],"lists":["pods"]}"#))
+    };
+    let (one, other) = (time("one.jsonl", "2026-11-01T00:00:00Z"), time("two.jsonl", "2026-11-26T00:00:00Z"));
+    let run = place.run(&["cluster", "diff", &one, &other]).exits(3);
+    assert!(
+        run.stdout.starts_with("here (2026-11-01T00:00:00Z) -> here (2026-11-26T00:00:00Z)\n"),
+        "{}",
+        run.stdout
+    );
+}

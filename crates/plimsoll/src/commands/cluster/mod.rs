@@ -1,5 +1,6 @@
 //! `plimsoll cluster`: one module for each analysis, and what they share - the cluster that they are about.
 
+mod diff;
 mod pss;
 mod reach;
 mod snapshot;
@@ -14,6 +15,7 @@ use crate::print::{Failure, UNDECIDED, USAGE};
 
 pub(crate) fn run(command: &ClusterCommand, environment: &Environment) -> Answer {
     match command {
+        ClusterCommand::Diff(arguments) => diff::run(arguments, environment),
         ClusterCommand::Pss(arguments) => pss::run(arguments, environment),
         ClusterCommand::Reach(arguments) => reach::run(arguments, environment),
         ClusterCommand::Suggest(arguments) => suggest::run(arguments, environment),

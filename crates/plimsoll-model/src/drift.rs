@@ -1,0 +1,82 @@
+//! What got worse, and what better, from one state of a cluster to another, as it is told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{ClusterInfo, Missing};
+use crate::{Outcome, Problem};
+
+/// Version of the form of [`Drift`]: `docs/schema/drift-1.0.json`.
+pub const DRIFT_VERSION: &str = "1.0";
+
+/// What is different.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// Version of this form.
+    pub schema_version: String,
+    /// Version of Plimsoll.
+    pub plimsoll: String,
+    /// What was before, and when.
+    pub before: ClusterInfo,
+    /// What is after, and when.
+    pub after: ClusterInfo,
+    /// Met when nothing got worse, not met when something did, unknown when that is not decided.
+    pub verdict: Outcome,
+    /// What got worse.
+    pub worse: Vec<DriftItem>,
+    /// What got better.
+    pub better: Vec<DriftItem>,
+    /// Changes of connections that are not listed because there are too many.
+    pub left_out: u64,
+    /// What is not compared, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Lists that were not seen, of either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
+    /// What could not be read, of either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+}
+
+/// What a difference is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DriftArea {
+    /// A way in from outside.
+    Exposure,
+    /// Connections.
+    Connection,
+    /// Levels of the Pod Security Standards.
+    PodSecurity,
+    /// A finding of a rule.
+    Rule,
+}
+
+impl DriftArea {
+    /// All, with their titles.
+    pub const ALL: [(DriftArea, &'static str); 4] = [
+        (DriftArea::Exposure, "open from outside"),
+        (DriftArea::Connection, "connections"),
+        (DriftArea::PodSecurity, "pod security"),
+        (DriftArea::Rule, "rules"),
+    ];
+}
+
+/// A difference.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftItem {
+    /// In which respect.
+    pub area: DriftArea,
+    /// What it is about.
+    pub about: String,
+    /// What is different.
+    pub detail: String,
+    /// The rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// How grave what the rule says is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+}
