@@ -346,8 +346,25 @@ pub struct Report {
     /// The framework that the findings are held against, when one was asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub framework: Option<FrameworkResult>,
+    /// What the findings are held against, when only those that are new were asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since: Option<Since>,
     /// What could not be read or decided.
     pub problems: Vec<Problem>,
+}
+
+/// A revision whose findings are left out of a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Since {
+    /// As typed.
+    pub revision: String,
+    /// The commit.
+    pub commit: String,
+    /// Findings of today that were there.
+    pub before: u64,
+    /// Findings that were there and are no more.
+    pub gone: u64,
 }
 
 /// What the rules say of the controls of a framework.

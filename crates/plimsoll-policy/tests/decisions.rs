@@ -122,6 +122,7 @@ fn report(findings: Vec<Finding>) -> Report {
         changes: Vec::new(),
         vex: Vec::new(),
         framework: None,
+        since: None,
         problems: Vec::new(),
     }
 }

@@ -46,6 +46,7 @@ fn report(findings: Vec<Finding>, packages: Vec<Package>) -> Report {
         problems: Vec::new(),
         vex: Vec::new(),
         framework: None,
+        since: None,
     }
 }
 

@@ -31,6 +31,8 @@ use plimsoll_rules::Rules;
 use self::manifests::Manifests;
 pub use self::render::Programs;
 use self::render::{Engine, Renderer, Unit};
+use self::since::Before;
+pub use self::since::Since;
 use crate::ScanError;
 use crate::exceptions::Exceptions;
 use crate::verdict::{self, Line};
@@ -38,6 +40,7 @@ use crate::whose::{self, Context};
 
 pub(crate) mod manifests;
 mod render;
+mod since;
 
 /// How to check.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +55,8 @@ pub struct CheckOptions {
     pub framework: Option<&'static Framework>,
     /// What renders charts.
     pub programs: Programs,
+    /// Only what is new against a revision.
+    pub since: Option<Since>,
     /// Further kinds of objects that run pods.
     pub kinds: Kinds,
     /// Rules of other engines about objects of Kubernetes.
@@ -108,7 +113,7 @@ const MAX_FINDINGS: usize = 100_000;
 pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> Result<Report, ScanError> {
     let database = options.database.as_deref().map(Database::open).transpose()?;
     let today = jiff::tz::Offset::UTC.to_datetime(options.now).date().to_string();
-    let mut run = Run::new(today, options.line, database.as_ref());
+    let mut run = Run::new(today.clone(), options.line, database.as_ref());
     let mut renderer = Renderer::new(&options.programs);
     for typed in paths {
         if typed == "-" {
@@ -137,7 +142,14 @@ pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> 
         }
     }
     run.judge_manifests(&options.kinds, &options.rules);
-    Ok(run.report(paths, options))
+    let before = match &options.since {
+        Some(since) => {
+            let run = || Run::new(today.clone(), options.line, database.as_ref());
+            Some(since::before(paths, since, options, run)?)
+        }
+        None => None,
+    };
+    Ok(run.report(paths, options, before))
 }
 
 /// What the rules say of one Dockerfile: findings, problems, and acceptances that ended.
@@ -361,7 +373,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn report(mut self, paths: &[String], options: &CheckOptions) -> Report {
+    fn report(mut self, paths: &[String], options: &CheckOptions, before: Option<Before>) -> Report {
         let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
         let name = match paths {
             [one] if one == "-" => "standard input".to_owned(),
@@ -380,6 +392,11 @@ impl<'a> Run<'a> {
         }
         let applied = options.exceptions.apply(&mut self.findings, &[], &target, today);
         self.problems.extend(applied.problems);
+        let since = before.zip(options.since.as_ref()).map(|(before, since)| {
+            // As they are in findings: without a slash in front.
+            let there = |path: &str| Path::new(path).is_file() || Path::new("/").join(path).is_file();
+            before.take_from(&mut self.findings, &mut self.problems, &since.revision, &there)
+        });
         let context = Context { kind: target.kind, base: None, layers: &[], release: None, newest: None };
         for finding in &mut self.findings {
             finding.risk.work = Work::of(finding, "");
@@ -414,6 +431,15 @@ impl<'a> Run<'a> {
                 .push("a Dockerfile, a Containerfile or manifests of Kubernetes".to_owned());
         }
         let framework = options.framework.map(|framework| self.held_against(framework));
+        if let Some(since) = &since {
+            let commit = since.commit.get(..12).unwrap_or(&since.commit);
+            verdict.reasons.push(format!(
+                "only what is new since {} ({commit}) counts: {} findings were there already, {} are gone",
+                plimsoll_model::shortened(&since.revision),
+                since.before,
+                since.gone
+            ));
+        }
         verdict.reasons.extend(self.expired);
         verdict.reasons.extend(applied.expired);
         let database = match self.database {
@@ -436,6 +462,7 @@ impl<'a> Run<'a> {
             changes,
             vex: Vec::new(),
             framework,
+            since,
             problems: self.problems,
         }
     }

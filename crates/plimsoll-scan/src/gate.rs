@@ -526,6 +526,7 @@ mod tests {
             changes: Vec::new(),
             vex: Vec::new(),
             framework: None,
+            since: None,
             problems: Vec::new(),
         };
         let digest = Digest::parse(&format!("sha256:{}", "11".repeat(32))).expect("a digest");

@@ -899,6 +899,7 @@ fn report(
         changes,
         vex: assertions.into_iter().map(|assertion| assertion.told).collect(),
         framework: None,
+        since: None,
         problems,
     })
 }

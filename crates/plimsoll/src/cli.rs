@@ -453,6 +453,11 @@ pub(crate) struct CheckArguments {
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<String>,
 
+    /// Only what is new against a revision of git: a branch, a tag, a commit. What was there already, or only moved, is counted
+    /// and left out
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) since: Option<String>,
+
     /// Values that Helm charts are rendered with, beside their own; may be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) values: Vec<PathBuf>,

@@ -191,6 +191,7 @@ pub fn fuzz(bytes: &[u8]) {
             changes: Vec::new(),
             vex: Vec::new(),
             framework: None,
+            since: None,
             problems: document.inventory.problems,
         };
         for row in crate::FORMATS.iter().filter(|row| row.sbom) {

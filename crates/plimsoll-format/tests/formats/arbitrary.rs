@@ -444,6 +444,7 @@ pub(crate) fn report() -> BoxedStrategy<Report> {
                     changes,
                     vex: Vec::new(),
                     framework: None,
+                    since: None,
                     problems,
                 }
             },

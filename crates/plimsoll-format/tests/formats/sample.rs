@@ -299,6 +299,7 @@ pub(crate) fn shop_web() -> Report {
         changes,
         vex: vex(),
         framework: None,
+        since: None,
         problems: vec![
             Problem::incomplete(ProblemKind::Truncated, "/opt/vendor.jar", "truncated zip"),
             Problem::incomplete(

@@ -1,11 +1,17 @@
 //! Comments that accept a finding.
 //!
 //! `# plimsoll ignore=RULE[,RULE] reason="..." until=YYYY-MM-DD` for the next instruction, `# plimsoll global ignore=...` for the
-//! file, and hadolint's `# hadolint ignore=DL3008` in both forms. A comment of ours that is malformed is an error, not silence; one
-//! whose day has passed counts no more.
+//! file, and hadolint's `# hadolint ignore=DL3008` in both forms. A comment of ours that is malformed, or holds for longer than
+//! whoever accepts a risk may leave it alone, is an error, not silence; one whose day has passed counts no more.
+
+use jiff::ToSpan as _;
+use jiff::civil::Date;
 
 use super::parse::{Fault, Parsed, words};
 use crate::registry::{find, known_as};
+
+/// Days that an acceptance may hold at most: whoever accepts a risk looks at it again.
+pub const LONGEST_DAYS: i64 = 180;
 
 /// An acceptance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +71,7 @@ pub fn read(parsed: &Parsed, today: &str) -> Ignores {
                 let reason = format!("hadolint {}", rest.chars().take(100).collect::<String>());
                 ignores.held.push(Ignore { rules, instruction, line: comment.line, reason, until: None });
             }
-            "plimsoll" => match acceptance(rest) {
+            "plimsoll" => match acceptance(rest, today) {
                 Ok((rules, reason, until)) => {
                     let ignore = Ignore { rules, instruction, line: comment.line, reason, until };
                     let over = ignore.until.as_deref().is_some_and(|until| until < today);
@@ -82,12 +88,12 @@ pub fn read(parsed: &Parsed, today: &str) -> Ignores {
 /// Rules, reason, and the last day.
 type Ours = (Vec<&'static str>, String, Option<String>);
 
-/// An acceptance as it is written: `ignore=RULE[,RULE] reason="..." until=YYYY-MM-DD`.
+/// An acceptance as it is written: `ignore=RULE[,RULE] reason="..." until=YYYY-MM-DD`, and perhaps `owner=NAME`.
 ///
 /// # Errors
-/// When it is malformed, with what is wrong.
-pub fn acceptance(text: &str) -> Result<Ours, String> {
-    let (mut rules, mut reason, mut until) = (Vec::new(), String::new(), None);
+/// When it is malformed, with what is wrong; or when it holds without end, or for too long from `today` on.
+pub fn acceptance(text: &str, today: &str) -> Result<Ours, String> {
+    let (mut rules, mut reason, mut owner, mut until) = (Vec::new(), String::new(), String::new(), None);
     for word in words(text) {
         let (key, value) = word.raw.split_once('=').ok_or_else(|| {
             let word: String = word.raw.chars().take(40).collect();
@@ -105,6 +111,7 @@ pub fn acceptance(text: &str) -> Result<Ours, String> {
                 }
             }
             "reason" => reason = value,
+            "owner" => owner = value,
             "until" => {
                 if !is_day(&value) {
                     let value: String = value.chars().take(40).collect();
@@ -114,7 +121,9 @@ pub fn acceptance(text: &str) -> Result<Ours, String> {
             }
             _ => {
                 let key: String = key.chars().take(40).collect();
-                return Err(format!("the acceptance has `{key}=`; known are ignore, reason and until"));
+                return Err(format!(
+                    "the acceptance has `{key}=`; known are ignore, reason, owner and until"
+                ));
             }
         }
     }
@@ -124,7 +133,26 @@ pub fn acceptance(text: &str) -> Result<Ours, String> {
     if reason.trim().is_empty() {
         return Err("the acceptance gives no reason".to_owned());
     }
+    let Some(day) = &until else {
+        return Err("the acceptance has no last day: add until=YYYY-MM-DD".to_owned());
+    };
+    if let Some(last) = last_day(today)
+        && day.as_str() > last.as_str()
+    {
+        return Err(format!(
+            "the acceptance holds until {day}, which is more than {LONGEST_DAYS} days away; the last day it can be is {last}"
+        ));
+    }
+    if !owner.trim().is_empty() {
+        reason = format!("{reason} (owner: {})", owner.trim());
+    }
     Ok((rules, reason, until))
+}
+
+/// The last day that an acceptance may name.
+fn last_day(today: &str) -> Option<String> {
+    let today: Date = today.parse().ok()?;
+    today.checked_add(LONGEST_DAYS.days()).ok().map(|day| day.to_string())
 }
 
 fn is_day(text: &str) -> bool {
@@ -156,6 +184,8 @@ mod tests {
         assert!(ignores.faults.is_empty(), "{ignores:?}");
         assert_eq!(ignores.of("no-user", 1).map(|ignore| ignore.reason.as_str()), Some("a b"));
         assert!(ignores.of("no-user", 2).is_none());
+        let owned = check("# plimsoll ignore=no-user reason=x owner=team-shop until=2026-12-31\nFROM a\n");
+        assert_eq!(owned.held[0].reason, "x (owner: team-shop)");
         assert!(ignores.of("apt-packages-unpinned", 2).is_some());
         assert!(ignores.of("cd-instead-of-workdir", 0).is_some());
     }
@@ -169,7 +199,10 @@ mod tests {
             "# plimsoll ignore=latest-tag reason=x until=2026-13-01",
             "# plimsoll reason=x",
             "# plimsoll ignore latest-tag",
-            "# plimsoll ignore=latest-tag reason=x who=me",
+            "# plimsoll ignore=latest-tag reason=x until=2026-12-31 who=me",
+            // Without end, and for too long.
+            "# plimsoll ignore=latest-tag reason=x",
+            "# plimsoll ignore=latest-tag reason=x until=2027-05-25",
         ] {
             let ignores = check(&format!("{text}\nFROM a\n"));
             assert_eq!((ignores.held.len(), ignores.faults.len()), (0, 1), "{text}");
@@ -180,6 +213,8 @@ mod tests {
     fn the_last_day_holds_and_the_next_does_not() {
         let comment = |until: &str| format!("# plimsoll ignore=no-user reason=x until={until}\nFROM a\n");
         assert_eq!(check(&comment("2026-11-25")).held.len(), 1);
+        // The last day that can be.
+        assert_eq!(check(&comment("2027-05-24")).held.len(), 1);
         let over = check(&comment("2026-11-24"));
         assert_eq!((over.held.len(), over.expired.len()), (0, 1));
     }

@@ -10,7 +10,7 @@ use plimsoll_model::shortened;
 use super::yaml::Mark;
 
 /// Lines of a template that are read.
-const MAX_LINES: usize = 20_000;
+const MAX_LINES: usize = 5_000;
 /// Longest line that is looked at, in bytes.
 const MAX_LINE: usize = 4 * 1024;
 /// Entries that are compared for one pointer.
@@ -53,8 +53,8 @@ pub struct Rendered<'a> {
 
 /// Whether a text has directives of Helm: it asks for values, or for what only Helm gives.
 pub fn is_template(text: &str) -> bool {
-    const ASKED: [&str; 7] =
-        [".Values", ".Release.", ".Chart.", ".Capabilities.", "include \"", "template \"", "define \""];
+    // `template` and `define` are in every template of Go, as those of alerts in ConfigMaps are.
+    const ASKED: [&str; 5] = [".Values.", ".Release.", ".Chart.", ".Capabilities.", "include \""];
     /// Longest directive that is looked into.
     const LONGEST: usize = 400;
     let mut rest = text;
@@ -392,6 +392,7 @@ spec:
             ("{{- include \"a\" . }}", true),
             ("name: {{ .Release.Name }}", true),
             ("args: ['{{workflow.parameters.x}}', '{{ $labels.pod }}']", false),
+            ("title: '{{ template \"slack.title\" . }}'", false),
             ("summary: {{ $value }} is over .Values", false),
             ("a: {{", false),
             ("", false),

@@ -103,13 +103,6 @@ impl Manifests {
             problems.push(Problem::incomplete(ProblemKind::Corrupt, path, "it is not UTF-8"));
             return;
         };
-        // Some templates are YAML by accident, and mean nothing as such.
-        if template::is_template(&text) {
-            let detail =
-                "it is a template of Helm outside of a chart: render it first, and check what comes out";
-            problems.push(Problem::incomplete(ProblemKind::Unsupported, path, detail));
-            return;
-        }
         self.bytes += text.len();
         self.files.push(File { path, text, named, sources: None, source_lines: Vec::new() });
     }
@@ -151,8 +144,23 @@ impl Manifests {
         let mut objects = Objects::default();
         let mut held = vec![false; self.files.len()];
         let mut others = Vec::new();
+        // Some templates are YAML by accident, and mean nothing as such.
+        let mut templates = vec![false; self.files.len()];
+        for ((file, _), value) in documents.iter().zip(&values) {
+            let raw = &self.files[*file];
+            templates[*file] |=
+                raw.sources.is_none() && template::is_template(&raw.text) && unrendered(value);
+        }
+        for (file, _) in self.files.iter().zip(&templates).filter(|(_, is)| **is) {
+            let detail =
+                "it is a template of Helm outside of a chart: render it first, and check what comes out";
+            judged.problems.push(Problem::incomplete(ProblemKind::Unsupported, &file.path, detail));
+        }
         for (place, value) in values.iter().enumerate() {
             let (file, node) = documents[place];
+            if templates[file] {
+                continue;
+            }
             let is = objects.add(value, place, kinds);
             held[file] |= is;
             if !is {
@@ -165,8 +173,9 @@ impl Manifests {
             let detail = "this document is no object of Kubernetes: apiVersion or kind is missing";
             judged.problems.push(Problem::note(ProblemKind::Unsupported, place, detail));
         }
-        for ((file, stream), held) in self.files.iter().zip(&streams).zip(&held) {
+        for (((file, stream), held), template) in self.files.iter().zip(&streams).zip(&held).zip(&templates) {
             match &stream.fault {
+                _ if *template => {}
                 // What is rendered from templates is no YAML before; that it could not be read must be said all the same.
                 Some(fault) => {
                     let place = format!("{}:{}", file.path, fault.mark.line);
@@ -279,6 +288,23 @@ impl Manifests {
     }
 }
 
+/// Whether an object still holds directives of Helm. The texts that ConfigMaps and Secrets carry are other programs' matter.
+fn unrendered(object: &Value<'_>) -> bool {
+    if matches!(object.get("kind").as_str(), Some("ConfigMap" | "Secret")) {
+        return false;
+    }
+    let mut waiting = vec![object];
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::Str(text) if template::is_template(text) => return true,
+            Value::Array(items) => waiting.extend(items),
+            Value::Object(map) => waiting.extend(map.iter().map(|(_, value)| value)),
+            _ => {}
+        }
+    }
+    false
+}
+
 struct Accepted {
     rules: Vec<&'static str>,
     reason: String,
@@ -303,8 +329,8 @@ fn accepted(
             continue;
         }
         let text = value.as_str().unwrap_or_default();
-        let (rules, reason, until) =
-            ignore::acceptance(text).map_err(|detail| problem(format!("{}: {detail}", shortened(key))))?;
+        let (rules, reason, until) = ignore::acceptance(text, today)
+            .map_err(|detail| problem(format!("{}: {detail}", shortened(key))))?;
         match &until {
             Some(until) if until.as_str() < today => {
                 expired.push(format!("the acceptance in {shown} ended on {until}"));

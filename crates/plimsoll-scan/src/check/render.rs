@@ -29,8 +29,9 @@ const MAX_OUTPUT: u64 = 64 << 20;
 const MAX_MEMORY: u64 = 8 << 30;
 /// Largest description of a chart or of a folder of Kustomize, and largest template that lines are looked up in.
 const MAX_FILE: u64 = 1 << 20;
-/// Templates of one chart that lines are looked up in.
+/// Templates of one chart, or manifests of one folder, that lines are looked up in, and their bytes together.
 const MAX_TEMPLATES: usize = 5_000;
+const MAX_TEMPLATES_BYTES: usize = 16 << 20;
 
 /// The user's programs, and within which bounds they run.
 #[derive(Clone, Debug)]
@@ -485,7 +486,7 @@ pub(super) fn source_line(line: &str) -> Option<&str> {
 
 /// The templates that a rendered chart names, where they are files of the chart that were found.
 fn templates(root: &Path, text: &str, known: &BTreeSet<PathBuf>) -> Sources {
-    let mut by_name = BTreeMap::new();
+    let (mut by_name, mut bytes) = (BTreeMap::new(), 0);
     for name in text.lines().filter_map(source_line) {
         if by_name.contains_key(name) || by_name.len() >= MAX_TEMPLATES {
             continue;
@@ -494,7 +495,12 @@ fn templates(root: &Path, text: &str, known: &BTreeSet<PathBuf>) -> Sources {
         let plain = rest.components().all(|part| matches!(part, Component::Normal(_)));
         let path = root.join(rest);
         if plain && known.contains(&path) {
-            let outline = small_text(&path).map(|text| Outline::read(&text)).unwrap_or_default();
+            // Of what is over the bound the file is known, and no line.
+            let text = small_text(&path).filter(|text| {
+                bytes += text.len();
+                bytes <= MAX_TEMPLATES_BYTES
+            });
+            let outline = text.map(|text| Outline::read(&text)).unwrap_or_default();
             by_name.insert(name.to_owned(), (shown(&path), outline));
         }
     }
@@ -506,7 +512,7 @@ fn manifests(root: &Path, known: &BTreeSet<PathBuf>) -> Sources {
     let description =
         |folder: &Path| KUSTOMIZATIONS.iter().map(|name| folder.join(name)).find(|path| known.contains(path));
     let own = description(root).unwrap_or_else(|| root.join(KUSTOMIZATIONS[0]));
-    let (mut files, mut seen) = (Vec::new(), BTreeSet::from([root.to_owned()]));
+    let (mut files, mut bytes, mut seen) = (Vec::new(), 0, BTreeSet::from([root.to_owned()]));
     let mut waiting = vec![root.to_owned()];
     while let Some(folder) = waiting.pop() {
         let Some(path) = description(&folder) else { continue };
@@ -518,7 +524,9 @@ fn manifests(root: &Path, known: &BTreeSet<PathBuf>) -> Sources {
             if known.contains(&path) {
                 if files.len() < MAX_TEMPLATES
                     && let Some(text) = small_text(&path)
+                    && bytes + text.len() <= MAX_TEMPLATES_BYTES
                 {
+                    bytes += text.len();
                     files.push((shown(&path), text));
                 }
             } else {

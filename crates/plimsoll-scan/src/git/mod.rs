@@ -18,8 +18,8 @@ use std::time::Duration;
 
 pub use address::Address;
 pub(crate) use fetch::fetch;
-pub(crate) use program::{last_of, shown as said};
-pub(crate) use revision::files_at;
+pub(crate) use program::{Folder, last_of, shown as said};
+pub(crate) use revision::{TreeAt, files_at};
 pub(crate) use work_tree::WorkTree;
 
 /// How `git` is run.

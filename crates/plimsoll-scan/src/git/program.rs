@@ -17,7 +17,7 @@ pub(super) const SAID_NOTHING: &str = "it does not say why";
 /// Most bytes that are kept of what git says about failures.
 const LARGEST_TALK: usize = 64 * 1024;
 /// Most bytes of an answer.
-const LARGEST_ANSWER: u64 = 64 << 20;
+pub(super) const LARGEST_ANSWER: u64 = 64 << 20;
 /// What may not be run in any of our repositories.
 const SETTINGS: [&str; 14] = [
     "core.hooksPath=/dev/null",
@@ -130,7 +130,19 @@ impl<'a> Git<'a> {
         doing: &str,
         bounds: &Bounds<'_>,
     ) -> Result<Vec<u8>, GitError> {
-        let mut child = self.command(whose, arguments).spawn().map_err(GitError::Run)?;
+        self.run_on(whose, arguments, Stdio::null(), doing, bounds)
+    }
+
+    /// The same with something to read.
+    pub(super) fn run_on(
+        &self,
+        whose: Settings,
+        arguments: &[&str],
+        input: Stdio,
+        doing: &str,
+        bounds: &Bounds<'_>,
+    ) -> Result<Vec<u8>, GitError> {
+        let mut child = self.command(whose, arguments).stdin(input).spawn().map_err(GitError::Run)?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let (sender, answer) = mpsc::channel();
         std::thread::spawn(move || {
@@ -262,13 +274,13 @@ pub(super) fn is_larger(folder: &Path, most: u64) -> bool {
 
 /// A temporary folder that goes whatever happens to this process: a shell waits for the end of its input, which comes
 /// with our end however that comes, and then removes it.
-pub(super) struct Folder {
+pub(crate) struct Folder {
     inner: Option<tempfile::TempDir>,
     guard: Option<(Child, ChildStdin)>,
 }
 
 impl Folder {
-    pub(super) fn new(settings: &GitSettings) -> Result<Self, GitError> {
+    pub(crate) fn new(settings: &GitSettings) -> Result<Self, GitError> {
         let inner = tempfile::Builder::new()
             .prefix("plimsoll-git-")
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
@@ -287,7 +299,7 @@ impl Folder {
         Ok(Folder { inner: Some(inner), guard })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.inner.as_ref().map_or(Path::new("/nonexistent"), tempfile::TempDir::path)
     }
 }

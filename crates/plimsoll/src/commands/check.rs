@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use plimsoll_format::View;
 use plimsoll_model::{Level, Problem, ProblemKind};
 use plimsoll_scan::ScanError;
-use plimsoll_scan::check::{CheckOptions, Programs, check};
+use plimsoll_scan::check::{CheckOptions, Programs, Since, check};
 use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::verdict::Line;
 
@@ -24,6 +24,10 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
             let names = plimsoll_format::names(|row| row.files);
             return Err(Failure::new(USAGE, error).hint(format!("use one of {names}")));
         }
+    }
+    if arguments.since.is_some() && arguments.paths.iter().any(|path| path == "-") {
+        let error = anyhow!("standard input has no revisions, so --since says nothing about it");
+        return Err(Failure::new(USAGE, error).hint("name files and folders of a git repository".to_owned()));
     }
     let exceptions = match &arguments.ignore_file {
         Some(path) => scan::read_exceptions(path, environment)?,
@@ -50,6 +54,7 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
     };
     let options = CheckOptions {
         programs,
+        since: arguments.since.clone().map(|revision| Since { revision, git: environment.git.clone() }),
         kinds: audit::kinds(&arguments.kinds).map_err(|error| Failure::new(USAGE, error))?,
         database,
         exceptions,

@@ -33,6 +33,7 @@ mod registry;
 mod registry_files;
 mod render;
 mod sbom;
+mod since;
 mod targets;
 mod transfer;
 mod update;

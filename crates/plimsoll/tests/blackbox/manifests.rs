@@ -141,8 +141,14 @@ fn annotations_accept() {
     assert!(report["verdict"]["reasons"].to_string().contains("ended on 2026-11-01"));
 
     // A malformed one accepts nothing, and is told.
-    for malformed in ["ignore=host-pid", "ignore=nothing reason=a", "ignore=host-pid reason=a until=forever"]
-    {
+    for malformed in [
+        "ignore=host-pid",
+        "ignore=nothing reason=a until=2026-12-31",
+        "ignore=host-pid reason=a until=forever",
+        // Without end, and for longer than 180 days.
+        "ignore=host-pid reason=a",
+        "ignore=host-pid reason=a until=2027-12-31",
+    ] {
         put(&format!("plimsoll.dev/ignore: {malformed}"));
         let report =
             place.run(&["check", "web.yaml", "--format", "json", "--fail-on", "critical"]).exits(3).json();
@@ -255,8 +261,7 @@ fn frameworks() {
     assert!(
         report["framework"]["controls"].as_array().unwrap().iter().all(|control| control["outcome"] != "met")
     );
-    let accepted =
-        "  annotations: {plimsoll.dev/ignore: 'ignore=host-pid reason=\"it watches\"'}\n  namespace: shop\n";
+    let accepted = "  annotations: {plimsoll.dev/ignore: 'ignore=host-pid reason=\"it watches\" until=2026-12-31'}\n  namespace: shop\n";
     place.put("web.yaml", BAD.replacen("  namespace: shop\n", accepted, 1));
     let control = of(&cis("web.yaml"), "5.2.2");
     assert_eq!((&control["outcome"], &control["accepted"]), (&"met".into(), &1.into()));

@@ -143,6 +143,12 @@ fn without_helm_the_chart_is_unknown_and_the_rest_is_checked() {
     std::fs::copy(place.path("app/shop/templates/pod.yaml"), place.path("lost.yaml")).unwrap();
     let lost = run(&place, &["check", "lost.yaml", "--format", "json"]).exits(3).json();
     assert_eq!(lost["findings"], serde_json::json!([]));
+    // What another program's template asks for, in a text that a ConfigMap carries, is no matter of Helm.
+    place.put(
+        "alerts.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: b}\ndata:\n  t: '{{ .Values.B }} {{ template \"c\" . }}'\n",
+    );
+    run(&place, &["check", "alerts.yaml"]).exits(0);
 }
 
 #[test]
