@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use plimsoll_model::audit::{Audit, AuditResult, Placed, Use};
+use plimsoll_model::audit::{Audit, AuditResult, Placed, RuleResult, RuleUse, Use};
 use plimsoll_model::decision::{Effect, RequirementResult};
 use plimsoll_model::{Digest, Outcome};
 use serde_json::{Value, json};
@@ -94,7 +94,11 @@ fn table(audit: &Audit, view: &View) -> String {
     line(&format!(
         "{}  {}",
         audit.verdict.word(),
-        if counts.is_empty() { "no image".into() } else { listing(&counts) }
+        match (counts.is_empty(), summary.rules) {
+            (false, _) => listing(&counts),
+            (true, 0) => "no image".into(),
+            (true, _) => "no policy about images".into(),
+        }
     ));
 
     let rules = rules(audit);
@@ -118,6 +122,11 @@ fn table(audit: &Audit, view: &View) -> String {
             image(result, shown, width, &mut line);
         }
         more(&mut line, bad.len(), shown, "image", "images");
+    }
+
+    if summary.rules > 0 {
+        line("");
+        of_objects(audit, shown, width, &mut line);
     }
 
     if !audit.placed.is_empty() {
@@ -153,6 +162,44 @@ fn table(audit: &Audit, view: &View) -> String {
         );
     }
     text
+}
+
+/// What rules about objects say: for each rule how much it hits, and where.
+fn of_objects(audit: &Audit, shown: usize, width: usize, line: &mut dyn FnMut(&str)) {
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let summary = &audit.summary;
+    let [denied, unknown] = [summary.objects_denied, summary.objects_unknown].map(thousands);
+    line(&format!(
+        "By rules about objects: {}, {}, {denied} denied, {unknown} unknown",
+        count(number(summary.rules), "rule", "rules"),
+        count(number(summary.objects), "object", "objects")
+    ));
+    // What is only written down is for those who ask for everything.
+    let results = audit.rules.iter().filter(|one| shown == usize::MAX || one.effect > Effect::Allow);
+    let results: Vec<&RuleResult> = results.collect();
+    for one in results.iter().take(shown) {
+        line(&format!("  {:<8} {}", word(one.effect), clean(&one.title())));
+        for reason in one.reasons.iter().take(3) {
+            for (index, row) in wrap(&clean(reason), width - 15).into_iter().take(3).enumerate() {
+                line(&format!("           {}{row}", if index == 0 { "" } else { "  " }));
+            }
+        }
+        for used in one.objects.iter().take(shown.min(3)) {
+            let place = place(&used.namespace, &used.kind, &used.name);
+            let many = if used.objects > 1 {
+                format!(", {}", count(number(used.objects), "object", "objects"))
+            } else {
+                String::new()
+            };
+            let owner = used.owner.as_deref().map(|owner| format!(" (owner: {})", clean(owner)));
+            line(&format!("           in {place}{many}{}", owner.unwrap_or_default()));
+        }
+        if one.objects.len() > shown.min(3) {
+            let left = one.objects.len() - shown.min(3);
+            line(&format!("           and {}", count(left, "more place", "more places")));
+        }
+    }
+    more(line, results.len(), shown, "result", "results");
 }
 
 fn more(line: &mut dyn FnMut(&str), there: usize, shown: usize, one: &str, many: &str) {
@@ -289,6 +336,17 @@ pub fn reports(audit: &Audit, form: AuditForm) -> BTreeMap<String, Value> {
             }
         }
     }
+    for rule in &audit.rules {
+        for used in &rule.objects {
+            let word = match rule.effect {
+                Effect::Deny => "fail",
+                Effect::Unknown => "error",
+                Effect::Warn | Effect::Allow => "warn",
+            };
+            let into = results.entry(used.namespace.clone()).or_default();
+            into.push((word, result_of_rule(rule, used, word)));
+        }
+    }
     results
         .into_iter()
         .map(|(namespace, results)| {
@@ -337,6 +395,24 @@ fn answer(one: &RequirementResult) -> &'static str {
 
 fn message(reasons: &[String]) -> String {
     shorten(&clean(&reasons.join("; ")), LONGEST_MESSAGE).into_owned()
+}
+
+fn result_of_rule(rule: &RuleResult, used: &RuleUse, word: &str) -> Value {
+    let mut properties = json!({ "objects": used.objects.to_string() });
+    if let Some(owner) = &used.owner {
+        properties["owner"] = owner.as_str().into();
+    }
+    json!({
+        "source": "plimsoll",
+        "policy": rule.title(),
+        "rule": rule.name,
+        "category": "Objects",
+        "result": word,
+        "scored": true,
+        "message": message(&rule.reasons),
+        "resources": [{ "kind": used.kind, "namespace": used.namespace, "name": used.name }],
+        "properties": properties,
+    })
 }
 
 fn result_of(result: &AuditResult, used: &Use, policy: &str, rule: &str, word: &str, message: &str) -> Value {

@@ -799,10 +799,13 @@ fn next(report: &Report, active: usize, view: &View) -> Vec<String> {
     if !view.all && (!report.findings.is_empty() || report.problems.len() > SHOWN_PROBLEMS) {
         next.push(format!("plimsoll {verb} {target} --all"));
     }
-    // The first that counts: a finding that somebody has answered needs no explaining.
-    if let Some(finding) =
-        report.findings.iter().find(|finding| active > 0 && finding.suppressed_by.is_none())
-    {
+    // The first that counts: a finding that somebody has answered needs no explaining. Rules of other engines, which are called
+    // by kind and name, have said all that they have to say.
+    let explained = |finding: &&Finding| {
+        let foreign = finding.kind == FindingKind::Misconfiguration && finding.advisory.contains('/');
+        active > 0 && finding.suppressed_by.is_none() && !foreign
+    };
+    if let Some(finding) = report.findings.iter().find(explained) {
         next.push(format!("plimsoll explain {}", shell_word(&clean(&finding.advisory))));
     }
     if !report.findings.is_empty() {

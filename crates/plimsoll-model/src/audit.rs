@@ -55,6 +55,50 @@ pub struct AuditResult {
     pub next: Option<String>,
 }
 
+/// Objects that a rule says something of: a workload with what it makes, or an object of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleUse {
+    /// Namespace; empty for what is in none.
+    pub namespace: String,
+    /// Kind of the highest object that owns them, as far as it was read.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// How many objects.
+    pub objects: u64,
+    /// Who looks after it, where that is written.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub owner: Option<String>,
+}
+
+/// What a rule about objects says of some of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleResult {
+    /// Kind of the rule: `ValidatingAdmissionPolicy`, `ValidatingPolicy`, the kind of a Gatekeeper constraint.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// The binding by which it is in force, where its kind has such.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub binding: Option<String>,
+    /// What admission would make of the objects: refuse, warn, or (`allow`) only write down.
+    pub effect: Effect,
+    /// What it says.
+    pub reasons: Vec<String>,
+    /// Of which objects.
+    pub objects: Vec<RuleUse>,
+}
+
+impl RuleResult {
+    /// `ValidatingPolicy no-host-path (everywhere)`.
+    pub fn title(&self) -> String {
+        let binding = self.binding.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
+        format!("{} {}{binding}", self.kind, self.name)
+    }
+}
+
 /// How a workload stands to one of the three questions of zero trust.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -134,6 +178,18 @@ pub struct AuditSummary {
     pub allowed: u64,
     /// Workloads that are trusted because of where they are.
     pub placed: u64,
+    /// Rules about objects, of other engines, that objects were held against.
+    #[serde(default)]
+    pub rules: u64,
+    /// Objects that were held against them.
+    #[serde(default)]
+    pub objects: u64,
+    /// Objects that a rule would refuse.
+    #[serde(default)]
+    pub objects_denied: u64,
+    /// Objects of which a rule cannot tell, and none would refuse.
+    #[serde(default)]
+    pub objects_unknown: u64,
 }
 
 /// What is said of a cluster.
@@ -146,12 +202,15 @@ pub struct Audit {
     pub plimsoll: String,
     /// The cluster.
     pub cluster: ClusterInfo,
-    /// Met when every image is let in and everything was seen; not met when one is refused; else unknown.
+    /// Met when every image and object is let in and everything was seen; not met when one is refused; else unknown.
     pub verdict: Outcome,
     /// Counts.
     pub summary: AuditSummary,
     /// The decisions, the worst first.
     pub results: Vec<AuditResult>,
+    /// What rules about objects say of them, the worst first.
+    #[serde(default)]
+    pub rules: Vec<RuleResult>,
     /// What is trusted because of where it is, not what it is.
     pub placed: Vec<Placed>,
     /// What could not be read of the cluster.
@@ -162,8 +221,14 @@ pub struct Audit {
 
 impl Audit {
     /// The verdict that follows from the results and from what is missing.
-    pub fn verdict_of(results: &[AuditResult], missing: &[Missing], problems: &[Problem]) -> Outcome {
-        let worst = results.iter().map(|result| result.decision.effect).max().unwrap_or(Effect::Allow);
+    pub fn verdict_of(
+        results: &[AuditResult],
+        rules: &[RuleResult],
+        missing: &[Missing],
+        problems: &[Problem],
+    ) -> Outcome {
+        let of_images = results.iter().map(|result| result.decision.effect);
+        let worst = of_images.chain(rules.iter().map(|rule| rule.effect)).max().unwrap_or(Effect::Allow);
         let unseen = missing.iter().any(|one| one.decides)
             || problems.iter().any(|problem| problem.effect == crate::Effect::Incomplete);
         match worst {

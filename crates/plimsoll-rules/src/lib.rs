@@ -22,7 +22,7 @@ mod yaml;
 
 pub use answer::{Answer, LoadError, Violation};
 pub use review::{Operation, Review};
-pub use rules::{Action, Rules, Verdict};
+pub use rules::{Action, Lacking, LeftOut, Rules, Verdict};
 pub use selector::LabelSelector;
 pub use yaml::documents;
 

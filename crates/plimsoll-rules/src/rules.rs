@@ -102,6 +102,8 @@ struct Rule {
     namespace: Option<String>,
     matches: Match,
     expressions: Expressions,
+    /// All expressions as written.
+    text: String,
     ignores_errors: bool,
     /// Kind of its parameters: apiVersion, kind.
     parameters: Option<(String, String)>,
@@ -123,6 +125,49 @@ struct Force {
 struct Exception {
     policies: Vec<String>,
     expressions: Expressions,
+    text: String,
+}
+
+/// What copies of objects lack that the objects have, as those in a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct LeftOut {
+    /// Names of fields.
+    pub fields: &'static [&'static str],
+    /// Of what stands at the top of an object, everything but this.
+    pub all_but: &'static [&'static str],
+}
+
+/// For each rule what it looks at and copies of objects lack: nothing can be said by it then. In the order of [`Rules::judge`].
+#[derive(Clone, Debug, Default)]
+pub struct Lacking(Vec<Option<String>>);
+
+impl LeftOut {
+    /// The first field that a text speaks of and copies lack. A rule that looks at whole objects by other ways than naming
+    /// fields is taken as one that looks at everything.
+    fn of(&self, text: &str) -> Option<String> {
+        let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let mut before = "";
+        for word in text.split(|letter| !is_word(letter)).filter(|word| !word.is_empty()) {
+            let at_top = before.ends_with("bject") && {
+                // What follows a variable named `object` or `oldObject`, `anyObject`.
+                let between = text_between(text, before, word);
+                between.starts_with('.') || between.starts_with("[\"") || between.starts_with("['")
+            };
+            let whole = matches!(word, "walk" | "marshal");
+            if self.fields.contains(&word) || whole || at_top && !self.all_but.contains(&word) {
+                return Some(word.to_owned());
+            }
+            before = word;
+        }
+        None
+    }
+}
+
+/// The text between two slices of it.
+fn text_between<'t>(text: &'t str, before: &str, word: &str) -> &'t str {
+    let start = text.as_ptr() as usize;
+    let (from, to) = (before.as_ptr() as usize + before.len() - start, word.as_ptr() as usize - start);
+    text.get(from..to).unwrap_or_default()
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -304,10 +349,16 @@ impl Rules {
     ///
     /// Pure, within a budget for each expression; many reviews can be judged at once.
     pub fn judge(&self, review: &Review<'_>) -> Vec<Verdict> {
+        self.judge_lacking(review, &Lacking::default())
+    }
+
+    /// As [`Rules::judge`], of an object of which something was left out.
+    pub fn judge_lacking(&self, review: &Review<'_>, lacking: &Lacking) -> Vec<Verdict> {
         let mut out = Vec::new();
-        for rule in &self.all {
+        let lacks = |at: usize| lacking.0.get(at).and_then(Option::as_deref);
+        for (at, rule) in self.all.iter().enumerate() {
             for force in &rule.in_force {
-                let (answer, annotations) = self.one(rule, force, review);
+                let (answer, annotations) = self.one(rule, force, review, lacks(at));
                 out.push(Verdict {
                     kind: rule.kind.to_owned(),
                     name: rule.name.clone(),
@@ -320,11 +371,14 @@ impl Rules {
             }
         }
         #[cfg(feature = "rego")]
-        out.extend(self.constraints.iter().map(|one| Verdict {
+        out.extend(self.constraints.iter().enumerate().map(|(at, one)| Verdict {
             kind: one.kind().to_owned(),
             name: one.name().to_owned(),
             binding: None,
-            answer: one.judge(review),
+            answer: match lacks(self.all.len() + at) {
+                Some(field) if one.fits(review) => left_out(field),
+                _ => one.judge(review),
+            },
             actions: vec![one.action],
             ignores_errors: false,
             annotations: BTreeMap::new(),
@@ -332,11 +386,65 @@ impl Rules {
         out
     }
 
+    /// What each rule looks at of what was left out.
+    pub fn lacking(&self, left_out: &LeftOut) -> Lacking {
+        let of_rules = self.all.iter().map(|rule| {
+            let exceptions = self.exceptions.iter().filter(|one| one.policies.contains(&rule.name));
+            left_out.of(&rule.text).or_else(|| exceptions.into_iter().find_map(|one| left_out.of(&one.text)))
+        });
+        #[cfg(feature = "rego")]
+        let of_rules = of_rules.chain(self.constraints.iter().map(|one| left_out.of(&one.text())));
+        Lacking(of_rules.collect())
+    }
+
+    /// Whether anything may depend on what namespaces say of themselves.
+    pub fn looks_at_namespaces(&self) -> bool {
+        let rule = |rule: &Rule| {
+            rule.matches.looks_at_namespaces()
+                || rule.in_force.iter().any(|force| force.matches.looks_at_namespaces())
+                || rule.expressions.looks_at("namespaceObject")
+        };
+        #[cfg(feature = "rego")]
+        if self.constraints.iter().any(crate::gatekeeper::InForce::looks_at_namespaces) {
+            return true;
+        }
+        self.all.iter().any(rule)
+            || self.exceptions.iter().any(|one| one.expressions.looks_at("namespaceObject"))
+    }
+
+    /// Whether any rule may be about objects of a kind. `resource` is its name in rights: `deployments`.
+    pub fn is_about(&self, group: &str, resource: &str, kind: &str) -> bool {
+        #[cfg(feature = "rego")]
+        if self.constraints.iter().any(|one| one.is_about(group, kind)) {
+            return true;
+        }
+        #[cfg(not(feature = "rego"))]
+        let _ = kind;
+        self.all.iter().any(|rule| {
+            rule.matches.is_about(group, resource) || kyverno::makes_pods(&rule.controllers, group, resource)
+        })
+    }
+
+    /// The kinds that rules are about, as group and name in rights, sorted; `*` for all.
+    pub fn subjects(&self) -> Vec<(String, String)> {
+        let mut all: Vec<(String, String)> = Vec::new();
+        for rule in &self.all {
+            all.extend(rule.matches.subjects());
+            all.extend(kyverno::makers(&rule.controllers));
+        }
+        #[cfg(feature = "rego")]
+        all.extend(self.constraints.iter().flat_map(crate::gatekeeper::InForce::subjects));
+        all.sort();
+        all.dedup();
+        all
+    }
+
     fn one<'a>(
         &'a self,
         rule: &'a Rule,
         force: &Force,
         review: &Review<'a>,
+        lacks: Option<&str>,
     ) -> (Answer, BTreeMap<String, String>) {
         let nothing = BTreeMap::new();
         if rule.namespace.as_ref().is_some_and(|namespace| namespace != review.namespace) {
@@ -348,9 +456,10 @@ impl Rules {
             Ok(false) => {
                 // A rule about pods is about what makes pods as well: it looks at the pod in it.
                 let pod = |object| as_pod(&rule.controllers, review, object);
-                match review.object.and_then(pod) {
-                    Some(pod) => scope.object = pod,
-                    None => return (Answer::Skip, nothing),
+                match (review.object.and_then(pod), rule.matches.fits_namespace(review)) {
+                    (Some(pod), Ok(true)) => scope.object = pod,
+                    (Some(_), Err(reason)) => return (Answer::Error(reason), nothing),
+                    (None, _) | (_, Ok(false)) => return (Answer::Skip, nothing),
                 }
                 scope.old_object = review.old_object.and_then(pod).unwrap_or(CelValue::Null);
             }
@@ -360,6 +469,9 @@ impl Rules {
             Ok(true) => {}
             Ok(false) => return (Answer::Skip, nothing),
             Err(reason) => return (Answer::Error(reason), nothing),
+        }
+        if let Some(field) = lacks {
+            return (left_out(field), nothing);
         }
         for exception in self.exceptions.iter().filter(|exception| exception.policies.contains(&rule.name)) {
             // An exception that cannot be told excepts nothing.
@@ -426,6 +538,11 @@ impl Rules {
     }
 }
 
+/// What is said by a rule that looks at what is not there to be looked at.
+fn left_out(field: &str) -> Answer {
+    Answer::Error(format!("not known: `{}` of the object, which was left out", shortened(field)))
+}
+
 /// The worse of two answers, with everything that either says.
 fn both(one: Answer, two: Answer) -> Answer {
     match (one, two) {
@@ -486,6 +603,7 @@ fn policy(document: &Value) -> Result<Rule, String> {
         ..Written::default()
     };
     Ok(Rule {
+        text: written.text(),
         kind: POLICY,
         name: name(document)?,
         namespace: None,
@@ -524,6 +642,7 @@ fn validating_policy(document: &Value) -> Result<Rule, String> {
         ..Written::default()
     };
     Ok(Rule {
+        text: written.text(),
         kind,
         name: name(document)?,
         namespace,
@@ -545,5 +664,5 @@ fn exception(document: &Value) -> Result<Exception, String> {
         .filter(|one| KYVERNO.contains(&one.kind.as_str()))
         .map(|one| one.name)
         .collect();
-    Ok(Exception { policies, expressions: Expressions::new(&written)? })
+    Ok(Exception { policies, expressions: Expressions::new(&written)?, text: written.text() })
 }

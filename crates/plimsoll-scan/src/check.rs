@@ -2,16 +2,19 @@
 //!
 //! Dockerfiles, Containerfiles and manifests of Kubernetes. What a path holds is decided in one place, [`Kind::of`]; a further
 //! kind is a variant there and an arm in `one_file`. Manifests are read in `manifests`, all of them together: whether a pod is
-//! covered by a network policy is told by another file.
+//! covered by a network policy is told by another file. What charts of Helm and folders of Kustomize make is asked of the
+//! user's own programs, in `render`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use plimsoll_advisory::{Database, Source as _};
 use plimsoll_model::report::{ControlResult, FrameworkResult, SCHEMA_VERSION};
 use plimsoll_model::work::Work;
+use plimsoll_model::workload::Kinds;
 use plimsoll_model::{
     Coverage, DatabaseInfo, Effect, Evidence, Finding, FindingKind, FixStatus, ImagePath, Inventory,
     Location, Outcome, Party, Problem, ProblemKind, Release, Remedy, Report, Risk, Severity, Subject,
@@ -23,14 +26,18 @@ use plimsoll_posture::kubernetes::yaml;
 use plimsoll_posture::{
     Area, Breach, BuildContext, Judged, RULES, Rule, Support, Surroundings, check_dockerfile,
 };
+use plimsoll_rules::Rules;
 
 use self::manifests::Manifests;
+pub use self::render::Programs;
+use self::render::{Engine, Renderer, Unit};
 use crate::ScanError;
 use crate::exceptions::Exceptions;
 use crate::verdict::{self, Line};
 use crate::whose::{self, Context};
 
 pub(crate) mod manifests;
+mod render;
 
 /// How to check.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +50,12 @@ pub struct CheckOptions {
     pub line: Line,
     /// Only what this framework asks for, with its controls.
     pub framework: Option<&'static Framework>,
+    /// What renders charts.
+    pub programs: Programs,
+    /// Further kinds of objects that run pods.
+    pub kinds: Kinds,
+    /// Rules of other engines about objects of Kubernetes.
+    pub rules: Arc<Rules>,
     /// Now: for the expiry of exceptions.
     pub now: Timestamp,
 }
@@ -67,13 +80,18 @@ impl Kind {
                 || name.strip_suffix(known).is_some_and(|rest| rest.ends_with(['.', '-', '_']))
         });
         let ours = [".dockerignore", ".md", ".orig", ".rej", "~"].iter().any(|end| name.ends_with(end));
-        let manifest = [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
+        let manifest =
+            name == "kustomization" || [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
         match (is && !ours, manifest) {
             (_, true) => Kind::Manifest,
             (true, false) => Kind::Dockerfile,
             (false, false) => Kind::Other,
         }
     }
+}
+
+fn kind_of(path: &Path) -> Kind {
+    Kind::of(&path.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// Names that a directory may hold before the rest is left out, aloud.
@@ -91,6 +109,7 @@ pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> 
     let database = options.database.as_deref().map(Database::open).transpose()?;
     let today = jiff::tz::Offset::UTC.to_datetime(options.now).date().to_string();
     let mut run = Run::new(today, options.line, database.as_ref());
+    let mut renderer = Renderer::new(&options.programs);
     for typed in paths {
         if typed == "-" {
             let mut content = Vec::new();
@@ -109,15 +128,15 @@ pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> 
         let path = Path::new(typed);
         let metadata = std::fs::metadata(path);
         match metadata {
-            Ok(metadata) if metadata.is_dir() => run.directory(path),
-            Ok(_) => run.one_file(path, true),
+            Ok(metadata) if metadata.is_dir() => run.directory(path, &mut renderer),
+            Ok(_) => run.named_file(path, &mut renderer),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(ScanError::NotFound { target: typed.clone(), near: None });
             }
             Err(source) => return Err(ScanError::Read { path: typed.clone(), source }),
         }
     }
-    run.judge_manifests();
+    run.judge_manifests(&options.kinds, &options.rules);
     Ok(run.report(paths, options))
 }
 
@@ -168,17 +187,68 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn directory(&mut self, root: &Path) {
+    fn directory(&mut self, root: &Path, renderer: &mut Renderer<'_>) {
         let files = files_below(root, &|kind| kind != Kind::Other, &mut self.problems);
-        for file in files {
-            self.one_file(&file, false);
+        // The templates of a chart that lies above what was named.
+        let above = render::chart_above(&root.join("any"));
+        let sorted = render::sort_out(&files);
+        let (templates, plain): (Vec<&PathBuf>, Vec<&PathBuf>) =
+            sorted.plain.iter().partition(|path| above.is_some() && kind_of(path) == Kind::Manifest);
+        for file in plain {
+            self.one_file(file, false);
+        }
+        if let (Some(chart), false) = (&above, templates.is_empty()) {
+            self.template_of_chart(root, chart);
+        }
+        for unit in &sorted.units {
+            self.unit(unit, &sorted.known, renderer);
+        }
+    }
+
+    /// What is rendered as a whole.
+    fn unit(&mut self, unit: &Unit, known: &BTreeSet<PathBuf>, renderer: &mut Renderer<'_>) {
+        match renderer.render(unit, known) {
+            Ok(Some(rendered)) => {
+                self.manifests.push_rendered(render::shown(&unit.root), rendered, &mut self.problems);
+            }
+            Ok(None) => {
+                let detail = "this chart is a library: it makes no object by itself";
+                let shown = render::shown(&unit.root);
+                self.problems.push(Problem::note(ProblemKind::Unsupported, shown, detail));
+            }
+            Err(problem) => self.problems.push(problem),
+        }
+    }
+
+    fn template_of_chart(&mut self, path: &Path, chart: &Path) {
+        let chart = render::shown(chart);
+        let detail = format!(
+            "these are templates, which are no manifests before they are rendered: check the chart, {chart}"
+        );
+        self.problems.push(Problem::incomplete(ProblemKind::Unsupported, render::shown(path), detail));
+    }
+
+    /// A file that was named: itself, or what it describes.
+    fn named_file(&mut self, path: &Path, renderer: &mut Renderer<'_>) {
+        let root = path.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if let Some(engine) = render::engine_of(path) {
+            let unit = Unit { engine, root: root.to_owned() };
+            // Of Kustomize's folders the files beside it are looked up, wherever they lie.
+            let from = if engine == Engine::Kustomize { root.parent().unwrap_or(root) } else { root };
+            let files = files_below(from, &|kind| kind == Kind::Manifest, &mut Vec::new());
+            self.unit(&unit, &files.into_iter().collect(), renderer);
+        } else if kind_of(path) == Kind::Manifest
+            && let Some(chart) = render::chart_above(path)
+        {
+            self.template_of_chart(path, &chart);
+        } else {
+            self.one_file(path, true);
         }
     }
 
     /// A file that was found, or was named.
     fn one_file(&mut self, path: &Path, named: bool) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let manifest = Kind::of(&name) == Kind::Manifest;
+        let manifest = kind_of(path) == Kind::Manifest;
         let mut content = Vec::new();
         let limit = if manifest { yaml::MAX_BYTES } else { dockerfile::parse::MAX_BYTES } as u64 + 1;
         let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut content));
@@ -224,9 +294,10 @@ impl<'a> Run<'a> {
     }
 
     /// Holds all manifests against the rules, together.
-    fn judge_manifests(&mut self) {
+    fn judge_manifests(&mut self, kinds: &Kinds, rules: &Rules) {
         let left = MAX_FINDINGS.saturating_sub(self.findings.len());
-        let judged = std::mem::take(&mut self.manifests).judge(&self.today, self.line, left);
+        let manifests = std::mem::take(&mut self.manifests);
+        let judged = manifests.judge(kinds, rules, &self.today, self.line, left);
         self.files += judged.files;
         self.problems.extend(judged.problems);
         self.expired.extend(judged.expired);

@@ -14,7 +14,9 @@ use plimsoll_scan::check::{FRAMEWORKS, Framework};
 use plimsoll_scan::verdict::Line;
 use plimsoll_scan::{Mirror, Scanners, Via};
 
-pub(crate) use cluster::{ClusterCommand, ClusterInput, ReachArguments};
+pub(crate) use cluster::{
+    ClusterCommand, ClusterInput, PssArguments, ReachArguments, SuggestArguments, SuggestFormat,
+};
 
 /// Container security that says whose move it is.
 #[derive(Debug, Parser)]
@@ -58,7 +60,7 @@ pub(crate) enum Command {
     Trust(TrustCommand),
     /// Everything that a cluster runs, held against policies; and what is trusted only because of where it is
     Audit(AuditArguments),
-    /// A cluster: who reaches whom in it, and the cluster as a file
+    /// A cluster: who reaches whom in it, what would break under Pod Security Standards, and the cluster as a file
     Cluster {
         #[command(subcommand)]
         command: ClusterCommand,
@@ -444,10 +446,19 @@ A comment accepts a finding of the next instruction, an annotation those of its 
   # plimsoll ignore=latest-tag reason=\"why\" until=2026-12-31
   plimsoll.dev/ignore: ignore=host-network reason=\"why\" until=2026-12-31")]
 pub(crate) struct CheckArguments {
-    /// Files and folders; folders are searched for Dockerfile, *.Dockerfile, Containerfile, and for Kubernetes objects in
-    /// *.yaml, *.yml and *.json. `-` is standard input
+    /// Files and folders; folders are searched for Dockerfile, *.Dockerfile, Containerfile, for Kubernetes objects in *.yaml,
+    /// *.yml and *.json, and for Helm charts and Kustomize folders, which your own helm, kustomize or kubectl renders. `-` is
+    /// standard input
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<String>,
+
+    /// Values that Helm charts are rendered with, beside their own; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) values: Vec<PathBuf>,
+
+    /// A further kind of objects that runs pods, as in Task.tekton.dev=container:/spec/steps; may be given several times
+    #[arg(long = "kind", value_name = "KIND.GROUP=WHAT:/PATH")]
+    pub(crate) kinds: Vec<String>,
 
     /// The line: a severity [default: high]
     #[arg(long, value_name = "SEVERITY")]
@@ -457,6 +468,11 @@ pub(crate) struct CheckArguments {
     /// nsa-cisa, owasp-kubernetes or pod-security-standards
     #[arg(long, value_name = "NAME", value_parser = framework)]
     pub(crate) framework: Option<&'static Framework>,
+
+    /// Rules of other engines about objects, as they are (ValidatingAdmissionPolicy, Kyverno's ValidatingPolicy, Gatekeeper's
+    /// templates and constraints), a file or a folder of them; may be given several times
+    #[arg(long = "policy", value_name = "PATH", conflicts_with = "framework")]
+    pub(crate) policies: Vec<PathBuf>,
 
     /// Advisory database, for the support of base images [default: PLIMSOLL_DB, else the user's data folder]
     #[arg(long, value_name = "FILE")]
@@ -717,7 +733,8 @@ pub(crate) struct AuditArguments {
     #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
     pub(crate) kinds: Vec<String>,
 
-    /// Policies, exceptions and revocations (YAML), a file or a folder of them; may be given several times
+    /// Policies, exceptions and revocations (YAML), and rules of other engines about objects as they are, a file or a folder of
+    /// them; may be given several times
     #[arg(long = "policy", value_name = "PATH", required = true)]
     pub(crate) policies: Vec<PathBuf>,
 

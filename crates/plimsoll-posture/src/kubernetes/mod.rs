@@ -2,6 +2,7 @@
 
 mod objects;
 pub(crate) mod rules;
+pub mod template;
 pub mod yaml;
 
 pub use objects::{Object, Objects, Place};

@@ -32,9 +32,24 @@ impl<'v> Object<'v> {
         self.value
     }
 
+    /// Where it stands in its document: empty, or `/items/3`.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// What of its pods could not be read.
     pub fn unread(&self) -> &[Unread] {
         &self.unread
+    }
+
+    /// A pointer within the object as one of its document.
+    pub fn pointer(&self, field: &str) -> String {
+        format!("{}{field}", self.prefix)
+    }
+
+    /// Its kind and its name.
+    pub fn kind_and_name(&self) -> (&'v str, &'v str) {
+        (self.name.kind, self.name.name)
     }
 
     /// What it is called among all: `Deployment.apps/shop/web`.

@@ -315,7 +315,23 @@ impl<'t> Node<'t> {
     /// Where a JSON pointer (RFC 6901) leads: the place of the key, or of the element. Where it leads nowhere, the place of
     /// the last thing on the way that is there.
     pub fn place(&self, pointer: &str) -> Mark {
-        let (mut node, mut mark) = (self, self.mark);
+        self.lead(pointer).0
+    }
+
+    /// The same, with how many parts of the pointer lead there.
+    pub fn lead(&self, pointer: &str) -> (Mark, usize) {
+        let (_, mark, depth) = self.walk(pointer);
+        (mark, depth)
+    }
+
+    /// The value that a pointer leads to.
+    pub fn value_at(&self, pointer: &str) -> Option<Value<'_>> {
+        let (node, _, depth) = self.walk(pointer);
+        (depth == pointer.split('/').skip(1).count()).then(|| node.value())
+    }
+
+    fn walk(&self, pointer: &str) -> (&Node<'t>, Mark, usize) {
+        let (mut node, mut mark, mut depth) = (self, self.mark, 0);
         for part in pointer.split('/').skip(1) {
             let part = part.replace("~1", "/").replace("~0", "~");
             let next = match &node.kind {
@@ -329,8 +345,9 @@ impl<'t> Node<'t> {
             };
             let Some(next) = next else { break };
             (mark, node) = next;
+            depth += 1;
         }
-        mark
+        (node, mark, depth)
     }
 }
 

@@ -94,6 +94,18 @@ impl Spec {
     }
 }
 
+/// Whether a kind is one of these that make pods.
+pub(crate) fn makes_pods(controllers: &[&str], group: &str, resource: &str) -> bool {
+    controllers.contains(&resource)
+        && CONTROLLERS.iter().any(|(own, _, name, _)| *own == group && *name == resource)
+}
+
+/// What makes pods of these, as group and name in rights.
+pub(crate) fn makers(controllers: &[&str]) -> Vec<(String, String)> {
+    let known = CONTROLLERS.iter().filter(|row| controllers.contains(&row.2));
+    known.map(|row| (row.0.to_owned(), row.2.to_owned())).collect()
+}
+
 /// The pod in what makes pods, as an object that has its `spec` and `metadata`, and all else of what makes it.
 pub(crate) fn as_pod<'a>(
     controllers: &[&str],

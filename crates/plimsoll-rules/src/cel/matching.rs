@@ -46,16 +46,21 @@ pub(crate) fn resource<'a>(review: &Review<'a>) -> Cow<'a, str> {
     if !review.resource.is_empty() {
         return Cow::Borrowed(review.resource);
     }
-    if let Some((_, resource)) = IRREGULAR.iter().find(|(kind, _)| *kind == review.kind) {
-        return Cow::Borrowed(resource);
+    Cow::Owned(plural(review.kind))
+}
+
+/// The name in rights of a kind, as the kind is spelt everywhere.
+pub(crate) fn plural(kind: &str) -> String {
+    if let Some((_, resource)) = IRREGULAR.iter().find(|(known, _)| *known == kind) {
+        return (*resource).to_owned();
     }
-    let kind = review.kind.to_ascii_lowercase();
+    let kind = kind.to_ascii_lowercase();
     let vowel = |letter: Option<char>| letter.is_some_and(|letter| "aeiou".contains(letter));
-    Cow::Owned(match kind.strip_suffix('y') {
+    match kind.strip_suffix('y') {
         Some(stem) if !vowel(stem.chars().last()) => format!("{stem}ies"),
         _ if ["s", "x", "z", "ch", "sh"].iter().any(|end| kind.ends_with(end)) => format!("{kind}es"),
         _ => format!("{kind}s"),
-    })
+    }
 }
 
 impl Match {
@@ -76,9 +81,14 @@ impl Match {
                 .into_iter()
                 .flatten()
                 .any(|object| self.object_selector.fits(Some(object)));
-        if !selected {
-            return Ok(false);
-        }
+        if selected { self.fits_namespace(review) } else { Ok(false) }
+    }
+
+    /// Whether it is about objects of this namespace.
+    ///
+    /// # Errors
+    /// When its labels decide, and are not known.
+    pub(crate) fn fits_namespace(&self, review: &Review<'_>) -> Result<bool, String> {
         if self.namespace_selector.is_empty() {
             return Ok(true);
         }
@@ -90,6 +100,41 @@ impl Match {
             (false, _, Some(namespace)) => Ok(self.namespace_selector.fits(Some(namespace))),
             (false, name, None) => Err(format!("not known: the labels of the namespace `{name}`")),
         }
+    }
+}
+
+impl Match {
+    /// Whether it may fit objects of a kind.
+    pub(crate) fn is_about(&self, group: &str, resource: &str) -> bool {
+        self.resource_rules.is_empty()
+            || self.resource_rules.iter().any(|rule| {
+                rule.api_groups.iter().any(|one| one == "*" || one == group) && rule.names(resource, "")
+            })
+    }
+
+    /// The kinds that it names, as group and name in rights.
+    pub(crate) fn subjects(&self) -> Vec<(String, String)> {
+        if self.resource_rules.is_empty() {
+            return vec![("*".into(), "*".into())];
+        }
+        let of = |rule: &ResourceRule| {
+            let names: Vec<&str> = rule
+                .resources
+                .iter()
+                .map(String::as_str)
+                .filter(|name| !name.contains('/') || *name == "*/*")
+                .collect();
+            let pairs = rule.api_groups.iter().flat_map(|group| names.iter().map(move |name| (group, *name)));
+            pairs
+                .map(|(group, name)| (group.clone(), name.trim_end_matches("/*").to_owned()))
+                .collect::<Vec<_>>()
+        };
+        self.resource_rules.iter().flat_map(of).collect()
+    }
+
+    /// Whether labels of namespaces decide.
+    pub(crate) fn looks_at_namespaces(&self) -> bool {
+        !self.namespace_selector.is_empty()
     }
 }
 

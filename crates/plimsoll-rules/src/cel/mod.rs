@@ -56,6 +56,18 @@ pub(crate) struct Written {
     pub(crate) lenient: bool,
 }
 
+impl Written {
+    /// Everything that is written in it.
+    pub(crate) fn text(&self) -> String {
+        let named = self.conditions.iter().chain(&self.variables).map(|one| one.expression.as_str());
+        let validations = self.validations.iter().flat_map(|one| {
+            [Some(one.expression.as_str()), one.message_expression.as_deref()].into_iter().flatten()
+        });
+        let annotations = self.annotations.iter().map(|one| one.value_expression.as_str());
+        named.chain(validations).chain(annotations).collect::<Vec<_>>().join("\n")
+    }
+}
+
 #[derive(Debug)]
 struct Named {
     name: String,
@@ -217,6 +229,17 @@ impl Expressions {
             })
             .collect::<Result<_, String>>()?;
         Ok(Expressions { conditions, variables, validations, annotations })
+    }
+
+    /// Whether any of them looks at a variable.
+    pub(crate) fn looks_at(&self, variable: &str) -> bool {
+        let named = [&self.conditions, &self.variables, &self.annotations].into_iter().flatten();
+        let validations =
+            self.validations.iter().flat_map(|one| [Some(&one.program), one.message_program.as_ref()]);
+        named
+            .map(|one| &one.program)
+            .chain(validations.flatten())
+            .any(|program| program.variables().any(|name| name == variable))
     }
 
     pub(crate) fn judge<'a>(&'a self, scope: &Scope<'a>) -> Outcome {

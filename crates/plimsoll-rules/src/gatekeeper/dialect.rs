@@ -85,6 +85,21 @@ pub(crate) fn plain(rego: &str) -> String {
     apply(rego, edits)
 }
 
+/// Whether the text looks at other objects than the one in question: at `data.inventory`, or at what of `data` is only
+/// known when it runs. What is said of it in comments and messages does not count.
+pub(crate) fn looks_around(rego: &str) -> bool {
+    let tokens = tokens(rego);
+    let word = |at: usize| {
+        tokens.get(at).filter(|token| token.kind == Kind::Word).map(|token| &rego[token.start..token.end])
+    };
+    let dot = |at: usize| tokens.get(at).is_some_and(|token| token.kind == Kind::Sign(b'.'));
+    (0..tokens.len()).any(|at| {
+        // The data of a ConfigMap is a field of an object.
+        let is_root = word(at) == Some("data") && !at.checked_sub(1).is_some_and(dot);
+        is_root && !(dot(at + 1) && word(at + 2).is_some_and(|name| name != "inventory"))
+    })
+}
+
 /// A text in the place of another.
 struct Edit {
     start: usize,
@@ -321,7 +336,25 @@ fn tokens(text: &str) -> Vec<Token> {
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::{looks_around, plain};
+
+    #[test]
+    fn what_looks_at_other_objects() {
+        for (text, expected) in [
+            (
+                "package a\n# data.inventory\nviolation[{\"msg\": \"the inventory\"}] { input.review.object.data[x] }",
+                false,
+            ),
+            ("import data.lib.helpers\nimport data.lib", false),
+            ("package a\nx := data.inventory.cluster", true),
+            ("x := data [\"inventory\"]", true),
+            ("d := data\nx := d.inventory", true),
+            ("import data.inventory as i", true),
+            ("data", true),
+        ] {
+            assert_eq!(looks_around(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn what_both_read_alike_stays_as_it_is() {

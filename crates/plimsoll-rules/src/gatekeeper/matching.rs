@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::Review;
+use crate::cel::matching::plural;
 use crate::selector::LabelSelector;
 
 /// `spec.match` of a constraint. What is not given fits everything.
@@ -42,18 +43,42 @@ impl Match {
         !is_namespace
             && !review.namespace.is_empty()
             && review.namespace_object.is_none()
-            && self.namespace_selector.as_ref().is_some_and(|selector| !selector.is_empty())
+            && self.looks_at_namespaces()
+    }
+
+    /// Whether labels of namespaces decide.
+    pub(super) fn looks_at_namespaces(&self) -> bool {
+        self.namespace_selector.as_ref().is_some_and(|selector| !selector.is_empty())
+    }
+
+    /// The kinds that it names, as group and name in rights.
+    pub(super) fn subjects(&self) -> Vec<(String, String)> {
+        let all = |list: &[String]| if list.is_empty() { vec!["*".to_owned()] } else { list.to_vec() };
+        if self.kinds.is_empty() {
+            return vec![("*".into(), "*".into())];
+        }
+        let of = |one: &Kinds| {
+            let groups = all(&one.api_groups);
+            let names: Vec<String> = all(&one.kinds)
+                .iter()
+                .map(|kind| if kind == "*" { kind.clone() } else { plural(kind) })
+                .collect();
+            groups
+                .iter()
+                .flat_map(|group| names.iter().map(move |name| (group.clone(), name.clone())))
+                .collect::<Vec<_>>()
+        };
+        self.kinds.iter().flat_map(of).collect()
+    }
+
+    /// Whether it may fit objects of a kind.
+    pub(super) fn is_about(&self, group: &str, kind: &str) -> bool {
+        self.kinds.is_empty()
+            || self.kinds.iter().any(|one| any(&one.api_groups, group) && any(&one.kinds, kind))
     }
 
     pub(super) fn fits(&self, review: &Review<'_>) -> bool {
-        let any = |list: &[String], value: &str| {
-            list.is_empty() || list.iter().any(|one| one == "*" || one == value)
-        };
-        let kinds = self.kinds.is_empty()
-            || self
-                .kinds
-                .iter()
-                .any(|one| any(&one.api_groups, review.group) && any(&one.kinds, review.kind));
+        let kinds = self.is_about(review.group, review.kind);
         let is_namespace = review.kind == "Namespace" && review.group.is_empty();
         // A namespace is in itself; what else has none is in no list.
         let namespace = if is_namespace { review.name } else { review.namespace };
@@ -84,6 +109,11 @@ impl Match {
                 selector.is_empty() || !namespaced || selector.fits(object)
             })
     }
+}
+
+/// A list that is empty, or names it.
+fn any(list: &[String], value: &str) -> bool {
+    list.is_empty() || list.iter().any(|one| one == "*" || one == value)
 }
 
 /// `kube-*`, `*-system`, `*api*`: a star at either end.

@@ -34,6 +34,8 @@ pub struct Template {
     rule: String,
     /// It looks at other objects than the one in question.
     looks_around: bool,
+    /// All of its Rego.
+    text: String,
 }
 
 /// A constraint: which objects a template is about, and with which parameters.
@@ -177,10 +179,11 @@ impl Template {
             limit: LONGEST,
             check_interval: NonZeroU32::new(1000).unwrap_or(NonZeroU32::MIN),
         });
-        let looks_around =
-            [&source.rego].into_iter().chain(&source.libs).any(|text| text.contains("inventory"));
+        let all = || [&source.rego].into_iter().chain(&source.libs);
+        let looks_around = all().any(|text| dialect::looks_around(text));
+        let text = all().map(String::as_str).collect::<Vec<_>>().join("\n");
         let mut template =
-            Template { kind, name, engine, rule: format!("{package}.violation"), looks_around };
+            Template { kind, name, engine, rule: format!("{package}.violation"), looks_around, text };
         // What is only found when a rule runs (unknown functions, unsafe variables) is found here.
         template.engine.set_input(regorus::Value::new_object());
         template.engine.eval_rule(template.rule.clone()).map_err(|error| LoadError {
@@ -259,6 +262,28 @@ impl InForce {
 
     pub(crate) fn name(&self) -> &str {
         &self.constraint.name
+    }
+
+    /// All that is written in it.
+    pub(crate) fn text(&self) -> String {
+        format!("{}\n{}", self.template.text, self.constraint.parameters)
+    }
+
+    pub(crate) fn looks_at_namespaces(&self) -> bool {
+        self.constraint.matches.looks_at_namespaces()
+    }
+
+    pub(crate) fn is_about(&self, group: &str, kind: &str) -> bool {
+        self.constraint.matches.is_about(group, kind)
+    }
+
+    pub(crate) fn subjects(&self) -> Vec<(String, String)> {
+        self.constraint.matches.subjects()
+    }
+
+    /// Whether the object is one of those that it is about.
+    pub(crate) fn fits(&self, review: &Review<'_>) -> bool {
+        self.constraint.matches.lacks_namespace(review) || self.constraint.matches.fits(review)
     }
 
     pub(crate) fn judge(&self, review: &Review<'_>) -> Answer {

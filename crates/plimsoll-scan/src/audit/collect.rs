@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use plimsoll_model::audit::RuleResult;
 use plimsoll_model::pod_security::Standard;
 use plimsoll_model::workload::{ContainerKind, Kinds, Pod, pods};
 use plimsoll_model::{Digest, Problem, ProblemKind, shortened};
 use plimsoll_policy::PodSecurity;
 use plimsoll_posture::pod_security;
-use plimsoll_rules::LabelSelector;
+use plimsoll_rules::{LabelSelector, Rules};
 use serde::Deserialize as _;
 use serde_json_borrow::Value;
+
+use super::objects::Objects;
 
 /// Labels and annotations that say who looks after something, the first that is there counts.
 const OWNERS: [&str; 3] = ["plimsoll.dev/owner", "owner", "team"];
@@ -109,6 +112,7 @@ pub struct Collector {
     objects: HashMap<Key, Entry>,
     pub(super) security: Vec<BTreeMap<Standard, PodSecurity>>,
     security_index: HashMap<String, u32>,
+    pub(super) judged: Objects,
 }
 
 impl Collector {
@@ -124,7 +128,15 @@ impl Collector {
             objects: HashMap::new(),
             security: vec![BTreeMap::new()],
             security_index: HashMap::from([(String::new(), 0)]),
+            judged: Objects::default(),
         }
+    }
+
+    /// Holds every object against these rules, too.
+    #[must_use]
+    pub fn with_rules(mut self, rules: &Arc<Rules>) -> Self {
+        self.judged = Objects::new(Arc::clone(rules));
+        self
     }
 
     fn text(&mut self, text: &str) -> Arc<str> {
@@ -166,6 +178,14 @@ impl Collector {
         };
         let group =
             string(object, "apiVersion").unwrap_or_default().split_once('/').map_or("", |(group, _)| group);
+        if !self.judged.is_idle() {
+            if is_leaving(object, &key) {
+                self.judged.remove(&key, group);
+            } else {
+                let owner = self.owner(member(object, "metadata"));
+                self.judged.apply(&key, group, object, owner);
+            }
+        }
         let entry = match (group, key.kind.as_ref()) {
             ("", "Namespace") => Entry::Namespace { owner: self.owner(member(object, "metadata")) },
             ("", "ServiceAccount") => {
@@ -186,6 +206,8 @@ impl Collector {
     /// An object is gone.
     pub fn delete(&mut self, object: &Value<'_>) {
         if let Some(key) = self.key(object) {
+            let version = string(object, "apiVersion").unwrap_or_default();
+            self.judged.remove(&key, version.split_once('/').map_or("", |(group, _)| group));
             self.objects.remove(&key);
         }
     }
@@ -197,6 +219,7 @@ impl Collector {
 
     /// All objects of a kind in a namespace, or in all, are void: they are listed anew.
     pub fn forget_in(&mut self, kind: &str, namespace: Option<&str>) {
+        self.judged.forget_in(kind, namespace);
         self.objects.retain(|key, _| {
             key.kind.as_ref() != kind || namespace.is_some_and(|own| key.namespace.as_ref() != own)
         });
@@ -208,6 +231,7 @@ impl Collector {
         self.shapes.retain(|one| Arc::strong_count(one) > 1);
         self.images.retain(|one| Arc::strong_count(one) > 1);
         self.labels.retain(|one| Arc::strong_count(one) > 1);
+        self.judged.tidy();
         self.texts.retain(|one| Arc::strong_count(one) > 1);
     }
 
@@ -396,6 +420,18 @@ impl Collector {
         workloads
     }
 
+    /// What rules say of the objects; how many there are, how many are refused, of how many nothing is known.
+    pub(super) fn rule_results(&self) -> (Vec<RuleResult>, [u64; 3]) {
+        let whose = |key: &Key| {
+            let own = match self.objects.get(key) {
+                Some(Entry::Runs { owner, .. }) => owner.clone(),
+                _ => None,
+            };
+            own.or_else(|| self.namespace_owner(&key.namespace))
+        };
+        self.judged.results(&|key| self.top(key), &whose)
+    }
+
     fn namespace_owner(&self, namespace: &Arc<str>) -> Option<Arc<str>> {
         let key = Key { namespace: "".into(), kind: "Namespace".into(), name: Arc::clone(namespace) };
         match self.objects.get(&key) {
@@ -467,6 +503,18 @@ fn string<'v>(value: &'v Value<'_>, key: &str) -> Option<&'v str> {
 
 fn boolean(value: &Value<'_>, key: &str) -> Option<bool> {
     member(value, key)?.as_bool()
+}
+
+/// Whether an object is no more than what is left of it: being deleted, over, or an old generation of a Deployment.
+fn is_leaving(object: &Value<'_>, key: &Key) -> bool {
+    let metadata = member(object, "metadata");
+    let deleted = metadata.is_some_and(|metadata| member(metadata, "deletionTimestamp").is_some());
+    let is_pod = key.kind.as_ref() == "Pod";
+    let runs = is_pod || matches!(key.kind.as_ref(), "Job" | "ReplicaSet");
+    let idle = key.kind.as_ref() == "ReplicaSet"
+        && metadata.is_some_and(|metadata| member(metadata, "ownerReferences").is_some())
+        && member(object, "spec").and_then(|spec| member(spec, "replicas")?.as_u64()) == Some(0);
+    deleted || runs && is_finished(member(object, "status"), is_pod) || idle
 }
 
 /// A pod or job that is over runs nothing.

@@ -96,7 +96,7 @@ impl Followed {
 
     /// Looks at everything that runs, with what cannot be seen; nothing while lists are being read, because half a list is a
     /// smaller cluster.
-    pub fn look<T>(&self, look: impl FnOnce(&Collector, Vec<Missing>) -> T) -> Option<(u64, T)> {
+    pub fn look<T>(&self, look: impl FnOnce(&mut Collector, Vec<Missing>) -> T) -> Option<(u64, T)> {
         let mut state = self.lock();
         if state.listing > 0 {
             return None;
@@ -106,7 +106,7 @@ impl Followed {
             state.collector.tidy();
         }
         let missing = state.never.iter().chain(state.missing.values()).cloned().collect();
-        Some((state.version, look(&state.collector, missing)))
+        Some((state.version, look(&mut state.collector, missing)))
     }
 }
 

@@ -6,6 +6,7 @@ use plimsoll_kube::{Client, Error, Filter, Resource};
 use plimsoll_model::audit::Missing;
 use plimsoll_model::workload::Kinds;
 use plimsoll_posture::cluster::LISTS;
+use plimsoll_rules::Rules;
 use serde_json_borrow::Value;
 
 /// Whoever takes objects.
@@ -14,6 +15,8 @@ pub trait Sink {
     fn forget(&mut self, kind: &str);
     /// An object is there.
     fn object(&mut self, object: &Value<'_>);
+    /// The objects that follow are copies from which parts were left out.
+    fn partial(&mut self) {}
 }
 
 impl Sink for super::Collector {
@@ -22,6 +25,9 @@ impl Sink for super::Collector {
     }
     fn object(&mut self, object: &Value<'_>) {
         self.apply(object);
+    }
+    fn partial(&mut self) {
+        self.judged.are_partial();
     }
 }
 
@@ -121,6 +127,15 @@ pub fn kind_of(resource: &str) -> &str {
 /// # Errors
 /// When the cluster cannot be reached, or does not know us.
 pub fn readings(client: &Client, kinds: &Kinds, scope: Scope) -> Result<Readings, Error> {
+    readings_for(client, kinds, scope, &Rules::default())
+}
+
+/// As [`readings`], with all kinds that rules are about.
+///
+/// # Errors
+/// As [`readings`].
+pub fn readings_for(client: &Client, kinds: &Kinds, scope: Scope, rules: &Rules) -> Result<Readings, Error> {
+    let named = rules.subjects();
     let mut readings = Readings::default();
     let beside = scope.beside();
     match client.version() {
@@ -141,6 +156,7 @@ pub fn readings(client: &Client, kinds: &Kinds, scope: Scope) -> Result<Readings
         Ok(groups) => {
             let wanted = |name: &str| {
                 beside.iter().any(|row| row.0 == name)
+                    || named.iter().any(|(group, _)| group == "*" || group == name)
                     || kinds.all().any(|(group, _)| group == name && group != "extensions")
             };
             for group in groups.iter().filter(|group| wanted(&group.name)) {
@@ -159,7 +175,9 @@ pub fn readings(client: &Client, kinds: &Kinds, scope: Scope) -> Result<Readings
                         Err(error) => readings.missing.push(Missing {
                             resource: format!("{}/{version}", group.name),
                             reason: error.to_string(),
-                            unknown: "which kinds of objects run something there".into(),
+                            unknown:
+                                "which kinds of objects run something there, or are what rules are about"
+                                    .into(),
                             decides: true,
                         }),
                     }
@@ -173,6 +191,14 @@ pub fn readings(client: &Client, kinds: &Kinds, scope: Scope) -> Result<Readings
                 unknown: "whether kinds of other controllers run something".into(),
                 decides: true,
             });
+            if !rules.is_empty() {
+                readings.missing.push(Missing {
+                    resource: "/apis".into(),
+                    reason: "no right to read what the server offers".into(),
+                    unknown: "whether objects of further kinds fit the rules about them".into(),
+                    decides: true,
+                });
+            }
             let all = OWN.iter().map(|(group, plural, kind)| known(group, "v1", plural, kind, true));
             // Of extensions it is not known whether they are there, and in which version.
             readings.missing.extend(beside.iter().filter(|row| row.5).map(|row| Missing {
@@ -189,8 +215,18 @@ pub fn readings(client: &Client, kinds: &Kinds, scope: Scope) -> Result<Readings
     }
     for resource in offered {
         let (group, kind) = (resource.group.as_ref(), resource.kind.as_ref());
+        // Rules about all kinds do not mean these, which come and go by the second; rules that name them do.
+        let passing =
+            matches!((group, kind), ("" | "events.k8s.io", "Event") | ("coordination.k8s.io", "Lease"));
+        let is_named = named.iter().any(|(_, name)| *name == resource.plural);
+        let ruled = (!passing || is_named) && rules.is_about(group, &resource.plural, kind);
         if let Some(row) = beside.iter().find(|row| row.0 == group && row.2 == kind) {
-            readings.all.push(Reading { resource, unknown: row.4.into(), decides: false });
+            let unknown =
+                if ruled { format!("{}, and whether they fit the rules", row.4) } else { row.4.to_owned() };
+            readings.all.push(Reading { resource, unknown, decides: ruled });
+        } else if ruled && !kinds.knows(group, kind) {
+            let unknown = format!("whether objects of kind {kind} fit the rules");
+            readings.all.push(Reading { resource, unknown, decides: true });
         } else if kinds.knows(group, kind) && kind != "PodTemplate" {
             let unknown = match kind {
                 "Pod" => "what runs".to_owned(),

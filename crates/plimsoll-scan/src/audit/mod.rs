@@ -7,6 +7,7 @@
 mod collect;
 pub mod follow;
 pub mod live;
+mod objects;
 pub mod publish;
 pub mod snapshot;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use crate::{Options, Progress};
 
 pub use collect::Collector;
 use collect::{Key, Running, Workload};
+pub use objects::not_in_snapshot;
 
 /// How an audit goes about it.
 #[derive(Clone, Debug)]
@@ -86,7 +88,7 @@ struct Looked {
 /// Holds everything that was collected against the policies.
 #[expect(clippy::too_many_arguments, reason = "each is its own: what runs, what is asked, what is known")]
 pub fn audit(
-    collector: &Collector,
+    collector: &mut Collector,
     cluster: ClusterInfo,
     mut missing: Vec<Missing>,
     gate: &Gate,
@@ -95,13 +97,17 @@ pub fn audit(
     options: &Options,
     progress: &dyn Progress,
 ) -> Audit {
+    collector.judged.settle();
+    let collector = &*collector;
     let workloads = collector.workloads();
     let questions = questions(&workloads, gate);
     let targets = gather(questions.keys(), gate, known, settings, options, progress);
     let now = options.now.as_second();
     let mut results: Vec<AuditResult> = Vec::new();
     let mut same: HashMap<String, usize> = HashMap::new();
-    for (question, uses) in &questions {
+    // Where there are rules about objects only, nothing is asked about images.
+    let asks = !gate.policies().policies().is_empty();
+    for (question, uses) in questions.iter().filter(|_| asks) {
         let decision = answer(question, collector, gate, known, &targets, now);
         let key = serde_json::to_string(&decision).unwrap_or_default();
         let index = *same.entry(key).or_insert_with(|| {
@@ -130,14 +136,22 @@ pub fn audit(
     missing.sort();
     let placed = placed(collector, &workloads, &missing, known, &targets);
     let problems = collector.problems();
-    let summary = summary(&workloads, &results, &placed);
+    let (rules, [objects, objects_denied, objects_unknown]) = collector.rule_results();
+    let summary = AuditSummary {
+        rules: collector.judged.rules(),
+        objects,
+        objects_denied,
+        objects_unknown,
+        ..summary(&workloads, &results, &placed)
+    };
     Audit {
         schema_version: AUDIT_VERSION.into(),
         plimsoll: env!("CARGO_PKG_VERSION").into(),
         cluster,
-        verdict: Audit::verdict_of(&results, &missing, &problems),
+        verdict: Audit::verdict_of(&results, &rules, &missing, &problems),
         summary,
         results,
+        rules,
         placed,
         missing,
         problems,
@@ -518,10 +532,11 @@ fn summary(workloads: &BTreeMap<Key, Workload>, results: &[AuditResult], placed:
         warned: of(Effect::Warn),
         allowed: of(Effect::Allow),
         placed: count(placed.len()),
+        ..AuditSummary::default()
     }
 }
 
-/// What became different for an image of a workload between two audits of the same cluster.
+/// What became different for an image of a workload, or for an object by a rule, between two audits of the same cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
@@ -538,8 +553,12 @@ pub struct Change {
     /// Who looks after it, where that is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// The image.
-    pub image: String,
+    /// The image, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The rule about objects, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// Its digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
@@ -566,9 +585,25 @@ pub enum Happened {
     Changed,
 }
 
-/// What of an audit is compared: the worst decision for each image of each workload.
-type Standings<'a> =
-    BTreeMap<(&'a str, &'a str, &'a str, &'a str, Option<&'a str>), (&'a AuditResult, &'a Use)>;
+/// What of an audit is compared: the worst for each image of each workload, and for each rule about each object.
+type Standings<'a> = BTreeMap<(&'a str, &'a str, &'a str, Subject<'a>), Stands<'a>>;
+
+/// What a standing is about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject<'a> {
+    Image(&'a str, Option<&'a str>),
+    /// Kind, name and binding.
+    Rule(&'a str, &'a str, Option<&'a str>),
+}
+
+/// How something stands.
+#[derive(Clone, Copy)]
+struct Stands<'a> {
+    effect: Effect,
+    reasons: &'a [String],
+    owner: Option<&'a str>,
+    next: Option<&'a str>,
+}
 
 fn standings(audit: &Audit) -> Standings<'_> {
     let mut all = Standings::new();
@@ -576,8 +611,24 @@ fn standings(audit: &Audit) -> Standings<'_> {
     for result in &audit.results {
         let decision = &result.decision;
         for used in &result.uses {
-            all.entry((&used.namespace, &used.kind, &used.name, &decision.image, decision.digest.as_deref()))
-                .or_insert((result, used));
+            let subject = Subject::Image(&decision.image, decision.digest.as_deref());
+            all.entry((&used.namespace, &used.kind, &used.name, subject)).or_insert(Stands {
+                effect: decision.effect,
+                reasons: &decision.reasons,
+                owner: used.owner.as_deref(),
+                next: result.next.as_deref(),
+            });
+        }
+    }
+    for rule in &audit.rules {
+        for used in &rule.objects {
+            let subject = Subject::Rule(&rule.kind, &rule.name, rule.binding.as_deref());
+            all.entry((&used.namespace, &used.kind, &used.name, subject)).or_insert(Stands {
+                effect: rule.effect,
+                reasons: &rule.reasons,
+                owner: used.owner.as_deref(),
+                next: None,
+            });
         }
     }
     all
@@ -586,32 +637,52 @@ fn standings(audit: &Audit) -> Standings<'_> {
 /// What became different since `before`; without one everything that is not let in.
 pub fn changes(before: Option<&Audit>, after: &Audit, now: jiff::Timestamp) -> Vec<Change> {
     let before = before.map(standings).unwrap_or_default();
+    let after = standings(after);
     let mut changes = Vec::new();
-    for (key, (result, used)) in standings(after) {
-        let decision = &result.decision;
-        let is_bad = |decision: &Decision| decision.effect > Effect::Warn;
-        let event = match (before.get(&key).map(|(result, _)| &result.decision), is_bad(decision)) {
-            (None, true) => Happened::NotMet,
-            (Some(old), true) if !is_bad(old) => Happened::NoLongerMet,
-            (Some(old), true) if old.effect != decision.effect || old.reasons != decision.reasons => {
-                Happened::Changed
+    let is_bad = |effect: Effect| effect > Effect::Warn;
+    let change = |event, key: &(&str, &str, &str, Subject<'_>), now_stands: Stands<'_>| {
+        let (namespace, kind, name, subject) = *key;
+        let (image, digest, rule) = match subject {
+            Subject::Image(image, digest) => (Some(image.to_owned()), digest.map(str::to_owned), None),
+            Subject::Rule(kind, name, binding) => {
+                let binding = binding.map(|name| format!(" ({name})")).unwrap_or_default();
+                (None, None, Some(format!("{kind} {name}{binding}")))
             }
-            (Some(old), false) if is_bad(old) => Happened::MetAgain,
-            _ => continue,
         };
-        changes.push(Change {
+        Change {
             event,
             at: now.to_string(),
-            namespace: used.namespace.clone(),
-            kind: used.kind.clone(),
-            name: used.name.clone(),
-            owner: used.owner.clone(),
-            image: decision.image.clone(),
-            digest: decision.digest.clone(),
-            effect: decision.effect,
-            reasons: decision.reasons.clone(),
-            next: result.next.clone(),
-        });
+            namespace: namespace.to_owned(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            owner: now_stands.owner.map(str::to_owned),
+            image,
+            rule,
+            digest,
+            effect: now_stands.effect,
+            reasons: now_stands.reasons.to_vec(),
+            next: now_stands.next.map(str::to_owned),
+        }
+    };
+    for (key, stands) in &after {
+        let event = match (before.get(key), is_bad(stands.effect)) {
+            // A rule says nothing of what fits it; that it was not met before is seen by that.
+            (None, true) => Happened::NotMet,
+            (Some(old), true) if !is_bad(old.effect) => Happened::NoLongerMet,
+            (Some(old), true) if old.effect != stands.effect || old.reasons != stands.reasons => {
+                Happened::Changed
+            }
+            (Some(old), false) if is_bad(old.effect) => Happened::MetAgain,
+            _ => continue,
+        };
+        changes.push(change(event, key, *stands));
+    }
+    for (key, old) in &before {
+        // Of an object that is gone nothing is told, as of images.
+        if matches!(key.3, Subject::Rule(..)) && is_bad(old.effect) && !after.contains_key(key) {
+            let stands = Stands { effect: Effect::Allow, reasons: &[], ..*old };
+            changes.push(change(Happened::MetAgain, key, stands));
+        }
     }
     changes
 }

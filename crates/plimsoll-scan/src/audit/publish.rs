@@ -76,9 +76,10 @@ pub fn event(client: &Client, change: &Change) -> Result<bool, Error> {
         Happened::NoLongerMet => ("Warning", "RequirementsNoLongerMet"),
         Happened::NotMet | Happened::Changed => ("Warning", "RequirementsNotMet"),
     };
+    let about = change.image.as_deref().or(change.rule.as_deref()).unwrap_or_default();
     let image = match &change.digest {
-        Some(digest) if !change.image.contains(digest.as_str()) => format!("{} ({digest})", change.image),
-        _ => change.image.clone(),
+        Some(digest) if !about.contains(digest.as_str()) => format!("{about} ({digest})"),
+        _ => about.to_owned(),
     };
     let message: String = plimsoll_format::clean(&format!("{image}: {}", change.reasons.join("; ")))
         .chars()
@@ -204,9 +205,10 @@ mod tests {
             schema_version: "1.0".into(),
             plimsoll: "0".into(),
             cluster: ClusterInfo::default(),
-            verdict: Audit::verdict_of(&results, &[], &[]),
+            verdict: Audit::verdict_of(&results, &[], &[], &[]),
             summary: AuditSummary::default(),
             results,
+            rules: Vec::new(),
             placed: Vec::new(),
             missing: Vec::new(),
             problems: Vec::new(),

@@ -166,6 +166,55 @@ const BESIDE: [&str; 11] = [
 /// Maps of labels, and selectors: their keys are names that people chose.
 const SELECTORS: [&str; 6] =
     ["clusterRoleSelectors", "labelSelector", "matchExpressions", "matchLabels", "nodeSelector", "selector"];
+/// What the objects of a snapshot lack, for whoever judges by rules that may look at it.
+pub(super) const LEFT_OUT_OF_OBJECTS: plimsoll_rules::LeftOut = plimsoll_rules::LeftOut {
+    fields: &[
+        "annotations",
+        "args",
+        "binaryData",
+        "caBundle",
+        "command",
+        "creationTimestamp",
+        "data",
+        "deletionTimestamp",
+        "env",
+        "filters",
+        "finalizers",
+        "generateName",
+        "generation",
+        "headers",
+        "httpHeaders",
+        "lifecycle",
+        "livenessProbe",
+        "managedFields",
+        "options",
+        "readinessProbe",
+        "resourceVersion",
+        "startupProbe",
+        "status",
+        "stringData",
+        "tls",
+        "uid",
+        "volumeAttributes",
+    ],
+    all_but: &[
+        "addressType",
+        "aggregationRule",
+        "apiVersion",
+        "automountServiceAccountToken",
+        "endpoints",
+        "kind",
+        "metadata",
+        "ports",
+        "roleRef",
+        "rules",
+        "secrets",
+        "spec",
+        "subjects",
+        "template",
+        "webhooks",
+    ],
+};
 /// Annotations whose values are kept beside [those that analyses look at](plimsoll_posture::cluster::ANNOTATIONS): who looks
 /// after something, and which controller an Ingress is for.
 const ANNOTATIONS: [&str; 3] = ["kubernetes.io/ingress.class", "plimsoll.dev/owner", "owner"];
@@ -282,6 +331,7 @@ pub fn read(file: &str, input: &mut dyn BufRead, sink: &mut dyn Sink) -> Result<
                 let detail = format!("it is of the version `{}`, not `{VERSION}`", shortened(&api_version));
                 return Err(SnapshotError::Broken { file: file.to_owned(), line: 1, detail });
             }
+            sink.partial();
             lines(file, input, cluster, sink)
         }
         _ => {

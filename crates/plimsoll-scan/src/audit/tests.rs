@@ -58,12 +58,12 @@ fn collected(gate: &Gate, text: &str) -> (Collector, snapshot::Told) {
 
 fn judged(policies: &str, cluster: &str, missing: Vec<Missing>) -> Audit {
     let gate = gate(policies);
-    let (collector, told) = collected(&gate, cluster);
+    let (mut collector, told) = collected(&gate, cluster);
     let mut all = told.missing;
     all.extend(missing);
     let info = told.cluster.unwrap_or_default();
     audit(
-        &collector,
+        &mut collector,
         info,
         all,
         &gate,
@@ -409,11 +409,11 @@ fn a_right_that_is_missing_is_told_by_name_with_what_is_unknown() {
         }
         panic!("the rights never took effect: {:?}", read().1);
     };
-    let judge = |(collector, missing): (Collector, Vec<Missing>)| {
+    let judge = |(mut collector, missing): (Collector, Vec<Missing>)| {
         let mut evidence = Evidence::default();
         let options = Options::default();
         let info = ClusterInfo::default();
-        audit(&collector, info, missing, &gate, &mut evidence, &settings(), &options, &NoProgress)
+        audit(&mut collector, info, missing, &gate, &mut evidence, &settings(), &options, &NoProgress)
     };
     let all = judge(until(&|missing| missing.is_empty()));
     assert_eq!(lines(&all), ["Allow ghcr.io/acme/a:1 -: shop/Pod p x1 [container a] -"]);
@@ -445,4 +445,141 @@ fn a_right_that_is_missing_is_told_by_name_with_what_is_unknown() {
         assert_eq!(audit.verdict, expected, "{name}");
     }
     assert_eq!(taken, readings.all.len(), "the role names each that is read");
+}
+
+/// Rules of another engine: one that looks at labels of namespaces, one at what snapshots leave out, one that warns.
+const RULES: &str = "
+apiVersion: policies.kyverno.io/v1
+kind: ValidatingPolicy
+metadata: {name: no-host-network}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
+  validations: [{expression: '!object.spec.?hostNetwork.orValue(false)', message: it is in the network of its node}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: argued}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
+  validations: [{expression: 'object.spec.containers.all(one, !has(one.args))', message: it has arguments}]
+";
+
+const OBJECTS: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: wide, namespace: shop, labels: {team: blue}}
+spec: {hostNetwork: true, containers: [{name: a, image: a, args: [x]}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec: {template: {spec: {hostNetwork: true, containers: [{name: a, image: a}]}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: narrow, namespace: shop}
+spec: {containers: [{name: a, image: a}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: over, namespace: shop}
+spec: {hostNetwork: true, containers: [{name: a, image: a}]}
+status: {phase: Succeeded}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: web, namespace: shop}
+";
+
+fn by_rules(rules: &str, objects: &str) -> Audit {
+    let documents = plimsoll_rules::documents(rules).expect("documents");
+    let rules = std::sync::Arc::new(plimsoll_rules::Rules::in_force(&documents).expect("rules"));
+    let gate = Gate::new(Policies::default(), Vec::new(), &std::sync::Arc::default()).expect("a gate");
+    let mut collector = Collector::new(Kinds::default(), BTreeSet::new()).with_rules(&rules);
+    let told =
+        snapshot::read("a file", &mut BufReader::new(objects.as_bytes()), &mut collector).expect("objects");
+    let mut missing = told.missing;
+    if told.cluster.is_some() {
+        missing.extend(super::not_in_snapshot(&rules, &told.lists));
+    }
+    let (options, settings) = (Options::default(), settings());
+    let info = ClusterInfo::default();
+    audit(&mut collector, info, missing, &gate, &mut Evidence::default(), &settings, &options, &NoProgress)
+}
+
+fn said(audit: &Audit) -> Vec<String> {
+    let line = |rule: &plimsoll_model::audit::RuleResult| {
+        let objects = rule.objects.iter().map(|one| format!("{} {} x{}", one.kind, one.name, one.objects));
+        let objects: Vec<String> = objects.collect();
+        format!("{:?} {}: {} [{}]", rule.effect, rule.name, rule.reasons.join("; "), objects.join(", "))
+    };
+    audit.rules.iter().map(line).collect()
+}
+
+#[test]
+fn objects_are_held_against_rules_of_other_engines() {
+    let audit = by_rules(RULES, OBJECTS);
+    assert_eq!(
+        said(&audit),
+        [
+            "Deny argued: it has arguments [Pod wide x1]",
+            "Deny no-host-network: it is in the network of its node [Deployment web x1, Pod wide x1]",
+        ]
+    );
+    assert_eq!(audit.verdict, plimsoll_model::Outcome::NotMet);
+    let summary = &audit.summary;
+    assert_eq!((summary.rules, summary.objects, summary.objects_denied, summary.images), (2, 4, 2, 0));
+    // What changes is told, also that a rule has nothing against an object any more.
+    let better = by_rules(RULES, &OBJECTS.replace("args: [x]", "command: [x]"));
+    let told: Vec<String> = changes(Some(&audit), &better, jiff::Timestamp::UNIX_EPOCH)
+        .iter()
+        .map(|one| format!("{:?} {} {:?}", one.event, one.name, one.rule))
+        .collect();
+    assert_eq!(told, ["MetAgain wide Some(\"ValidatingAdmissionPolicy argued\")"]);
+    let back = changes(Some(&better), &audit, jiff::Timestamp::UNIX_EPOCH);
+    assert_eq!(back.iter().map(|one| one.event).collect::<Vec<_>>(), [Happened::NotMet]);
+}
+
+#[test]
+fn rules_about_what_a_snapshot_leaves_out_cannot_be_told_from_one() {
+    let snapshot = snapshot_of(OBJECTS);
+    let audit = by_rules(RULES, &snapshot);
+    let all = said(&audit);
+    assert!(
+        all.iter().any(|line| line.starts_with("Unknown argued: not known: `args`")
+            && line.contains("Pod narrow x1")
+            && line.contains("Pod wide x1")),
+        "{all:?}"
+    );
+    assert!(all.iter().any(|line| line.starts_with("Deny no-host-network")), "{all:?}");
+    // A snapshot that lists no pods says so, and no ConfigMaps are ever in one.
+    let about = RULES.replace("resources: [pods]", "resources: [configmaps]");
+    let audit = by_rules(&about, &snapshot);
+    assert_eq!(audit.verdict, plimsoll_model::Outcome::Unknown);
+    assert!(
+        audit.missing.iter().any(|one| one.resource == "configmaps" && one.decides),
+        "{:?}",
+        audit.missing
+    );
+}
+
+#[test]
+fn what_namespaces_say_counts_whenever_they_come() {
+    let rules = RULES.replace(
+        "  matchConstraints:\n",
+        "  matchConstraints:\n    namespaceSelector: {matchLabels: {guarded: 'yes'}}\n",
+    );
+    let namespace =
+        "\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {guarded: 'yes'}}}\n";
+    // Not known: nothing is said to fit.
+    let audit = by_rules(&rules, OBJECTS);
+    assert!(said(&audit).iter().all(|line| line.starts_with("Unknown")), "{:?}", said(&audit));
+    let after = by_rules(&rules, &format!("{OBJECTS}{namespace}"));
+    let before = by_rules(&rules, &format!("{namespace}---{OBJECTS}"));
+    assert_eq!(said(&after), said(&before));
+    assert_eq!(said(&after).len(), 2, "{:?}", said(&after));
+    let other = by_rules(&rules, &format!("{OBJECTS}{}", namespace.replace("'yes'", "'no'")));
+    assert!(other.rules.is_empty(), "{:?}", said(&other));
 }

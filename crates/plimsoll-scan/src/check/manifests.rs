@@ -5,13 +5,16 @@ use std::fmt::Write as _;
 
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{
-    Effect, Finding, ImagePath, Location, Problem, ProblemKind, Subject, Suppression, shortened,
+    Effect, Evidence, Finding, FindingKind, FixStatus, ImagePath, Level, Location, Party, Problem,
+    ProblemKind, Remedy, Risk, Severity, Subject, Suppression, shortened,
 };
 use plimsoll_posture::frameworks::concerns;
-use plimsoll_posture::kubernetes::{Object, Objects, yaml};
+use plimsoll_posture::kubernetes::{Object, Objects, template, yaml};
 use plimsoll_posture::{Breach, RULES, check_objects, dockerfile::ignore};
+use plimsoll_rules::{Action, Answer, Operation, Review, Rules};
 use serde_json_borrow::{ObjectAsVec, Value};
 
+use super::render::{Rendered, Sources, source_line};
 use super::{not_decided, of_rule};
 use crate::verdict::Line;
 
@@ -38,6 +41,32 @@ struct File {
     text: String,
     /// The user gave this very file.
     named: bool,
+    /// Where it was written, when it was rendered.
+    sources: Option<Sources>,
+    /// Lines that name a template, with it; of what was rendered.
+    source_lines: Vec<(u32, String)>,
+}
+
+/// Where something is for people, who edit files.
+struct Spot {
+    path: String,
+    mark: Option<yaml::Mark>,
+}
+
+impl Spot {
+    fn shown(&self) -> String {
+        match self.mark {
+            Some(mark) => format!("{}:{}", self.path, mark.line),
+            None => self.path.clone(),
+        }
+    }
+
+    fn location(&self) -> Location {
+        let mut location = Location::new(ImagePath::from(self.path.as_str()));
+        location.line = self.mark.map(|mark| mark.line.max(1));
+        location.column = self.mark.map(|mark| mark.column.max(1));
+        location
+    }
 }
 
 /// What the rules say of them.
@@ -70,15 +99,44 @@ impl Manifests {
             problems.push(Problem::incomplete(ProblemKind::LimitExceeded, path, detail));
             return;
         }
-        self.bytes += content.len();
-        match String::from_utf8(content) {
-            Ok(text) => self.files.push(File { path, text, named }),
-            Err(_) => problems.push(Problem::incomplete(ProblemKind::Corrupt, path, "it is not UTF-8")),
+        let Ok(text) = String::from_utf8(content) else {
+            problems.push(Problem::incomplete(ProblemKind::Corrupt, path, "it is not UTF-8"));
+            return;
+        };
+        // Some templates are YAML by accident, and mean nothing as such.
+        if template::is_template(&text) {
+            let detail =
+                "it is a template of Helm outside of a chart: render it first, and check what comes out";
+            problems.push(Problem::incomplete(ProblemKind::Unsupported, path, detail));
+            return;
         }
+        self.bytes += text.len();
+        self.files.push(File { path, text, named, sources: None, source_lines: Vec::new() });
     }
 
-    /// Holds them against the rules; of the findings at most so many.
-    pub(super) fn judge(self, today: &str, line: Line, most: usize) -> Judged {
+    /// Takes what a chart or a folder of Kustomize was rendered to.
+    pub(super) fn push_rendered(&mut self, path: String, rendered: Rendered, problems: &mut Vec<Problem>) {
+        if self.bytes + rendered.text.len() > MAX_TOTAL {
+            let detail = format!("all manifests together are larger than {} MB", MAX_TOTAL >> 20);
+            problems.push(Problem::incomplete(ProblemKind::LimitExceeded, path, detail));
+            return;
+        }
+        self.bytes += rendered.text.len();
+        let source_lines = match rendered.sources {
+            Sources::Templates { .. } => rendered
+                .text
+                .lines()
+                .zip(1_u32..)
+                .filter_map(|(line, number)| Some((number, source_line(line)?.to_owned())))
+                .collect(),
+            Sources::Manifests { .. } => Vec::new(),
+        };
+        let sources = Some(rendered.sources);
+        self.files.push(File { path, text: rendered.text, named: false, sources, source_lines });
+    }
+
+    /// Holds them against the rules, our own and those of other engines; of the findings at most so many.
+    pub(super) fn judge(self, kinds: &Kinds, rules: &Rules, today: &str, line: Line, most: usize) -> Judged {
         let mut judged = Judged::default();
         let mut left = yaml::MAX_NODES;
         let streams: Vec<yaml::Stream<'_>> =
@@ -90,12 +148,12 @@ impl Manifests {
             .flat_map(|(file, stream)| stream.documents.iter().map(move |node| (file, node)))
             .collect();
         let values: Vec<Value<'_>> = documents.iter().map(|(_, node)| node.value()).collect();
-        let (mut objects, kinds) = (Objects::default(), Kinds::default());
+        let mut objects = Objects::default();
         let mut held = vec![false; self.files.len()];
         let mut others = Vec::new();
         for (place, value) in values.iter().enumerate() {
             let (file, node) = documents[place];
-            let is = objects.add(value, place, &kinds);
+            let is = objects.add(value, place, kinds);
             held[file] |= is;
             if !is {
                 others.push((file, node.place("")));
@@ -118,7 +176,8 @@ impl Manifests {
                     } else {
                         ""
                     };
-                    let detail = format!("it is no YAML: {}{hint}", fault.detail);
+                    let what = if file.sources.is_some() { "what it renders to" } else { "it" };
+                    let detail = format!("{what} is no YAML: {}{hint}", fault.detail);
                     judged.problems.push(Problem::incomplete(ProblemKind::Corrupt, place, detail));
                 }
                 None if !held && file.named => {
@@ -131,22 +190,34 @@ impl Manifests {
                 let place = format!("{}:{}", file.path, repeated.mark.line);
                 judged.problems.push(Problem::note(ProblemKind::Corrupt, place, &*repeated.detail));
             }
-            judged.files += usize::from(*held);
+            // A chart that makes nothing was looked at, too.
+            judged.files += usize::from(*held || (file.sources.is_some() && stream.fault.is_none()));
         }
+        // What lines are looked up in is bounded like the rest.
+        let raw: Vec<Raw<'_>> = self.files.iter().map(|file| Raw::read(file, &mut left)).collect();
         let concerned = RULES.iter().filter(|rule| concerns(rule, &objects)).map(|rule| rule.id);
         judged.concerned.extend(concerned);
+        // What namespaces say of themselves is known of those that are among the files.
+        let is_namespace = |value: &Value<'_>| {
+            value.get("kind").as_str() == Some("Namespace") && value.get("apiVersion").as_str() == Some("v1")
+        };
+        let namespaces: HashMap<&str, &Value<'_>> = objects
+            .iter()
+            .map(Object::value)
+            .filter(|value| is_namespace(value))
+            .filter_map(|value| Some((value.get("metadata").get("name").as_str()?, value)))
+            .collect();
         // Objects may stand twice, and then have the same names.
         let mut ids: HashMap<String, usize> = HashMap::new();
         for (object, said) in objects.iter().zip(check_objects(&objects)) {
             let (file, node) = documents[object.place];
             let path = &self.files[file].path;
-            let at = |pointer: &str| node.place(pointer);
+            let at = |pointer: &str| self.files[file].spot(node, object, pointer, &raw[file]);
             for unread in object.unread() {
-                let mark = at(&unread.pointer);
                 let detail = format!("{unread}, so that what runs there is not known");
                 judged.problems.push(Problem::incomplete(
                     ProblemKind::Corrupt,
-                    format!("{path}:{}", mark.line),
+                    at(&unread.pointer).shown(),
                     detail,
                 ));
             }
@@ -161,11 +232,11 @@ impl Manifests {
             }
             let accepted =
                 accepted(object.value(), today, &object.shown(), &mut judged.expired, &mut |detail| {
-                    let line = at("/metadata/annotations").line;
-                    Problem {
-                        effect: Effect::Incomplete,
-                        ..Problem::note(ProblemKind::Corrupt, format!("{path}:{line}"), detail)
-                    }
+                    Problem::incomplete(
+                        ProblemKind::Corrupt,
+                        at(&object.pointer("/metadata/annotations")).shown(),
+                        detail,
+                    )
                 });
             let accepted = match accepted {
                 Ok(accepted) => accepted,
@@ -174,23 +245,30 @@ impl Manifests {
                     Vec::new()
                 }
             };
-            for breach in &said.breaches {
-                let mark = at(breach.pointer.as_deref().unwrap_or_default());
+            let breaches = said.breaches.iter().map(|breach| {
+                let spot = at(breach.pointer.as_deref().unwrap_or_default());
+                (finding(&self.files[file], &spot, object, breach), Some(breach.rule))
+            });
+            let foreign = foreign(rules, object, &namespaces, &at(object.prefix()), line);
+            judged.problems.extend(foreign.problems);
+            let foreign = foreign.findings.into_iter().map(|finding| (finding, None));
+            for (mut finding, rule) in breaches.chain(foreign) {
                 if judged.findings.len() >= most {
                     let detail = "there are more findings than are told, the rest is left out";
                     judged.problems.push(Problem::incomplete(ProblemKind::LimitExceeded, path, detail));
                     return judged;
                 }
-                let mut finding = finding(path, mark, object, breach);
                 let same = ids.entry(finding.id.clone()).or_default();
                 *same += 1;
                 if *same > 1 {
                     let _ = write!(finding.id, "#{same}");
                 }
-                finding.suppressed_by =
-                    accepted.iter().find(|one| one.rules.contains(&breach.rule)).map(|one| Suppression {
+                finding.suppressed_by = accepted
+                    .iter()
+                    .find(|one| rule.is_some_and(|rule| one.rules.contains(&rule)))
+                    .map(|one| Suppression {
                         by: "exception".to_owned(),
-                        source: format!("{path}:{}", at("/metadata/annotations").line),
+                        source: at(&object.pointer("/metadata/annotations")).shown(),
                         reason: one.reason.clone(),
                         expires: one.until.clone(),
                     });
@@ -237,16 +315,183 @@ fn accepted(
     Ok(all)
 }
 
-fn finding(path: &str, mark: yaml::Mark, object: &Object<'_>, breach: &Breach) -> Finding {
-    let mut location = Location::at_line(ImagePath::from(path), mark.line.max(1));
-    location.column = Some(mark.column.max(1));
+/// What rules of other engines say of an object.
+#[derive(Default)]
+struct Foreign {
+    findings: Vec<Finding>,
+    problems: Vec<Problem>,
+}
+
+fn foreign(
+    rules: &Rules,
+    object: &Object<'_>,
+    namespaces: &HashMap<&str, &Value<'_>>,
+    spot: &Spot,
+    line: Line,
+) -> Foreign {
+    let mut said = Foreign::default();
+    if rules.is_empty() {
+        return said;
+    }
+    let place = spot.shown();
+    let review = Review::of_object(object.value(), Operation::Look);
+    if review.kind.is_empty() {
+        let detail = "rules cannot tell what it is: in a list, it has no kind and apiVersion of its own";
+        said.problems.push(Problem::incomplete(ProblemKind::NotCovered, place, detail));
+        return said;
+    }
+    let review = Review { namespace_object: namespaces.get(review.namespace).copied(), ..review };
+    let location = spot.location();
+    for verdict in rules.judge(&review) {
+        let level = match verdict.actions.iter().max() {
+            Some(Action::Audit) => Level::Low,
+            Some(Action::Warn) => Level::Medium,
+            Some(Action::Deny) | None => Level::High,
+        };
+        let binding = verdict.binding.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
+        let title = format!("{} {}{binding}", verdict.kind, verdict.name);
+        let violations = match &verdict.answer {
+            Answer::Skip | Answer::Pass => continue,
+            Answer::Fail(violations) => violations,
+            Answer::Error(reason) => {
+                let decides = line.reaches(level) && !verdict.ignores_errors;
+                let detail = format!("`{title}` could not be decided for {}: {reason}", object.shown());
+                said.problems.push(Problem {
+                    effect: if decides { Effect::Incomplete } else { Effect::Note },
+                    ..Problem::note(ProblemKind::NotCovered, place.as_str(), detail)
+                });
+                continue;
+            }
+        };
+        let advisory = format!("{}/{}", verdict.kind, verdict.name);
+        for violation in violations {
+            said.findings.push(Finding {
+                id: format!("{advisory}@{}:{}", spot.path, object.id()),
+                kind: FindingKind::Misconfiguration,
+                advisory: advisory.clone(),
+                aliases: Vec::new(),
+                title: violation.message.clone(),
+                subject: Subject::File(location.clone()),
+                severity: Severity { level, source: verdict.kind.clone(), ..Severity::default() },
+                risk: Risk { fixable: true, ..Risk::default() },
+                status: FixStatus::Affected,
+                fixed_version: None,
+                party: Party::Application(None),
+                remedy: Remedy {
+                    action: format!("change {} as `{title}` asks: {}", object.shown(), violation.message),
+                    location: Some(location.clone()),
+                    ..Remedy::default()
+                },
+                evidence: vec![Evidence {
+                    source: verdict.kind.clone(),
+                    record: verdict.name.clone(),
+                    date: String::new(),
+                    range: format!("{} ({})", violation.message, object.shown()),
+                    compared: format!("{place}, {}", object.shown()),
+                    rule: "rule".to_owned(),
+                }],
+                suppressed_by: None,
+            });
+        }
+    }
+    said
+}
+
+fn finding(file: &File, spot: &Spot, object: &Object<'_>, breach: &Breach) -> Finding {
+    let location = spot.location();
     let rule = plimsoll_posture::find(breach.rule).expect("a breach names the rule that found it");
-    // By the names in it and not by line, so that it is the same after an edit further up.
-    let id = format!("{}@{path}:{}{}", rule.id, object.id(), object.field(breach));
+    // By the names in it and not by line, so that it is the same after an edit further up. What is made of the same manifests
+    // for several places is told apart by the place.
+    let of = match &file.sources {
+        Some(Sources::Manifests { .. }) => &file.path,
+        _ => &spot.path,
+    };
+    let id = format!("{}@{of}:{}{}", rule.id, object.id(), object.field(breach));
     let shown = object.shown();
-    let looked_at = format!("{path}:{}, {shown}", mark.line);
+    let rendered = match &file.sources {
+        Some(_) => format!(", as rendered of {}", file.path),
+        None => String::new(),
+    };
+    let looked_at = format!("{}, {shown}{rendered}", spot.shown());
     let breach = Breach { detail: format!("{} ({shown})", breach.detail), ..breach.clone() };
     let mut finding = of_rule(rule, &breach, Subject::File(location.clone()), id, looked_at);
     finding.remedy.location = Some(location);
     finding
+}
+
+impl File {
+    /// Where a pointer of a document leads, in a file that can be edited.
+    fn spot(&self, node: &yaml::Node<'_>, object: &Object<'_>, pointer: &str, raw: &Raw<'_>) -> Spot {
+        match &self.sources {
+            None => Spot { path: self.path.clone(), mark: Some(node.place(pointer)) },
+            Some(Sources::Templates { root, by_name }) => {
+                // The last line before the document that names a template.
+                let line = node.place("").line;
+                let before = self.source_lines.partition_point(|(at, _)| *at < line);
+                let name = before.checked_sub(1).map(|at| self.source_lines[at].1.as_str());
+                let Some((path, outline)) = name.and_then(|name| by_name.get(name)) else {
+                    return Spot { path: root.clone(), mark: None };
+                };
+                let (kind, name) = object.kind_and_name();
+                let name_at = |pointer: &str| {
+                    let value = node.value_at(pointer)?;
+                    value.get("name").as_str().map(str::to_owned)
+                };
+                let mark = outline.place(template::Rendered { kind, name }, pointer, &name_at);
+                Spot { path: path.clone(), mark }
+            }
+            Some(Sources::Manifests { description, .. }) => {
+                raw.spot(object, pointer).unwrap_or_else(|| Spot { path: description.clone(), mark: None })
+            }
+        }
+    }
+}
+
+/// The manifests that a folder of Kustomize is made of, by what they are about.
+#[derive(Default)]
+struct Raw<'t> {
+    by_kind: HashMap<(String, String), Vec<RawObject<'t>>>,
+}
+
+struct RawObject<'t> {
+    path: &'t str,
+    name: String,
+    node: yaml::Node<'t>,
+}
+
+impl<'t> Raw<'t> {
+    fn read(file: &'t File, left: &mut usize) -> Self {
+        let mut raw = Raw::default();
+        let Some(Sources::Manifests { files, .. }) = &file.sources else { return raw };
+        for (path, text) in files {
+            for node in yaml::read_within(text, left).documents {
+                let value = node.value();
+                let text = |value: &Value<'_>| value.as_str().unwrap_or_default().to_owned();
+                let kind = (text(value.get("apiVersion")), text(value.get("kind")));
+                let name = text(value.get("metadata").get("name"));
+                drop(value);
+                if !kind.1.is_empty() {
+                    raw.by_kind.entry(kind).or_default().push(RawObject { path, name, node });
+                }
+            }
+        }
+        raw
+    }
+
+    /// The place that goes deepest among those of objects with its kind, whose name is its own or a part of it (prefixes and
+    /// suffixes are added); of equals the one whose name is longest, then the first.
+    fn spot(&self, object: &Object<'_>, pointer: &str) -> Option<Spot> {
+        let text = |key: &str| object.value().get(key).as_str().unwrap_or_default().to_owned();
+        let all = self.by_kind.get(&(text("apiVersion"), text("kind")))?;
+        let (_, name) = object.kind_and_name();
+        let mut best: Option<((usize, usize), Spot)> = None;
+        for one in all.iter().filter(|one| !one.name.is_empty() && name.contains(&one.name)) {
+            let (mark, depth) = one.node.lead(pointer);
+            let key = (depth, one.name.len());
+            if best.as_ref().is_none_or(|(known, _)| key > *known) {
+                best = Some((key, Spot { path: one.path.to_owned(), mark: Some(mark) }));
+            }
+        }
+        best.map(|(_, spot)| spot)
+    }
 }

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use super::address::{PROTOCOLS, without_secret};
 use super::{GitError, GitSettings};
 
+/// What is told of a git that fails in silence.
+pub(super) const SAID_NOTHING: &str = "it does not say why";
+
 /// Most bytes that are kept of what git says about failures.
 const LARGEST_TALK: usize = 64 * 1024;
 /// Most bytes of an answer.
@@ -194,7 +197,7 @@ impl<'a> Git<'a> {
 }
 
 /// The end of what is said.
-fn last_of(mut talk: impl std::io::Read) -> Vec<u8> {
+pub(crate) fn last_of(mut talk: impl std::io::Read) -> Vec<u8> {
     let mut kept = Vec::new();
     let mut piece = [0_u8; 8 * 1024];
     while let Ok(read) = talk.read(&mut piece)
@@ -209,18 +212,20 @@ fn last_of(mut talk: impl std::io::Read) -> Vec<u8> {
 }
 
 /// What git said last, on one line, without secrets: redirects and settings of the user may bring addresses with some.
-fn shown(talk: &[u8]) -> String {
+pub(crate) fn shown(talk: &[u8]) -> String {
     const LONGEST: usize = 400;
     let text = String::from_utf8_lossy(talk);
     // Progress and advice are not why it failed.
-    let why = |line: &&str| ["fatal:", "error:", "remote:", "ssh:"].iter().any(|word| line.starts_with(word));
+    let why = |line: &&str| {
+        ["fatal:", "error:", "Error:", "remote:", "ssh:"].iter().any(|word| line.starts_with(word))
+    };
     let lines: Vec<&str> = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
     let told: Vec<&str> = lines.iter().copied().filter(why).collect();
     let told = if told.is_empty() { lines.last().copied().into_iter().collect() } else { told };
     let words: Vec<String> = told.join("; ").split(' ').map(without_quoted_secret).collect();
     let said: String =
         words.join(" ").chars().filter(|character| !character.is_control()).take(LONGEST).collect();
-    if said.is_empty() { "it does not say why".to_owned() } else { said }
+    if said.is_empty() { SAID_NOTHING.to_owned() } else { said }
 }
 
 fn without_quoted_secret(word: &str) -> String {
@@ -317,7 +322,7 @@ mod tests {
             b"Cloning...\rhint: x\nfatal: unable to access 'https://u:hidden@host/a.git/': refused\x1b[1m\n",
         );
         assert_eq!(said, "fatal: unable to access 'https://host/a.git/': refused[1m");
-        assert_eq!(shown(b""), "it does not say why");
+        assert_eq!(shown(b""), SAID_NOTHING);
         assert_eq!(shown(b"a\nlast words\n"), "last words");
     }
 

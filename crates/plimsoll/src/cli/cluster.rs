@@ -1,7 +1,11 @@
 //! What can be typed after `plimsoll cluster`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
+use plimsoll_format::pss::PssForm;
 use plimsoll_format::reach::ReachForm;
+use plimsoll_model::pod_security::{Level, Version};
 use plimsoll_scan::cluster::AskedPort;
 
 use super::{CLUSTER, ClusterArguments};
@@ -21,6 +25,102 @@ pub(crate) enum ClusterCommand {
     /// Who may reach whom, and why: connections between workloads, what is open from outside, who reaches the internet, the
     /// metadata address and the API server, by network policies of every kind
     Reach(ReachArguments),
+    /// What would break if namespaces asked for a level of the Pod Security Standards, what mends it, and which namespaces can
+    /// be labelled today
+    Pss(PssArguments),
+    /// Network policies that allow what is known to be needed and nothing else, as YAML that says what is not known
+    Suggest(SuggestArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll cluster suggest --file manifests/
+  plimsoll cluster suggest --namespace shop --output policies/
+
+Exit codes: 0 all that is needed is known, 2 usage, 3 something is left open: it stands in the comments.")]
+pub(crate) struct SuggestArguments {
+    #[command(flatten)]
+    pub(crate) input: ClusterInput,
+
+    /// Write one file for each namespace into this folder instead of standard output; no file is overwritten
+    #[arg(long, short = 'o', value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = SuggestFormat::Yaml, conflicts_with = "output")]
+    pub(crate) format: SuggestFormat,
+}
+
+/// In which form policies are proposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SuggestFormat {
+    Yaml,
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll cluster pss
+  plimsoll cluster pss --level restricted --namespace shop --all
+  plimsoll cluster pss --level baseline --file manifests/
+
+Exit codes: 0 nothing would break, 1 something would, 2 usage, 3 could not decide.")]
+pub(crate) struct PssArguments {
+    /// The level that is asked about
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = PssLevel::Both)]
+    pub(crate) level: PssLevel,
+
+    /// Version of the standards, as in v1.31; without it that of the cluster, of manifests the newest
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<Version>,
+
+    #[command(flatten)]
+    pub(crate) input: ClusterInput,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = PssFormat::Table)]
+    pub(crate) format: PssFormat,
+
+    /// Show everything: every level, every breach, and what to see to
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PssLevel {
+    /// No known way out of the container
+    Baseline,
+    /// As little as is good practice
+    Restricted,
+    Both,
+}
+
+impl PssLevel {
+    pub(crate) fn levels(self) -> Vec<Level> {
+        match self {
+            PssLevel::Baseline => vec![Level::Baseline],
+            PssLevel::Restricted => vec![Level::Restricted],
+            PssLevel::Both => vec![Level::Baseline, Level::Restricted],
+        }
+    }
+}
+
+/// In which form it is written what would break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PssFormat {
+    Table,
+    Json,
+    Markdown,
+}
+
+impl PssFormat {
+    pub(crate) fn form(self) -> PssForm {
+        match self {
+            PssFormat::Table => PssForm::Table,
+            PssFormat::Json => PssForm::Json,
+            PssFormat::Markdown => PssForm::Markdown,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -7,10 +7,11 @@ use anyhow::Context as _;
 use plimsoll_format::View;
 use plimsoll_model::audit::{Audit, ClusterInfo};
 use plimsoll_model::workload::Kinds;
+use plimsoll_rules::Rules;
 use plimsoll_scan::Options;
-use plimsoll_scan::audit::live::{self, Readings, Scope};
+use plimsoll_scan::audit::live::{self, Readings, Scope, Sink};
 use plimsoll_scan::audit::snapshot::{self, SnapshotError, Told};
-use plimsoll_scan::audit::{Collector, Evidence, Settings};
+use plimsoll_scan::audit::{Collector, Evidence, Settings, not_in_snapshot};
 use plimsoll_scan::gate::Gate;
 use plimsoll_scan::kube::{self, Access, Client, Surroundings};
 
@@ -31,15 +32,19 @@ pub(crate) fn run(arguments: &AuditArguments, environment: &Environment) -> Answ
     let gate = gate(arguments, environment).map_err(usage)?;
     let settings = settings(arguments);
     let options = options(arguments, environment);
-    let mut collector = Collector::new(kinds.clone(), gate.policies().standards());
+    let mut collector = Collector::new(kinds.clone(), gate.policies().standards()).with_rules(&gate.rules);
     let (cluster, missing, problems) = match &arguments.file {
         Some(file) => {
-            let told = read_file(file, &mut collector)?;
+            let mut told = read_file(file, &mut collector)?;
+            if told.cluster.is_some() {
+                told.missing.extend(not_in_snapshot(&gate.rules, &told.lists));
+            }
             let named = ClusterInfo { name: file.display().to_string(), ..ClusterInfo::default() };
             (told.cluster.unwrap_or(named), told.missing, told.problems)
         }
         None => {
-            let (client, readings) = connect(&arguments.cluster, &kinds, Scope::Audit, environment)?;
+            let (client, readings) =
+                connect(&arguments.cluster, &kinds, (Scope::Audit, &gate.rules), environment)?;
             let cluster = info(&client, &readings, environment.now);
             let missing = live::read(&client, &readings, &arguments.cluster.namespaces, &mut collector);
             (cluster, missing, Vec::new())
@@ -48,7 +53,7 @@ pub(crate) fn run(arguments: &AuditArguments, environment: &Environment) -> Answ
     let progress = progress::Line::new(environment.progress);
     let mut evidence = Evidence::default();
     let mut audit = plimsoll_scan::audit::audit(
-        &collector,
+        &mut collector,
         cluster,
         missing,
         &gate,
@@ -60,7 +65,7 @@ pub(crate) fn run(arguments: &AuditArguments, environment: &Environment) -> Answ
     drop(progress);
     if !problems.is_empty() {
         audit.problems.extend(problems);
-        audit.verdict = Audit::verdict_of(&audit.results, &audit.missing, &audit.problems);
+        audit.verdict = Audit::verdict_of(&audit.results, &audit.rules, &audit.missing, &audit.problems);
     }
     let view = View { all: arguments.all, ..scan::view("", environment) };
     let text = plimsoll_format::audit::write(&audit, arguments.format.form(), &view)
@@ -89,10 +94,11 @@ fn settings(arguments: &AuditArguments) -> Settings {
 
 /// The policies with what they are checked by.
 fn gate(arguments: &AuditArguments, environment: &Environment) -> anyhow::Result<Gate> {
-    let policies = verify::policies(&arguments.policies)?;
+    let (policies, rules) = verify::policies_and_rules(&arguments.policies)?;
     let revocations = notation::revocations(&arguments.notation_revocations)?;
     let mut gate = Gate::new(policies, verify::roots(&arguments.roots, environment)?, &revocations)?;
     gate.repositories = verify::repositories(&arguments.repositories)?;
+    gate.rules = std::sync::Arc::new(rules);
     Ok(gate)
 }
 
@@ -107,15 +113,15 @@ fn options(arguments: &AuditArguments, environment: &Environment) -> Options {
     }
 }
 
-/// The cluster, and what is to be read of it.
+/// The cluster, and what is to be read of it: for what, and by which rules.
 pub(super) fn connect(
     arguments: &ClusterArguments,
     kinds: &Kinds,
-    scope: Scope,
+    scope: (Scope, &Rules),
     environment: &Environment,
 ) -> Result<(Client, Readings), Failure> {
     let client = client(arguments, environment)?;
-    let readings = live::readings(&client, kinds, scope).map_err(failed)?;
+    let readings = live::readings_for(&client, kinds, scope.0, scope.1).map_err(failed)?;
     Ok((client, readings))
 }
 
@@ -143,7 +149,7 @@ pub(super) fn info(client: &Client, readings: &Readings, now: jiff::Timestamp) -
     }
 }
 
-pub(super) fn read_file(file: &Path, collector: &mut Collector) -> Result<Told, Failure> {
+pub(super) fn read_file(file: &Path, sink: &mut dyn Sink) -> Result<Told, Failure> {
     let name = file.display().to_string();
     let mut input: Box<dyn BufRead> =
         if name == "-" {
@@ -154,5 +160,5 @@ pub(super) fn read_file(file: &Path, collector: &mut Collector) -> Result<Told, 
                 Failure::new(UNDECIDED, SnapshotError::Read { file: name.clone(), source })
             })?))
         };
-    snapshot::read(&name, &mut input, collector).map_err(|error| Failure::new(UNDECIDED, error))
+    snapshot::read(&name, &mut input, sink).map_err(|error| Failure::new(UNDECIDED, error))
 }

@@ -2,13 +2,13 @@
 
 use anyhow::anyhow;
 use plimsoll_format::View;
-use plimsoll_model::Level;
+use plimsoll_model::{Level, Problem, ProblemKind};
 use plimsoll_scan::ScanError;
-use plimsoll_scan::check::{CheckOptions, check};
+use plimsoll_scan::check::{CheckOptions, Programs, check};
 use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::verdict::Line;
 
-use super::{Answer, scan};
+use super::{Answer, audit, scan, verify};
 use crate::cli::CheckArguments;
 use crate::environment::Environment;
 use crate::print::{Failure, UNDECIDED, USAGE};
@@ -37,23 +37,45 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         template,
         ..scan::view(&arguments.paths.join(" "), environment)
     };
+    let variable = |wanted: &str| environment.git.variables.iter().find(|(name, _)| name == wanted);
+    let path = variable("PATH").map(|(_, path)| path.clone()).unwrap_or_default();
+    let programs = Programs {
+        values: arguments.values.clone(),
+        ..Programs::new(path, environment.git.temporary.clone())
+    };
+    let (policies, rules) = if arguments.policies.is_empty() {
+        Default::default()
+    } else {
+        verify::policies_and_rules(&arguments.policies).map_err(|error| Failure::new(USAGE, error))?
+    };
     let options = CheckOptions {
+        programs,
+        kinds: audit::kinds(&arguments.kinds).map_err(|error| Failure::new(USAGE, error))?,
         database,
         exceptions,
         line: arguments.fail_on.unwrap_or(LINE),
         framework: arguments.framework,
+        rules: std::sync::Arc::new(rules),
         now: environment.now,
     };
-    let report = check(&arguments.paths, &options, &mut std::io::stdin().lock()).map_err(|error| {
+    let mut report = check(&arguments.paths, &options, &mut std::io::stdin().lock()).map_err(|error| {
         let code = if error.is_usage() { USAGE } else { UNDECIDED };
         let hint = match &error {
             ScanError::NotFound { .. } => {
-                Some("give a Dockerfile, a manifest, a folder, or - for standard input".to_owned())
+                Some("give a Dockerfile, a manifest, a chart, a folder, or - for standard input".to_owned())
             }
             _ => ScanError::hint(&error),
         };
         Failure::new(code, error).hint(hint)
     })?;
+    let about_images = policies.policies().len();
+    if about_images > 0 {
+        let detail = format!(
+            "{about_images} policies about images were left alone: `plimsoll audit FILE --policy` judges manifests by them"
+        );
+        report.problems.push(Problem::note(ProblemKind::NotCovered, "--policy", detail));
+        report.problems.sort();
+    }
     scan::write(&report, arguments.format, &arguments.output, &view)?;
     Ok(report.verdict.outcome.exit_code())
 }

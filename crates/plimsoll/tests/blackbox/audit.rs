@@ -53,6 +53,117 @@ fn the_report_is_as_its_schema_says() {
     assert!(!schema().is_valid(&wrong));
 }
 
+/// A template of Gatekeeper with its constraint, and one of Kyverno's rules.
+const RULES: &str = r#"
+apiVersion: templates.gatekeeper.sh/v1
+kind: ConstraintTemplate
+metadata: {name: k8sowned}
+spec:
+  crd: {spec: {names: {kind: K8sOwned}}}
+  targets:
+  - target: admission.k8s.gatekeeper.sh
+    rego: |
+      package k8sowned
+      # Not an inventory.
+      violation[{"msg": msg}] { not input.review.object.metadata.labels.team; msg := "nobody owns it" }
+---
+apiVersion: constraints.gatekeeper.sh/v1beta1
+kind: K8sOwned
+metadata: {name: owned}
+spec: {match: {kinds: [{apiGroups: [''], kinds: [ConfigMap, Pod]}]}}
+---
+apiVersion: policies.kyverno.io/v1
+kind: ValidatingPolicy
+metadata: {name: small}
+spec:
+  validationActions: [Warn]
+  matchConstraints:
+    resourceRules: [{apiGroups: [apps], apiVersions: [v1], operations: [CREATE], resources: [deployments]}]
+  validations: [{expression: object.spec.replicas < 3, message: too many}]
+"#;
+
+const OBJECTS: &str = "
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: free, namespace: shop}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  replicas: 7
+  selector: {matchLabels: {a: b}}
+  template:
+    metadata: {labels: {a: b}}
+    spec: {containers: [{name: a, image: ghcr.io/acme/a:1}]}
+";
+
+#[test]
+fn rules_of_other_engines_say_the_same_in_audit_replay_and_check() {
+    let place = Place::new();
+    let rules = place.put("rules.yaml", RULES);
+    let objects = place.put("objects.yaml", OBJECTS);
+    let run = place.run(&["audit", &objects, "--policy", &rules, "--offline", "--format", "json"]).exits(1);
+    let report = run.json();
+    fits(&schema(), &report);
+    assert_eq!(
+        (
+            &report["rules"][0]["kind"],
+            &report["rules"][0]["reasons"][0],
+            &report["rules"][0]["objects"][0]["name"]
+        ),
+        (&json!("K8sOwned"), &json!("nobody owns it"), &json!("free"))
+    );
+    assert_eq!(report["rules"][1]["effect"], "warn");
+    assert_eq!(report["summary"]["objectsDenied"], 1);
+    let run = place.run(&["audit", &objects, "--policy", &rules, "--offline"]).exits(1);
+    for line in [
+        "By rules about objects: 2 rules, 2 objects, 1 denied, 0 unknown",
+        "  DENY     K8sOwned owned\n           nobody owns it\n           in shop/ConfigMap free\n",
+        "  warn     ValidatingPolicy small\n           too many\n           in shop/Deployment web\n",
+    ] {
+        assert!(run.stdout.contains(line), "{line}\n{}", run.stdout);
+    }
+    let run = place
+        .run(&["audit", &objects, "--policy", &rules, "--offline", "--format", "policy-report"])
+        .exits(1);
+    assert_eq!(run.json()["items"][0]["summary"]["fail"], 1, "{}", run.stdout);
+
+    let run = place.run(&["policy", "replay", &rules, "--against", &objects, "--offline"]).exits(1);
+    assert!(
+        run.stdout
+            .contains("Would be refused\n  shop/ConfigMap free\n    K8sOwned owned\n    nobody owns it\n"),
+        "{}",
+        run.stdout
+    );
+    place.run(&["policy", "replay", &rules, "--against", &objects, "--policy", &rules, "--offline"]).exits(0);
+
+    let run = place.run(&["check", &objects, "--policy", &rules, "--format", "json"]).exits(1);
+    let report = run.json();
+    let found = report["findings"].as_array().unwrap();
+    let of = |id: &str| found.iter().find(|one| one["advisory"] == id).unwrap_or_else(|| panic!("{id}"));
+    let owned = of("K8sOwned/owned");
+    assert_eq!(
+        (&owned["title"], &owned["severity"]["level"], &owned["subject"]["line"]),
+        (&json!("nobody owns it"), &json!("high"), &json!(2)),
+        "{owned:#}"
+    );
+    assert_eq!(of("ValidatingPolicy/small")["severity"]["level"], "medium");
+    // An exception is one here too; rules that cannot be used are no pass.
+    let ignore =
+        place.put("ignore.toml", "[[exception]]\nid = \"K8sOwned/owned\"\nreason = \"moved next week\"\n");
+    let run =
+        place.run(&["check", &objects, "--policy", &rules, "--format", "json", "--ignore-file", &ignore]);
+    let report = run.json();
+    let owned = report["findings"].as_array().unwrap().iter().find(|one| one["advisory"] == "K8sOwned/owned");
+    assert_eq!(owned.unwrap()["suppressedBy"]["reason"], "moved next week", "{report:#}");
+    let broken =
+        place.put("broken.yaml", RULES.replace("kind: K8sOwned\nmetadata", "kind: K8sOther\nmetadata"));
+    for command in ["check", "audit"] {
+        place.run(&[command, &objects, "--policy", &broken]).exits(2).says(&["there is no template"]);
+    }
+}
+
 #[test]
 fn a_draft_is_replayed_against_what_runs() {
     let place = Place::new();

@@ -6,11 +6,12 @@
 mod bits;
 mod diff;
 mod engine;
-mod exposure;
+pub(crate) mod exposure;
 mod outside;
 mod ports;
+pub(crate) mod proof;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;

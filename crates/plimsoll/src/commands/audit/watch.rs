@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use plimsoll_admit::files::Watched;
 use plimsoll_model::audit::{Audit, Missing};
 use plimsoll_model::one_line;
+use plimsoll_rules::Rules;
 use plimsoll_scan::audit::follow::Followed;
-use plimsoll_scan::audit::live::Scope;
+use plimsoll_scan::audit::live::{self, Readings};
 use plimsoll_scan::audit::publish::{self, Reports};
 use plimsoll_scan::audit::{Change, Collector, Evidence, changes};
 use plimsoll_scan::kube::Client;
@@ -43,30 +44,29 @@ pub(super) fn run(arguments: &AuditArguments, environment: &Environment) -> Answ
     let mut gate = gate(arguments, environment).map_err(usage)?;
     let settings = settings(arguments);
     let base = options(arguments, environment);
-    let (client, readings) = connect(&arguments.cluster, &kinds, Scope::Audit, environment)?;
+    let (client, mut readings) =
+        connect(&arguments.cluster, &kinds, (live::Scope::Audit, &gate.rules), environment)?;
     let start = Instant::now();
     let moment = || {
         let passed = i64::try_from(start.elapsed().as_secs()).unwrap_or(i64::MAX);
         let now = environment.now.as_second().saturating_add(passed);
         jiff::Timestamp::from_second(now).unwrap_or(environment.now)
     };
-    let follow = |standards| {
-        Followed::start(
-            &client,
-            &readings,
-            &arguments.cluster.namespaces,
-            Collector::new(kinds.clone(), standards),
-        )
+    let follow = |standards, rules: &Arc<Rules>, readings: &Readings| {
+        let collector = Collector::new(kinds.clone(), standards).with_rules(rules);
+        Followed::start(&client, readings, &arguments.cluster.namespaces, collector)
     };
     let mut standards = gate.policies().standards();
-    let mut followed = follow(standards.clone());
+    let mut followed = follow(standards.clone(), &gate.rules, &readings);
     let mut policies = Watched::new(arguments.policies.clone());
     let mut trust = Watched::new(trust_files(arguments, environment));
     let mut database = Watched::new(base.database.iter().cloned().collect());
     let told = |event: &str, detail: String| {
         line(&json!({ "event": event, "at": moment().to_string(), "detail": detail }))
     };
-    let count = |gate: &plimsoll_scan::gate::Gate| format!("{} policies", gate.policies().policies().len());
+    let count = |gate: &plimsoll_scan::gate::Gate| {
+        format!("{} policies", gate.policies().policies().len() + gate.rules.len())
+    };
     if !told("watching", format!("{}: {}", info(&client, &readings, moment()).name, count(&gate))) {
         return Ok(0);
     }
@@ -86,10 +86,18 @@ pub(super) fn run(arguments: &AuditArguments, environment: &Environment) -> Answ
                     if trust || old.kept() != new_ones.kept() || !old.bases().eq(new_ones.bases()) {
                         evidence = Evidence::default();
                     }
+                    // Rules look at objects as they come, and perhaps at kinds that nobody followed.
+                    let rules = !(gate.rules.is_empty() && new.rules.is_empty());
                     gate = new;
-                    if gate.policies().standards() != standards {
+                    if rules {
+                        match live::readings_for(&client, &kinds, live::Scope::Audit, &gate.rules) {
+                            Ok(new) => readings = new,
+                            Err(error) => alive &= told("notSeen", one_line(&error)),
+                        }
+                    }
+                    if rules || gate.policies().standards() != standards {
                         standards = gate.policies().standards();
-                        followed = follow(standards.clone());
+                        followed = follow(standards.clone(), &gate.rules, &readings);
                     }
                     alive &= told("policiesLoaded", count(&gate));
                 }

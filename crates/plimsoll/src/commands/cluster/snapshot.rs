@@ -13,7 +13,8 @@ use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 pub(super) fn run(cluster: &ClusterArguments, kinds: &[String], environment: &Environment) -> Answer {
     let kinds = audit::kinds(kinds).map_err(|error| Failure::new(USAGE, error))?;
-    let (client, readings) = audit::connect(cluster, &kinds, Scope::Everything, environment)?;
+    let (client, readings) =
+        audit::connect(cluster, &kinds, (Scope::Everything, &plimsoll_rules::Rules::default()), environment)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut writer = snapshot::Writer::new(&mut out, audit::info(&client, &readings, environment.now));
     let missing = live::read(&client, &readings, &cluster.namespaces, &mut writer);

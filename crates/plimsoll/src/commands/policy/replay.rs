@@ -8,7 +8,8 @@ use anyhow::anyhow;
 use plimsoll_model::audit::{Audit, ClusterInfo};
 use plimsoll_model::decision::Effect;
 use plimsoll_scan::Options;
-use plimsoll_scan::audit::{Change, Collector, Evidence, Happened, Settings, changes};
+use plimsoll_scan::audit::live::Sink;
+use plimsoll_scan::audit::{Change, Collector, Evidence, Happened, Settings, changes, not_in_snapshot};
 use plimsoll_scan::gate::Gate;
 use plimsoll_scan::policy::Policies;
 use serde_json::json;
@@ -23,8 +24,10 @@ use crate::progress;
 pub(super) fn run(arguments: &PolicyReplayArguments, environment: &Environment) -> Answer {
     let usage = |error| Failure::new(USAGE, error);
     let gate = |paths: &[PathBuf]| -> anyhow::Result<Gate> {
-        let policies = verify::policies(paths)?;
-        Ok(Gate::new(policies, verify::roots(&arguments.roots, environment)?, &Arc::default())?)
+        let (policies, rules) = verify::policies_and_rules(paths)?;
+        let mut gate = Gate::new(policies, verify::roots(&arguments.roots, environment)?, &Arc::default())?;
+        gate.rules = Arc::new(rules);
+        Ok(gate)
     };
     let draft = gate(&arguments.draft).map_err(usage)?;
     let current = match arguments.policies.as_slice() {
@@ -35,8 +38,11 @@ pub(super) fn run(arguments: &PolicyReplayArguments, environment: &Environment) 
     let mut all = standards(&draft);
     all.extend(current.iter().flat_map(standards));
     let kinds = audit::kinds(&arguments.kinds).map_err(usage)?;
-    let mut collector = Collector::new(kinds, all);
-    let told = audit::read_file(&arguments.against, &mut collector)?;
+    let collector = |gate: &Gate| Collector::new(kinds.clone(), all.clone()).with_rules(&gate.rules);
+    // What runs is read once, for both.
+    let mut what_runs = Both(collector(&draft), current.as_ref().map(collector));
+    let told = audit::read_file(&arguments.against, &mut what_runs)?;
+    let Both(mut for_draft, mut for_current) = what_runs;
     let named = ClusterInfo { name: arguments.against.display().to_string(), ..ClusterInfo::default() };
     let options = Options {
         database: scan::database(arguments.db.as_ref(), environment),
@@ -50,17 +56,21 @@ pub(super) fn run(arguments: &PolicyReplayArguments, environment: &Environment) 
         ..Options::default()
     };
     let progress = progress::Line::new(environment.progress);
-    let judge = |gate: &Gate, paths: &[PathBuf]| {
+    let judge = |gate: &Gate, collector: &mut Collector, paths: &[PathBuf]| {
         let settings = Settings {
             threads: 4,
             provenance: false,
             policies: paths.iter().map(|path| path.display().to_string()).collect(),
             again: 60,
         };
+        let mut missing = told.missing.clone();
+        if told.cluster.is_some() {
+            missing.extend(not_in_snapshot(&gate.rules, &told.lists));
+        }
         let mut audit = plimsoll_scan::audit::audit(
-            &collector,
+            collector,
             told.cluster.clone().unwrap_or_else(|| named.clone()),
-            told.missing.clone(),
+            missing,
             gate,
             &mut Evidence::default(),
             &settings,
@@ -70,8 +80,11 @@ pub(super) fn run(arguments: &PolicyReplayArguments, environment: &Environment) 
         audit.problems.extend(told.problems.iter().cloned());
         audit
     };
-    let before = current.as_ref().map(|gate| judge(gate, &arguments.policies));
-    let after = judge(&draft, &arguments.draft);
+    let before = current
+        .as_ref()
+        .zip(for_current.as_mut())
+        .map(|(gate, collector)| judge(gate, collector, &arguments.policies));
+    let after = judge(&draft, &mut for_draft, &arguments.draft);
     drop(progress);
     let changes = changes(before.as_ref(), &after, environment.now);
     let unseen =
@@ -79,7 +92,7 @@ pub(super) fn run(arguments: &PolicyReplayArguments, environment: &Environment) 
     let unseen: Vec<String> = unseen
         .chain(after.problems.iter().map(|problem| format!("{}: {}", problem.subject, problem.detail)))
         .collect();
-    if after.results.is_empty() && unseen.is_empty() {
+    if after.results.is_empty() && after.summary.objects == 0 && unseen.is_empty() {
         return Err(usage(anyhow!(
             "nothing runs in `{}`: there is nothing to replay",
             arguments.against.display()
@@ -93,6 +106,9 @@ pub(super) fn run(arguments: &PolicyReplayArguments, environment: &Environment) 
                 "images": after.summary.images,
                 "denied": after.summary.denied,
                 "unknown": after.summary.unknown,
+                "objects": after.summary.objects,
+                "objectsDenied": after.summary.objects_denied,
+                "objectsUnknown": after.summary.objects_unknown,
                 "changes": changes,
                 "notSeen": unseen,
             });
@@ -106,6 +122,29 @@ pub(super) fn run(arguments: &PolicyReplayArguments, environment: &Environment) 
         (false, true) => UNDECIDED,
         (false, false) => 0,
     })
+}
+
+/// What runs, for the draft and for what holds now.
+struct Both(Collector, Option<Collector>);
+
+impl Both {
+    fn each(&mut self) -> impl Iterator<Item = &mut Collector> {
+        std::iter::once(&mut self.0).chain(&mut self.1)
+    }
+}
+
+impl Sink for Both {
+    fn forget(&mut self, kind: &str) {
+        self.each().for_each(|one| one.forget(kind));
+    }
+
+    fn object(&mut self, object: &plimsoll_rules::Json<'_>) {
+        self.each().for_each(|one| one.apply(object));
+    }
+
+    fn partial(&mut self) {
+        self.each().for_each(Sink::partial);
+    }
 }
 
 fn is_worse(change: &Change) -> bool {
@@ -125,7 +164,8 @@ fn table(changes: &[Change], after: &Audit, unseen: &[String]) -> String {
             let owner = change.owner.as_ref().map(|owner| format!("  ({owner})")).unwrap_or_default();
             let place = format!("{}/{} {}", change.namespace, change.kind, change.name);
             let _ = writeln!(out, "  {}{}", print::plain(&place), print::plain(&owner));
-            let _ = writeln!(out, "    {}", print::plain(&change.image));
+            let about = change.image.as_deref().or(change.rule.as_deref()).unwrap_or_default();
+            let _ = writeln!(out, "    {}", print::plain(about));
             for reason in change.reasons.iter().take(5) {
                 let _ = writeln!(out, "    {}", print::plain(reason));
             }
@@ -148,5 +188,12 @@ fn table(changes: &[Change], after: &Audit, unseen: &[String]) -> String {
         summary.unknown,
         changes.len()
     );
+    if summary.rules > 0 {
+        let _ = writeln!(
+            out,
+            "Its rules refuse {} of {} objects, and cannot tell of {}.",
+            summary.objects_denied, summary.objects, summary.objects_unknown
+        );
+    }
     out
 }
