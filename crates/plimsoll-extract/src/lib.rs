@@ -15,7 +15,7 @@ pub mod secret;
 use std::io;
 
 use plimsoll_fs::Entry;
-use plimsoll_model::{Ecosystem, ImagePath, Package, Problem, Release};
+use plimsoll_model::{Digest, Ecosystem, ImagePath, Package, Problem, Release};
 
 /// Reads one file format. A value in a table, not a type: see [`registry::EXTRACTORS`].
 pub struct Extractor {
@@ -69,6 +69,8 @@ pub struct Extraction {
     pub secrets: Vec<secret::Hit>,
     /// What is remembered of the file itself, where somebody asked for it.
     pub note: Option<FileNote>,
+    /// What the file is, where somebody asked for it.
+    pub content: Option<FileContent>,
     /// What could not be read.
     pub problems: Vec<Problem>,
 }
@@ -96,6 +98,17 @@ pub struct FileNote {
     pub size: u64,
     /// Content, where it is of interest; else empty.
     pub text: String,
+}
+
+/// What a file is, for whoever compares it with what runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileContent {
+    /// Permission bits.
+    pub mode: u32,
+    /// SHA-256 of its content.
+    pub digest: Digest,
+    /// Its first bytes are those of an ELF file: a program or a library.
+    pub elf: bool,
 }
 
 /// The files of one distribution package.

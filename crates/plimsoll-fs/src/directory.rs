@@ -89,6 +89,7 @@ pub fn walk_directory<V: Visitor>(
         glances: Vec::new(),
         problems: vec![problem],
         links: Vec::new(),
+        file_links: Vec::new(),
         layers: Vec::new(),
     };
     let root = match root.canonicalize() {
@@ -543,11 +544,11 @@ impl<V: Visitor> Tree<'_, V> {
         glances.sort_by(|a, b| a.path.cmp(&b.path));
         problems.sort();
         let mut steps = MAX_STEPS;
-        let links = directory_links(&files, found.symlinks.keys(), limits, |path| {
+        let (links, file_links) = directory_links(&files, found.symlinks.keys(), limits, |path| {
             resolve(path.as_bytes(), limits.max_path, &mut steps, |link| found.symlinks.get(link).cloned())
                 .ok()
         });
-        Walk { files, glances, problems, links, layers: Vec::new() }
+        Walk { files, glances, problems, links, file_links, layers: Vec::new() }
     }
 }
 

@@ -185,7 +185,7 @@ pub struct Glance<O> {
     pub output: O,
 }
 
-/// A symbolic link to a directory, in the merged tree.
+/// A symbolic link to a directory or file, in the merged tree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DirectoryLink {
     /// The link (`lib`).
@@ -249,6 +249,9 @@ pub struct Walk<O> {
     /// Symbolic links of the merged tree that lead to directories on the way to visited files, and all of the root
     /// directory; sorted, at most [`Limits::max_links`].
     pub links: Vec<DirectoryLink>,
+    /// Symbolic links of the merged tree that finally lead to visited files, sorted; only where
+    /// [`Limits::file_links`] asks for them, and no more than [`Limits::max_entries`].
+    pub file_links: Vec<DirectoryLink>,
     /// Figures of each layer, the lowest first; empty for a directory.
     pub layers: Vec<LayerStatistics>,
 }

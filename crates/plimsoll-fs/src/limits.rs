@@ -27,6 +27,8 @@ pub struct Limits {
     pub max_kept: u64,
     /// Directory links in the result.
     pub max_links: usize,
+    /// Tell symbolic links to visited files too ([`Walk::file_links`](crate::Walk::file_links)).
+    pub file_links: bool,
     /// Threads.
     pub workers: NonZeroUsize,
 }
@@ -45,6 +47,7 @@ impl Default for Limits {
             max_buffered: 64 * MIB,
             max_kept: 128 * MIB,
             max_links: 10_000,
+            file_links: false,
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }

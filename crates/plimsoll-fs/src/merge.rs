@@ -582,7 +582,7 @@ impl<O> Merged<O> {
         let mut steps = MAX_STEPS;
         let (all, indexes) = (&self.links, &self.indexes);
         let living = all.0.keys().filter(|path| all.at(path, end, path, indexes).is_some());
-        let links = directory_links(&self.files, living, limits, |path| {
+        let (links, file_links) = directory_links(&self.files, living, limits, |path| {
             all.resolve(path, end, indexes, limits.max_path, &mut steps)
         });
         self.files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -602,6 +602,7 @@ impl<O> Merged<O> {
             glances: self.glances,
             problems: self.problems,
             links,
+            file_links,
             layers: self.statistics,
         }
     }

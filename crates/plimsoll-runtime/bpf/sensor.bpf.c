@@ -34,6 +34,8 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define IPPROTO_UDP 17
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define TS_COMPAT 2
+#define PROT_EXEC 4
+#define MAP_ANONYMOUS 0x20
 
 /* Set before loading, constant afterwards. */
 const volatile struct {
@@ -46,7 +48,7 @@ const volatile struct {
 } config SEC(".rodata.config") = { .subsystem = -1, .wake_at = 256 << 10 };
 
 /* What to do at the end of a system call. Changed while running. Positions are those of arguments, plus one. */
-enum kind { KIND_NONE, KIND_PLAIN, KIND_OPEN, KIND_DESCRIPTOR, KIND_SOCKET, KIND_SOCKET_MAKE, KIND_DUPLICATE };
+enum kind { KIND_NONE, KIND_PLAIN, KIND_OPEN, KIND_DESCRIPTOR, KIND_SOCKET, KIND_SOCKET_MAKE, KIND_DUPLICATE, KIND_MAP };
 enum failures { FAILURES_NONE, FAILURES_REFUSED, FAILURES_ALL };
 struct plan {
 	__u8 kind, stream, failures, identity;
@@ -70,6 +72,7 @@ struct {
 
 struct file_key { __u64 inode; __u32 device, pad; };
 struct name_key { char name[32]; };
+struct mapped_key { __u64 cgroup, inode, changed; __u32 device, pad; };
 
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4 << 20); } must SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 8 << 20); } may SEC(".maps");
@@ -101,6 +104,12 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 4096);
 	__type(key, struct name_key); __type(value, __u8);
 } denied_names SEC(".maps");
+
+/* files that were mapped to be executed: each is told once in a cgroup, and again when it changed */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 65536);
+	__type(key, struct mapped_key); __type(value, __u8);
+} mapped SEC(".maps");
 
 static __always_inline struct scratch *get_scratch(void)
 {
@@ -328,7 +337,8 @@ static __always_inline void put_path_of(struct path *path, __u32 kind)
 
 static __always_inline __u64 nanoseconds(__s64 seconds, __s64 more)
 {
-	return seconds * 1000000000ull + more;
+	/* From 6.13 on the highest bit of the nanoseconds says that somebody has asked for them. */
+	return seconds * 1000000000ull + (more & 0x7fffffff);
 }
 
 static __always_inline void times(struct inode *inode, struct file_facts *facts)
@@ -678,6 +688,27 @@ static __always_inline int is_sensitive(struct file *file)
 	return bpf_map_lookup_elem(&sensitive, &key) != 0;
 }
 
+/* Whether the file is known to be mapped in this cgroup; it is from now on. */
+static __always_inline int was_mapped(struct task_struct *task, struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct file_facts facts = {};
+	times(inode, &facts);
+	struct mapped_key key = {};
+	key.cgroup = cgroup_of(task);
+	key.inode = BPF_CORE_READ(inode, i_ino);
+	key.device = BPF_CORE_READ(inode, i_sb, s_dev);
+	key.changed = facts.changed;
+	if (config.only_containers && !(task->thread_pid && task->thread_pid->level > 0)
+	    && !bpf_map_lookup_elem(&containers, &key.cgroup))
+		return 1;
+	__u8 one = 1;
+	if (bpf_map_lookup_elem(&mapped, &key))
+		return 1;
+	bpf_map_update_elem(&mapped, &key, &one, BPF_ANY);
+	return 0;
+}
+
 /* Whether an open is to be reported. */
 static __always_inline int is_wanted(struct file *file, __u64 flags)
 {
@@ -744,6 +775,12 @@ int BPF_PROG(on_call, struct pt_regs *regs, long result)
 			return 0;
 		/* A shell whose input or output is a socket. */
 		if (kind == KIND_DUPLICATE && (!sk || (__u64)result > 2))
+			return 0;
+	} else if (kind == KIND_MAP) {
+		if (!(argument(regs, narrow, 2) & PROT_EXEC) || argument(regs, narrow, 3) & MAP_ANONYMOUS)
+			return 0;
+		file = file_of(task, (__s32)argument(regs, narrow, 4));
+		if (!file || was_mapped(task, file))
 			return 0;
 	} else if (kind == KIND_SOCKET_MAKE) {
 		__u32 family = argument(regs, narrow, 0), type = argument(regs, narrow, 1) & 15;

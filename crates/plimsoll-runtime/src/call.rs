@@ -51,6 +51,7 @@ const TABLE: &[(&str, u16, u16, u16)] = &[
     ("mkdirat", 258, 34, 296),
     ("mknod", 133, NONE, 14),
     ("mknodat", 259, 33, 297),
+    ("mmap", 9, 222, 192),
     ("mount", 165, 40, 21),
     ("move_mount", 429, 429, 429),
     ("open", 2, NONE, 5),

@@ -97,6 +97,11 @@ pub enum Action {
         /// The descriptor; -1 if it failed.
         descriptor: i32,
     },
+    /// A file was mapped so that its content can be executed, as libraries are: the first time that the container did so.
+    Map {
+        /// The file.
+        file: File,
+    },
     /// A file got another name.
     Rename {
         /// Its name before.

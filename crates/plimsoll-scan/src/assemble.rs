@@ -375,7 +375,7 @@ fn link_owners(packages: &mut [Package], ownership: &[(Option<u32>, Ownership)],
 }
 
 /// `usr/share/java/a.war!/WEB-INF/lib/b.jar` is in the file `usr/share/java/a.war`.
-fn outer_file(location: &Location) -> &[u8] {
+pub(crate) fn outer_file(location: &Location) -> &[u8] {
     let path = location.path.as_bytes();
     match path.windows(2).position(|pair| pair == b"!/") {
         Some(end) => &path[..end],

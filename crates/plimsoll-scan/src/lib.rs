@@ -35,6 +35,7 @@ mod scan;
 mod scanners;
 mod secrets;
 mod target;
+pub mod tree;
 pub mod verify;
 mod vex_attached;
 mod vex_hub;

@@ -37,6 +37,7 @@ use crate::licenses;
 use crate::scanners::{Scanner, Scanners};
 use crate::secrets::{self, RedactedHistory, Secrets};
 use crate::target::{ImageForm, Target};
+use crate::tree::{self, Tree};
 use crate::verdict::{self, Line};
 use crate::vex_attached::{self, AttachedVex};
 use crate::vex_hub::{self, VexHub};
@@ -109,6 +110,8 @@ pub struct Options {
     pub licenses: Lists,
     /// The Dockerfile that the image was built from.
     pub dockerfile: Option<BuildFile>,
+    /// Take the digest of every file.
+    pub contents: bool,
 }
 
 impl Default for Options {
@@ -137,6 +140,7 @@ impl Default for Options {
             scanners: Scanners::default(),
             licenses: Lists::default(),
             dockerfile: None,
+            contents: false,
         }
     }
 }
@@ -155,6 +159,7 @@ impl Options {
         Extractors {
             secrets: self.looks_for(Scanner::Secrets),
             settings: self.looks_for(Scanner::Configuration),
+            contents: self.contents,
         }
     }
 }
@@ -173,6 +178,9 @@ pub(crate) struct Seen {
     /// What the rules say of that. Made anew each time: it depends on more than layers.
     #[serde(skip)]
     pub(crate) settings: Settings,
+    /// All files; absent where nobody asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) tree: Option<Tree>,
 }
 
 impl Keep for Seen {
@@ -221,7 +229,24 @@ pub(crate) fn scan_with(
     stdin: &mut dyn Read,
     progress: &dyn Progress,
 ) -> Result<Report, ScanError> {
-    let (target, mut seen) = match Target::parse(typed)? {
+    let (target, mut seen) = read(typed, options, stdin, progress)?;
+    if let Some(index) = &opened.java_index {
+        java_index::name_archives(index, &mut seen.inventory);
+    }
+    let supply = options.supply.as_ref().filter(|_| options.looks_for(Scanner::Vulnerabilities));
+    let supplied = supply.map(|supply| supply.supply(&seen.inventory)).unwrap_or_default();
+    let newer = supplied.database.as_deref().map(Database::open).transpose()?;
+    report(target, seen, newer.as_ref().or(opened.database.as_ref()), supplied.oldest, options)
+}
+
+/// Reads what `typed` names.
+pub(crate) fn read(
+    typed: &str,
+    options: &Options,
+    stdin: &mut dyn Read,
+    progress: &dyn Progress,
+) -> Result<(TargetFacts, Seen), ScanError> {
+    Ok(match Target::parse(typed)? {
         Target::Directory(path) => directory(typed, &path, options, progress)?,
         Target::Images { form, path, reference } => {
             image_file(typed, &path, form, reference, options, progress)?
@@ -234,14 +259,7 @@ pub(crate) fn scan_with(
         Target::Git(address) => repository(&address, options, progress)?,
         Target::Stdin => image_stream(typed, stdin, None, None, options, progress)?,
         Target::Sbom(path) => sbom(typed, &path, options)?,
-    };
-    if let Some(index) = &opened.java_index {
-        java_index::name_archives(index, &mut seen.inventory);
-    }
-    let supply = options.supply.as_ref().filter(|_| options.looks_for(Scanner::Vulnerabilities));
-    let supplied = supply.map(|supply| supply.supply(&seen.inventory)).unwrap_or_default();
-    let newer = supplied.database.as_deref().map(Database::open).transpose()?;
-    report(target, seen, newer.as_ref().or(opened.database.as_ref()), supplied.oldest, options)
+    })
 }
 
 /// An image that a registry has.
@@ -263,7 +281,11 @@ pub(crate) fn of_registry(
 }
 
 pub(crate) fn limits(options: &Options) -> Limits {
-    Limits { workers: NonZeroUsize::new(options.threads).unwrap_or(NonZeroUsize::MIN), ..Limits::default() }
+    Limits {
+        workers: NonZeroUsize::new(options.threads).unwrap_or(NonZeroUsize::MIN),
+        file_links: options.contents,
+        ..Limits::default()
+    }
 }
 
 fn directory(
@@ -347,12 +369,14 @@ fn of_files(
 }
 
 pub(crate) fn assembled(walk: Walk<Extraction>, more: Vec<Problem>) -> Seen {
-    let FoundAll { found, glimpses, noted, links, mut problems } = visit::found(walk);
+    let FoundAll { found, glimpses, noted, contents, links, file_links, mut problems } = visit::found(walk);
     problems.extend(more);
     let secrets = secrets::of_files(&glimpses, &found, &links);
     let files = image_rules::files(noted, &found, &links);
+    let owned = tree::owned(&contents, &found, &links);
     let inventory = assemble::inventory(found, &links, problems);
-    Seen { inventory, secrets, files, ..Seen::default() }
+    let tree = owned.map(|owned| tree::put_together(contents, &owned, file_links, &links, &inventory));
+    Seen { inventory, secrets, files, tree, ..Seen::default() }
 }
 
 pub(crate) fn selection(reference: Option<String>, options: &Options) -> Selection {
@@ -439,6 +463,9 @@ pub(crate) fn image_of_registry(
     }
     if options.looks_for(Scanner::Configuration) {
         purpose.push_str(&image_rules::purpose());
+    }
+    if options.contents {
+        purpose.push_str(tree::PURPOSE);
     }
     let known = known.and_then(|cache| Some((cache, cache.key(&diff_ids, base_layers, &purpose)?)));
     let kept: Option<Seen> = known.as_ref().and_then(|(cache, key)| cache.get(key));

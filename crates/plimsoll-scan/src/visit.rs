@@ -4,13 +4,15 @@ use std::collections::HashSet;
 use std::io::{self, Read};
 
 use plimsoll_extract::registry::wanting;
-use plimsoll_extract::{Extraction, FileNote, Reader, secret};
-use plimsoll_fs::{Entry, Visitor, Walk, Want};
-use plimsoll_model::{ImagePath, Location, Problem, ProblemKind};
+use plimsoll_extract::{Extraction, FileContent, FileNote, Reader, secret};
+use plimsoll_fs::{DirectoryLink, Entry, Visitor, Walk, Want};
+use plimsoll_model::{Algorithm, Digest, ImagePath, Location, Problem, ProblemKind};
 use plimsoll_posture::image::Interest;
+use sha2::{Digest as _, Sha256};
 
 use crate::assemble::{DirectoryLinks, Found};
 use crate::image_rules::{self, Noted};
+use crate::tree;
 
 /// Asks every extractor of the registry.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,6 +21,8 @@ pub(crate) struct Extractors {
     pub(crate) secrets: bool,
     /// Remembers how files are set up, those that the rules for images look at.
     pub(crate) settings: bool,
+    /// Takes the digest of every file.
+    pub(crate) contents: bool,
 }
 
 impl Visitor for Extractors {
@@ -37,18 +41,29 @@ impl Visitor for Extractors {
                 (Reader::Stream { .. } | Reader::Name { .. }, want) => want,
             };
         }
-        match (self.settings.then(|| image_rules::interest(entry)).flatten(), want) {
+        let want = match (self.settings.then(|| image_rules::interest(entry)).flatten(), want) {
             (Some(Interest::Text), Want::Whole { limit }) => {
                 Want::Whole { limit: limit.max(image_rules::LARGEST_TEXT) }
             }
             (Some(Interest::Text), _) => Want::Whole { limit: image_rules::LARGEST_TEXT },
             (Some(_), Want::Skip) => Want::Name,
             (_, want) => want,
+        };
+        match want {
+            // Every file has a digest, also one that is larger than whoever reads it whole likes.
+            Want::Whole { limit } if entry.size <= limit => want,
+            _ if self.contents => Want::Stream,
+            want => want,
         }
     }
 
     fn whole(&self, entry: &Entry<'_>, content: &[u8]) -> Extraction {
         let mut all = Extraction { note: self.note(entry, content), ..Extraction::default() };
+        if self.contents {
+            let mut hashing = Hashing::new(content);
+            // Reading from memory does not fail.
+            all.content = hashing.finish(entry).ok().flatten();
+        }
         for extractor in wanting(entry) {
             let part = match extractor.read {
                 Reader::Whole { parse, .. } => parse(entry.path, content),
@@ -69,15 +84,23 @@ impl Visitor for Extractors {
         let mut all = Extraction { note: self.note(entry, &[]), ..Extraction::default() };
         // Only extractors that stream want the content, and a stream passes once: the first of them takes it.
         let mut taken = false;
+        let mut content = Hashing::new(content);
         for extractor in wanting(entry) {
             match extractor.read {
                 Reader::Name { parse } => all.take(parse(entry.path)),
                 Reader::Stream { parse } if !taken => {
                     taken = true;
-                    all.take(parse(entry.path, content)?);
+                    all.take(parse(entry.path, &mut content)?);
+                }
+                Reader::Whole { limit, .. } if entry.size > limit => {
+                    let detail = format!("the file has {} bytes, more than {limit} are not read", entry.size);
+                    all.problems.push(Problem::incomplete(ProblemKind::LimitExceeded, entry.path, detail));
                 }
                 _ => {}
             }
+        }
+        if self.contents {
+            all.content = content.finish(entry)?;
         }
         Ok(all)
     }
@@ -127,6 +150,40 @@ impl Visitor for Extractors {
 impl Extractors {
     fn note(self, entry: &Entry<'_>, content: &[u8]) -> Option<FileNote> {
         self.settings.then(|| image_rules::note(entry, content)).flatten()
+    }
+}
+
+/// A reader that takes the digest of what passes.
+struct Hashing<R> {
+    content: R,
+    hash: Sha256,
+    first: Vec<u8>,
+}
+
+impl<R: Read> Hashing<R> {
+    /// The first bytes of an ELF file.
+    const ELF: &[u8] = b"\x7fELF";
+
+    fn new(content: R) -> Self {
+        Hashing { content, hash: Sha256::new(), first: Vec::new() }
+    }
+
+    /// Reads the rest.
+    fn finish(&mut self, entry: &Entry<'_>) -> io::Result<Option<FileContent>> {
+        io::copy(self, &mut io::sink())?;
+        let digest = Digest::from_bytes(Algorithm::Sha256, &std::mem::take(&mut self.hash).finalize());
+        let elf = self.first == Self::ELF;
+        Ok(digest.map(|digest| FileContent { mode: entry.mode & 0o7777, digest, elf }))
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.content.read(buffer)?;
+        self.hash.update(&buffer[..count]);
+        let missing = Self::ELF.len().saturating_sub(self.first.len());
+        self.first.extend_from_slice(&buffer[..count.min(missing)]);
+        Ok(count)
     }
 }
 
@@ -215,16 +272,25 @@ pub(crate) struct FoundAll {
     pub(crate) found: Vec<Found>,
     pub(crate) glimpses: Vec<Glimpse>,
     pub(crate) noted: Vec<Noted>,
+    pub(crate) contents: Vec<tree::Walked>,
     pub(crate) links: DirectoryLinks,
+    pub(crate) file_links: Vec<DirectoryLink>,
     pub(crate) problems: Vec<Problem>,
 }
 
 pub(crate) fn found(walk: Walk<Extraction>) -> FoundAll {
     let mut found = Vec::with_capacity(walk.files.len());
     let mut noted = Vec::new();
+    let mut contents = Vec::new();
     for mut file in walk.files {
         if let Some(note) = file.output.note.take() {
-            noted.push(Noted { path: file.path, layer: file.layer, note });
+            noted.push(Noted { path: file.path.clone(), layer: file.layer, note });
+        }
+        if let Some(content) = file.output.content.take() {
+            let names = file.other_names.iter().cloned();
+            for (path, layer) in names.chain([(file.path.clone(), file.layer)]) {
+                contents.push(tree::Walked { path, layer, content: content.clone() });
+            }
         }
         for (path, layer) in file.other_names {
             let mut extraction = file.output.clone();
@@ -246,5 +312,6 @@ pub(crate) fn found(walk: Walk<Extraction>) -> FoundAll {
             extraction: glance.output,
         })
         .collect();
-    FoundAll { found, glimpses, noted, links, problems: walk.problems }
+    let file_links = walk.file_links;
+    FoundAll { found, glimpses, noted, contents, links, file_links, problems: walk.problems }
 }

@@ -200,6 +200,31 @@ fn links_of_the_tree() {
 }
 
 #[test]
+fn links_to_files_are_told_where_they_are_asked_for() {
+    let layers = [
+        tar()
+            .dir("bin/")
+            .file("bin/mawk", "1")
+            .file("bin/gone", "1")
+            .symlink("bin/awk", "/etc/alternatives/awk")
+            .symlink("etc/alternatives/awk", "../../bin/mawk")
+            .symlink("bin/removed", "gone")
+            .symlink("bin/nowhere", "/none")
+            .symlink("bin/circle", "circle")
+            .symlink("folder", "bin")
+            .end(),
+        tar().dir("bin/").file("bin/.wh.gone", "").end(),
+    ];
+    let told = |file_links| {
+        let limits = Limits { file_links, ..Limits::default() };
+        let tree = walk(&layers, &Recorder::default(), &limits);
+        tree.file_links.iter().map(|link| format!("{}>{}", link.path, link.target)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(true), ["bin/awk>bin/mawk", "etc/alternatives/awk>bin/mawk"]);
+    assert_eq!(told(false), Vec::<String>::new());
+}
+
+#[test]
 fn hard_links() {
     // To a file whose name is not wanted: a second reading.
     check(vec![tar().file("no-a", "1").link("b", "no-a").link("c", "./b")], &["b@1=1", "c@1=1"]);

@@ -5,17 +5,22 @@
 //! of a file.
 
 mod image;
+mod root;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use plimsoll_model::Digest;
 use serde::Serialize;
 
 pub use image::{Error, Image, ImageFile, Package};
+pub use root::Roots;
 
 use crate::Event;
-use crate::event::{Action, Container, File, FileKind};
-use crate::rules::{FileFacts, Knowledge};
+use crate::event::{Action, Container, File, FileKind, Mount};
+use crate::rules::{Alert, FileFacts, Knowledge};
 use image::{Known, absolute};
 
 /// States of files whose digests are remembered.
@@ -23,8 +28,9 @@ const REMEMBERED: usize = 16_384;
 
 /// Reads what events do not say of a file.
 pub trait Content {
-    /// The digest of a file's content, by its path in the container; nothing when it cannot be read.
-    fn digest(&self, container: &Container, path: &str) -> Option<Digest>;
+    /// The digest of a file's content, by its path in the container; nothing when it cannot be read, or is no longer the
+    /// file that was `changed` at that time (nanoseconds since 1970; 0 when that is not known).
+    fn digest(&self, container: &Container, path: &str, changed: u64) -> Option<Digest>;
     /// Whether a file was made or changed after the container started; nothing when that is not known.
     fn upper_layer(&self, container: &Container, path: &str) -> Option<bool> {
         let _ = (container, path);
@@ -37,7 +43,7 @@ pub trait Content {
 pub struct Unread;
 
 impl Content for Unread {
-    fn digest(&self, _: &Container, _: &str) -> Option<Digest> {
+    fn digest(&self, _: &Container, _: &str, _: u64) -> Option<Digest> {
         None
     }
 }
@@ -65,7 +71,7 @@ pub enum Verdict {
         /// Whether the content differs; otherwise the permissions do.
         content: bool,
     },
-    /// It is in memory only.
+    /// It is in memory only, or on a file system in memory.
     Memory,
 }
 
@@ -109,8 +115,8 @@ pub struct Judged {
 }
 
 /// Judges what runs in the containers of one image.
-pub struct Drift<'i> {
-    image: &'i Image,
+pub struct Drift<I> {
+    image: I,
     /// By device, inode and time of change.
     digests: HashMap<(u32, u64, u64), Option<Digest>>,
 }
@@ -200,9 +206,9 @@ impl Interpreter {
     }
 }
 
-impl<'i> Drift<'i> {
+impl<I: Deref<Target = Image>> Drift<I> {
     /// For the containers of an image.
-    pub fn new(image: &'i Image) -> Self {
+    pub fn new(image: I) -> Self {
         Self { image, digests: HashMap::new() }
     }
 
@@ -213,8 +219,14 @@ impl<'i> Drift<'i> {
             Action::Exec { file, script, .. } => {
                 let mut judged = vec![self.file(Role::Program, file, container, content)];
                 let folder = &event.process.directory;
-                let arguments = &event.process.arguments;
-                let script = match (&**script, Interpreter::of(&file.path)) {
+                // What one program is that is many, its first argument says, or its second.
+                let many = file.path.ends_with("/busybox");
+                let skipped = usize::from(
+                    many && event.process.arguments.first().is_some_and(|name| name.ends_with("busybox")),
+                );
+                let arguments = event.process.arguments.get(skipped..).unwrap_or_default();
+                let called = if many { arguments.first().unwrap_or(&file.path) } else { &file.path };
+                let script = match (&**script, Interpreter::of(called)) {
                     ("", None) => None,
                     ("", Some(interpreter)) => interpreter.script(arguments),
                     (script, _) => Some(script),
@@ -227,6 +239,7 @@ impl<'i> Drift<'i> {
                 }
                 judged
             }
+            Action::Map { file } => vec![self.file(Role::Library, file, container, content)],
             Action::Open { file, flags, descriptor, .. }
                 if matches!(flags & 3, 0) && *descriptor >= 0 && is_library(&file.path) =>
             {
@@ -252,7 +265,12 @@ impl<'i> Drift<'i> {
         let found = self.image.find(path);
         let real = found.as_ref().map_or(path, |(real, _)| real);
         if let Some(mount) = mount(container, real) {
-            return made(real, Verdict::Mounted { destination: mount.to_owned() }, None);
+            // A file system in memory brings nothing along: what is there was written after the container started.
+            let verdict = match &*mount.kind {
+                "tmpfs" => Verdict::Memory,
+                _ => Verdict::Mounted { destination: mount.destination.trim_end_matches('/').to_owned() },
+            };
+            return made(real, verdict, None);
         }
         let Some((_, known)) = &found else {
             let verdict = if file.upper_layer == Some(true) { Verdict::UpperLayer } else { Verdict::Unknown };
@@ -270,7 +288,9 @@ impl<'i> Drift<'i> {
         if file.upper_layer == Some(false) {
             return made(real, Verdict::Known { proven: true }, Some(known));
         }
-        let verdict = match (&known.digest, self.digest(file, real, container, content)) {
+        // The kernel's own path goes through no link any more: where the image has a link, a file has taken its place.
+        let there = if role == Role::Script || file.upper_layer != Some(true) { real } else { path };
+        let verdict = match (&known.digest, digest(&mut self.digests, file, there, container, content)) {
             (Some(wanted), Some(there)) if *wanted == there => Verdict::Known { proven: true },
             (Some(wanted), Some(there)) if wanted.algorithm() == there.algorithm() => {
                 Verdict::Different { content: true }
@@ -278,34 +298,38 @@ impl<'i> Drift<'i> {
             _ if file.upper_layer == Some(true) => Verdict::UpperLayer,
             _ => Verdict::Known { proven: false },
         };
-        made(real, verdict, Some(known))
-    }
-
-    fn digest(
-        &mut self,
-        file: &File,
-        path: &str,
-        container: &Container,
-        content: &dyn Content,
-    ) -> Option<Digest> {
-        // Without inode and time of change two states of a file cannot be told apart.
-        if file.inode == 0 || file.changed == 0 {
-            return content.digest(container, path);
-        }
-        if self.digests.len() >= REMEMBERED {
-            self.digests.clear();
-        }
-        let name = (file.device, file.inode, file.changed);
-        self.digests.entry(name).or_insert_with(|| content.digest(container, path)).clone()
+        made(there, verdict, Some(known))
     }
 }
 
+/// The digest of a file, read once for each state of it.
+fn digest(
+    known: &mut HashMap<(u32, u64, u64), Option<Digest>>,
+    file: &File,
+    path: &str,
+    container: &Container,
+    content: &dyn Content,
+) -> Option<Digest> {
+    // Without inode and time of change two states of a file cannot be told apart.
+    if file.inode == 0 || file.changed == 0 {
+        return content.digest(container, path, file.changed);
+    }
+    if known.len() >= REMEMBERED {
+        known.clear();
+    }
+    let state = (file.device, file.inode, file.changed);
+    known.entry(state).or_insert_with(|| content.digest(container, path, file.changed)).clone()
+}
+
 /// The mount that a path lies on; nothing for what lies on the root of the container.
-fn mount<'c>(container: &'c Container, path: &str) -> Option<&'c str> {
-    container.mounts.iter().map(|mount| mount.destination.trim_end_matches('/')).find(|destination| {
+fn mount<'c>(container: &'c Container, path: &str) -> Option<&'c Mount> {
+    let holds = |mount: &&Mount| {
+        let destination = mount.destination.trim_end_matches('/');
         !destination.is_empty()
             && path.strip_prefix(destination).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
+    };
+    // Of mounts within mounts the innermost.
+    container.mounts.iter().filter(holds).max_by_key(|mount| mount.destination.len())
 }
 
 /// Whether a name is that of a shared library: `libc.so.6`, `module.so`; `ld.so.cache` is none.
@@ -319,19 +343,20 @@ fn is_library(path: &str) -> bool {
 /// The inventories of images, for rules: `image.file.known`, `package.name` and the like.
 #[derive(Debug, Default)]
 pub struct Inventories {
-    /// By the digest of the image, as the container runtime names it.
-    images: HashMap<String, Image>,
+    /// By the digest of the image as the container runtime names it, or by its reference.
+    images: HashMap<String, Arc<Image>>,
 }
 
 impl Inventories {
-    /// Adds an image by its digest.
-    pub fn add(&mut self, digest: &str, image: Image) {
-        self.images.insert(digest.to_owned(), image);
+    /// Adds an image by its digest or reference.
+    pub fn add(&mut self, name: &str, image: impl Into<Arc<Image>>) {
+        self.images.insert(name.to_owned(), image.into());
     }
 
     /// The inventory of a container's image.
     pub fn of(&self, container: &Container) -> Option<&Image> {
-        self.images.get(&container.digest)
+        let by_digest = self.images.get(&container.digest).filter(|_| !container.digest.is_empty());
+        by_digest.or_else(|| self.images.get(&container.image)).map(|image| &**image)
     }
 }
 
@@ -353,6 +378,55 @@ impl Knowledge for Inventories {
             severity: package.and_then(|package| package.severity.as_deref()),
             party: package.and_then(|package| package.party.as_deref()),
         })
+    }
+}
+
+impl Judged {
+    /// What there is to tell of drift: which file, what it is, which package should own it.
+    pub fn alert(&self, event: &Event, image: &Image) -> Alert {
+        let what = match self.role {
+            Role::Program => "program",
+            Role::Script => "script",
+            Role::Library => "library",
+        };
+        let (word, is) = match &self.verdict {
+            Verdict::Known { .. } => ("known", "is the image's"),
+            Verdict::Mounted { .. } => ("mounted", "comes from a mount"),
+            Verdict::UpperLayer => ("upper layer", "was made or changed after the container started"),
+            Verdict::Unknown => ("unknown", "is no file of the image"),
+            Verdict::Different { content: true } => ("different", "is not what the image has there"),
+            Verdict::Different { content: false } => ("different", "is executable, which the image's is not"),
+            Verdict::Memory => ("memory", "is in memory only"),
+        };
+        let package = self.package.and_then(|place| image.packages().get(place));
+        let layer = self.layer.and_then(|place| image.layers().get(place));
+        let mut output =
+            format!("A {what} {is} (file={} command={}", self.path, event.process.command_line());
+        let mut fields: BTreeMap<String, String> =
+            [("drift.role", what), ("drift.verdict", word), ("drift.path", &self.path)]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into();
+        let more = [
+            ("package", "package.name", package.map(|package| package.name.clone())),
+            ("version", "package.version", package.map(|package| package.version.clone())),
+            ("namesake", "drift.namesake", self.namesake.clone()),
+            ("layer", "image.file.layer", layer.map(ToString::to_string)),
+        ];
+        for (short, name, value) in more {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                let _ = write!(output, " {short}={value}");
+                fields.insert(name.to_owned(), value);
+            }
+        }
+        output.push(')');
+        let action = match package {
+            Some(package) => format!(
+                "Stop the container and keep its upper layer as evidence: the file should be that of the package {}. Find out which process wrote it; if it is wanted, put it into the image.",
+                package.name
+            ),
+            None => "Stop the container and keep its upper layer as evidence; find out which process wrote the file. If it is wanted, put it into the image.".to_owned(),
+        };
+        Alert::made("Drift from the image", "drift", event, output, fields, action)
     }
 }
 

@@ -160,19 +160,50 @@ fn cut(mut text: String, longest: usize) -> String {
     text
 }
 
+impl Alert {
+    /// An alert that comes from no rule, of the highest priority that built-in rules have.
+    pub(crate) fn made(
+        name: &str,
+        id: &str,
+        event: &Event,
+        output: String,
+        fields: BTreeMap<String, String>,
+        action: String,
+    ) -> Self {
+        Alert {
+            rule: name.to_owned(),
+            id: id.to_owned(),
+            priority: Priority::Critical,
+            time: event.time,
+            output: cut(output, 8192),
+            fields: fields.into_iter().map(|(name, value)| (name, cut(value, 4096))).collect(),
+            tags: vec!["execution".to_owned(), "T1105".to_owned(), "T1204".to_owned()],
+            container: Place::new(&event.container),
+            process: Actor::new(&event.process, 4096),
+            parents: event.ancestors.iter().map(|process| Actor::new(process, 512)).collect(),
+            owner: owner(&event.container),
+            action,
+        }
+    }
+}
+
+/// Who has to act, as far as the container says.
+fn owner(container: &Container) -> String {
+    if container.is_host() {
+        "platform".to_owned()
+    } else if container.pod.namespace.is_empty() {
+        "application".to_owned()
+    } else {
+        format!("application (namespace {})", container.pod.namespace)
+    }
+}
+
 impl Engine {
     /// What an event's meeting a rule is told as.
     pub fn alert(&self, rule: usize, event: &Event, knowledge: &dyn Knowledge) -> Alert {
         let info = &self.rules()[rule];
         let container = &event.container;
-        let owner = match knowledge.owner(container) {
-            Some(owner) => owner.to_owned(),
-            None if container.is_host() => "platform".to_owned(),
-            None if !container.pod.namespace.is_empty() => {
-                format!("application (namespace {})", container.pod.namespace)
-            }
-            None => "application".to_owned(),
-        };
+        let owner = knowledge.owner(container).map_or_else(|| owner(container), ToOwned::to_owned);
         let action = if info.own.fix.is_empty() {
             let name = &event.process.name;
             format!(

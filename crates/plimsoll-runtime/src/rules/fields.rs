@@ -757,7 +757,9 @@ impl<'e> Descriptor<'e> {
             | Action::Send { connection }
             | Action::Receive { connection }
             | Action::Dns { connection, .. } => Descriptor::Connection(connection),
-            Action::Open { file, .. } | Action::Duplicate { file, .. } => Descriptor::File(file),
+            Action::Open { file, .. } | Action::Duplicate { file, .. } | Action::Map { file } => {
+                Descriptor::File(file)
+            }
             Action::Chmod { path, .. } if KINDS.names[moment.kind] == "fchmod" => Descriptor::Path(path),
             _ => return None,
         })

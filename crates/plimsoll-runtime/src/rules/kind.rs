@@ -66,6 +66,7 @@ const ACTIONS: &[Row] = &[
     row("containerstop", &[]),
     row("drop", &[]),
     row("unknown", &[]),
+    row("mmap", &["mmap"]),
 ];
 
 /// The place of an action in [`ACTIONS`].
@@ -111,13 +112,14 @@ fn place(action: &Action) -> usize {
         Action::ContainerStart {} => 37,
         Action::ContainerStop {} => 38,
         Action::Drop { .. } => 39,
+        Action::Map { .. } => 41,
         // What became known is in the container of every event from then on: no rule asks for the moment.
         Action::ContainerKnown {} | Action::Unknown => 40,
     }
 }
 
 /// The bits of all actions with a file or connection of their own: what `fd.*` speaks of.
-pub(super) const DESCRIPTOR: Mask = bits(&[3, 10, 28, 29, 30, 31, 32, 33, 34, 36]);
+pub(super) const DESCRIPTOR: Mask = bits(&[3, 10, 28, 29, 30, 31, 32, 33, 34, 36, 41]);
 /// Those with a connection.
 pub(super) const CONNECTION: Mask = bits(&[28, 29, 30, 31, 32, 33, 34, 36]);
 /// Opening a file.

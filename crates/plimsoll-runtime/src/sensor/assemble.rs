@@ -351,6 +351,7 @@ fn of_call(call: Call, record: &Record<'_>) -> Action {
         "bpf" => Action::Bpf { command: argument[0] as i32 },
         "io_uring_setup" => Action::IoUring { entries: argument[0] as u32 },
         "userfaultfd" => Action::UserFault { flags: argument[0] },
+        "mmap" => Action::Map { file: record.file() },
         "memfd_create" => {
             let path = record.file().path;
             Action::MemoryFile {

@@ -28,6 +28,7 @@ const DESCRIPTOR: u8 = 3;
 const SOCKET: u8 = 4;
 const SOCKET_MAKE: u8 = 5;
 const DUPLICATE: u8 = 6;
+const MAP: u8 = 7;
 /// Refused for want of rights; other failures say nothing.
 const REFUSED: u8 = 1;
 const ALL: u8 = 2;
@@ -92,6 +93,8 @@ impl Plan {
             "delete_module" => Self { third: 1, ..grave },
             "ptrace" | "process_vm_readv" | "process_vm_writev" | "bpf" | "io_uring_setup"
             | "init_module" | "fsmount" | "userfaultfd" => grave,
+            // Only files whose content may be executed, each once in a container.
+            "mmap" => Self { kind: MAP, ..Self::default() },
             "kill" => Self { kind: PLAIN, failures: REFUSED, ..Self::default() },
             "dup" | "dup2" | "dup3" => Self { kind: DUPLICATE, descriptor: 1, ..Self::default() },
             "socket" => Self { kind: SOCKET_MAKE, failures: ALL, ..Self::default() },
@@ -111,14 +114,14 @@ impl Plan {
 }
 
 /// Calls that are reported when nothing else is asked for: those that change files, mounts, namespaces, credentials or
-/// the kernel, and those that touch other processes. Not among them: plain sending and receiving, and looking up names
-/// with read-only opens of ordinary files.
+/// the kernel, and those that touch other processes. Not among them: plain sending and receiving, looking up names with
+/// read-only opens of ordinary files, and loading libraries.
 pub(crate) fn default_calls() -> impl Iterator<Item = Call> {
     Call::all().filter(|call| {
         Plan::of(*call).is_some()
             && !matches!(
                 call.name(),
-                "sendto" | "sendmsg" | "recvfrom" | "recvmsg" | "kill" | "bind" | "fsmount"
+                "sendto" | "sendmsg" | "recvfrom" | "recvmsg" | "kill" | "bind" | "fsmount" | "mmap"
             )
     })
 }

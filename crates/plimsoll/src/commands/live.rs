@@ -12,20 +12,24 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, ValueEnum};
+use plimsoll_runtime::Call;
 #[cfg(feature = "runtime")]
 use plimsoll_runtime::container::Places;
 use plimsoll_runtime::event::{Action, Class, Event, State};
 use plimsoll_runtime::record;
-use plimsoll_runtime::rules::{Alert, Engine, Groups, Nothing, Priority};
+use plimsoll_runtime::rules::{Alert, Engine, Groups, Knowledge, Nothing, Priority};
 #[cfg(feature = "runtime")]
 use plimsoll_runtime::sensor;
 use plimsoll_runtime::sensor::{Response, Settings};
 use serde_json::json;
 
 use super::Answer;
+use super::drift::{DriftArguments, Watcher};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
+/// How long the end of a watch waits for images that are still being read.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long the reader sleeps when nothing comes.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -59,6 +63,9 @@ pub(crate) struct LiveArguments {
     /// Kill what --respond names
     #[arg(long, requires = "respond")]
     enforce: bool,
+
+    #[command(flatten)]
+    drift: DriftArguments,
 
     #[command(flatten)]
     sensing: SensingArguments,
@@ -154,6 +161,10 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
     }
     let (engine, skipped) = engine(arguments)?;
     let mut settings = settings(&arguments.sensing, engine.as_ref());
+    let drift = Watcher::new(&arguments.drift, &arguments.sensing.host_root, environment);
+    if drift.is_some() {
+        settings.calls.extend(Call::named("mmap").filter(|call| !settings.calls.contains(call)));
+    }
     let response = if arguments.enforce { Response::Kill } else { Response::DryRun };
     for respond in &arguments.respond {
         match respond {
@@ -178,6 +189,7 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
         output,
         form,
         engine,
+        drift,
         skipped,
         min_priority: arguments.min_priority,
         groups: Groups::default(),
@@ -200,6 +212,7 @@ pub(super) fn record(arguments: &RecordArguments) -> Answer {
         output,
         form: LiveForm::Json,
         engine: None,
+        drift: None,
         skipped: 0,
         min_priority: Priority::Debug,
         groups: Groups::default(),
@@ -324,6 +337,7 @@ struct Watch {
     output: Output,
     form: LiveForm,
     engine: Option<Engine>,
+    drift: Option<Watcher>,
     /// Rules that do not run.
     skipped: usize,
     min_priority: Priority,
@@ -377,11 +391,16 @@ impl Watch {
             && arguments.time.is_none_or(|time| begun.elapsed() < time)
         {
             sensor.read(TICK, &mut |event| self.event(&event));
+            self.take_images();
             self.flush();
         }
         let counts = sensor.stop(&mut |event| self.event(&event)).map_err(|error| {
             Failure::new(UNDECIDED, anyhow!(error).context("cannot end the watch in order"))
         })?;
+        let late = self.drift.as_mut().map(|drift| drift.finish(PATIENCE)).unwrap_or_default();
+        for alert in late {
+            self.tell(alert);
+        }
         self.flush();
         if let Some(error) = self.failed {
             return Err(anyhow::Error::new(error).context("cannot write to standard output").into());
@@ -395,8 +414,15 @@ impl Watch {
             "{} events{told}; lost: {} that must not be, {} that may be shed",
             self.events, counts.lost_must, counts.lost_may
         ));
-        let whole =
-            counts.lost_must == 0 && self.unwritten == 0 && self.skipped == 0 && counts.unreadable == 0;
+        let tally = self.drift.as_ref().map(Watcher::tally);
+        if let Some(tally) = &tally {
+            print::talk(&tally.told());
+        }
+        let whole = tally.is_none_or(|tally| tally.is_whole())
+            && counts.lost_must == 0
+            && self.unwritten == 0
+            && self.skipped == 0
+            && counts.unreadable == 0;
         Ok(if alerts > 0 {
             1
         } else if whole {
@@ -420,13 +446,15 @@ impl Watch {
             self.put(&line);
             return;
         };
+        let knowledge = self.drift.as_ref().map_or(&Nothing as &dyn Knowledge, Watcher::knowledge);
         let met: Vec<Alert> = engine
-            .evaluate(event, &Nothing)
+            .evaluate(event, knowledge)
             .to_vec()
             .into_iter()
             .filter(|rule| engine.rules()[*rule].priority <= self.min_priority)
-            .map(|rule| engine.alert(rule, event, &Nothing))
+            .map(|rule| engine.alert(rule, event, knowledge))
             .collect();
+        let drifted = self.drift.as_mut().map(|drift| drift.event(event)).unwrap_or_default();
         if let Action::Drop { class, count } = event.action
             && self.form == LiveForm::Json
         {
@@ -434,21 +462,38 @@ impl Watch {
                 "class": class, "count": count });
             self.put(&json_line(&line));
         }
-        for alert in met {
-            let line = match self.form {
-                LiveForm::Json => {
-                    Some(json_line(&json!({ "schemaVersion": "1.0", "kind": "alert", "alert": alert })))
-                }
-                LiveForm::Table => None,
-            };
-            let text = (self.form == LiveForm::Table).then(|| self.alert_row(&alert));
-            // People read what is new; programs get every one.
-            let new = self.groups.add(alert);
-            match (line, text) {
-                (Some(line), _) => self.put(&line),
-                (None, Some(text)) if new => self.put(text.as_bytes()),
-                _ => {}
+        for alert in met.into_iter().chain(drifted) {
+            self.tell(alert);
+        }
+    }
+
+    /// Takes in images whose files were read meanwhile.
+    fn take_images(&mut self) {
+        let Some(drift) = &mut self.drift else { return };
+        let (alerts, more) = drift.take();
+        if let Some(engine) = self.engine.as_mut().filter(|_| more) {
+            // What rules remember of files they did not know is no longer true.
+            engine.forget();
+        }
+        for alert in alerts {
+            self.tell(alert);
+        }
+    }
+
+    fn tell(&mut self, alert: Alert) {
+        let line = match self.form {
+            LiveForm::Json => {
+                Some(json_line(&json!({ "schemaVersion": "1.0", "kind": "alert", "alert": alert })))
             }
+            LiveForm::Table => None,
+        };
+        let text = (self.form == LiveForm::Table).then(|| self.alert_row(&alert));
+        // People read what is new; programs get every one.
+        let new = self.groups.add(alert);
+        match (line, text) {
+            (Some(line), _) => self.put(&line),
+            (None, Some(text)) if new => self.put(text.as_bytes()),
+            _ => {}
         }
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod cluster;
 pub(crate) mod db;
 pub(crate) mod diff;
 pub(crate) mod doctor;
+pub(crate) mod drift;
 pub(crate) mod explain;
 pub(crate) mod live;
 pub(crate) mod meta;

@@ -100,3 +100,125 @@ fn every_event_is_a_recording_that_can_be_replayed() {
     let summary: Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
     assert_eq!((&summary["kind"], &summary["lost"]), (&Value::from("summary"), &Value::from(0)), "{run:?}");
 }
+
+/// The alerts about drift of a container: role, verdict, path.
+fn drifts(told: &[Value], id: &str) -> Vec<(String, String, String)> {
+    told.iter()
+        .map(|line| &line["alert"])
+        .filter(|alert| alert["id"] == "drift" && alert["container"]["id"] == id)
+        .map(|alert| {
+            let field = |name: &str| alert["fields"][name].as_str().unwrap_or_default().to_owned();
+            (field("drift.role"), field("drift.verdict"), field("drift.path"))
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_not_of_the_image_is_drift_and_nothing_else_is() {
+    let Some(harbour) = open("drift") else { return };
+    let place = Place::new();
+    let image = format!("{IMAGE}=dir:{}", harbour.lower().display());
+    let watching = Watching::start(&place, &["--drift", "--image", &image]);
+    let quiet = harbour.run(&["/bin/sh", "-c", "/bin/cat /etc/passwd; /bin/true; sleep 0"], &[]);
+    let loud = harbour.run(
+        &[
+            "/bin/sh",
+            "-c",
+            "cp /bin/busybox /tmp/busybox; /tmp/busybox true
+             cp /bin/cat /tmp/cat; rm /bin/cat; cp /tmp/cat /bin/cat; echo x >> /bin/cat; /bin/cat /etc/passwd
+             echo true > /tmp/script.sh; sh /tmp/script.sh
+             chmod 700 /actions; /actions memory; true",
+        ],
+        &[],
+    );
+    let run = watching.end();
+    let told = lines(&place);
+    for line in &told {
+        assert_eq!(faults("watch-1.0.json", line), Vec::<String>::new(), "{line}");
+    }
+    assert_eq!(drifts(&told, &quiet), [], "{told:#?}");
+    let found = drifts(&told, &loud);
+    let expected = [
+        ("program", "upper layer", "/tmp/busybox"),
+        ("program", "different", "/bin/cat"),
+        ("script", "unknown", "/tmp/script.sh"),
+    ];
+    for (role, verdict, path) in expected {
+        let wanted = (role.to_owned(), verdict.to_owned(), path.to_owned());
+        assert!(found.contains(&wanted), "{wanted:?} is not in {found:?}");
+    }
+    assert!(found.iter().any(|(_, verdict, _)| verdict == "memory"), "{found:?}");
+    assert!(!found.iter().any(|(_, _, path)| path == "/actions"), "its content is the image's: {found:?}");
+    run.exits(1).says(&["slowest verdict"]);
+}
+
+#[test]
+fn an_image_that_cannot_be_read_is_told_and_leaves_the_verdict_open() {
+    let Some(harbour) = open("unread") else { return };
+    let place = Place::new();
+    let watching = Watching::start(&place, &["--drift"]);
+    harbour.run(&["/bin/true"], &[]);
+    watching.end().exits(3).says(&[IMAGE, "is not held against its files", "not judged"]);
+    place.run(&["watch", "--image", "a=b"]).exits(2).says(&["--drift"]);
+    place.run(&["watch", "--drift", "--image", "a"]).exits(2).says(&["NAME=TARGET"]);
+}
+
+#[test]
+fn a_real_image_runs_without_drift() {
+    let (Some(harbour), Some(images)) = (open("real"), plimsoll_testing::images()) else { return };
+    drop(harbour);
+    // Unpacked once for a state of the images: it has a gigabyte.
+    let index = std::fs::read(images.join("base-oci/index.json")).unwrap();
+    let key = u64::from_le_bytes(sha2_of(&index)[..8].try_into().unwrap());
+    let bundle = images.parent().unwrap().join(format!("unpacked-{key:016x}"));
+    if !bundle.join("rootfs").exists() {
+        let part = bundle.with_extension("part");
+        let _ = std::fs::remove_dir_all(&part);
+        let layout = format!("{}:{}", images.join("base-oci").display(), tagged(&images).unwrap_or_default());
+        let output =
+            std::process::Command::new("umoci").args(["unpack", "--image", &layout]).arg(&part).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        std::fs::rename(&part, &bundle).unwrap();
+    }
+    let harbour = Harbour::over("real", &bundle.join("rootfs")).unwrap();
+    let place = Place::new();
+    let image = format!("{IMAGE}=oci:{}", images.join("base-oci").display());
+    let watching = Watching::start(&place, &["--drift", "--image", &image]);
+    let work = "awk 'BEGIN { print 1 }'; python3 -c 'import ssl, json, sqlite3'; perl -e 'print 1'; git --version; nginx -v
+        node --version; java -version; openssl version; ls -l /; dpkg -l | head -1; which awk; ldd /bin/ls; update-alternatives --display awk; true";
+    let id = harbour.run(&["/bin/bash", "-c", work], &[]);
+    let dropped = harbour.run(&["/bin/sh", "-c", "cp /bin/ls /tmp/ls; /tmp/ls /; cp /lib/x86_64-linux-gnu/libm.so.6 /tmp/libevil.so; LD_PRELOAD=/tmp/libevil.so /bin/true"], &[]);
+    let run = watching.end();
+    let told = lines(&place);
+    assert_eq!(drifts(&told, &id), [], "{:?}", run.stderr);
+    let found = drifts(&told, &dropped);
+    let all = |role: &str, path: &str| found.iter().any(|one| one.0 == role && one.2 == path);
+    assert!(all("program", "/tmp/ls") && all("library", "/tmp/libevil.so"), "{found:?}");
+    let owner = told.iter().find(|line| line["alert"]["fields"]["drift.path"] == "/tmp/ls").unwrap();
+    assert_eq!(owner["alert"]["fields"]["package.name"], "coreutils", "{owner}");
+    let run = run.exits(1);
+    let judged: u64 = run
+        .stderr
+        .split(" files that ran")
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .last()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(judged > 50, "{}", run.stderr);
+}
+
+fn sha2_of(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).into()
+}
+
+/// The tag of the base image in its layout.
+fn tagged(images: &std::path::Path) -> Option<String> {
+    let index: Value =
+        serde_json::from_slice(&std::fs::read(images.join("base-oci/index.json")).ok()?).ok()?;
+    Some(index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"].as_str()?.to_owned())
+}
