@@ -14,6 +14,10 @@ use crate::revocation::Revocation;
 
 /// The kind of what is signed of an exception: signatures are over it and the text.
 pub const SIGNED_EXCEPTION: &str = "application/vnd.plimsoll.exception.v1+yaml";
+/// Signed exceptions: their place, what was signed, the signature.
+pub type SignedTexts<'p> = Vec<(usize, &'p [u8], &'p [u8])>;
+/// Signs bytes, or says why that cannot be done.
+pub type Sign<'s> = dyn FnMut(&[u8]) -> Result<Vec<u8>, String> + 's;
 /// The form that is read.
 const VERSION: &str = "plimsoll.dev/v1";
 /// Largest file in bytes.
@@ -480,7 +484,7 @@ impl Policies {
 
     /// The exceptions that are signed: their place, what was signed and the signature; and the keys in PEM that policies take
     /// exceptions of. Whoever can check signatures tells what holds by [`Policies::know_signer`].
-    pub fn signed_exceptions(&self) -> (Vec<(usize, &[u8], &[u8])>, BTreeSet<&str>) {
+    pub fn signed_exceptions(&self) -> (SignedTexts<'_>, BTreeSet<&str>) {
         let signed = self.exceptions.iter().enumerate().filter_map(|(at, one)| {
             let signed = one.signed.as_ref()?;
             Some((at, signed.text.as_bytes(), signed.signature.as_slice()))
@@ -592,10 +596,7 @@ fn signed(document: Document<SignedSpec>) -> Result<Exception, String> {
 ///
 /// # Errors
 /// When it does not hold exactly one exception that could be used.
-pub fn sign_exception(
-    text: &str,
-    sign: &mut dyn FnMut(&[u8]) -> Result<Vec<u8>, String>,
-) -> Result<serde_json::Value, String> {
+pub fn sign_exception(text: &str, sign: &mut Sign<'_>) -> Result<serde_json::Value, String> {
     use base64::Engine as _;
     let mut policies = Policies::default();
     policies.add("the exception", text).map_err(|error| error.to_string())?;
