@@ -29,7 +29,8 @@ pub mod summary;
 
 pub use decide::{Answer, decide, decide_observed};
 pub use document::{
-    Duration, Kept, LoadError, NotationSigner, OnMissing, Policies, Policy, SIGNED_EXCEPTION, sign_exception,
+    Duration, Kept, LoadError, NotationSigner, OnMissing, Policies, Policy, SIGNED_EXCEPTION, Sign,
+    SignedTexts, sign_exception,
 };
 pub use exception::Exception;
 pub use facts::{Config, Evidence, Facts, ImageName, Known, Maker, PodSecurity, Statement, Workload};
