@@ -166,6 +166,11 @@ fn judge(facts: &Facts<'_>, policies: &Policies, context: &Context<'_>) -> Polic
                         Stand::TooLong => {
                             reasons.push(format!("the exception `{}` runs longer than any may", one.name));
                         }
+                        Stand::Unsigned => reasons.push(format!(
+                            "the exception `{}` is not signed by {}",
+                            one.name,
+                            policy.exceptions_by.join(" or ")
+                        )),
                         Stand::Covers | Stand::Not => {}
                     }
                 }
@@ -191,7 +196,9 @@ fn judge(facts: &Facts<'_>, policies: &Policies, context: &Context<'_>) -> Polic
                 exception: exception.map(|one| {
                     let ticket = one.ticket.as_ref().map(|ticket| format!(", {ticket}")).unwrap_or_default();
                     let glass = if one.break_glass { "break-glass " } else { "" };
-                    format!("{glass}`{}` of {}: {}{ticket}", one.name, one.owner, one.reason)
+                    let signer =
+                        one.signer(policy).map(|name| format!(", signed by {name}")).unwrap_or_default();
+                    format!("{glass}`{}` of {}: {}{ticket}{signer}", one.name, one.owner, one.reason)
                 }),
             }
         })

@@ -7,11 +7,17 @@ use plimsoll_model::{headline, shortened};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::exception::Exception;
+use crate::exception::{Exception, Signed, SignedSpec};
 use crate::identity::Pattern;
 use crate::requirement::{Need, Requirement, Written};
 use crate::revocation::Revocation;
 
+/// The kind of what is signed of an exception: signatures are over it and the text.
+pub const SIGNED_EXCEPTION: &str = "application/vnd.plimsoll.exception.v1+yaml";
+/// Signed exceptions: their place, what was signed, the signature.
+pub type SignedTexts<'p> = Vec<(usize, &'p [u8], &'p [u8])>;
+/// Signs bytes, or says why that cannot be done.
+pub type Sign<'s> = dyn FnMut(&[u8]) -> Result<Vec<u8>, String> + 's;
 /// The form that is read.
 const VERSION: &str = "plimsoll.dev/v1";
 /// Largest file in bytes.
@@ -149,7 +155,18 @@ struct PolicySpec {
     matches: Match,
     #[serde(default)]
     signers: BTreeMap<String, SignerSpec>,
+    /// Absent where it is not given, so that the hash of other policies stays what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exceptions: Option<ExceptionsSpec>,
     requirements: Vec<Written>,
+}
+
+/// Whose exceptions a policy takes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ExceptionsSpec {
+    /// Names of signers with a key.
+    signed_by: Vec<String>,
 }
 
 /// Someone whose signature counts, as written.
@@ -253,6 +270,8 @@ pub struct Policy {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) signers: BTreeMap<String, Signer>,
     pub(crate) requirements: Vec<Requirement>,
+    /// The signers of whom alone it takes exceptions; everybody's when it is empty.
+    pub(crate) exceptions_by: Vec<String>,
     /// SHA-256 of what was written, whatever its white space and order of keys.
     pub(crate) hash: String,
 }
@@ -358,6 +377,10 @@ impl Policies {
                     let Metadata { name, namespace, .. } = document.metadata;
                     new.exceptions.push(Exception::new(name, namespace, document.spec).map_err(wrong)?);
                 }
+                "SignedException" => {
+                    let document: Document<SignedSpec> = serde_saphyr::from_str(part).map_err(broken)?;
+                    new.exceptions.push(signed(document).map_err(wrong)?);
+                }
                 "Revocation" => {
                     let document: Document<crate::revocation::Spec> =
                         serde_saphyr::from_str(part).map_err(broken)?;
@@ -366,7 +389,7 @@ impl Policies {
                 }
                 other => {
                     return Err(wrong(format!(
-                        "kind `{}` is none of Policy, Exception, Revocation",
+                        "kind `{}` is none of Policy, Exception, SignedException, Revocation",
                         shortened(other)
                     )));
                 }
@@ -459,6 +482,29 @@ impl Policies {
         self.keys.insert(pem.to_owned(), fingerprint);
     }
 
+    /// The exceptions that are signed: their place, what was signed and the signature; and the keys in PEM that policies take
+    /// exceptions of. Whoever can check signatures tells what holds by [`Policies::know_signer`].
+    pub fn signed_exceptions(&self) -> (SignedTexts<'_>, BTreeSet<&str>) {
+        let signed = self.exceptions.iter().enumerate().filter_map(|(at, one)| {
+            let signed = one.signed.as_ref()?;
+            Some((at, signed.text.as_bytes(), signed.signature.as_slice()))
+        });
+        let keys = self.all.iter().flat_map(|policy| {
+            policy.exceptions_by.iter().filter_map(|name| match policy.signers.get(name) {
+                Some(Signer::Key { pem, .. }) => Some(pem.as_str()),
+                _ => None,
+            })
+        });
+        (signed.collect(), keys.collect())
+    }
+
+    /// Tells that a key signed the exception at a place.
+    pub fn know_signer(&mut self, place: usize, pem: &str) {
+        if let Some(exception) = self.exceptions.get_mut(place) {
+            exception.signers.insert(pem.to_owned());
+        }
+    }
+
     /// The levels of the Pod Security Standards that policies name: pods are to be held against each.
     pub fn standards(&self) -> BTreeSet<plimsoll_model::pod_security::Standard> {
         self.all
@@ -520,6 +566,59 @@ fn hash(written: &impl Serialize) -> Result<String, String> {
     }))
 }
 
+/// An exception with its signature, which is not checked here.
+fn signed(document: Document<SignedSpec>) -> Result<Exception, String> {
+    use base64::Engine as _;
+    let SignedSpec { exception: text, signature } = document.spec;
+    let named =
+        |detail: String| format!("signed exception `{}`: {detail}", shortened(&document.metadata.name));
+    let signature = base64::engine::general_purpose::STANDARD
+        .decode(signature.trim())
+        .map_err(|error| named(format!("`signature` is no base64: {error}")))?;
+    let broken = |error: serde_saphyr::Error| named(format!("`exception`: {}", headline(&error.to_string())));
+    let head: Head = serde_saphyr::from_str(&text).map_err(broken)?;
+    if head.version != VERSION || head.kind != "Exception" {
+        return Err(named(format!("`exception` is no Exception of `{VERSION}`")));
+    }
+    let inner: Document<crate::exception::Spec> = serde_saphyr::from_str(&text).map_err(broken)?;
+    if inner.metadata.name != document.metadata.name || document.metadata.namespace.is_some() {
+        return Err(named(
+            "its metadata is not that of the exception in it: the name alone, and the same".into(),
+        ));
+    }
+    let Metadata { name, namespace, .. } = inner.metadata;
+    let mut exception = Exception::new(name, namespace, inner.spec)?;
+    exception.signed = Some(Signed { text, signature });
+    Ok(exception)
+}
+
+/// A text that holds one exception, as the document that carries a signature over it.
+///
+/// # Errors
+/// When it does not hold exactly one exception that could be used.
+pub fn sign_exception(text: &str, sign: &mut Sign<'_>) -> Result<serde_json::Value, String> {
+    use base64::Engine as _;
+    let mut policies = Policies::default();
+    policies.add("the exception", text).map_err(|error| error.to_string())?;
+    let name = match policies.exceptions.as_slice() {
+        [one] if policies.all.is_empty() && policies.revocations.is_empty() && one.signed.is_none() => {
+            &one.name
+        }
+        _ => return Err("it must hold one document of kind Exception, and nothing else".into()),
+    };
+    let signature = sign(text.as_bytes())?;
+    let document = serde_json::json!({
+        "apiVersion": VERSION,
+        "kind": "SignedException",
+        "metadata": { "name": name },
+        "spec": {
+            "exception": text,
+            "signature": base64::engine::general_purpose::STANDARD.encode(signature),
+        },
+    });
+    Ok(document)
+}
+
 fn policy(document: Document<PolicySpec>) -> Result<Policy, String> {
     let hash = hash(&document.spec)?;
     let Metadata { name, namespace, .. } = document.metadata;
@@ -553,6 +652,18 @@ fn policy(document: Document<PolicySpec>) -> Result<Policy, String> {
                 .map_err(|error| named(format!("requirement {}: {error}", index + 1)))
         })
         .collect::<Result<Vec<_>, _>>()?;
+    let exceptions_by = spec.exceptions.map(|one| one.signed_by);
+    if exceptions_by.as_ref().is_some_and(Vec::is_empty) {
+        return Err(named("exceptions.signedBy is empty".into()));
+    }
+    let exceptions_by = exceptions_by.unwrap_or_default();
+    let keyless = |name: &&String| !matches!(signers.get(*name), Some(Signer::Key { .. }));
+    if let Some(name) = exceptions_by.iter().find(keyless) {
+        return Err(named(format!(
+            "exceptions.signedBy: `{}` is none of its signers with a key",
+            shortened(name)
+        )));
+    }
     if let Some(own) = &namespace
         && spec.matches.namespaces.iter().any(|other| other != own)
     {
@@ -567,6 +678,7 @@ fn policy(document: Document<PolicySpec>) -> Result<Policy, String> {
         mode: spec.mode,
         signers,
         requirements,
+        exceptions_by,
         namespace,
         hash,
         name,

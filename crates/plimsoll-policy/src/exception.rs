@@ -1,9 +1,11 @@
 //! Exceptions and break-glass: images that are let in all the same, by somebody, for a reason, until a moment.
 
+use std::collections::BTreeSet;
+
 use plimsoll_model::Digest;
 use serde::Deserialize;
 
-use crate::document::{Policy, pattern};
+use crate::document::{Policy, Signer, pattern};
 use crate::facts::Facts;
 use crate::identity::Pattern;
 
@@ -38,6 +40,22 @@ pub(crate) struct Spec {
     break_glass: bool,
 }
 
+/// What of an exception was signed, and the signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Signed {
+    pub(crate) text: String,
+    pub(crate) signature: Vec<u8>,
+}
+
+/// `spec` of a `SignedException`: the exception as it was written, and a signature over exactly that.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignedSpec {
+    pub(crate) exception: String,
+    /// Base64.
+    pub(crate) signature: String,
+}
+
 /// An exception.
 #[derive(Clone, Debug)]
 pub struct Exception {
@@ -54,6 +72,9 @@ pub struct Exception {
     pub(crate) ticket: Option<String>,
     pub(crate) expires: i64,
     pub(crate) break_glass: bool,
+    pub(crate) signed: Option<Signed>,
+    /// The keys in PEM that verify it, as whoever can check signatures told.
+    pub(crate) signers: BTreeSet<String>,
 }
 
 /// How an exception stands to one unmet requirement.
@@ -63,6 +84,8 @@ pub(crate) enum Stand {
     /// It would, but its time is over, or longer than any may be.
     Expired,
     TooLong,
+    /// It would, but it is not signed by anybody whose exceptions the policy takes.
+    Unsigned,
     Not,
 }
 
@@ -117,6 +140,8 @@ impl Exception {
             expires,
             namespace,
             name,
+            signed: None,
+            signers: BTreeSet::new(),
         })
     }
 
@@ -143,8 +168,17 @@ impl Exception {
             _ if !covers => Stand::Not,
             left if left <= 0 => Stand::Expired,
             left if left > longest => Stand::TooLong,
+            _ if !policy.exceptions_by.is_empty() && self.signer(policy).is_none() => Stand::Unsigned,
             _ => Stand::Covers,
         }
+    }
+
+    /// Which of those whose exceptions a policy takes signed it.
+    pub(crate) fn signer<'p>(&self, policy: &'p Policy) -> Option<&'p str> {
+        policy.exceptions_by.iter().map(String::as_str).find(|name| match policy.signers.get(*name) {
+            Some(Signer::Key { pem, .. }) => self.signers.contains(pem),
+            _ => false,
+        })
     }
 }
 

@@ -28,7 +28,10 @@ mod revocation;
 pub mod summary;
 
 pub use decide::{Answer, decide, decide_observed};
-pub use document::{Duration, Kept, LoadError, NotationSigner, OnMissing, Policies, Policy};
+pub use document::{
+    Duration, Kept, LoadError, NotationSigner, OnMissing, Policies, Policy, SIGNED_EXCEPTION, Sign,
+    SignedTexts, sign_exception,
+};
 pub use exception::Exception;
 pub use facts::{Config, Evidence, Facts, ImageName, Known, Maker, PodSecurity, Statement, Workload};
 pub use identity::{Certificate, Pattern, PatternError};

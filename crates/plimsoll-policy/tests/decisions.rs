@@ -563,6 +563,55 @@ fn exceptions() {
 }
 
 #[test]
+fn who_takes_exceptions_of_some_people_only() {
+    let guarded =
+        policy("  - pinDigest: true").replace("spec:\n", "spec:\n  exceptions: {signedBy: [key]}\n");
+    decided(
+        &format!("{guarded}{EXCEPTION}"),
+        &facts(),
+        Effect::Deny,
+        "the exception `until-monday` is not signed by key",
+    );
+    let document = plimsoll_policy::sign_exception(EXCEPTION, &mut |_| Ok(b"a signature".to_vec())).unwrap();
+    let signed = serde_saphyr::to_string(&document).unwrap();
+    let all = format!("{guarded}---\n{signed}");
+    // A signature that nobody checked, or that holds by another key, is none.
+    decided(&all, &facts(), Effect::Deny, "is not signed by key");
+    let judge = |key: &str| {
+        let mut policies = Policies::default();
+        policies.add("p.yaml", &all).unwrap();
+        let (exceptions, keys) = policies.signed_exceptions();
+        assert_eq!(exceptions, [(0, EXCEPTION.as_bytes(), b"a signature".as_slice())]);
+        assert_eq!(keys.into_iter().collect::<Vec<_>>(), [PEM]);
+        policies.know_signer(0, key);
+        policies.know_signer(7, key);
+        plimsoll_policy::decide(&facts(), &policies, NOW)
+    };
+    assert_eq!(judge("another key").effect, Effect::Deny);
+    let taken = judge(PEM);
+    assert_eq!(taken.effect, Effect::Warn);
+    let exception = taken.policies[0].requirements[0].exception.as_deref().unwrap();
+    assert!(exception.ends_with("OPS-1, signed by key"), "{exception}");
+    // Policies that take everybody's take signed ones too.
+    let anybody = format!("{}---\n{signed}", policy("  - pinDigest: true"));
+    decided(&anybody, &facts(), Effect::Warn, "`until-monday` of ada");
+
+    let refused = |text: &str, said: &str| {
+        let error = Policies::default().add("p.yaml", text).expect_err(said).to_string();
+        assert!(error.contains(said), "{error}");
+    };
+    refused(&guarded.replace("[key]", "[]"), "signedBy is empty");
+    refused(&guarded.replace("[key]", "[others]"), "`others` is none of its signers with a key");
+    refused(&guarded.replace("[key]", "[release]"), "`release` is none of its signers with a key");
+    refused(&signed.replacen("until-monday", "until-tuesday", 1), "metadata");
+    refused(&signed.replace("kind: Exception", "kind: Policy"), "is no Exception");
+    refused(&signed.replace("YSBzaWduYXR1cmU=", "'not!'"), "no base64");
+    for text in ["", &format!("{EXCEPTION}{EXCEPTION}"), &guarded, &signed] {
+        assert!(plimsoll_policy::sign_exception(text, &mut |_| Ok(Vec::new())).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn break_glass_is_narrow_and_short() {
     let glass = format!(
         "---

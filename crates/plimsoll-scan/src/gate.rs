@@ -11,7 +11,8 @@ use plimsoll_model::decision::Decision;
 use plimsoll_model::{Digest, FindingKind, Remedy, Report, one_line};
 use plimsoll_oci::{Error as OciError, Platform, Reference, Registries, Selection};
 use plimsoll_policy::{
-    Config, Evidence, Facts, ImageName, Known, Maker, Need, Policies, Statement, Workload, decide,
+    Config, Evidence, Facts, ImageName, Known, Maker, Need, Policies, SIGNED_EXCEPTION, Statement, Workload,
+    decide,
 };
 use plimsoll_trust::notation::{self, Revocations, Verification, Written};
 use plimsoll_trust::{By, Checked, Log, Outcome, PublicKey, Root, Signer, Target, Trust, What};
@@ -61,6 +62,17 @@ impl Gate {
             policies.know_key(&pem, key.fingerprint());
             // Whether a log must know of it is the requirement's to say.
             signers.push(Signer { name: key.fingerprint(), by: By::Key { key, log: Log::IfPresent } });
+        }
+        let (signed, keys) = policies.signed_exceptions();
+        let mut known = Vec::new();
+        for pem in keys {
+            let key = PublicKey::from_pem("a key in a policy", pem)?;
+            let verifies = |text, signature| key.verifies(SIGNED_EXCEPTION, text, signature);
+            let own = signed.iter().filter(|(_, text, signature)| verifies(text, signature));
+            known.extend(own.map(|(place, ..)| (*place, pem.to_owned())));
+        }
+        for (place, pem) in known {
+            policies.know_signer(place, &pem);
         }
         for (place, one) in policies.notation_signers() {
             if signers.iter().any(|known| known.name == one.id) {

@@ -1,7 +1,7 @@
 //! Public keys that a user trusts by themselves.
 
-use sigstore_verify::crypto::KeyAlgorithm;
-use sigstore_verify::types::{DerPublicKey, Sha256Hash};
+use sigstore_verify::crypto::{KeyAlgorithm, verify_signature};
+use sigstore_verify::types::{DerPublicKey, Sha256Hash, SignatureBytes, pae};
 
 use crate::Error;
 
@@ -40,6 +40,13 @@ impl PublicKey {
     /// `-----BEGIN PUBLIC KEY-----`.
     pub fn to_pem(&self) -> String {
         self.der.to_pem()
+    }
+
+    /// Whether it signed a text of a kind: the encoding of DSSE (PAE), so that what was signed as one kind is nothing of another.
+    pub fn verifies(&self, kind: &str, text: &[u8], signature: &[u8]) -> bool {
+        let Ok(algorithm) = KeyAlgorithm::from_spki(&self.der) else { return false };
+        let signature = SignatureBytes::new(signature.to_vec());
+        verify_signature(&self.der, &pae(kind, text), &signature, algorithm.default_signing_scheme()).is_ok()
     }
 
     /// SHA-256 of the key's SubjectPublicKeyInfo in hexadecimal digits, as `openssl pkey -pubin -outform DER | sha256sum` prints it.

@@ -129,6 +129,14 @@ impl SigningKey {
         &self.public
     }
 
+    /// Signs a text of a kind, as [`PublicKey::verifies`] checks it.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn sign_kind(&self, kind: &str, text: &[u8]) -> Result<Vec<u8>, Error> {
+        self.sign(&sigstore_verify::types::pae(kind, text))
+    }
+
     /// Signs bytes in the way that sigstore knows for this kind of key: ECDSA as ASN.1 DER with SHA-256 or SHA-384, RSA by
     /// PKCS #1 v1.5 with SHA-256, Ed25519 as it is.
     ///
@@ -320,6 +328,18 @@ mod tests {
                 "{script}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_signed_as_one_kind_is_nothing_of_another() {
+        let key = SigningKey::generate().unwrap();
+        let signature = key.sign_kind("a/kind", b"words").unwrap();
+        assert!(key.public().verifies("a/kind", b"words", &signature));
+        assert!(!key.public().verifies("a/kind", b"other words", &signature));
+        assert!(!key.public().verifies("another/kind", b"words", &signature));
+        assert!(!key.public().verifies("a/kind", b"words", &key.sign(b"words").unwrap()));
+        assert!(!SigningKey::generate().unwrap().public().verifies("a/kind", b"words", &signature));
+        assert!(!key.public().verifies("a/kind", b"words", b""));
     }
 
     #[test]

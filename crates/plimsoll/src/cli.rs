@@ -1049,6 +1049,29 @@ pub(crate) enum PolicyCommand {
     Export(PolicyExportArguments),
     /// What a draft would refuse of what runs, and the policies in force would not: 0 nothing, 1 something, 3 cannot be told
     Replay(Box<PolicyReplayArguments>),
+    /// Sign an exception, so that policies that take exceptions of some people only (`exceptions: {signedBy: [NAME]}`) take it
+    SignException(PolicySignExceptionArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  plimsoll policy sign-exception old-build.yaml --key security.key --out policies/old-build.yaml")]
+pub(crate) struct PolicySignExceptionArguments {
+    /// The exception (kind Exception), alone in its file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// Private key in PEM: ECDSA (P-256, P-384), RSA or Ed25519; or one of `cosign generate-key-pair`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+
+    /// The password of the key is the first line of a file [default: COSIGN_PASSWORD]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_password_file: Option<PathBuf>,
+
+    /// Write it there instead of to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -678,7 +678,7 @@ pub fn changes(before: Option<&Audit>, after: &Audit, now: jiff::Timestamp) -> V
         changes.push(change(event, key, *stands));
     }
     for (key, old) in &before {
-        // Of an object that is gone nothing is told, as of images.
+        // A rule says nothing of what fits it, nor of what is gone: either way nothing stands against it any more.
         if matches!(key.3, Subject::Rule(..)) && is_bad(old.effect) && !after.contains_key(key) {
             let stands = Stands { effect: Effect::Allow, reasons: &[], ..*old };
             changes.push(change(Happened::MetAgain, key, stands));

@@ -126,7 +126,7 @@ fn identity_token(
     IdentityToken::parse(&text).map_err(|error| usage(error.into()))
 }
 
-fn signing_key(
+pub(super) fn signing_key(
     path: &Path,
     password_file: Option<&Path>,
     environment: &Environment,

@@ -19,11 +19,13 @@ use crate::print::{self, Failure, UNDECIDED, USAGE};
 const DEEPEST: usize = 32;
 
 mod replay;
+mod sign_exception;
 
 pub(crate) fn run(command: &PolicyCommand, environment: &Environment) -> Answer {
     match command {
         PolicyCommand::Export(arguments) => export(arguments),
         PolicyCommand::Replay(arguments) => replay::run(arguments, environment),
+        PolicyCommand::SignException(arguments) => sign_exception::run(arguments, environment),
         PolicyCommand::Test(arguments) => test(arguments),
         PolicyCommand::Import(arguments) => import(arguments),
     }

@@ -165,6 +165,67 @@ fn rules_of_other_engines_say_the_same_in_audit_replay_and_check() {
 }
 
 #[test]
+fn an_exception_counts_by_the_key_that_signed_it() {
+    let place = Place::new();
+    let key = |name: &str| {
+        let script = "openssl genpkey -algorithm ED25519 -out key.pem && openssl pkey -in key.pem -pubout";
+        let folder = tempfile::tempdir().unwrap();
+        let made = std::process::Command::new("sh")
+            .args(["-c", script])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let file = place.put(name, std::fs::read(folder.path().join("key.pem")).unwrap());
+        (file, String::from_utf8(made.stdout).unwrap())
+    };
+    let ((own, public), (other, _)) = (key("own.pem"), key("other.pem"));
+    let objects = place.put(
+        "pod.yaml",
+        "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: shop}, spec: {containers: [{name: a, image: 'ghcr.io/acme/a:1'}]}}",
+    );
+    let policy = place.put(
+        "policy.yaml",
+        format!("apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: own}}\nspec:\n  signers: {{guards: {{key: {public:?}}}}}\n  exceptions: {{signedBy: [guards]}}\n  requirements: [{{pinDigest: true}}]\n"),
+    );
+    let soon = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date().tomorrow().unwrap();
+    let text = format!(
+        "apiVersion: plimsoll.dev/v1\nkind: Exception\nmetadata: {{name: old}}\nspec:\n  policies: [own]\n  requirements: [pinDigest]\n  images: ['ghcr.io/acme/a']\n  owner: ada\n  reason: moved soon\n  expires: {soon}\n"
+    );
+    let exception = place.put("exception.yaml", &text);
+    let judged = |with: &str, code: i32| {
+        let run = place.run(&[
+            "audit",
+            &objects,
+            "--policy",
+            &policy,
+            "--policy",
+            with,
+            "--offline",
+            "--format",
+            "json",
+        ]);
+        run.exits(code).json()["results"][0]["decision"]["policies"][0]["requirements"][0].clone()
+    };
+    let unsigned = judged(&exception, 1);
+    assert!(unsigned["reasons"].to_string().contains("`old` is not signed by guards"), "{unsigned}");
+    for (key, code) in [(&own, 0), (&other, 1)] {
+        let signed = place.path("signed.yaml").display().to_string();
+        place.run(&["policy", "sign-exception", &exception, "--key", key, "--out", &signed]).exits(0);
+        let answer = judged(&signed, code);
+        if code == 0 {
+            assert_eq!(answer["exception"], "`old` of ada: moved soon, signed by guards");
+            // A letter of it that is another.
+            let tampered = std::fs::read_to_string(&signed).unwrap().replace("acme/a", "acme/*");
+            judged(&place.put("tampered.yaml", tampered), 1);
+        }
+    }
+    place
+        .run(&["policy", "sign-exception", &policy, "--key", &own])
+        .exits(2)
+        .says(&["one document of kind Exception"]);
+}
+
+#[test]
 fn a_draft_is_replayed_against_what_runs() {
     let place = Place::new();
     let now = place.put("now.yaml", POLICY);
