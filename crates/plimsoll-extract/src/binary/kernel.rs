@@ -1,12 +1,12 @@
 //! Linux kernels and their modules.
 //!
 //! A kernel image says its release in plain text: in the setup header of x86 (`Documentation/arch/x86/boot.rst`, field `kernel_version`), else in the
-//! banner `Linux version ...` of the kernel itself, which is open in an ARM64 `Image` and in a `vmlinux`, and behind gzip or zstd in a compressed
-//! image (gzip, EFI zboot, `zImage`). Distributions mend flaws without changing the release: a kernel that a package of theirs owns is
+//! banner `Linux version ...` of the kernel itself, which is open in an ARM64 `Image` and in a `vmlinux`, and behind gzip, zstd, xz, LZMA or LZ4 in a compressed
+//! image (a file that is nothing else, EFI zboot, `zImage`). Distributions mend flaws without changing the release: a kernel that a package of theirs owns is
 //! linked to it, and the package's version decides.
 //!
 //! Modules are read by their `.modinfo` section (`include/linux/module.h`). Those of the kernel's own tree, where the kernel keeps them, are part of the kernel
-//! and are not listed one by one; all others are. Formats not read: kernels compressed with xz, LZMA, LZO or LZ4.
+//! and are not listed one by one; all others are. Not read: kernels compressed with LZO or bzip2.
 
 use std::io::{self, Read};
 
@@ -17,13 +17,14 @@ use object::{Endianness, elf};
 use plimsoll_fs::Entry;
 use plimsoll_model::{Ecosystem, ImagePath, Location, Package, Problem, ProblemKind};
 
+use super::lz4;
 use super::products;
 use crate::{Extraction, Extractor, Reader};
 
 /// Kernel images.
 pub static KERNEL_IMAGE: Extractor = Extractor {
     name: "binary/kernel_image",
-    version: 1,
+    version: 2,
     declares: false,
     wants: wants_image,
     read: Reader::Stream { parse: parse_image },
@@ -44,8 +45,8 @@ const HEAD: usize = 128 << 10;
 const LARGEST_KERNEL: u64 = 256 << 20;
 /// Largest module, open or not. Real ones are below 60 MiB.
 const LARGEST_MODULE: u64 = 128 << 20;
-/// Memory for unpacking xz, in KiB. The kernel's own build asks for 2 MiB.
-const XZ_MEMORY: u32 = 64 << 10;
+/// Memory for unpacking xz and LZMA, in KiB. The kernel's own build asks for dictionaries of 2 MiB in modules, and in kernels for 32 MiB (xz) and 64 MiB (LZMA).
+const XZ_MEMORY: u32 = 72 << 10;
 /// Longest banner.
 const LONGEST_BANNER: usize = 512;
 /// Longest value of a module's information.
@@ -91,17 +92,25 @@ pub fn parse_image(path: &ImagePath, reader: &mut dyn Read) -> io::Result<Extrac
     head.truncate(filled);
     let form = form(&head);
     let skipped = match form {
-        Form::Gzip(at) | Form::Zstd(at) => at,
+        Form::Packed(_, at) => at,
         _ => 0,
     };
     let mut whole = (&head[skipped.min(head.len())..]).chain(reader).take(LARGEST_KERNEL);
     let banner = match form {
         Form::Setup(banner) => Some(banner),
         Form::Open => banner(&mut whole)?,
-        Form::Gzip(_) => compressed(banner(&mut GzDecoder::new(whole).take(LARGEST_KERNEL)))?,
-        Form::Zstd(_) => {
-            let decoder = zstd::stream::read::Decoder::new(whole)?;
-            compressed(banner(&mut decoder.take(LARGEST_KERNEL)))?
+        Form::Packed(packing, _) => {
+            let open: io::Result<Box<dyn Read + '_>> = match packing {
+                Packing::Gzip => Ok(Box::new(GzDecoder::new(whole))),
+                Packing::Zstd => {
+                    zstd::stream::read::Decoder::new(whole).map(|decoder| Box::new(decoder) as _)
+                }
+                Packing::Xz => Ok(Box::new(lzma_rust2::XzReader::new_mem_limit(whole, false, XZ_MEMORY))),
+                Packing::Lzma => lzma_rust2::LzmaReader::new_mem_limit(whole, XZ_MEMORY, None)
+                    .map(|decoder| Box::new(decoder) as _),
+                Packing::Lz4 => Ok(Box::new(lz4::LegacyReader::new(whole))),
+            };
+            compressed(open.and_then(|open| banner(&mut open.take(LARGEST_KERNEL))))?
         }
         Form::Unsupported(how) => {
             let detail = format!("a Linux kernel compressed with {how}: which one is not known");
@@ -126,6 +135,9 @@ fn compressed(found: io::Result<Option<String>>) -> io::Result<Option<String>> {
                 io::ErrorKind::InvalidInput
                     | io::ErrorKind::InvalidData
                     | io::ErrorKind::UnexpectedEof
+                    // A dictionary larger than what is given to it.
+                    | io::ErrorKind::OutOfMemory
+                    | io::ErrorKind::Unsupported
                     | io::ErrorKind::Other
             ) =>
         {
@@ -140,11 +152,37 @@ enum Form {
     /// x86: the text of the setup header.
     Setup(String),
     Open,
-    Gzip(usize),
-    Zstd(usize),
+    /// Compressed, from here.
+    Packed(Packing, usize),
     Unsupported(&'static str),
     Other,
 }
+
+/// What a kernel is compressed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packing {
+    Gzip,
+    Zstd,
+    Xz,
+    Lzma,
+    Lz4,
+}
+
+/// A way to compress: what it begins with in a kernel, and its name in an EFI zboot image.
+struct Magic {
+    packing: Packing,
+    start: &'static [u8],
+    name: &'static [u8],
+}
+
+static MAGICS: &[Magic] = &[
+    Magic { packing: Packing::Gzip, start: b"\x1f\x8b\x08\x00", name: b"gzip\0" },
+    Magic { packing: Packing::Zstd, start: b"\x28\xb5\x2f\xfd", name: b"zstd" },
+    Magic { packing: Packing::Xz, start: b"\xfd7zXZ\0", name: b"xz" },
+    // Properties, and a dictionary whose size is no odd number.
+    Magic { packing: Packing::Lzma, start: b"\x5d\0\0", name: b"lzma\0" },
+    Magic { packing: Packing::Lz4, start: &lz4::MAGIC, name: b"lz4\0" },
+];
 
 fn form(head: &[u8]) -> Form {
     let at = |offset: usize, bytes: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(bytes));
@@ -158,23 +196,31 @@ fn form(head: &[u8]) -> Form {
     if at(0, b"MZ") && at(4, b"zimg") {
         let payload = head.get(8..).and_then(|rest| rest.first_chunk::<4>());
         let payload = payload.and_then(|bytes| usize::try_from(u32::from_le_bytes(*bytes)).ok());
-        return match payload.filter(|payload| *payload < head.len()) {
-            Some(payload) if at(24, b"gzip\0") => Form::Gzip(payload),
-            Some(payload) if at(24, b"zstd") => Form::Zstd(payload),
-            _ => Form::Unsupported("something other than gzip or zstd"),
+        let name = head.get(24..).unwrap_or_default();
+        let packing = MAGICS.iter().find(|magic| name.starts_with(magic.name)).map(|magic| magic.packing);
+        return match (packing, payload.filter(|payload| *payload < head.len())) {
+            (Some(packing), Some(payload)) => Form::Packed(packing, payload),
+            _ => Form::Unsupported("something other than gzip, zstd, xz, LZMA or LZ4"),
         };
     }
     if at(0x38, b"ARM\x64") || at(0, b"\x7fELF") {
         return Form::Open;
     }
     if at(0, b"\x1f\x8b\x08") {
-        return Form::Gzip(0);
+        return Form::Packed(Packing::Gzip, 0);
     }
-    // `arch/arm/boot/compressed/head.S`: what unpacks it comes first.
+    if let Some(magic) = MAGICS.iter().find(|magic| at(0, magic.start)) {
+        return Form::Packed(magic.packing, 0);
+    }
+    // `arch/arm/boot/compressed/head.S`: what unpacks it comes first. Code may hold the three bytes of LZMA by chance, so
+    // that the longer ones go before it.
     if at(0x24, &[0x18, 0x28, 0x6f, 0x01]) {
-        return match memmem::find(head, b"\x1f\x8b\x08\x00") {
-            Some(start) => Form::Gzip(start),
-            None => Form::Unsupported("something other than gzip"),
+        let is_long = |magic: &&Magic| magic.start.len() > 3;
+        let found = MAGICS.iter().filter(is_long).chain(MAGICS.iter().filter(|magic| !is_long(magic)));
+        let mut found = found.filter_map(|magic| Some((magic.packing, memmem::find(head, magic.start)?)));
+        return match found.next() {
+            Some((packing, start)) => Form::Packed(packing, start),
+            None => Form::Unsupported("something other than gzip, zstd, xz, LZMA or LZ4"),
         };
     }
     Form::Other
@@ -418,7 +464,34 @@ mod tests {
         let mut arm = vec![0; 0x400];
         arm[0x24..0x28].copy_from_slice(&0x016f_2818_u32.to_le_bytes());
         assert_eq!(versions(&[&arm, &gzip(&kernel)[..]].concat()), expected);
-        for bad in [boot(b"xzkern", b""), boot(b"gzip", b"no gzip"), arm, setup(""), gzip(b"nothing")] {
+        // A kernel of 200,000 bytes `U` and the banner (`open_kernel`), as `xz --check=crc32 --arm64 --lzma2=dict=32MiB`, `lzma -9` and `lz4 -l -9` pack it.
+        for (name, packed) in [
+            (&b"xzkern"[..], &include_bytes!("../../fixtures/binary/kernel/kernel.xz")[..]),
+            (b"lzma\0", include_bytes!("../../fixtures/binary/kernel/kernel.lzma")),
+            (b"lz4\0", include_bytes!("../../fixtures/binary/kernel/kernel.lz4")),
+        ] {
+            let what = String::from_utf8_lossy(name);
+            assert_eq!(versions(packed), expected, "{what}");
+            // The kernel's build puts the size behind what it packed.
+            let sized = [packed, &200_000_u32.to_le_bytes()].concat();
+            assert_eq!(versions(&boot(name, &sized)), expected, "{what}");
+            assert_eq!(versions(&[&arm, &sized[..]].concat()), expected, "{what}");
+            for length in (0..packed.len()).step_by(7) {
+                let found = read(&boot(name, &packed[..length]));
+                assert_eq!(found.packages.len() + found.problems.len(), 1, "{what} {length}");
+            }
+        }
+        // A dictionary of 4 GiB is not given.
+        let greedy = [&b"\x5d\0\0\0\xf0"[..], &[0xff; 8], &[0; 64]].concat();
+        for bad in [
+            boot(b"lzma\0", &greedy),
+            boot(b"lzo\0", b""),
+            boot(b"xzkern", b""),
+            boot(b"gzip", b"no gzip"),
+            arm,
+            setup(""),
+            gzip(b"nothing"),
+        ] {
             let found = read(&bad);
             assert_eq!((found.packages.len(), found.problems.len()), (0, 1), "{found:?}");
         }

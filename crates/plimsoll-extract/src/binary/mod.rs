@@ -9,6 +9,7 @@ mod go_functions;
 pub mod java_archive;
 mod java_classes;
 pub mod kernel;
+mod lz4;
 pub mod model;
 mod pickle;
 pub mod product_files;
