@@ -19,6 +19,7 @@ mod gitlab;
 mod html;
 mod json;
 mod junit;
+mod lines;
 mod markdown;
 mod openvex;
 pub mod plan;
@@ -36,6 +37,7 @@ mod table;
 pub mod template;
 mod text;
 pub mod verification;
+pub mod who_can;
 mod xml;
 
 pub use github::Build;

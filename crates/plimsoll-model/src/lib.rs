@@ -26,6 +26,7 @@ pub mod purl;
 pub mod reach;
 pub mod report;
 pub mod responsibility;
+pub mod rights;
 pub mod survey;
 mod text;
 pub mod verification;

@@ -8,6 +8,7 @@ use plimsoll_kube::{Client, Error};
 use plimsoll_model::audit::{ClusterInfo, Missing};
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{Problem, ProblemKind};
+pub use plimsoll_posture::cluster::rbac::{Asked, Place as AskedWhere, Rbac, who_can};
 pub use plimsoll_posture::cluster::reach::{AskedPort, End, Reachability, TooLarge, diff};
 use plimsoll_posture::cluster::{Builder, Cluster, LISTS, Origin};
 use plimsoll_posture::kubernetes::yaml;

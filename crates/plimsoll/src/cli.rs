@@ -14,7 +14,7 @@ use plimsoll_scan::check::{FRAMEWORKS, Framework};
 use plimsoll_scan::verdict::Line;
 use plimsoll_scan::{Mirror, Scanners, Via};
 
-pub(crate) use cluster::{ClusterCommand, ClusterInput, ReachArguments};
+pub(crate) use cluster::{ClusterCommand, ClusterInput, ReachArguments, WhoCanArguments};
 
 /// Container security that says whose move it is.
 #[derive(Debug, Parser)]
@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Trust(TrustCommand),
     /// Everything that a cluster runs, held against policies; and what is trusted only because of where it is
     Audit(AuditArguments),
-    /// A cluster: who reaches whom in it, and the cluster as a file
+    /// A cluster: who reaches whom in it, who can do what, and the cluster as a file
     Cluster {
         #[command(subcommand)]
         command: ClusterCommand,

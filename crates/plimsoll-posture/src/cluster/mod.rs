@@ -7,6 +7,7 @@
 mod build;
 mod labels;
 mod policy;
+pub mod rbac;
 pub mod reach;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub use build::{ANNOTATIONS, Builder};
 pub use labels::{Labels, Selector, Wanted};
 use plimsoll_model::Problem;
+use plimsoll_model::audit::Missing;
 pub use policy::{
     Action, Addresses, ClusterPolicy, NetworkPolicy, Peer, Port, PortPlace, Protocol, Rule, Subject, Tier,
 };
@@ -162,6 +164,17 @@ impl Cluster {
     /// they hold, and say nothing of what else is in the cluster.
     pub fn missing(&self, kind: &str) -> Option<&str> {
         self.missing.get(kind).map(String::as_str)
+    }
+
+    /// A list that was not seen, as it is told.
+    pub(crate) fn lack(kind: &str, reason: &str, decides: bool) -> Missing {
+        let list = list_of(kind);
+        Missing {
+            resource: list.map_or(kind, |list| list.plural).to_owned(),
+            reason: reason.to_owned(),
+            unknown: list.map_or("what runs", |list| list.unknown).to_owned(),
+            decides,
+        }
     }
 
     /// What a list that an analysis needs lacks, for people: `nodes: no right to list them (addresses of nodes are unknown)`.

@@ -2,6 +2,7 @@
 
 mod reach;
 mod snapshot;
+mod who_can;
 
 use plimsoll_scan::cluster::{ClusterError, Seen, files, live};
 
@@ -13,6 +14,7 @@ use crate::print::{Failure, UNDECIDED, USAGE};
 pub(crate) fn run(command: &ClusterCommand, environment: &Environment) -> Answer {
     match command {
         ClusterCommand::Reach(arguments) => reach::run(arguments, environment),
+        ClusterCommand::WhoCan(arguments) => who_can::run(arguments, environment),
         ClusterCommand::Snapshot { cluster, kinds } => snapshot::run(cluster, kinds, environment),
     }
 }

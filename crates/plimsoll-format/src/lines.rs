@@ -1,0 +1,73 @@
+//! Answers about clusters as lines for a terminal.
+
+use plimsoll_model::Problem;
+use plimsoll_model::audit::Missing;
+
+use crate::View;
+use crate::text::{clean, shorten, thousands, wrap};
+
+/// Problems that are shown unless all are asked for.
+const SHOWN: usize = 10;
+
+/// Lines of at most a width.
+pub(crate) struct Lines {
+    text: String,
+    width: usize,
+}
+
+impl Lines {
+    pub(crate) fn new(view: &View) -> Self {
+        Lines { text: String::new(), width: view.width.clamp(40, 100) }
+    }
+
+    pub(crate) fn line(&mut self, line: &str) {
+        // A command is to be copied whole.
+        let line = line.trim_end();
+        let line = if line.starts_with("next: ") { line.into() } else { shorten(line, self.width) };
+        self.text.push_str(&line);
+        self.text.push('\n');
+    }
+
+    /// A longer text, over several lines.
+    pub(crate) fn wrapped(&mut self, lead: &str, text: &str) {
+        let indent = " ".repeat(lead.chars().count());
+        for (index, line) in wrap(text, self.width.saturating_sub(indent.len()).max(20)).iter().enumerate() {
+            self.line(&format!("{}{line}", if index == 0 { lead } else { &indent }));
+        }
+    }
+
+    pub(crate) fn head(&mut self, title: &str) {
+        self.line("");
+        self.line(title);
+    }
+
+    /// How many more there are than are shown.
+    pub(crate) fn more(&mut self, all: usize, shown: usize) {
+        if all > shown {
+            self.line(&format!("  and {} more (--all)", thousands((all - shown) as u64)));
+        }
+    }
+
+    /// What an answer ends with: notes, and what is not known.
+    pub(crate) fn tail(&mut self, notes: &[String], missing: &[Missing], problems: &[Problem], view: &View) {
+        if !(notes.is_empty() && missing.is_empty() && problems.is_empty()) {
+            self.line("");
+        }
+        for note in notes {
+            self.wrapped("note: ", &clean(note));
+        }
+        for one in missing {
+            let text = format!("{} without {}: {}", one.unknown, one.resource, one.reason);
+            self.wrapped("unknown: ", &clean(&text));
+        }
+        let shown = if view.all { usize::MAX } else { SHOWN };
+        for problem in problems.iter().take(shown) {
+            self.wrapped("problem: ", &format!("{}: {}", clean(&problem.subject), clean(&problem.detail)));
+        }
+        self.more(problems.len(), shown);
+    }
+
+    pub(crate) fn text(self) -> String {
+        self.text
+    }
+}
