@@ -7,10 +7,12 @@
 #![forbid(unsafe_code)]
 
 mod api_server;
+mod harbour;
 
 use std::path::{Path, PathBuf};
 
 pub use api_server::{ApiServer, USERS};
+pub use harbour::{Harbour, IMAGE, Running, pod};
 
 /// The path of `name` below the shared folder; `None`, said loudly, when it is absent.
 #[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "tests enter here; a skip must be heard")]
@@ -34,6 +36,13 @@ pub fn images() -> Option<PathBuf> {
     }
     eprintln!("NOT CHECKED: there are no test images in {}; run `cargo xtask images`", folder.display());
     None
+}
+
+/// Says that this machine cannot show what a test is about. Written past the capture of standard error: a test that passes
+/// without having tested anything must be heard.
+pub fn not_tested(why: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "NOT TESTED: {why}");
 }
 
 /// Where `cargo xtask` keeps what it builds.

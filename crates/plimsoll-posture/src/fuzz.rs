@@ -65,8 +65,66 @@ pub fn fuzz_pod_security(data: &[u8]) {
                 );
                 assert!(!violation.detail.is_empty(), "{violation:?}");
             }
+            pod_security_dry_run(&pod, &judged, Standard { level, version });
         }
     }
+}
+
+/// By the view that the dry run keeps of a pod the answers are the same; and the patch that it proposes mends what it says,
+/// when it is applied to the whole object. Whether nothing of it is left to be done by hand.
+pub(crate) fn pod_security_dry_run(
+    pod: &serde_json_borrow::Value<'_>,
+    judged: &crate::pod_security::Judged,
+    standard: Standard,
+) -> bool {
+    use crate::cluster::pss::{judge, patch, view};
+    let spec = pod.get("spec");
+    if !spec.is_object() {
+        return false;
+    }
+    let annotations = pod.get("metadata").get("annotations");
+    let annotations = annotations.as_object().map(serde_json_borrow::ObjectAsVec::iter);
+    let annotations: Vec<(&str, &str)> =
+        annotations.into_iter().flatten().filter_map(|(name, value)| Some((name, value.as_str()?))).collect();
+    let text = view::of(spec);
+    let view = serde_json::from_str(&text).expect("the view is JSON");
+    let by_view = judge(&view, "/spec", &annotations, standard);
+    assert_eq!(by_view.violations, judged.violations, "{text}");
+    let of_annotations = |unread: &&String| unread.starts_with("the annotation");
+    let unread: Vec<_> = judged.unread.iter().filter(|unread| !of_annotations(unread)).collect();
+    assert_eq!(by_view.unread.iter().collect::<Vec<_>>(), unread, "{text}");
+    let mended = patch::mend(&text, "/spec", &annotations, &judged.violations, standard);
+    assert!(judged.violations.is_empty() || !mended.changes.is_empty() || !mended.by_hand.is_empty());
+    if !judged.unread.is_empty() {
+        return false;
+    }
+    // Of two fields of one name the last counts here, and all do there.
+    let Ok(mut whole) = serde_json::from_str::<serde_json::Value>(&pod.to_string()) else { return false };
+    for change in &mended.changes {
+        let (parent, key) = change.path.rsplit_once('/').expect("a pointer");
+        let key = key.replace("~1", "/").replace("~0", "~");
+        let object = whole.pointer_mut(parent).and_then(|value| value.as_object_mut());
+        let object = object.unwrap_or_else(|| panic!("nothing at {parent} of {pod}"));
+        match &change.value {
+            Some(value) => drop(object.insert(key, value.clone())),
+            None => assert!(object.remove(&key).is_some(), "{} of {pod}", change.path),
+        }
+    }
+    let text = whole.to_string();
+    let again: serde_json_borrow::Value<'_> = serde_json::from_str(&text).expect("JSON");
+    let view = crate::pod_security::Pod {
+        spec: again.get("spec"),
+        pointer: "/spec",
+        annotations: again.get("metadata").get("annotations").as_object(),
+    };
+    let left = crate::pod_security::check(view, standard);
+    assert!(
+        left.violations.is_empty() || !mended.by_hand.is_empty(),
+        "{:?} leaves {:?} of {pod}",
+        mended.changes,
+        left.violations
+    );
+    mended.by_hand.is_empty()
 }
 
 /// Takes bytes as objects of a cluster, in YAML or JSON, and decides who reaches whom: no panic, and what is surely allowed may be.
@@ -81,6 +139,13 @@ pub fn fuzz_cluster(data: &[u8]) {
         builder.object(&node.value(), Some("a file"));
     }
     let cluster = builder.finish();
+    let asked = crate::cluster::pss::Asked {
+        levels: vec![Level::Baseline, Level::Restricted],
+        version: None,
+        namespaces: std::collections::BTreeSet::new(),
+    };
+    let pss = crate::cluster::pss::pss(&cluster, &ClusterInfo::default(), &asked);
+    assert!(pss.namespaces.iter().all(|namespace| namespace.levels.len() == 2));
     let Ok(mut all) = Reachability::new(&cluster) else { return };
     let reach = all.whole(&ClusterInfo::default(), 100);
     assert!(reach.summary.allowed + reach.summary.unknown <= reach.summary.pairs);

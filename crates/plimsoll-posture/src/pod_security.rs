@@ -296,7 +296,7 @@ const SE_LINUX_TYPES: [(&str, u16); 5] = [
 ];
 
 /// Volumes that are no way to the node.
-const RESTRICTED_VOLUMES: [&str; 9] = [
+pub(crate) const RESTRICTED_VOLUMES: [&str; 9] = [
     "configMap",
     "csi",
     "downwardAPI",

@@ -8,8 +8,10 @@ use plimsoll_kube::{Client, Error};
 use plimsoll_model::audit::{ClusterInfo, Missing};
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{Problem, ProblemKind};
-pub use plimsoll_posture::cluster::rbac::{Asked, Place as AskedWhere, Rbac, who_can};
+pub use plimsoll_posture::cluster::pss::{Asked, pss};
+pub use plimsoll_posture::cluster::rbac::{Asked as AskedRight, Place as AskedWhere, Rbac, who_can};
 pub use plimsoll_posture::cluster::reach::{AskedPort, End, Reachability, TooLarge, diff};
+pub use plimsoll_posture::cluster::suggest::suggest;
 use plimsoll_posture::cluster::{Builder, Cluster, LISTS, Origin};
 use plimsoll_posture::kubernetes::yaml;
 use serde_json_borrow::Value;
@@ -41,12 +43,30 @@ pub enum ClusterError {
     /// A revision cannot be read.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// Standard input has no revisions.
+    #[error("there is no revision `{revision}` of standard input")]
+    NoHistory {
+        /// As typed.
+        revision: String,
+    },
     /// There is no object in what was named.
     #[error("{paths} holds no object of Kubernetes")]
     Nothing {
         /// What was named.
         paths: String,
     },
+}
+
+impl ClusterError {
+    /// Was it asked for in a way that cannot work?
+    pub fn is_usage(&self) -> bool {
+        match self {
+            ClusterError::Path(error) => error.is_usage(),
+            ClusterError::Git(error) => error.is_usage(),
+            ClusterError::NoHistory { .. } => true,
+            ClusterError::Snapshot(_) | ClusterError::Nothing { .. } => false,
+        }
+    }
 }
 
 /// Takes objects of one place.
@@ -76,12 +96,8 @@ pub fn live(client: &Client, namespaces: &[String], kinds: &Kinds, taken_at: Str
     let mut sink = From { builder: &mut builder, source: None, objects: 0 };
     let missing = live::read(client, &readings, namespaces, &mut sink);
     lacks(&mut builder, &missing);
-    if !namespaces.is_empty() {
-        let reason = format!("only looked for in {}", namespaces.join(", "));
-        for reading in readings.all.iter().filter(|reading| reading.resource.namespaced) {
-            builder.missing(&reading.resource.kind, &reason);
-        }
-    }
+    let within = readings.all.iter().filter(|reading| reading.resource.namespaced);
+    builder.only(namespaces, within.map(|reading| reading.resource.kind.as_ref()));
     let info = ClusterInfo {
         name: client.access().context.clone(),
         version: readings.version,
@@ -144,6 +160,9 @@ pub fn at_revision(
     let mut builder = Builder::new(Origin::Manifests, kinds.clone());
     let mut reading = Reading { builder: &mut builder, info: None, objects: 0, bytes: 0, snapshots: 0 };
     for typed in paths {
+        if typed == "-" {
+            return Err(ClusterError::NoHistory { revision: plimsoll_model::shortened(revision) });
+        }
         let wanted = |name: &str| Kind::of(name) == Kind::Manifest;
         let path = Path::new(typed);
         for (name, content) in files_at(path, revision, &wanted, git)? {

@@ -122,8 +122,24 @@ impl Builder {
         self.cluster.missing.insert(kind.to_owned(), reason.to_owned());
     }
 
-    /// Something could not be read.
+    /// Only these namespaces are looked at, of the kinds of lists named.
+    pub fn only<'k>(&mut self, namespaces: &[String], kinds: impl Iterator<Item = &'k str>) {
+        self.cluster.only = namespaces.iter().map(|name| self.texts.get(name)).collect();
+        self.cluster.only.sort();
+        self.cluster.only.dedup();
+        let Some(reason) = self.cluster.only_in() else { return };
+        for kind in kinds {
+            // What was missing there too says more.
+            self.cluster.missing.entry(kind.to_owned()).or_insert_with(|| reason.clone());
+        }
+    }
+
+    /// Something could not be read, whatever is in it.
     pub fn problem(&mut self, problem: Problem) {
+        if problem.effect == plimsoll_model::Effect::Incomplete {
+            let detail = format!("{}: {}", problem.subject, problem.detail);
+            self.cluster.unread.entry(None).or_default().push(detail);
+        }
         self.cluster.problems.push(problem);
     }
 
@@ -324,7 +340,7 @@ impl Builder {
         if let Some(source) = source {
             shown.extend([" (", source, ")"]);
         }
-        self.problem(Problem::incomplete(ProblemKind::Corrupt, shown, detail));
+        self.cluster.problems.push(Problem::incomplete(ProblemKind::Corrupt, shown, detail));
     }
 
     fn labels(&mut self, value: Option<&Value<'_>>) -> Labels {
@@ -584,13 +600,17 @@ impl Builder {
             return;
         }
         if name.is_empty() {
+            let all = self.cluster.unread.entry(Some(Arc::clone(namespace))).or_default();
+            all.push(format!("a {kind} without a name"));
             return self.broken(kind, Some(namespace), &name, source, "it has no name");
         }
         let own: Identity = (self.texts.get(group), self.texts.get(kind), name);
         if let Some(parent) = self.parent(object) {
+            let (parent_group, parent_kind) = (Arc::clone(&parent.0), Arc::clone(&parent.1));
             self.parents.insert((Arc::clone(namespace), own.clone()), parent);
-            // Its owner has the template, and its pods are objects of their own.
-            if !is_pod {
+            // Its owner has the template, and its pods are objects of their own. Of a kind that is not known to run anything
+            // the template is not read: then this one is what is known of it.
+            if !is_pod && self.kinds.knows(&parent_group, &parent_kind) {
                 return;
             }
         }
@@ -599,6 +619,8 @@ impl Builder {
         for unread in &found.unread {
             let detail = format!("{unread}, so that what runs there is not known");
             self.broken(kind, Some(namespace), &own.2, source, &detail);
+            let all = self.cluster.unread.entry(Some(Arc::clone(namespace))).or_default();
+            all.push(format!("{kind} {}: {detail}", shortened(&own.2)));
         }
         for pod in &found.pods {
             let mut workload = self.workload(pod, namespace, &own, source);
@@ -669,6 +691,7 @@ impl Builder {
             nodes: spec("nodeName").map(|node| self.text(Some(node))).into_iter().collect(),
             images: images.into_iter().collect(),
             spec: self.spec(pod.spec),
+            security: self.texts.get(&pod.spec.map(super::pss::view::of).unwrap_or_default()),
             pointer: pod.pointer.clone(),
             source: source.clone(),
         }
@@ -819,6 +842,7 @@ struct Key {
     mounts_token: Option<bool>,
     host_network: bool,
     images: Vec<Arc<str>>,
+    security: Arc<str>,
 }
 
 impl Key {
@@ -838,6 +862,7 @@ impl Key {
             mounts_token: workload.mounts_token,
             host_network: workload.host_network,
             images: workload.images.clone(),
+            security: text(&workload.security),
         }
     }
 }

@@ -7,8 +7,10 @@
 mod build;
 mod labels;
 mod policy;
+pub mod pss;
 pub mod rbac;
 pub mod reach;
+pub mod suggest;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -120,7 +122,7 @@ pub enum Origin {
 }
 
 /// A cluster.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Cluster {
     /// Where it was seen.
     pub origin: Origin,
@@ -152,9 +154,13 @@ pub struct Cluster {
     pub webhooks: Vec<Webhook>,
     /// Addresses of the API server, as the service `kubernetes` says them.
     pub api_server: Vec<std::net::IpAddr>,
+    /// The namespaces that were looked at; empty for all of them.
+    pub only: Vec<Arc<str>>,
     /// Kinds of lists that were not seen, or not whole, with the reason. Where it is empty for a kind of [`Origin::Cluster`],
     /// the list is whole.
     pub missing: BTreeMap<String, String>,
+    /// What may run without being known: in a namespace, or in files that could not be read, anywhere.
+    pub unread: BTreeMap<Option<Arc<str>>, Vec<String>>,
     /// What of the objects could not be read.
     pub problems: Vec<Problem>,
 }
@@ -175,6 +181,11 @@ impl Cluster {
             unknown: list.map_or("what runs", |list| list.unknown).to_owned(),
             decides,
         }
+    }
+
+    /// Why lists are not whole of which only some namespaces were looked at.
+    pub fn only_in(&self) -> Option<String> {
+        (!self.only.is_empty()).then(|| format!("only looked for in {}", self.only.join(", ")))
     }
 
     /// What a list that an analysis needs lacks, for people: `nodes: no right to list them (addresses of nodes are unknown)`.
@@ -232,6 +243,9 @@ pub struct Workload {
     pub images: Vec<Arc<str>>,
     /// The specification of its pods as JSON, as it was read; `nodeName` is left out. Empty where only containers are known.
     pub spec: Arc<str>,
+    /// What of it the Pod Security Standards look at, as JSON; pods of one owner that differ in it are workloads of their own.
+    /// Empty where only containers are known.
+    pub security: Arc<str>,
     /// Where its specification stands in its object: a JSON pointer.
     pub pointer: String,
     /// Where.

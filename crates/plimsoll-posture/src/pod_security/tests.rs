@@ -481,6 +481,7 @@ fn the_fixtures_of_kubernetes() {
                         annotations: object.get("metadata").get("annotations").as_object(),
                     };
                     let judged = super::check(pod, standard);
+                    let mended = crate::fuzz::pod_security_dry_run(&object, &judged, standard);
                     count += 1;
                     let control = file.file_stem().expect("a name").to_string_lossy();
                     let control = control.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -498,6 +499,9 @@ fn the_fixtures_of_kubernetes() {
                         };
                         broken.iter().any(names)
                     };
+                    // Which volume is to take the place of one of the node, only people know.
+                    let by_hand = ["hostpathvolumes", "restrictedvolumes"].contains(&control);
+                    assert!(mended || by_hand && !passes, "{}: {judged:?}", file.display());
                     if !fits || !judged.unread.is_empty() {
                         wrong.push(format!("{}: {:?}", file.display(), judged));
                     }

@@ -2,13 +2,13 @@
 //! no programs, the tests say so and prove nothing.
 
 #![cfg(feature = "runtime")]
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests, and what a test says aloud")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod harbour;
 
 use std::collections::BTreeMap;
 
-use harbour::{Harbour, watch};
+use harbour::watch;
 use plimsoll_runtime::event::{Action, Class, FileKind, Response, State};
 use plimsoll_runtime::sensor::{self, Settings};
 use plimsoll_runtime::{Call, Event};
@@ -20,7 +20,7 @@ fn settings() -> Settings {
 
 #[test]
 fn every_action_is_seen_with_its_container_and_its_chain() {
-    let Some(harbour) = Harbour::open("actions") else { return };
+    let Some(harbour) = harbour::open("actions") else { return };
     let script = "
         cp /bin/busybox /tmp/dropped
         /tmp/dropped
@@ -55,8 +55,8 @@ fn every_action_is_seen_with_its_container_and_its_chain() {
     assert_eq!((counts.lost_must, counts.lost_may, counts.unreadable), (0, 0, 0));
     for event in &ours {
         assert_eq!(event.container.state, State::Known);
-        assert_eq!(event.container.pod.uid, harbour::pod());
-        assert_eq!(event.container.image, "registry.example/team/shop:1");
+        assert_eq!(event.container.pod.uid, plimsoll_testing::pod());
+        assert_eq!(event.container.image, plimsoll_testing::IMAGE);
         assert_eq!(event.container.privileged, Some(true));
         assert!(!event.process.name.is_empty() && event.process.id != 0, "{event:?}");
     }
@@ -217,7 +217,7 @@ fn every_action_is_seen_with_its_container_and_its_chain() {
 
 #[test]
 fn containers_that_live_for_milliseconds_are_known_at_their_first_event() {
-    let Some(harbour) = Harbour::open("short") else { return };
+    let Some(harbour) = harbour::open("short") else { return };
     const CONTAINERS: usize = 20;
     let mut ids = Vec::new();
     let (events, counts) = watch(&settings(), |_| {
@@ -232,7 +232,7 @@ fn containers_that_live_for_milliseconds_are_known_at_their_first_event() {
             && event.process.inner_id == 1;
         if ours {
             assert_eq!(event.container.state, State::Known, "{event:?}");
-            assert_eq!(event.container.image, "registry.example/team/shop:1");
+            assert_eq!(event.container.image, plimsoll_testing::IMAGE);
             *seen.entry(&event.container.id).or_default() += 1;
         }
     }
@@ -244,7 +244,7 @@ fn containers_that_live_for_milliseconds_are_known_at_their_first_event() {
 
 #[test]
 fn what_is_lost_is_counted_to_the_last_record() {
-    let Some(harbour) = Harbour::open("flood") else { return };
+    let Some(harbour) = harbour::open("flood") else { return };
     // A reader that sleeps through the flood: the ring has room for a part of it.
     const FLOOD: u64 = 100_000;
     let mut id = String::new();
@@ -279,7 +279,7 @@ fn what_is_lost_is_counted_to_the_last_record() {
 
 #[test]
 fn a_denied_program_runs_no_instruction_and_a_dry_run_only_says_so() {
-    let Some(harbour) = Harbour::open("denied") else { return };
+    let Some(harbour) = harbour::open("denied") else { return };
     const TRIALS: usize = 1_000;
     let script = format!(
         "mkdir /tmp/new; cp /bin/busybox /tmp/new/busybox; i=0; while [ $i -lt {TRIALS} ]; do /tmp/new/busybox echo ran >> /tmp/out; i=$((i+1)); done;

@@ -74,6 +74,22 @@ pub enum GitError {
         /// The folder.
         folder: String,
     },
+    /// There is no such revision.
+    #[error("`{revision}` is no revision of the git repository of `{path}`")]
+    NoRevision {
+        /// As typed.
+        revision: String,
+        /// The file or folder.
+        path: String,
+    },
+    /// There is no repository to have revisions.
+    #[error("there is no revision `{revision}` of `{path}`: it is in no git repository")]
+    NoRepository {
+        /// As typed.
+        revision: String,
+        /// The file or folder.
+        path: String,
+    },
     /// It failed.
     #[error("git cannot {doing}: {said}")]
     Failed {
@@ -102,8 +118,14 @@ pub enum GitError {
 
 impl GitError {
     /// Was it asked for in a way that cannot work?
-    pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, GitError::Address { .. } | GitError::NoFolder { .. })
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            GitError::Address { .. }
+                | GitError::NoFolder { .. }
+                | GitError::NoRevision { .. }
+                | GitError::NoRepository { .. }
+        )
     }
 
     /// What to type next.

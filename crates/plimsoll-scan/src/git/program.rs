@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use super::address::{PROTOCOLS, without_secret};
 use super::{GitError, GitSettings};
 
+/// What is told of a git that fails in silence.
+pub(super) const SAID_NOTHING: &str = "it does not say why";
+
 /// Most bytes that are kept of what git says about failures.
 const LARGEST_TALK: usize = 64 * 1024;
 /// Most bytes of an answer.
@@ -220,7 +223,7 @@ fn shown(talk: &[u8]) -> String {
     let words: Vec<String> = told.join("; ").split(' ').map(without_quoted_secret).collect();
     let said: String =
         words.join(" ").chars().filter(|character| !character.is_control()).take(LONGEST).collect();
-    if said.is_empty() { "it does not say why".to_owned() } else { said }
+    if said.is_empty() { SAID_NOTHING.to_owned() } else { said }
 }
 
 fn without_quoted_secret(word: &str) -> String {
@@ -317,7 +320,7 @@ mod tests {
             b"Cloning...\rhint: x\nfatal: unable to access 'https://u:hidden@host/a.git/': refused\x1b[1m\n",
         );
         assert_eq!(said, "fatal: unable to access 'https://host/a.git/': refused[1m");
-        assert_eq!(shown(b""), "it does not say why");
+        assert_eq!(shown(b""), SAID_NOTHING);
         assert_eq!(shown(b"a\nlast words\n"), "last words");
     }
 

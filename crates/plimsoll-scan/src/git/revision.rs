@@ -34,15 +34,20 @@ pub(crate) fn files_at(
     let run = |arguments: &[&str]| git.run(Settings::Users, arguments, &doing, &bounds);
     // No option, and a commit, whatever is typed.
     let commit = format!("{revision}^{{commit}}");
+    let none = || GitError::NoRevision { revision: shown.clone(), path: path.display().to_string() };
     let commit = run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]).map_err(
         |error| match error {
-            GitError::Failed { said, .. } if said.is_empty() => failed("there is no such revision"),
+            // It is asked to be silent about a revision that is none; about anything else it speaks.
+            GitError::Failed { said, .. } if said == super::program::SAID_NOTHING => none(),
+            GitError::Failed { said, .. } if said.contains("not a git repository") => {
+                GitError::NoRepository { revision: shown.clone(), path: path.display().to_string() }
+            }
             error => error,
         },
     )?;
     let commit = String::from_utf8_lossy(&commit).trim().to_owned();
     if commit.is_empty() || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(failed("there is no such revision"));
+        return Err(none());
     }
     let list = run(&["ls-tree", "-r", "-z", &commit, "--", &name])?;
     let mut files = Vec::new();

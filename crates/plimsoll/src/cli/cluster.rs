@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use plimsoll_format::pss::PssForm;
 use plimsoll_format::reach::ReachForm;
 use plimsoll_format::who_can::WhoCanForm;
+use plimsoll_model::pod_security::{Level, Version};
 use plimsoll_scan::cluster::AskedPort;
 
 use super::{CLUSTER, ClusterArguments};
@@ -24,64 +26,102 @@ pub(crate) enum ClusterCommand {
     /// Who may reach whom, and why: connections between workloads, what is open from outside, who reaches the internet, the
     /// metadata address and the API server, by network policies of every kind
     Reach(ReachArguments),
+    /// What would break if namespaces asked for a level of the Pod Security Standards, what mends it, and which namespaces can
+    /// be labelled today
+    Pss(PssArguments),
+    /// Network policies that allow what is known to be needed and nothing else, as YAML that says what is not known
+    Suggest(SuggestArguments),
     /// Who can do something by the roles of a cluster, and why: the binding, the role and its rule, and what runs as whom
     WhoCan(WhoCanArguments),
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  plimsoll cluster who-can get secrets -n shop
-  plimsoll cluster who-can create pods --subresource exec
-  plimsoll cluster who-can delete deployments/web -n shop --file cluster.jsonl
-  plimsoll cluster who-can get /metrics
+  plimsoll cluster suggest --file manifests/
+  plimsoll cluster suggest --namespace shop --output policies/
 
-Without -n and --all-namespaces everybody is told who can anywhere, with where.
-Exit codes: 0 everybody was found, 2 usage, 3 there may be more.")]
-pub(crate) struct WhoCanArguments {
-    /// What is done: get, list, create, delete, escalate, impersonate, ...; `*` for everything at once
-    #[arg(value_name = "VERB")]
-    pub(crate) verb: String,
-
-    /// With what: secrets, secrets/NAME, deployments.apps, or a path as /metrics
-    #[arg(value_name = "RESOURCE")]
-    pub(crate) resource: String,
-
-    /// A part of it: exec, log, status, token, ...
-    #[arg(long, value_name = "PART")]
-    pub(crate) subresource: Option<String>,
-
-    /// In this namespace
-    #[arg(long, short = 'n', value_name = "NAME")]
-    pub(crate) namespace: Option<String>,
-
-    /// In all namespaces at once
-    #[arg(long, short = 'A', conflicts_with = "namespace")]
-    pub(crate) all_namespaces: bool,
-
+Exit codes: 0 all that is needed is known, 2 usage, 3 something is left open: it stands in the comments.")]
+pub(crate) struct SuggestArguments {
     #[command(flatten)]
-    pub(crate) input: WholeCluster,
+    pub(crate) input: ClusterInput,
+
+    /// Write one file for each namespace into this folder instead of standard output; no file is overwritten
+    #[arg(long, short = 'o', value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
 
     /// Form of the answer
-    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = WhoCanFormat::Table)]
-    pub(crate) format: WhoCanFormat,
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = SuggestFormat::Yaml, conflicts_with = "output")]
+    pub(crate) format: SuggestFormat,
+}
 
-    /// Show everybody, with every reason
+/// In which form policies are proposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SuggestFormat {
+    Yaml,
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll cluster pss
+  plimsoll cluster pss --level restricted --namespace shop --all
+  plimsoll cluster pss --level baseline --file manifests/
+
+Exit codes: 0 nothing would break, 1 something would, 2 usage, 3 could not decide.")]
+pub(crate) struct PssArguments {
+    /// The level that is asked about
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = PssLevel::Both)]
+    pub(crate) level: PssLevel,
+
+    /// Version of the standards, as in v1.31; without it that of the cluster, of manifests the newest
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<Version>,
+
+    #[command(flatten)]
+    pub(crate) input: ClusterInput,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = PssFormat::Table)]
+    pub(crate) format: PssFormat,
+
+    /// Show everything: every level, every breach, and what to see to
     #[arg(long)]
     pub(crate) all: bool,
 }
 
-/// In which form it is written who can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum WhoCanFormat {
-    Table,
-    Json,
+pub(crate) enum PssLevel {
+    /// No known way out of the container
+    Baseline,
+    /// As little as is good practice
+    Restricted,
+    Both,
 }
 
-impl WhoCanFormat {
-    pub(crate) fn form(self) -> WhoCanForm {
+impl PssLevel {
+    pub(crate) fn levels(self) -> Vec<Level> {
         match self {
-            WhoCanFormat::Table => WhoCanForm::Table,
-            WhoCanFormat::Json => WhoCanForm::Json,
+            PssLevel::Baseline => vec![Level::Baseline],
+            PssLevel::Restricted => vec![Level::Restricted],
+            PssLevel::Both => vec![Level::Baseline, Level::Restricted],
+        }
+    }
+}
+
+/// In which form it is written what would break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PssFormat {
+    Table,
+    Json,
+    Markdown,
+}
+
+impl PssFormat {
+    pub(crate) fn form(self) -> PssForm {
+        match self {
+            PssFormat::Table => PssForm::Table,
+            PssFormat::Json => PssForm::Json,
+            PssFormat::Markdown => PssForm::Markdown,
         }
     }
 }
@@ -161,6 +201,64 @@ pub(crate) struct ClusterInput {
     /// A further kind of objects that runs pods, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
     #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
     pub(crate) kinds: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll cluster who-can get secrets -n shop
+  plimsoll cluster who-can create pods --subresource exec
+  plimsoll cluster who-can delete deployments/web -n shop --file cluster.jsonl
+  plimsoll cluster who-can get /metrics
+
+Without -n and --all-namespaces everybody is told who can anywhere, with where.
+Exit codes: 0 everybody was found, 2 usage, 3 there may be more.")]
+pub(crate) struct WhoCanArguments {
+    /// What is done: get, list, create, delete, escalate, impersonate, ...; `*` for everything at once
+    #[arg(value_name = "VERB")]
+    pub(crate) verb: String,
+
+    /// With what: secrets, secrets/NAME, deployments.apps, or a path as /metrics
+    #[arg(value_name = "RESOURCE")]
+    pub(crate) resource: String,
+
+    /// A part of it: exec, log, status, token, ...
+    #[arg(long, value_name = "PART")]
+    pub(crate) subresource: Option<String>,
+
+    /// In this namespace
+    #[arg(long, short = 'n', value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// In all namespaces at once
+    #[arg(long, short = 'A', conflicts_with = "namespace")]
+    pub(crate) all_namespaces: bool,
+
+    #[command(flatten)]
+    pub(crate) input: WholeCluster,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = WhoCanFormat::Table)]
+    pub(crate) format: WhoCanFormat,
+
+    /// Show everybody, with every reason
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// In which form it is written who can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhoCanFormat {
+    Table,
+    Json,
+}
+
+impl WhoCanFormat {
+    pub(crate) fn form(self) -> WhoCanForm {
+        match self {
+            WhoCanFormat::Table => WhoCanForm::Table,
+            WhoCanFormat::Json => WhoCanForm::Json,
+        }
+    }
 }
 
 /// A cluster that is only looked at whole: rights of one namespace come from all of it.

@@ -1,6 +1,6 @@
 //! The real program, run as users run it: exit code, standard output, standard error.
 //!
-//! No test needs a network, root, or a database of the machine: each run has a home of its own and a fixed day.
+//! No test needs a network or a database of the machine: each run has a home of its own and a fixed day. Those of `live` need root.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "tests")]
@@ -19,6 +19,8 @@ mod diff;
 mod git;
 mod hostile;
 mod java;
+#[cfg(feature = "runtime")]
+mod live;
 mod manifests;
 mod many;
 mod models;
@@ -27,6 +29,7 @@ mod outcomes;
 mod output;
 mod plan;
 mod push;
+mod reach;
 mod registry;
 mod registry_files;
 mod sbom;

@@ -9,7 +9,7 @@ use super::Reachability;
 use super::engine::{Answer, Direction, Engine};
 use super::outside::Place;
 use super::ports::{NONE, Set};
-use crate::cluster::{Addresses, BackendPort, PortPlace, Service, ServicePort};
+use crate::cluster::{Addresses, BackendPort, Labels, PortPlace, Service, ServicePort};
 
 /// Labels of programs that take what comes in for Ingress and gateways and send it on: label, value.
 const CONTROLLERS: &[(&str, &str)] = &[
@@ -129,7 +129,7 @@ impl Reachability<'_> {
             let mut detail = match (ports.answer, from) {
                 (Reached::Denied, _) => Some("policies let nothing of it through".to_owned()),
                 (Reached::Unknown, From::Controller) => {
-                    Some("which pods take it first is not known".to_owned())
+                    Some("what takes it first, and from which address it comes, is not known".to_owned())
                 }
                 (Reached::Unknown, _) => Some("it may come from the address of a node".to_owned()),
                 (Reached::Allowed, From::Private) => Some("from a network of one's own".to_owned()),
@@ -175,9 +175,23 @@ impl Reachability<'_> {
         if from == From::Controller {
             let controllers = self.controllers.clone();
             if controllers.is_empty() {
-                // What takes it first may be any pod, or be outside: sure is only what every pod may.
+                // What takes it first may be any pod, or be outside at any address that something can have: sure is only what
+                // all of them may.
                 let peer = self.engine.unknown_pod();
                 all = self.engine.side(class, Direction::Ingress, peer);
+                // Without pods of the other family nothing comes from there.
+                let mut addresses = self.cluster.workloads.iter().flat_map(|own| &own.addresses);
+                let with_v6 = addresses.any(std::net::IpAddr::is_ipv6);
+                for at in 0..self.engine.outside.len() {
+                    let range = &self.engine.outside[at];
+                    let is_somebody = !matches!(range.place, Place::Nowhere | Place::Metadata);
+                    if is_somebody && (with_v6 || !range.addresses.v6) {
+                        let peer = self.engine.outside_peer(at);
+                        let answer = self.engine.side(class, Direction::Ingress, peer);
+                        all.sure = self.engine.sets.and(all.sure, answer.sure);
+                        all.possible = self.engine.sets.or(all.possible, answer.possible);
+                    }
+                }
             }
             for one in controllers {
                 let own = self.engine.between(one, class);
@@ -237,11 +251,13 @@ impl Reachability<'_> {
     }
 }
 
+/// Whether these are labels of a program that takes what comes in for Ingress and gateways.
+pub(crate) fn is_controller(labels: &Labels) -> bool {
+    CONTROLLERS.iter().any(|(label, value)| labels.get(label) == Some(value))
+}
+
 /// Classes of the programs that take what comes in for Ingress and gateways.
 pub(super) fn controllers(engine: &Engine<'_>) -> Vec<usize> {
-    let is = |class: &usize| {
-        let workload = &engine.cluster.workloads[engine.classes[*class].workload];
-        CONTROLLERS.iter().any(|(label, value)| workload.labels.get(label) == Some(value))
-    };
+    let is = |class: &usize| is_controller(&engine.cluster.workloads[engine.classes[*class].workload].labels);
     (0..engine.classes.len()).filter(is).collect()
 }

@@ -6,9 +6,10 @@
 mod bits;
 mod diff;
 mod engine;
-mod exposure;
+pub(crate) mod exposure;
 mod outside;
 mod ports;
+pub(crate) mod proof;
 #[cfg(test)]
 pub(crate) mod tests;
 

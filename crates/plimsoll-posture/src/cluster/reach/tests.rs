@@ -509,11 +509,11 @@ fn what_leads_in_is_told_with_whether_policies_let_it() {
         .iter()
         .map(|one| (one.by.as_str(), one.object.as_str(), one.ports.allowed.as_str(), one.ports.answer))
         .collect();
-    // The block is outside of the cluster, where the controller of the Ingress may be, or not.
+    // The block is outside of the cluster, where the controller of the Ingress may be, or not: that is not known.
     assert_eq!(
         told,
         [
-            ("Ingress", "shop/web", "none", Reached::Denied),
+            ("Ingress", "shop/web", "none", Reached::Unknown),
             ("LoadBalancer", "shop/web", "TCP 8080", Reached::Allowed),
         ]
     );

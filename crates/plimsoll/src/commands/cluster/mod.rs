@@ -1,7 +1,9 @@
 //! `plimsoll cluster`: one module for each analysis, and what they share - the cluster that they are about.
 
+mod pss;
 mod reach;
 mod snapshot;
+mod suggest;
 mod who_can;
 
 use plimsoll_scan::cluster::{ClusterError, Seen, files, live};
@@ -13,7 +15,9 @@ use crate::print::{Failure, UNDECIDED, USAGE};
 
 pub(crate) fn run(command: &ClusterCommand, environment: &Environment) -> Answer {
     match command {
+        ClusterCommand::Pss(arguments) => pss::run(arguments, environment),
         ClusterCommand::Reach(arguments) => reach::run(arguments, environment),
+        ClusterCommand::Suggest(arguments) => suggest::run(arguments, environment),
         ClusterCommand::WhoCan(arguments) => who_can::run(arguments, environment),
         ClusterCommand::Snapshot { cluster, kinds } => snapshot::run(cluster, kinds, environment),
     }
@@ -32,10 +36,7 @@ fn seen(input: &ClusterInput, environment: &Environment) -> Result<Seen, Failure
 
 /// Files are no cluster.
 fn unusable(error: ClusterError) -> Failure {
-    let code = match &error {
-        ClusterError::Path(error) if error.is_usage() => USAGE,
-        _ => UNDECIDED,
-    };
+    let code = if error.is_usage() { USAGE } else { UNDECIDED };
     let hint = "give a snapshot (plimsoll cluster snapshot), what kubectl get -o json prints, manifests, or a folder";
     Failure::new(code, error).hint(hint.to_owned())
 }

@@ -18,10 +18,19 @@ const CONNECTIONS: usize = 100_000;
 /// Most pairs that a question is answered for.
 const ANSWERS: usize = 1_000;
 
+/// What a cluster can be compared with.
+const COMPARABLE: &str = "give a snapshot or manifests, or a revision in git of the files that --file names";
+
 pub(super) fn run(arguments: &ReachArguments, environment: &Environment) -> Answer {
     let form = arguments.format.form();
     let view = View { all: arguments.all, ..scan::view("", environment) };
     let rendering = |error| Failure::new(USAGE, anyhow::Error::new(error));
+    if let Some(other) = &arguments.diff
+        && arguments.input.files.is_empty()
+        && !Path::new(other).exists()
+    {
+        return Err(Failure::new(USAGE, anyhow!("`{other}` does not exist")).hint(COMPARABLE.to_owned()));
+    }
     let now = seen(&arguments.input, environment)?;
     let mut reachability = decided(&now)?;
     let (text, verdict) = match (&arguments.diff, &arguments.from, &arguments.to) {
@@ -68,10 +77,12 @@ fn other_cluster(
     if Path::new(other).exists() {
         return files(&[other.to_owned()], &kinds, &mut std::io::empty()).map_err(unusable);
     }
-    if arguments.input.files.is_empty() {
-        let error = anyhow!("`{other}` does not exist");
-        let hint = "give a snapshot or manifests, or a revision in git together with --file";
-        return Err(Failure::new(USAGE, error).hint(hint.to_owned()));
-    }
-    at_revision(other, &arguments.input.files, &kinds, &environment.git).map_err(unusable)
+    at_revision(other, &arguments.input.files, &kinds, &environment.git).map_err(|error| {
+        if error.is_usage() {
+            let told = format!("there is no file `{other}` to compare with, and no such revision");
+            Failure::new(USAGE, anyhow!(error).context(told)).hint(COMPARABLE.to_owned())
+        } else {
+            unusable(error)
+        }
+    })
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, anyhow};
 use plimsoll_format::View;
 use plimsoll_format::who_can::write;
-use plimsoll_scan::cluster::{Asked, AskedWhere, Rbac, who_can};
+use plimsoll_scan::cluster::{AskedRight, AskedWhere, Rbac, who_can};
 
 use super::{Answer, seen};
 use crate::cli::WhoCanArguments;
@@ -17,11 +17,13 @@ pub(super) fn run(arguments: &WhoCanArguments, environment: &Environment) -> Ans
         None if arguments.all_namespaces => AskedWhere::Everywhere,
         None => AskedWhere::Anywhere,
     };
-    let asked = Asked::parse(&arguments.verb, &arguments.resource, arguments.subresource.as_deref(), place)
-        .map_err(|detail| {
-        let hint = "as in: get secrets, get secrets/NAME, create pods --subresource exec, get /metrics";
-        Failure::new(USAGE, anyhow!(detail)).hint(hint.to_owned())
-    })?;
+    let asked =
+        AskedRight::parse(&arguments.verb, &arguments.resource, arguments.subresource.as_deref(), place)
+            .map_err(|detail| {
+                let hint =
+                    "as in: get secrets, get secrets/NAME, create pods --subresource exec, get /metrics";
+                Failure::new(USAGE, anyhow!(detail)).hint(hint.to_owned())
+            })?;
     let now = seen(&arguments.input.input(), environment)?;
     let answer = who_can(&Rbac::new(&now.cluster), &asked, &now.info);
     let view = View { all: arguments.all, ..scan::view("", environment) };
