@@ -40,6 +40,7 @@ mod table;
 pub mod template;
 mod text;
 pub mod verification;
+pub mod who_can;
 mod xml;
 
 pub use github::Build;

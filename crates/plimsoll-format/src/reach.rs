@@ -10,6 +10,7 @@ use plimsoll_model::reach::{
     Reached,
 };
 
+use crate::lines::Lines;
 use crate::text::{clean, count, markdown_code, markdown_text, shorten, thousands};
 use crate::{Error, View};
 
@@ -78,41 +79,6 @@ pub fn write_diff(diff: &ReachDiff, form: ReachForm, view: &View) -> Result<Stri
         ReachForm::Markdown => Ok(diff_markdown(diff, view)),
         ReachForm::Dot => Err(refuse("dot")),
         ReachForm::Svg => Err(refuse("svg")),
-    }
-}
-
-/// Lines of at most a width.
-struct Lines {
-    text: String,
-    width: usize,
-}
-
-impl Lines {
-    fn new(view: &View) -> Self {
-        Lines { text: String::new(), width: view.width.clamp(40, 100) }
-    }
-
-    fn line(&mut self, line: &str) {
-        // A command is to be copied whole.
-        let line = line.trim_end();
-        let line = if line.starts_with("next: ") { line.into() } else { shorten(line, self.width) };
-        self.text.push_str(&line);
-        self.text.push('\n');
-    }
-
-    /// A longer text, over several lines.
-    fn wrapped(&mut self, lead: &str, text: &str) {
-        let indent = " ".repeat(lead.chars().count());
-        for (index, line) in
-            crate::text::wrap(text, self.width.saturating_sub(indent.len()).max(20)).iter().enumerate()
-        {
-            self.line(&format!("{}{line}", if index == 0 { lead } else { &indent }));
-        }
-    }
-
-    fn head(&mut self, title: &str) {
-        self.line("");
-        self.line(title);
     }
 }
 
@@ -229,7 +195,7 @@ fn table(reach: &Reach, view: &View) -> String {
         lines.head(&format!("Open from outside ({})", open.len()));
         let rows: Vec<Vec<String>> = open.iter().take(shown).map(|exposure| exposure_row(exposure)).collect();
         columns(&rows, &mut lines);
-        more(open.len(), shown, &mut lines);
+        lines.more(open.len(), shown);
     } else if reach.exposures.is_empty() {
         lines.head("Nothing leads in from outside");
     }
@@ -238,7 +204,7 @@ fn table(reach: &Reach, view: &View) -> String {
         let rows: Vec<Vec<String>> =
             shut.iter().take(shown).map(|exposure| exposure_row(exposure)[..2].to_vec()).collect();
         columns(&rows, &mut lines);
-        more(shut.len(), shown, &mut lines);
+        lines.more(shut.len(), shown);
     }
     lines.line("");
     for (what, ask) in QUESTIONS {
@@ -270,7 +236,7 @@ fn table(reach: &Reach, view: &View) -> String {
             .map(|note| vec![clean(&note.policy).into_owned(), note.detail.clone()])
             .collect();
         columns(&rows, &mut lines);
-        more(reach.policies.len(), shown, &mut lines);
+        lines.more(reach.policies.len(), shown);
     }
     if view.all {
         lines.head("Connections");
@@ -281,7 +247,7 @@ fn table(reach: &Reach, view: &View) -> String {
             lines.line(&format!("  and {} more", thousands(reach.connections_left_out)));
         }
     }
-    tail(&reach.notes, &reach.missing, &reach.problems, view, &mut lines);
+    lines.tail(&reach.notes, &reach.missing, &reach.problems, view);
     if let Some(exposure) = reach.exposures.iter().find(|exposure| exposure.ports.answer == Reached::Allowed)
     {
         lines.line("");
@@ -290,31 +256,7 @@ fn table(reach: &Reach, view: &View) -> String {
             crate::shell_word(&clean(&exposure.workload))
         ));
     }
-    lines.text
-}
-
-fn more(all: usize, shown: usize, lines: &mut Lines) {
-    if all > shown {
-        lines.line(&format!("  and {} more (--all)", thousands((all - shown) as u64)));
-    }
-}
-
-fn tail(notes: &[String], missing: &[Missing], problems: &[Problem], view: &View, lines: &mut Lines) {
-    if !(notes.is_empty() && missing.is_empty() && problems.is_empty()) {
-        lines.line("");
-    }
-    for note in notes {
-        lines.wrapped("note: ", &clean(note));
-    }
-    for one in missing {
-        let text = format!("{} without {}: {}", one.unknown, one.resource, one.reason);
-        lines.wrapped("unknown: ", &clean(&text));
-    }
-    let shown = if view.all { usize::MAX } else { SHOWN };
-    for problem in problems.iter().take(shown) {
-        lines.wrapped("problem: ", &format!("{}: {}", clean(&problem.subject), clean(&problem.detail)));
-    }
-    more(problems.len(), shown, lines);
+    lines.text()
 }
 
 fn reason(reason: &ReachReason) -> String {
@@ -346,8 +288,8 @@ fn query_table(query: &ReachQuery, view: &View) -> String {
     if query.left_out > 0 {
         lines.line(&format!("and {} more pairs: ask about fewer at a time", thousands(query.left_out)));
     }
-    tail(&[], &query.missing, &query.problems, view, &mut lines);
-    lines.text
+    lines.tail(&[], &query.missing, &query.problems, view);
+    lines.text()
 }
 
 fn query_markdown(query: &ReachQuery) -> String {
@@ -457,7 +399,7 @@ fn diff_table(diff: &ReachDiff, view: &View) -> String {
             lines.head(&format!("{title} ({})", list.len()));
             let rows: Vec<Vec<String>> = list.iter().take(shown).map(exposure_row).collect();
             columns(&rows, &mut lines);
-            more(list.len(), shown, &mut lines);
+            lines.more(list.len(), shown);
         }
     }
     let gained: Vec<_> = diff.changes.iter().filter(|change| change.gained != "none").collect();
@@ -473,7 +415,7 @@ fn diff_table(diff: &ReachDiff, view: &View) -> String {
             let ports = if sign == '+' { &change.gained } else { &change.lost };
             lines.line(&format!("  {sign} {} => {} : {ports}", clean(&change.from), clean(&change.to)));
         }
-        more(list.len(), shown, &mut lines);
+        lines.more(list.len(), shown);
     }
     if !other.is_empty() {
         lines.head(&format!("Connections that are decided otherwise, or no longer ({})", other.len()));
@@ -485,7 +427,7 @@ fn diff_table(diff: &ReachDiff, view: &View) -> String {
                 clean(&change.to)
             ));
         }
-        more(other.len(), shown, &mut lines);
+        lines.more(other.len(), shown);
     }
     if diff.changes.is_empty() && diff.exposed.is_empty() && diff.closed.is_empty() {
         lines.line("No connection came or went");
@@ -493,8 +435,8 @@ fn diff_table(diff: &ReachDiff, view: &View) -> String {
     if diff.left_out > 0 {
         lines.line(&format!("and {} more changes", thousands(diff.left_out)));
     }
-    tail(&[], &diff.missing, &diff.problems, view, &mut lines);
-    lines.text
+    lines.tail(&[], &diff.missing, &diff.problems, view);
+    lines.text()
 }
 
 fn diff_markdown(diff: &ReachDiff, view: &View) -> String {

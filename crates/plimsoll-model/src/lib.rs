@@ -28,6 +28,7 @@ pub mod purl;
 pub mod reach;
 pub mod report;
 pub mod responsibility;
+pub mod rights;
 pub mod suggestion;
 pub mod survey;
 mod text;

@@ -16,7 +16,7 @@ use plimsoll_scan::{Mirror, Scanners, Via};
 
 pub(crate) use cluster::{
     ClusterCommand, ClusterInput, DriftArguments, PssArguments, ReachArguments, SuggestArguments,
-    SuggestFormat,
+    SuggestFormat, WhoCanArguments,
 };
 
 /// Container security that says whose move it is.
@@ -61,7 +61,8 @@ pub(crate) enum Command {
     Trust(TrustCommand),
     /// Everything that a cluster runs, held against policies; and what is trusted only because of where it is
     Audit(AuditArguments),
-    /// A cluster: who reaches whom in it, what would break under Pod Security Standards, and the cluster as a file
+    /// A cluster: who reaches whom in it, who can do what, what would break under Pod Security Standards, and the cluster as
+    /// a file
     Cluster {
         #[command(subcommand)]
         command: ClusterCommand,

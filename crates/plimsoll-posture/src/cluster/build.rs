@@ -249,6 +249,9 @@ impl Builder {
             (super::RBAC, "Role" | "ClusterRole") => {
                 let namespace = (kind == "Role").then_some(namespace);
                 let labels = self.labels(at(object, &["metadata", "labels"]));
+                if let Some(detail) = odd_rules(get(object, "rules")) {
+                    self.broken(kind, namespace.as_deref(), &name, &place, &detail);
+                }
                 let rules = list(get(object, "rules")).iter().map(|rule| self.role_rule(rule)).collect();
                 let selectors = list(at(object, &["aggregationRule", "clusterRoleSelectors"]));
                 let mut aggregates = Vec::new();
@@ -262,6 +265,18 @@ impl Builder {
             }
             (super::RBAC, "RoleBinding" | "ClusterRoleBinding") => {
                 let own = (kind == "RoleBinding").then(|| Arc::clone(&namespace));
+                let odd = get(object, "subjects").is_some_and(|subjects| {
+                    subjects.as_array().is_none_or(|all| {
+                        all.iter().any(|one| {
+                            let has = |key| get(one, key).is_some_and(|text| text.as_str().is_some());
+                            !has("kind") || !has("name")
+                        })
+                    })
+                });
+                if odd {
+                    let detail = "`subjects` is no list of kinds and names";
+                    self.broken(kind, own.as_deref(), &name, &place, detail);
+                }
                 let subjects = list(get(object, "subjects"))
                     .iter()
                     .map(|subject| {
@@ -850,6 +865,21 @@ impl Key {
             security: text(&workload.security),
         }
     }
+}
+
+/// What of the rules of a role has another form than the API gives it: it would be left out without a word.
+fn odd_rules(rules: Option<&Value<'_>>) -> Option<String> {
+    let Some(rules) = rules?.as_array() else { return Some("`rules` is no list".into()) };
+    rules.iter().enumerate().find_map(|(at, rule)| {
+        if !rule.is_object() {
+            return Some(format!("rule {} is no object", at + 1));
+        }
+        ["verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs"].iter().find_map(|key| {
+            let all = get(rule, key)?;
+            let is_odd = all.as_array().is_none_or(|all| all.iter().any(|one| one.as_str().is_none()));
+            is_odd.then(|| format!("`{key}` of rule {} is no list of texts", at + 1))
+        })
+    })
 }
 
 fn port_number(value: Option<&Value<'_>>) -> Option<u16> {

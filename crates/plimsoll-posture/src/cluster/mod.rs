@@ -8,6 +8,7 @@ mod build;
 mod labels;
 mod policy;
 pub mod pss;
+pub mod rbac;
 pub mod reach;
 pub mod suggest;
 
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub use build::{ANNOTATIONS, Builder};
 pub use labels::{Labels, Selector, Wanted};
 use plimsoll_model::Problem;
+use plimsoll_model::audit::Missing;
 pub use policy::{
     Action, Addresses, ClusterPolicy, NetworkPolicy, Peer, Port, PortPlace, Protocol, Rule, Subject, Tier,
 };
@@ -168,6 +170,17 @@ impl Cluster {
     /// they hold, and say nothing of what else is in the cluster.
     pub fn missing(&self, kind: &str) -> Option<&str> {
         self.missing.get(kind).map(String::as_str)
+    }
+
+    /// A list that was not seen, as it is told.
+    pub(crate) fn lack(kind: &str, reason: &str, decides: bool) -> Missing {
+        let list = list_of(kind);
+        Missing {
+            resource: list.map_or(kind, |list| list.plural).to_owned(),
+            reason: reason.to_owned(),
+            unknown: list.map_or("what runs", |list| list.unknown).to_owned(),
+            decides,
+        }
     }
 
     /// Why lists are not whole of which only some namespaces were looked at.

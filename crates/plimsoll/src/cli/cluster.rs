@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_format::drift::DriftForm;
 use plimsoll_format::pss::PssForm;
 use plimsoll_format::reach::ReachForm;
+use plimsoll_format::who_can::WhoCanForm;
 use plimsoll_model::pod_security::{Level, Version};
 use plimsoll_scan::cluster::AskedPort;
 
@@ -33,6 +34,8 @@ pub(crate) enum ClusterCommand {
     Suggest(SuggestArguments),
     /// What got worse, and what better, from one snapshot to another: ways in, connections, pod security, findings of rules
     Diff(DriftArguments),
+    /// Who can do something by the roles of a cluster, and why: the binding, the role and its rule, and what runs as whom
+    WhoCan(WhoCanArguments),
 }
 
 #[derive(Debug, Args)]
@@ -247,4 +250,93 @@ pub(crate) struct ClusterInput {
     /// A further kind of objects that runs pods, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
     #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
     pub(crate) kinds: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll cluster who-can get secrets -n shop
+  plimsoll cluster who-can create pods --subresource exec
+  plimsoll cluster who-can delete deployments/web -n shop --file cluster.jsonl
+  plimsoll cluster who-can get /metrics
+
+Without -n and --all-namespaces everybody is told who can anywhere, with where.
+Exit codes: 0 everybody was found, 2 usage, 3 there may be more.")]
+pub(crate) struct WhoCanArguments {
+    /// What is done: get, list, create, delete, escalate, impersonate, ...; `*` for everything at once
+    #[arg(value_name = "VERB")]
+    pub(crate) verb: String,
+
+    /// With what: secrets, secrets/NAME, deployments.apps, or a path as /metrics
+    #[arg(value_name = "RESOURCE")]
+    pub(crate) resource: String,
+
+    /// A part of it: exec, log, status, token, ...
+    #[arg(long, value_name = "PART")]
+    pub(crate) subresource: Option<String>,
+
+    /// In this namespace
+    #[arg(long, short = 'n', value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// In all namespaces at once
+    #[arg(long, short = 'A', conflicts_with = "namespace")]
+    pub(crate) all_namespaces: bool,
+
+    #[command(flatten)]
+    pub(crate) input: WholeCluster,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = WhoCanFormat::Table)]
+    pub(crate) format: WhoCanFormat,
+
+    /// Show everybody, with every reason
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// In which form it is written who can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhoCanFormat {
+    Table,
+    Json,
+}
+
+impl WhoCanFormat {
+    pub(crate) fn form(self) -> WhoCanForm {
+        match self {
+            WhoCanFormat::Table => WhoCanForm::Table,
+            WhoCanFormat::Json => WhoCanForm::Json,
+        }
+    }
+}
+
+/// A cluster that is only looked at whole: rights of one namespace come from all of it.
+#[derive(Debug, Args)]
+pub(crate) struct WholeCluster {
+    /// A snapshot, objects in JSON, manifests, or a folder of them, instead of a live cluster; `-` is standard input; may be given several times
+    #[arg(long = "file", help_heading = CLUSTER, value_name = "PATH", conflicts_with_all = ["kubeconfig", "context"])]
+    files: Vec<String>,
+
+    /// Kubeconfig [default: KUBECONFIG, else ~/.kube/config, else the cluster that this runs in]
+    #[arg(long, help_heading = CLUSTER, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// Context of the kubeconfig [default: its current one]
+    #[arg(long, help_heading = CLUSTER, value_name = "NAME")]
+    context: Option<String>,
+
+    /// A further kind of objects that runs pods, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
+    #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
+    kinds: Vec<String>,
+}
+
+impl WholeCluster {
+    pub(crate) fn input(&self) -> ClusterInput {
+        let (kubeconfig, context) = (self.kubeconfig.clone(), self.context.clone());
+        ClusterInput {
+            files: self.files.clone(),
+            cluster: ClusterArguments { kubeconfig, context, namespaces: Vec::new() },
+            kinds: self.kinds.clone(),
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod admit;
 mod attest;
 mod audit;
 mod check;
+mod cluster;
 mod daemons;
 mod database;
 mod diff;

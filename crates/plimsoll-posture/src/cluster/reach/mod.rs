@@ -26,7 +26,7 @@ use plimsoll_model::{Outcome, Problem, ProblemKind, shortened};
 use self::engine::{Answer, By, Direction, Engine, Reason};
 use self::outside::Place;
 use self::ports::{NONE, Set};
-use super::{Addresses, Cluster, Origin, Protocol, list_of};
+use super::{Addresses, Cluster, Origin, Protocol};
 
 pub use diff::diff;
 
@@ -418,16 +418,8 @@ impl<'c> Reachability<'c> {
 
     /// What could not be seen, of what answers depend on.
     fn missing(&self) -> Vec<Missing> {
-        let of = |(kind, reason): (&str, &str)| {
-            let list = list_of(kind);
-            Missing {
-                resource: list.map_or(kind, |list| list.plural).to_owned(),
-                reason: reason.to_owned(),
-                unknown: list.map_or("what runs", |list| list.unknown).to_owned(),
-                decides: true,
-            }
-        };
-        let mut missing: Vec<Missing> = self.cluster.lacks(NEEDED).map(of).collect();
+        let mut missing: Vec<Missing> =
+            self.cluster.lacks(NEEDED).map(|(kind, reason)| Cluster::lack(kind, reason, true)).collect();
         missing.sort();
         missing
     }

@@ -5,6 +5,7 @@ mod pss;
 mod reach;
 mod snapshot;
 mod suggest;
+mod who_can;
 
 use plimsoll_scan::cluster::{ClusterError, Seen, files, live};
 
@@ -19,6 +20,7 @@ pub(crate) fn run(command: &ClusterCommand, environment: &Environment) -> Answer
         ClusterCommand::Pss(arguments) => pss::run(arguments, environment),
         ClusterCommand::Reach(arguments) => reach::run(arguments, environment),
         ClusterCommand::Suggest(arguments) => suggest::run(arguments, environment),
+        ClusterCommand::WhoCan(arguments) => who_can::run(arguments, environment),
         ClusterCommand::Snapshot { cluster, kinds } => snapshot::run(cluster, kinds, environment),
     }
 }

@@ -1,0 +1,85 @@
+//! `plimsoll cluster`: rights in a cluster.
+
+use serde_json::{Value, json};
+
+use super::{Place, faults};
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+fn role(kind: &str, namespace: Option<&str>, name: &str, rules: &Value) -> Value {
+    json!({"apiVersion": format!("{RBAC}/v1"), "kind": kind, "metadata": {"name": name, "namespace": namespace}, "rules": rules})
+}
+
+fn binding(namespace: Option<&str>, name: &str, role: (&str, &str), subjects: &Value) -> Value {
+    let kind = if namespace.is_some() { "RoleBinding" } else { "ClusterRoleBinding" };
+    json!({"apiVersion": format!("{RBAC}/v1"), "kind": kind, "metadata": {"name": name, "namespace": namespace},
+        "roleRef": {"apiGroup": RBAC, "kind": role.0, "name": role.1}, "subjects": subjects})
+}
+
+fn list(objects: &[Value]) -> String {
+    json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string()
+}
+
+#[test]
+fn who_can_is_told_with_the_binding_and_the_rule() {
+    let place = Place::new();
+    let file = place.put(
+        "cluster.json",
+        list(&[
+            role(
+                "Role",
+                Some("shop"),
+                "reader",
+                &json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["key"], "verbs": ["get"]}]),
+            ),
+            binding(
+                Some("shop"),
+                "web",
+                ("Role", "reader"),
+                &json!([{"kind": "ServiceAccount", "name": "web"}, {"kind": "User", "name": "evil\u{1b}[31m"}]),
+            ),
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop"},
+                "spec": {"serviceAccountName": "web", "containers": [{"name": "a", "image": "a"}]}}),
+        ]),
+    );
+    let run = place.run(&["cluster", "who-can", "get", "secrets", "-n", "shop", "--file", &file]).exits(0);
+    assert!(run.stdout.contains("2 subjects can get secrets in shop"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("RoleBinding shop/web > Role reader, rule 1: get secrets named key"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("runs as it: shop/Pod/web, 1 pod"), "{}", run.stdout);
+    assert!(!run.stdout.contains('\u{1b}'), "{}", run.stdout);
+    let run = place
+        .run(&["cluster", "who-can", "get", "secrets/key", "--file", &file, "--format", "json"])
+        .exits(0);
+    assert_eq!(faults("who-can-1.0.json", &run.json()), <[String; 0]>::default());
+    let mut wrong = run.json();
+    wrong["subjects"][0]["answer"] = json!("perhaps");
+    assert!(!faults("who-can-1.0.json", &wrong).is_empty());
+    // Another secret, another namespace, and what is no question.
+    for what in [["secrets/other", "shop"], ["secrets/key", "bank"]] {
+        let run = place.run(&["cluster", "who-can", "get", what[0], "-n", what[1], "--file", &file]).exits(0);
+        assert!(run.stdout.contains("nobody can get"), "{}", run.stdout);
+    }
+    let run = place.run(&["cluster", "who-can", "get", "pods/a/b", "--file", &file]).exits(2);
+    assert!(run.stderr.contains("error: ") && run.stderr.contains("hint: "), "{}", run.stderr);
+}
+
+#[test]
+fn a_list_that_may_not_be_read_leaves_who_can_unknown() {
+    let place = Place::new();
+    // What is bound to a role that was not given.
+    let file = place.put(
+        "cluster.json",
+        list(&[binding(None, "ops", ("ClusterRole", "ops"), &json!([{"kind": "User", "name": "ann"}]))]),
+    );
+    let run = place.run(&["cluster", "who-can", "get", "secrets", "--file", &file]).exits(3);
+    assert!(
+        run.stdout.contains("nobody is seen who can get secrets, but not all was seen"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("Not known of 1 subject"), "{}", run.stdout);
+}
