@@ -257,6 +257,7 @@ pub(super) struct Renderer<'a> {
     programs: &'a Programs,
     until: Instant,
     /// What starts a program without network, once it is known.
+    #[expect(clippy::option_option, reason = "not asked yet, and asked with no for an answer")]
     apart: Option<Option<PathBuf>>,
 }
 
