@@ -228,6 +228,7 @@ impl Before {
             other.then(|| (finding.advisory.clone(), String::new(), said(finding)))
         };
         // Ids number the elements of lists, so what is said, which names them, comes first.
+        #[expect(clippy::type_complexity, reason = "three functions of one form, named right above")]
         let keys: [&dyn Fn(&Finding, bool) -> Option<Key>; 3] = [&by_place, &by_id, &by_rule];
         for key in keys {
             // What counts now is alike only to what counted.

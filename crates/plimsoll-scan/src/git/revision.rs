@@ -133,7 +133,7 @@ impl TreeAt {
             waiting = later;
             // A file, so that neither side waits for the other.
             let mut asked = tempfile::tempfile_in(&settings.temporary).map_err(GitError::Temporary)?;
-            let lines: String = now.iter().map(|entry| format!("{}\n", entry.blob)).collect();
+            let lines: String = now.iter().flat_map(|entry| [entry.blob.as_str(), "\n"]).collect();
             asked.write_all(lines.as_bytes()).and_then(|()| asked.rewind()).map_err(GitError::Temporary)?;
             let answer =
                 git.run_on(Settings::Users, &["cat-file", "--batch"], asked.into(), &self.doing, &bounds)?;
