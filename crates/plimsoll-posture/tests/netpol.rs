@@ -17,9 +17,12 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("example_pods_w_same_owner_and_labels_gap_no_policy", OWNER),
     ("example_pods_w_same_owner_and_labels_gap_with_good_match_expression", OWNER),
     ("example_pods_w_same_owner_and_labels_gap_with_policy_selector_not_in_gap", OWNER),
+    ("acs-security-demos", CONTROLLER),
+    ("acs-security-demos-with-netpol-list", CONTROLLER),
 ];
 const VIRTUAL: &str = "virtual machines are not looked at";
 const OWNER: &str = "an owner without a kind is none: the pods stand for themselves";
+const CONTROLLER: &str = "a controller that is nowhere to be seen is taken for a pod there; here it is unknown whether a policy for pods lets it in";
 
 fn read(folder: &Path, builder: &mut Builder) {
     let mut entries: Vec<_> =
@@ -190,5 +193,5 @@ fn connections_are_those_of_netpol_analyzer() {
     }
     assert!(different.is_empty(), "{agree} agree, {} differ:\n{}", different.len(), different.join("\n"));
     // docs/status.md says these.
-    assert_eq!((agree, explained, networks), (49, 5, 15));
+    assert_eq!((agree, explained, networks), (47, 7, 15));
 }
