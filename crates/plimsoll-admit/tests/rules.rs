@@ -146,6 +146,16 @@ fn a_rule_for_namespaces_by_their_labels() {
     let answer = webhook.validate(&review);
     assert!(refusal(&answer).contains("not known: the labels of the namespace `shop`"), "{answer:?}");
     assert_eq!(answer.refused.as_ref().unwrap().0, Code::TryAgain);
+    // What the rule itself says of what cannot be told holds for that too, and the reason is told.
+    let lenient =
+        self::webhook(&KYVERNO.replace("  validations:", "  failurePolicy: Ignore\n  validations:"), "");
+    let answer = lenient.validate(&review);
+    assert!(answer.allowed(), "{answer:?}");
+    assert!(answer.warnings[0].contains("not known: the labels of the namespace `shop`"), "{answer:?}");
+    let audited = KYVERNO.replace("  validations:", "  validationActions: [Audit]\n  validations:");
+    let answer = self::webhook(&audited, "").validate(&review);
+    assert!(answer.allowed() && answer.warnings.is_empty(), "{answer:?}");
+    assert_eq!(annotations(&answer)["rules"], "ValidatingPolicy no-host-path allow");
     webhook.engine.namespaces.replace([shop(&json!({"tier": "back"}))]);
     assert!(webhook.validate(&review).allowed());
     webhook.engine.namespaces.replace([shop(&json!({"tier": "front"}))]);
