@@ -5,6 +5,7 @@
 mod yard;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -104,6 +105,60 @@ fn cells() -> Vec<(Place, Kind, Identity)> {
         }
     }
     cells
+}
+
+/// All cells as the table of `docs/trust.md`: a row for each format, a column for each identity, in it the places.
+fn table(cells: &[(Place, Kind, Identity)]) -> String {
+    const COLUMNS: [Identity; 4] =
+        [Identity::Key, Identity::KeyLogged, Identity::Certificate, Identity::CertificateTimestamped];
+    let row = |kind: Kind| match kind {
+        Kind::SimpleSigning => "simple signing".to_owned(),
+        Kind::Envelope => "DSSE envelope".to_owned(),
+        Kind::Message(version) => format!("bundle v{version}, signature over the manifest"),
+        Kind::Signed(version) => format!("bundle v{version}, \"signed\""),
+        Kind::Attested(version) => format!("bundle v{version}, attestation"),
+        Kind::Notation { cose, stamped } => {
+            let stamp = if stamped { ", timestamp and revocation list" } else { "" };
+            format!("Notation {}{stamp}", if cose { "COSE" } else { "JWS" })
+        }
+    };
+    let mut kinds: Vec<Kind> = Vec::new();
+    for (_, kind, _) in cells {
+        if !kinds.contains(kind) {
+            kinds.push(*kind);
+        }
+    }
+    let mut out = String::from(
+        "| format | key | key, log | certificate (log, or Notation) | certificate, second log and timestamp |\n|---|---|---|---|---|\n",
+    );
+    for kind in kinds {
+        let columns = COLUMNS.map(|identity| {
+            let places =
+                cells.iter().filter(|cell| (cell.1, cell.2) == (kind, identity)).map(|cell| match cell.0 {
+                    Place::SignatureTag => "`.sig`",
+                    Place::AttestationTag => "`.att`",
+                    Place::Referrer => "referrer",
+                    Place::OtherRepository => "other",
+                });
+            let places: Vec<&str> = places.collect();
+            if places.is_empty() { "-".to_owned() } else { places.join(", ") }
+        });
+        writeln!(out, "| {} | {} |", row(kind), columns.join(" | ")).expect("a text takes everything");
+    }
+    out
+}
+
+#[test]
+fn the_page_lists_the_cells_that_are_tested() {
+    let cells = cells();
+    assert_eq!(cells.len(), 74);
+    for (number, cell) in cells.iter().enumerate() {
+        assert!(!cells[..number].contains(cell), "twice: {cell:?}");
+    }
+    let page = include_str!("../../../docs/trust.md");
+    let table = table(&cells);
+    assert!(page.contains(&table), "docs/trust.md does not hold this table:\n{table}");
+    assert!(page.contains(&format!("The {} cells", cells.len())), "docs/trust.md gives another number");
 }
 
 struct Bench {
@@ -393,7 +448,6 @@ fn bench() -> Option<(plimsoll_testing::Registry, Bench)> {
 fn every_cell_is_trusted_when_good_and_never_when_tampered_with() {
     let Some((_registry, mut bench)) = bench() else { return };
     let cells = cells();
-    assert!(cells.len() >= 74, "{} cells", cells.len());
     let (mut wrong, mut tampered) = (Vec::new(), 0);
     for (number, (place, kind, identity)) in cells.iter().copied().enumerate() {
         let good = bench.cell(place, kind, identity, Damage::None, number % 3 == 0);
