@@ -27,6 +27,8 @@ const ENTRY_LIMIT: usize = 2_000_000;
 const ARCHIVE_LIMIT: u64 = 512 << 20;
 const UNPACKED_LIMIT: u64 = 2 << 30;
 const FILE_LIMIT: usize = 1_000_000;
+/// Memory for unpacking xz, in KiB: `xz -9` asks for a dictionary of 64 MiB.
+const XZ_MEMORY: u32 = 72 << 10;
 /// How often a hub is asked, whatever its manifest wishes.
 const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_hours(1)..=Duration::from_hours(7 * 24);
 /// An archive that is no longer named is removed when it is older: another process may be about to open it.
@@ -601,7 +603,7 @@ fn repack(
 
 type EachFile<'a> = &'a mut dyn FnMut(&str, &mut dyn Read) -> io::Result<()>;
 
-/// The JSON files of a zip or a `.tar.gz`, as they stand in it. Links and other things are passed over.
+/// The JSON files of a zip or of a tar compressed with gzip, bzip2, xz or zstd, as they stand in it. Links and other things are passed over.
 fn each_file(archive: &mut File, each: EachFile<'_>) -> io::Result<()> {
     let is_json = |name: &str| name.ends_with(".json");
     archive.seek(SeekFrom::Start(0))?;
@@ -627,11 +629,18 @@ fn each_file(archive: &mut File, each: EachFile<'_>) -> io::Result<()> {
         }
         return Ok(());
     }
-    if !head.starts_with(&[0x1f, 0x8b]) {
-        return Err(io::Error::other("it is neither a zip nor a .tar.gz"));
-    }
+    let archive = BufReader::new(archive);
+    let inflated: Box<dyn Read + '_> = match head {
+        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(archive)),
+        [b'B', b'Z', b'h', b'1'..=b'9'] => Box::new(bzip2::bufread::MultiBzDecoder::new(archive)),
+        [0xfd, b'7', b'z', b'X'] => Box::new(lzma_rust2::XzReader::new_mem_limit(archive, true, XZ_MEMORY)),
+        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::stream::read::Decoder::with_buffer(archive)?),
+        _ => {
+            return Err(io::Error::other("it is neither a zip nor a tar with gzip, bzip2, xz or zstd"));
+        }
+    };
     // What decompresses to more than all files may have is not read on.
-    let inflated = flate2::read::MultiGzDecoder::new(BufReader::new(archive)).take(UNPACKED_LIMIT * 2);
+    let inflated = inflated.take(UNPACKED_LIMIT * 2);
     for entry in tar::Archive::new(inflated).entries()? {
         let mut entry = entry?;
         let name = std::str::from_utf8(&entry.path_bytes()).ok().and_then(plain);
@@ -767,8 +776,8 @@ mod tests {
         }
     }
 
-    fn archive(files: &[(&str, &str)], zipped: bool) -> Vec<u8> {
-        if zipped {
+    fn archive(files: &[(&str, &str)], packing: &str) -> Vec<u8> {
+        if packing == "zip" {
             let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
             for (name, content) in files {
                 writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
@@ -776,8 +785,7 @@ mod tests {
             }
             return writer.finish().unwrap().into_inner();
         }
-        let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        let mut builder = tar::Builder::new(encoder);
+        let mut builder = tar::Builder::new(Vec::new());
         for (name, content) in files {
             let mut header = tar::Header::new_ustar();
             header.set_size(content.len() as u64);
@@ -785,7 +793,20 @@ mod tests {
             header.set_cksum();
             builder.append(&header, content.as_bytes()).unwrap();
         }
-        builder.into_inner().unwrap().finish().unwrap()
+        let tar = builder.into_inner().unwrap();
+        match packing {
+            "gzip" => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                encoder.write_all(&tar).unwrap();
+                encoder.finish().unwrap()
+            }
+            "bzip2" => {
+                let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+                encoder.write_all(&tar).unwrap();
+                encoder.finish().unwrap()
+            }
+            _ => zstd::encode_all(&tar[..], 1).unwrap(),
+        }
     }
 
     fn packed(bytes: &[u8], inner: &str) -> Result<(tempfile::TempDir, Hub), String> {
@@ -809,24 +830,36 @@ mod tests {
             ("hub-main/deeper/index.json", "[]"),
             ("other.json", "{}"),
         ];
-        for zipped in [true, false] {
+        let holds_them = |bytes: &[u8]| {
             for inner in ["", "hub-main"] {
-                let (_folder, mut hub) = packed(&archive(&files, zipped), inner).unwrap();
+                let (_folder, mut hub) = packed(bytes, inner).unwrap();
                 assert_eq!(hub.index.packages.len(), 1);
                 assert_eq!(hub.read("./pkg/a.json").unwrap(), b"{}");
                 for absent in ["LICENSE", "other.json", "../other.json", "hub-main/index.json"] {
                     assert!(hub.read(absent).is_err(), "{absent}");
                 }
             }
+        };
+        // The same files, as `tar` and `xz -9` pack them.
+        let xz = include_bytes!("../fixtures/hub.tar.xz");
+        holds_them(xz);
+        assert!(packed(&xz[..xz.len() / 2], "").is_err());
+        for packing in ["zip", "gzip", "bzip2", "zstd"] {
+            holds_them(&archive(&files, packing));
             let refused = |files: &[(&str, &str)], inner: &str| {
-                packed(&archive(files, zipped), inner).err().unwrap_or_default()
+                packed(&archive(files, packing), inner).err().unwrap_or_default()
             };
             assert!(refused(&files, "elsewhere").contains("holds no `elsewhere/index.json`"));
             assert!(refused(&files[1..3], "").contains("holds no `index.json`"));
             assert!(refused(&[("index.json", "[]")], "").contains("that is no index of a hub"));
             assert!(refused(&[("../index.json", index)], "").contains("holds no `index.json`"));
         }
-        assert!(packed(b"BZh9", "").err().unwrap().contains("neither a zip nor a .tar.gz"));
+        assert!(packed(b"7z\xbc\xaf", "").err().unwrap().contains("neither a zip nor a tar with gzip"));
+        assert!(packed(b"BZh9", "").is_err());
+        // A dictionary of 4 GiB is not given.
+        let mut greedy = xz.to_vec();
+        greedy[16] = 40;
+        assert!(packed(&greedy, "").is_err());
         assert!(packed(b"", "").is_err());
     }
 
@@ -838,8 +871,9 @@ mod tests {
         }
 
         #[test]
-        fn never_panics_on_broken_archives(cut in 0_usize..2000, at in 0_usize..2000, byte in any::<u8>(), zipped in any::<bool>()) {
-            let mut bytes = archive(&[("index.json", r#"{"packages":[]}"#), ("a/b.json", "{}")], zipped);
+        fn never_panics_on_broken_archives(cut in 0_usize..2000, at in 0_usize..2000, byte in any::<u8>(), packing in 0_usize..4) {
+            let packing = ["zip", "gzip", "bzip2", "zstd"][packing];
+            let mut bytes = archive(&[("index.json", r#"{"packages":[]}"#), ("a/b.json", "{}")], packing);
             bytes.truncate(bytes.len().min(cut));
             if let Some(place) = bytes.get_mut(at) {
                 *place = byte;

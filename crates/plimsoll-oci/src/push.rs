@@ -82,6 +82,8 @@ pub struct StoredArtifact {
     pub digest: Digest,
     /// What it is; empty for an image.
     pub artifact_type: String,
+    /// Annotations of its manifest.
+    pub annotations: BTreeMap<String, String>,
     /// Its layers.
     pub parts: Vec<StoredPart>,
 }
@@ -94,6 +96,8 @@ impl Repository {
         struct Document {
             #[serde(default)]
             artifact_type: String,
+            #[serde(default)]
+            annotations: BTreeMap<String, String>,
             #[serde(default)]
             layers: Vec<Layer>,
         }
@@ -119,6 +123,7 @@ impl Repository {
         Ok(StoredArtifact {
             digest: manifest.digest,
             artifact_type: document.artifact_type,
+            annotations: document.annotations,
             parts: document.layers.into_iter().map(part).collect(),
         })
     }

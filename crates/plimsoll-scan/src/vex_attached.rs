@@ -1,5 +1,5 @@
-//! VEX documents that are attached to an image in its registry: referrers (OCI 1.1 and its tag), and attestations of cosign
-//! and sigstore. Whoever may write to a repository may attach one, so that a document counts only when somebody signed
+//! VEX documents that are attached to an image in its registry: referrers (OCI 1.1 and its tag), attestations of cosign
+//! and sigstore, and those within the image's own index (BuildKit), which whoever signed the index signed too. Whoever may write to a repository may attach one, so that a document counts only when somebody signed
 //! it whom the user named, or the user said that it need not be signed. Documents take findings away and never add any:
 //! what cannot be read leaves findings standing, and a note that says so.
 
@@ -10,8 +10,8 @@ use plimsoll_model::vex::{VexOrigin, VexSignature};
 use plimsoll_model::{Digest, Problem, ProblemKind, Target as TargetFacts, Via, one_line, shortened};
 use plimsoll_oci::{Manifest, Reference, Registries};
 use plimsoll_trust::{
-    By, Checked, Evidence, Format, Outcome, Signer, Statement, Target, Trust, What, discover, discover_vex,
-    is_vex_predicate,
+    By, Checked, Evidence, Format, Layout, Outcome, Signer, Statement, Target, Trust, What, discover,
+    discover_vex, discover_vex_within, is_vex_predicate,
 };
 
 /// Files come first.
@@ -42,6 +42,8 @@ pub(crate) struct Attached {
 struct Place {
     reference: Reference,
     digests: Vec<Digest>,
+    /// The index that leads to the image.
+    index: Option<Manifest>,
 }
 
 /// All VEX documents that are attached to the target.
@@ -62,7 +64,7 @@ pub(crate) fn documents(
         attached.note(&facts.name, detail);
     }
     let mut seen = BTreeSet::new();
-    for Place { reference, digests } in &places {
+    for Place { reference, digests, index } in &places {
         let name = reference.name().to_string();
         let repository = match registries.repository(reference.name()) {
             Ok(repository) => repository,
@@ -71,8 +73,12 @@ pub(crate) fn documents(
                 continue;
             }
         };
-        for digest in digests {
-            let found = discover_vex(&repository, &name, digest);
+        let within = match (index, &facts.digest) {
+            (Some(index), Some(image)) => Some(discover_vex_within(&repository, &name, index, image)),
+            _ => None,
+        };
+        let about = digests.iter().map(|digest| discover_vex(&repository, &name, digest));
+        for found in about.chain(within) {
             for problem in found.problems {
                 attached.unseen(&name, &problem);
             }
@@ -117,13 +123,15 @@ fn places(facts: &TargetFacts, registries: &Registries, attached: &mut Attached)
             }
         };
         let mut digests: Vec<Digest> = facts.digest.iter().cloned().collect();
+        let mut index = None;
         let manifest = registries
             .repository(reference.name())
             .and_then(|repository| repository.manifest(&reference.selector()));
         match manifest {
             Ok(manifest) if leads_to(&manifest, facts.digest.as_ref()) => {
                 if !digests.contains(&manifest.digest) {
-                    digests.push(manifest.digest);
+                    digests.push(manifest.digest.clone());
+                    index = Some(manifest);
                 }
             }
             Ok(_) => attached.note(
@@ -134,7 +142,7 @@ fn places(facts: &TargetFacts, registries: &Registries, attached: &mut Attached)
                 attached.unseen(&name, &one_line(&error));
             }
         }
-        places.push(Place { reference, digests });
+        places.push(Place { reference, digests, index });
     }
     places
 }
@@ -254,7 +262,7 @@ fn predicate(statement: &Statement) -> Option<Vec<u8>> {
     }
 }
 
-/// A document may be signed like an image: by what refers to its own manifest.
+/// A document may be signed like an image: by what refers to its own manifest, or to the index that names that.
 fn signed_apart(
     evidence: &Evidence,
     wanted: &AttachedVex,
@@ -266,12 +274,19 @@ fn signed_apart(
         return None;
     }
     let repository = registries.repository(reference.name()).ok()?;
-    let found = discover(&repository, &evidence.place.repository, digest);
-    let target = Target { digest, manifest: None, now: wanted.now };
-    let checked = found.evidence.iter().map(|one| wanted.trust.check(one, target));
-    // An attestation about the document says something else than that it is theirs.
-    let signatures = checked.filter(|checked| checked.what == What::Signature);
-    signatures.min_by_key(|checked| match checked.outcome {
+    let mut signed = vec![digest];
+    if evidence.place.layout == Layout::Index {
+        signed.push(&evidence.subject);
+    }
+    let mut signatures = Vec::new();
+    for digest in signed {
+        let found = discover(&repository, &evidence.place.repository, digest);
+        let target = Target { digest, manifest: None, now: wanted.now };
+        let checked = found.evidence.iter().map(|one| wanted.trust.check(one, target));
+        // An attestation about the document says something else than that it is theirs.
+        signatures.extend(checked.filter(|checked| checked.what == What::Signature));
+    }
+    signatures.into_iter().min_by_key(|checked| match checked.outcome {
         Outcome::Trusted { .. } => 0,
         Outcome::Untrusted { .. } => 1,
         Outcome::Invalid { .. } => 2,

@@ -181,6 +181,26 @@ pub fn is_vex_predicate(predicate_type: &str) -> bool {
 /// (buildkit `docs/attestations/attestation-storage.md`). Nobody signed it. Provenance is read; of others, such as SBOMs of
 /// many megabytes, only the kind.
 pub fn discover_within(repository: &Repository, name: &str, manifest: &Manifest) -> Discovery {
+    within(repository, name, manifest, None, Purpose::Everything)
+}
+
+/// As [`discover_within`], for VEX documents about one of the index's images only.
+pub fn discover_vex_within(
+    repository: &Repository,
+    name: &str,
+    manifest: &Manifest,
+    image: &Digest,
+) -> Discovery {
+    within(repository, name, manifest, Some(image), Purpose::Vex)
+}
+
+fn within(
+    repository: &Repository,
+    name: &str,
+    manifest: &Manifest,
+    image: Option<&Digest>,
+    purpose: Purpose,
+) -> Discovery {
     /// Most manifests of attestations that are looked at: one for each platform.
     const MOST_PLATFORMS: usize = 64;
     #[derive(Deserialize)]
@@ -200,7 +220,8 @@ pub fn discover_within(repository: &Repository, name: &str, manifest: &Manifest)
     let about = |entry: &Entry| {
         let kind = entry.annotations.get("vnd.docker.reference.type")?;
         let about = entry.annotations.get(ABOUT)?;
-        (kind == "attestation-manifest").then(|| about.clone())
+        let wanted = image.is_none_or(|image| *about == image.to_string());
+        (kind == "attestation-manifest" && wanted).then(|| about.clone())
     };
     let entries = index.manifests.iter().filter_map(|entry| Some((entry, about(entry)?)));
     for (number, (entry, about)) in entries.enumerate() {
@@ -210,7 +231,7 @@ pub fn discover_within(repository: &Repository, name: &str, manifest: &Manifest)
         }
         let selector = entry.digest.to_string();
         let found = discovery.evidence.len();
-        discovery.manifest(repository, name, &manifest.digest, &selector, Layout::Index, Purpose::Everything);
+        discovery.manifest(repository, name, &manifest.digest, &selector, Layout::Index, purpose);
         for evidence in &mut discovery.evidence[found..] {
             evidence.annotations.insert(ABOUT.to_owned(), about.clone());
         }
@@ -258,8 +279,10 @@ impl Discovery {
                 continue;
             }
             // Something unknown is named, not fetched.
-            let unread =
-                layout == Layout::Index && format == Format::Statement && !is_provenance(&layer.annotations);
+            let unread = purpose == Purpose::Everything
+                && layout == Layout::Index
+                && format == Format::Statement
+                && !is_provenance(&layer.annotations);
             let bytes = if !reads || unread {
                 Ok(Vec::new())
             } else if purpose == Purpose::Vex {

@@ -34,7 +34,9 @@ mod tuf;
 mod verify;
 mod x509;
 
-pub use discover::{Discovery, discover, discover_vex, discover_within, is_vex_predicate};
+pub use discover::{
+    Discovery, discover, discover_vex, discover_vex_within, discover_within, is_vex_predicate,
+};
 pub use error::Error;
 pub use evidence::{Evidence, Format, Layout, Place};
 pub use key::PublicKey;

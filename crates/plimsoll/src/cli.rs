@@ -1361,37 +1361,9 @@ pub(crate) enum DbCommand {
         into: InstallArguments,
     },
     /// Store the database in a registry, with a delta from what is there
-    Push {
-        /// oci://HOST/REPOSITORY:TAG
-        #[arg(value_name = "TARGET")]
-        target: String,
-        /// The database [default: PLIMSOLL_DB, else the user's data folder]
-        #[arg(long, value_name = "FILE")]
-        db: Option<PathBuf>,
-        /// Sign it with this private key (see `plimsoll db keygen`)
-        #[arg(long, value_name = "KEY")]
-        sign: Option<PathBuf>,
-        /// Certificate authorities to trust beside the usual ones, PEM
-        #[arg(long = "ca-file", value_name = "FILE")]
-        ca_files: Vec<PathBuf>,
-        /// Registry that may be reached without TLS or with any certificate
-        #[arg(long, value_name = "HOST[:PORT]")]
-        insecure: Vec<String>,
-    },
+    Push(Box<DbPushArguments>),
     /// Get the database from a static host, a registry or a folder: a delta where there is one, else the whole
-    Pull {
-        /// https://HOST/FOLDER/, https://HOST/FILE, oci://HOST/REPOSITORY:TAG, a folder, or a file
-        #[arg(value_name = "SOURCE")]
-        source: String,
-        #[command(flatten)]
-        into: InstallArguments,
-        /// Certificate authorities to trust beside the usual ones, PEM
-        #[arg(long = "ca-file", value_name = "FILE")]
-        ca_files: Vec<PathBuf>,
-        /// Registry that may be reached without TLS or with any certificate; needs a key
-        #[arg(long, value_name = "HOST[:PORT]")]
-        insecure: Vec<String>,
-    },
+    Pull(Box<DbPullArguments>),
     /// The index that names Java archives by their SHA-1
     #[command(subcommand)]
     JavaIndex(JavaIndexCommand),
@@ -1489,6 +1461,77 @@ pub(crate) struct KeyArguments {
     /// Public key, PEM, that must have signed it; any of several [default: the file in PLIMSOLL_DB_KEY]
     #[arg(long = "db-key", value_name = "FILE")]
     pub(crate) keys: Vec<PathBuf>,
+}
+
+/// `plimsoll db push`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll db push oci://registry.example/security/advisories:latest --sign key
+  plimsoll db push oci://registry.example/security/advisories:latest --keyless")]
+pub(crate) struct DbPushArguments {
+    /// oci://HOST/REPOSITORY:TAG
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    /// The database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    /// Sign its bundles with this private key (see `plimsoll db keygen`); the options of signing below attach a sigstore bundle
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sign: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) signing: SigningArguments,
+    /// Certificate authorities to trust beside the usual ones, PEM
+    #[arg(long = "ca-file", value_name = "FILE")]
+    pub(crate) ca_files: Vec<PathBuf>,
+    /// Registry that may be reached without TLS or with any certificate
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) insecure: Vec<String>,
+}
+
+/// `plimsoll db pull`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll db pull https://static.example/advisories/ --db-key key.pub
+  plimsoll db pull oci://ghcr.io/acme/advisories:latest --issuer https://token.actions.githubusercontent.com \\
+      --identity 'https://github.com/acme/advisories/.github/workflows/publish.yml@refs/heads/main'")]
+pub(crate) struct DbPullArguments {
+    /// https://HOST/FOLDER/, https://HOST/FILE, oci://HOST/REPOSITORY:TAG, a folder, or a file
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) into: InstallArguments,
+    #[command(flatten)]
+    pub(crate) publisher: PublisherArguments,
+    /// Certificate authorities to trust beside the usual ones, PEM
+    #[arg(long = "ca-file", value_name = "FILE")]
+    pub(crate) ca_files: Vec<PathBuf>,
+    /// Registry that may be reached without TLS or with any certificate; needs a key or an identity
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) insecure: Vec<String>,
+}
+
+/// Whose sigstore bundle must be attached to the database in its registry.
+#[derive(Debug, Args)]
+pub(crate) struct PublisherArguments {
+    /// Public key in PEM that must have made a sigstore bundle about it; any of several
+    #[arg(long = "key", help_heading = SIGNERS, value_name = "FILE")]
+    pub(crate) sigstore_keys: Vec<PathBuf>,
+
+    /// With a key: accept signatures that no transparency log knows of, as those of `db push --key`
+    #[arg(long, help_heading = SIGNERS, requires = "sigstore_keys")]
+    pub(crate) no_transparency_log: bool,
+
+    /// Holder of the certificate that must have signed it, as a pattern
+    #[arg(long, help_heading = SIGNERS, value_name = "PATTERN", requires = "issuer")]
+    pub(crate) identity: Option<String>,
+
+    /// Who vouched for the holder, as a pattern
+    #[arg(long, help_heading = SIGNERS, value_name = "PATTERN", requires = "identity")]
+    pub(crate) issuer: Option<String>,
+
+    /// Trust root, as of `verify` [default: sigstore, github]
+    #[arg(long = "trust-root", help_heading = SIGNERS, value_name = "NAME|FILE")]
+    pub(crate) roots: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,15 +1,17 @@
 //! Linux kernels and their modules.
 //!
 //! A kernel image says its release in plain text: in the setup header of x86 (`Documentation/arch/x86/boot.rst`, field `kernel_version`), else in the
-//! banner `Linux version ...` of the kernel itself, which is open in an ARM64 `Image` and in a `vmlinux`, and behind gzip, zstd, xz, LZMA or LZ4 in a compressed
-//! image (a file that is nothing else, EFI zboot, `zImage`). Distributions mend flaws without changing the release: a kernel that a package of theirs owns is
+//! banner `Linux version ...` of the kernel itself, which is open in an `Image` and in a `vmlinux`, and behind gzip, zstd, xz, LZMA, bzip2 or LZ4 in a compressed
+//! image (a file that is nothing else, EFI zboot, `zImage`, U-Boot's `uImage` around one of these). A file with the name of a kernel in any other form is looked
+//! through for the banner, and said to be unread where there is none. Distributions mend flaws without changing the release: a kernel that a package of theirs owns is
 //! linked to it, and the package's version decides.
 //!
 //! Modules are read by their `.modinfo` section (`include/linux/module.h`). Those of the kernel's own tree, where the kernel keeps them, are part of the kernel
-//! and are not listed one by one; all others are. Not read: kernels compressed with LZO or bzip2.
+//! and are not listed one by one; all others are. Not read, and said so: kernels compressed with LZO.
 
 use std::io::{self, Read};
 
+use bzip2::read::BzDecoder;
 use flate2::read::GzDecoder;
 use memchr::memmem;
 use object::read::elf::{FileHeader, SectionHeader};
@@ -24,7 +26,7 @@ use crate::{Extraction, Extractor, Reader};
 /// Kernel images.
 pub static KERNEL_IMAGE: Extractor = Extractor {
     name: "binary/kernel_image",
-    version: 2,
+    version: 3,
     declares: false,
     wants: wants_image,
     read: Reader::Stream { parse: parse_image },
@@ -109,6 +111,7 @@ pub fn parse_image(path: &ImagePath, reader: &mut dyn Read) -> io::Result<Extrac
                 Packing::Lzma => lzma_rust2::LzmaReader::new_mem_limit(whole, XZ_MEMORY, None)
                     .map(|decoder| Box::new(decoder) as _),
                 Packing::Lz4 => Ok(Box::new(lz4::LegacyReader::new(whole))),
+                Packing::Bzip2 => Ok(Box::new(BzDecoder::new(whole))),
             };
             compressed(open.and_then(|open| banner(&mut open.take(LARGEST_KERNEL))))?
         }
@@ -116,8 +119,15 @@ pub fn parse_image(path: &ImagePath, reader: &mut dyn Read) -> io::Result<Extrac
             let detail = format!("a Linux kernel compressed with {how}: which one is not known");
             return Ok(Extraction::problem(Problem::incomplete(ProblemKind::Unsupported, path, detail)));
         }
-        // The names are common.
-        Form::Other => return Ok(Extraction::default()),
+        // Sources and scripts that are named after the kernel: `vmlinux.h`, `vmlinux.lds`, `vmlinuz.old.sig`.
+        Form::Text => return Ok(Extraction::default()),
+        Form::Other => match banner(&mut whole)? {
+            Some(banner) => Some(banner),
+            None => {
+                let detail = "named as a Linux kernel, in a form that is not read: which one it is, and whether it is one, is not known";
+                return Ok(Extraction::problem(Problem::incomplete(ProblemKind::Unsupported, path, detail)));
+            }
+        },
     };
     let Some(package) = banner.as_deref().and_then(|banner| kernel(path, banner)) else {
         let detail = "a Linux kernel that does not say its release";
@@ -155,6 +165,8 @@ enum Form {
     /// Compressed, from here.
     Packed(Packing, usize),
     Unsupported(&'static str),
+    /// No program of any kind.
+    Text,
     Other,
 }
 
@@ -166,6 +178,7 @@ enum Packing {
     Xz,
     Lzma,
     Lz4,
+    Bzip2,
 }
 
 /// A way to compress: what it begins with in a kernel, and its name in an EFI zboot image.
@@ -182,9 +195,40 @@ static MAGICS: &[Magic] = &[
     // Properties, and a dictionary whose size is no odd number.
     Magic { packing: Packing::Lzma, start: b"\x5d\0\0", name: b"lzma\0" },
     Magic { packing: Packing::Lz4, start: &lz4::MAGIC, name: b"lz4\0" },
+    // The kernel's build asks for the greatest blocks; behind their size stands the number that each of them begins with.
+    Magic { packing: Packing::Bzip2, start: b"BZh91AY&SY", name: b"bzip2\0" },
 ];
+/// What `lzop` writes first.
+const LZO: &[u8] = b"\x89LZO\0\r\n\x1a\n";
+/// U-Boot's header in front of an image (`include/image.h`), and its length.
+const UBOOT: &[u8] = b"\x27\x05\x19\x56";
+const UBOOT_HEADER: usize = 64;
+const UNREAD: &str = "something other than gzip, zstd, xz, LZMA, bzip2 or LZ4";
 
 fn form(head: &[u8]) -> Form {
+    if let Some(inner) = head.strip_prefix(UBOOT).and_then(|rest| rest.get(UBOOT_HEADER - UBOOT.len()..)) {
+        return match form_of(inner) {
+            Form::Packed(packing, at) => Form::Packed(packing, at + UBOOT_HEADER),
+            form => form,
+        };
+    }
+    match form_of(head) {
+        Form::Other if is_text(head) => Form::Text,
+        form => form,
+    }
+}
+
+/// Is there nothing in it that no text has?
+fn is_text(head: &[u8]) -> bool {
+    let is_utf8 = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        // A letter that the end of what was read cuts.
+        Err(error) => error.error_len().is_none(),
+    };
+    is_utf8 && !head.iter().any(|byte| matches!(byte, 0..=8 | 0xe..=0x1a | 0x1c..=0x1f | 0x7f))
+}
+
+fn form_of(head: &[u8]) -> Form {
     let at = |offset: usize, bytes: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(bytes));
     if at(0x202, b"HdrS") {
         let pointer = head.get(0x20e..).and_then(|rest| rest.first_chunk::<2>());
@@ -200,10 +244,12 @@ fn form(head: &[u8]) -> Form {
         let packing = MAGICS.iter().find(|magic| name.starts_with(magic.name)).map(|magic| magic.packing);
         return match (packing, payload.filter(|payload| *payload < head.len())) {
             (Some(packing), Some(payload)) => Form::Packed(packing, payload),
-            _ => Form::Unsupported("something other than gzip, zstd, xz, LZMA or LZ4"),
+            _ if name.starts_with(b"lzo\0") => Form::Unsupported("LZO"),
+            _ => Form::Unsupported(UNREAD),
         };
     }
-    if at(0x38, b"ARM\x64") || at(0, b"\x7fELF") {
+    // arm64, RISC-V (`Documentation/arch/*/boot-image-header.rst`), or an ELF file.
+    if at(0x38, b"ARM\x64") || at(0x38, b"RSC\x05") || at(0, b"\x7fELF") {
         return Form::Open;
     }
     if at(0, b"\x1f\x8b\x08") {
@@ -212,6 +258,9 @@ fn form(head: &[u8]) -> Form {
     if let Some(magic) = MAGICS.iter().find(|magic| at(0, magic.start)) {
         return Form::Packed(magic.packing, 0);
     }
+    if at(0, LZO) {
+        return Form::Unsupported("LZO");
+    }
     // `arch/arm/boot/compressed/head.S`: what unpacks it comes first. Code may hold the three bytes of LZMA by chance, so
     // that the longer ones go before it.
     if at(0x24, &[0x18, 0x28, 0x6f, 0x01]) {
@@ -219,8 +268,9 @@ fn form(head: &[u8]) -> Form {
         let found = MAGICS.iter().filter(is_long).chain(MAGICS.iter().filter(|magic| !is_long(magic)));
         let mut found = found.filter_map(|magic| Some((magic.packing, memmem::find(head, magic.start)?)));
         return match found.next() {
+            _ if memmem::find(head, LZO).is_some() => Form::Unsupported("LZO"),
             Some((packing, start)) => Form::Packed(packing, start),
-            None => Form::Unsupported("something other than gzip, zstd, xz, LZMA or LZ4"),
+            None => Form::Unsupported(UNREAD),
         };
     }
     Form::Other
@@ -361,6 +411,21 @@ pub fn parse_module(path: &ImagePath, bytes: &[u8]) -> Extraction {
     Extraction { packages: vec![package], ..Extraction::default() }
 }
 
+/// Any bytes as LZ4 of a kernel, as a kernel and as a module: nothing may panic.
+///
+/// # Panics
+/// When a block of LZ4 opens to more than it may.
+pub fn fuzz(bytes: &[u8]) {
+    for bytes in [bytes, &[&lz4::MAGIC, bytes].concat()] {
+        // Four bytes of length come before each block.
+        let blocks = bytes.len() as u64 / 4;
+        let read = io::copy(&mut lz4::LegacyReader::new(bytes), &mut io::sink());
+        assert!(read.is_err() || read.is_ok_and(|read| read <= blocks * (8 << 20)));
+        let _ = parse_image(&"boot/vmlinuz".into(), &mut &bytes[..]);
+    }
+    let _ = parse_module(&"opt/x.ko".into(), bytes);
+}
+
 fn open(reader: &mut dyn Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(LARGEST_MODULE + 1).read_to_end(&mut bytes)?;
@@ -469,6 +534,8 @@ mod tests {
             (&b"xzkern"[..], &include_bytes!("../../fixtures/binary/kernel/kernel.xz")[..]),
             (b"lzma\0", include_bytes!("../../fixtures/binary/kernel/kernel.lzma")),
             (b"lz4\0", include_bytes!("../../fixtures/binary/kernel/kernel.lz4")),
+            // `bzip2 -9`
+            (b"bzip2\0", include_bytes!("../../fixtures/binary/kernel/kernel.bz2")),
         ] {
             let what = String::from_utf8_lossy(name);
             assert_eq!(versions(packed), expected, "{what}");
@@ -476,6 +543,8 @@ mod tests {
             let sized = [packed, &200_000_u32.to_le_bytes()].concat();
             assert_eq!(versions(&boot(name, &sized)), expected, "{what}");
             assert_eq!(versions(&[&arm, &sized[..]].concat()), expected, "{what}");
+            let boot_loader = [&b"\x27\x05\x19\x56"[..], &[7; 60], &sized].concat();
+            assert_eq!(versions(&boot_loader), expected, "{what}");
             for length in (0..packed.len()).step_by(7) {
                 let found = read(&boot(name, &packed[..length]));
                 assert_eq!(found.packages.len() + found.problems.len(), 1, "{what} {length}");
@@ -495,7 +564,41 @@ mod tests {
             let found = read(&bad);
             assert_eq!((found.packages.len(), found.problems.len()), (0, 1), "{found:?}");
         }
-        assert_eq!(read(b"some other image"), Extraction::default());
+    }
+
+    /// What has the name of a kernel is read or named, whatever is in it; texts are neither.
+    #[test]
+    fn no_form_is_passed_over_in_silence() {
+        let lzo = [LZO, &[1; 5000]].concat();
+        let mut arm = vec![0; 0x400];
+        arm[0x24..0x28].copy_from_slice(&0x016f_2818_u32.to_le_bytes());
+        for (image, word) in [
+            (lzo.clone(), "compressed with LZO"),
+            ([&arm, &lzo[..]].concat(), "compressed with LZO"),
+            ([&b"MZ\0\0zimg"[..], &[0; 16], b"lzo\0", &[0; 100]].concat(), "compressed with LZO"),
+            ([UBOOT, &[0; 60], &lzo[..]].concat(), "compressed with LZO"),
+            (vec![0x90; 5000], "in a form that is not read"),
+            (b"\x01some other image".to_vec(), "in a form that is not read"),
+            (b"BZh1".iter().copied().chain(0..=255).collect(), "in a form that is not read"),
+        ] {
+            let found = read(&image);
+            assert_eq!((found.packages.len(), found.problems.len()), (0, 1), "{word}");
+            assert!(found.problems[0].detail.contains(word), "{:?}", found.problems);
+        }
+        assert_eq!(read(b"#ifndef __VMLINUX_H__\n#define __VMLINUX_H__\n"), Extraction::default());
+        // A form that nobody knows, with the banner as it is.
+        let odd = [&[0x90; 5000][..], b"Linux version ", DEBIAN.as_bytes(), b"\n\0"].concat();
+        assert_eq!(versions(&odd), [("6.1.76".to_owned(), "6.1.0-18-amd64".to_owned())]);
+        let mut riscv = open_kernel(DEBIAN, 0x100);
+        riscv[0x38..0x3c].copy_from_slice(b"RSC\x05");
+        assert_eq!(versions(&riscv), versions(&odd));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400)) {
+            fuzz(&bytes);
+        }
     }
 
     #[test]

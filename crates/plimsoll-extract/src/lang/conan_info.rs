@@ -1,6 +1,6 @@
 //! Packages in the cache of Conan 1: `.conan/data/NAME/VERSION/USER/CHANNEL/package/ID/conaninfo.txt`.
 //!
-//! The folder names the package; the file is looked at to see that it is one. Conan 2 keeps names in a database only, and is not read.
+//! The folder names the package; the file is looked at to see that it is one. Conan 2 keeps names in a database only: `conan_cache`.
 
 use plimsoll_fs::Entry;
 use plimsoll_model::{Ecosystem, ImagePath, Location, Package, Problem};

@@ -1,8 +1,9 @@
-//! Homebrew's packages: `Cellar/NAME/VERSION/INSTALL_RECEIPT.json`.
+//! Homebrew's packages: `Cellar/NAME/VERSION/INSTALL_RECEIPT.json`, and casks: `Caskroom/NAME/.metadata/VERSION/TIME/Casks/NAME.json` (or `.rb`).
 //!
-//! Name and version stand in the path: `openssl@3/3.3.1`, with `_1` behind it for a rebuild of Homebrew's own. Casks are not read.
+//! Name and version stand in the path: `openssl@3/3.3.1`, with `_1` behind it for a rebuild of Homebrew's own. Of a cask nothing but its path is looked
+//! at: what is in the file are instructions, in older ones in Ruby. `latest` is no version.
 //!
-//! Format: docs.brew.sh, "Formula Cookbook"; Homebrew's `tab.rb`.
+//! Format: docs.brew.sh, "Formula Cookbook", "Cask Cookbook"; Homebrew's `tab.rb` and `cask/metadata.rb`.
 
 use plimsoll_fs::Entry;
 use plimsoll_model::{Ecosystem, ImagePath, Location, Package, Problem, Relation};
@@ -19,6 +20,37 @@ pub static HOMEBREW: Extractor = Extractor {
     wants: |entry: &Entry<'_>| folders(entry.path).is_some(),
     read: Reader::Whole { limit: super::METADATA_LIMIT, parse },
 };
+
+/// Homebrew's casks.
+pub static HOMEBREW_CASK: Extractor = Extractor {
+    name: "lang/homebrew_cask",
+    version: 1,
+    declares: false,
+    wants: |entry: &Entry<'_>| cask(entry.path).is_some(),
+    read: Reader::Stream { parse: |path, _| Ok(parse_cask(path)) },
+};
+
+/// Name and version of a cask.
+fn cask(path: &ImagePath) -> Option<(&str, &str)> {
+    let path = std::str::from_utf8(path.as_bytes()).ok()?;
+    let mut parts = path.rsplit('/');
+    let file = parts.next()?;
+    let named = file.strip_suffix(".json").or_else(|| file.strip_suffix(".rb"))?;
+    // `NAME.internal.json` of newer ones is the same cask.
+    let named = named.strip_suffix(".internal").unwrap_or(named);
+    let (casks, _time, version) = (parts.next()?, parts.next()?, parts.next()?);
+    let (metadata, name, room) = (parts.next()?, parts.next()?, parts.next()?);
+    let fits = casks == "Casks" && metadata == ".metadata" && room == "Caskroom" && named == name;
+    (fits && is_plain(name) && is_plain(version)).then_some((name, version))
+}
+
+fn parse_cask(path: &ImagePath) -> Extraction {
+    let Some((name, version)) = cask(path) else { return Extraction::default() };
+    let version = if version == "latest" { "" } else { version };
+    let mut package = Package::new(Ecosystem::Brew, name, version, Location::new(path.clone()));
+    package.properties.insert("kind".into(), "cask".to_owned());
+    Extraction { packages: vec![package], ..Extraction::default() }
+}
 
 fn folders(path: &ImagePath) -> Option<(&str, &str)> {
     let path = std::str::from_utf8(path.as_bytes()).ok()?;
@@ -53,6 +85,33 @@ pub fn parse(path: &ImagePath, bytes: &[u8]) -> Extraction {
 mod tests {
     use super::*;
     use crate::lang::expect;
+
+    #[test]
+    fn casks_by_their_place() {
+        for (path, expected) in [
+            (
+                "opt/homebrew/Caskroom/firefox/.metadata/130.0.1/20240901120000.123/Casks/firefox.json",
+                "firefox@130.0.1 0 Unknown Runtime",
+            ),
+            (
+                "usr/local/Caskroom/docker/.metadata/4.34.2,167172/2024/Casks/docker.rb",
+                "docker@4.34.2,167172 0 Unknown Runtime",
+            ),
+            ("usr/local/Caskroom/font-x/.metadata/latest/2024/Casks/font-x.rb", "font-x@ 0 Unknown Runtime"),
+        ] {
+            let path = ImagePath::from(path);
+            assert!((HOMEBREW_CASK.wants)(&Entry { path: &path, size: 1, mode: 0o644 }), "{path}");
+            expect(&parse_cask(&path), &[expected], 0);
+        }
+        for path in [
+            "usr/local/Caskroom/a/.metadata/1/2/Casks/b.rb",
+            "srv/a/.metadata/1/2/Casks/a.rb",
+            "Casks/a.rb",
+            "a.rb",
+        ] {
+            assert!(!(HOMEBREW_CASK.wants)(&Entry { path: &path.into(), size: 1, mode: 0o644 }), "{path}");
+        }
+    }
 
     #[test]
     fn receipts() {

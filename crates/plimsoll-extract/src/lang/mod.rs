@@ -12,6 +12,7 @@ pub mod cabal_freeze;
 pub mod cargo_lock;
 pub mod composer_installed;
 pub mod composer_lock;
+pub mod conan_cache;
 pub mod conan_info;
 pub mod conan_lock;
 pub mod conda_meta;

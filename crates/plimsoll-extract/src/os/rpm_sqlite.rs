@@ -71,6 +71,24 @@ impl<'a> File<'a> {
         page.get(..self.usable).ok_or("a page is shorter than its content")
     }
 
+    /// The page at which a table's tree begins.
+    fn root(&mut self, table: &[u8], problems: &mut Problems<'_>) -> Option<u32> {
+        let mut root = None;
+        self.rows(1, problems, |record, problems| {
+            // type, name, table name, root page, statement
+            match columns::<4>(record) {
+                Some([Value::Bytes(b"table"), Value::Bytes(name), _, Value::Number(page)])
+                    if name.eq_ignore_ascii_case(table) =>
+                {
+                    root = u32::try_from(page).ok();
+                }
+                Some(_) => {}
+                None => problems.corrupt("a row of the schema cannot be read"),
+            }
+        });
+        root
+    }
+
     /// All rows of the table whose tree begins at `root`, as records. What cannot be read is told to `broken`.
     fn rows(
         &mut self,
@@ -247,21 +265,8 @@ pub fn parse(path: &ImagePath, input: &[u8]) -> Extraction {
     if said > there {
         database.problems.truncated(format!("has {said} pages, but only {there} are there"));
     }
-    let mut root = None;
     let mut problems = Problems::new(path);
-    file.rows(1, &mut problems, |record, problems| {
-        // type, name, table name, root page, statement
-        match columns::<4>(record) {
-            Some([Value::Bytes(b"table"), Value::Bytes(name), _, Value::Number(page)])
-                if name.eq_ignore_ascii_case(b"Packages") =>
-            {
-                root = u32::try_from(page).ok();
-            }
-            Some(_) => {}
-            None => problems.corrupt("a row of the schema cannot be read"),
-        }
-    });
-    match root {
+    match file.root(b"Packages", &mut problems) {
         Some(root) => {
             let mut number = 0_u64;
             file.rows(root, &mut problems, |record, problems| {
@@ -277,6 +282,34 @@ pub fn parse(path: &ImagePath, input: &[u8]) -> Extraction {
     let mut found = database.finish();
     found.problems.extend(problems.finish());
     found
+}
+
+/// The text in the first column of each row of a table, of any SQLite file; what is not text is a problem.
+pub(crate) fn first_column(
+    path: &ImagePath,
+    input: &[u8],
+    table: &str,
+    mut each: impl FnMut(&str),
+) -> Vec<Problem> {
+    let mut file = match open(path, input) {
+        Ok(file) => file,
+        Err(problem) => return vec![problem],
+    };
+    let mut problems = Problems::new(path);
+    match file.root(table.as_bytes(), &mut problems) {
+        Some(root) => file.rows(root, &mut problems, |record, problems| {
+            let text = match columns::<1>(record) {
+                Some([Value::Bytes(bytes)]) => std::str::from_utf8(bytes).ok(),
+                _ => None,
+            };
+            match text {
+                Some(text) => each(text),
+                None => problems.corrupt(format!("a row of `{table}` cannot be read")),
+            }
+        }),
+        None => problems.corrupt(format!("has no table `{table}`")),
+    }
+    problems.finish()
 }
 
 fn open<'a>(path: &ImagePath, input: &'a [u8]) -> Result<File<'a>, Problem> {

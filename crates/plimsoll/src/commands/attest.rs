@@ -65,7 +65,7 @@ fn store(image: &str, place: &Place, said: &Said, seal: &dyn Seal) -> Result<(),
 }
 
 /// Whoever signs.
-fn seal(
+pub(super) fn seal(
     arguments: &SigningArguments,
     ca_files: &[PathBuf],
     environment: &Environment,

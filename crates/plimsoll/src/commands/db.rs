@@ -29,14 +29,11 @@ pub(crate) fn run(command: &DbCommand, environment: &Environment) -> Answer {
         }
         DbCommand::Delta { old, new, out, sign } => transfer::delta(old, new, out, sign.as_deref()),
         DbCommand::Import { file, into } => transfer::import(file, into, environment),
-        DbCommand::Push { target, db, sign, ca_files, insecure } => {
-            let database = place(db.as_deref(), environment)?;
-            let registries = environment.network.registries_by(ca_files, insecure);
-            registry::push(target, &database, sign.as_deref(), &registries)
+        DbCommand::Push(arguments) => {
+            let database = place(arguments.db.as_deref(), environment)?;
+            registry::push(arguments, &database, environment)
         }
-        DbCommand::Pull { source, into, ca_files, insecure } => {
-            transfer::pull(source, into, ca_files, insecure, environment)
-        }
+        DbCommand::Pull(arguments) => transfer::pull(arguments, environment),
         DbCommand::JavaIndex(command) => java_index::run(command, environment),
         DbCommand::Keygen { out } => transfer::keygen(out),
     }

@@ -68,7 +68,10 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         ..view(&git::shown(target), environment)
     };
     write(&report, arguments.format, &arguments.output, &view)?;
-    Ok(report.verdict.outcome.exit_code())
+    let code = report.verdict.outcome.exit_code();
+    // The process ends: freeing the hundred thousand parts of a large report, one by one, is work for nobody.
+    std::mem::forget(report);
+    Ok(code)
 }
 
 /// What to look for, and the lists of licences, which are looked at where they are given.

@@ -105,6 +105,103 @@ fn pushed_pulled_and_updated_by_a_delta() {
     place.run(&["db", "pull", &back, "--db", "open"]).exits(0).says(&["it is not signed"]);
 }
 
+/// A sigstore bundle beside the artifact: who signed is known before anything of the database is read.
+#[test]
+fn signed_with_sigstore_bundles() {
+    let Some(shared) = shared() else { return };
+    let place = place();
+    let registry = shared.start(&own_content(&place));
+    let target = format!("oci://127.0.0.1:{}/data/signed:latest", registry.port);
+    for name in ["publisher", "stranger"] {
+        let script = format!(
+            "openssl ecparam -genkey -name prime256v1 -noout -out {name}.pem && openssl ec -in {name}.pem -pubout -out {name}.pub"
+        );
+        let made = Command::new("sh").args(["-c", &script]).current_dir(place.path(".")).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    let pull = |more: &[&str]| place.run(&[&["db", "pull", &target, "--db", "db"], more].concat());
+    let publisher = ["--key", "publisher.pub", "--no-transparency-log"];
+    // Nobody signed it.
+    place.run(&["db", "push", &target, "--db", "old.db"]).exits(0).quiet();
+    pull(&publisher).exits(3).says(&["is not signed by whom you named", "nothing is attached"]);
+    assert!(!place.path("db").exists());
+    // The same content, now signed: the tag stands for what is signed.
+    let push = ["db", "push", &target, "--sign", "key", "--key", "publisher.pem", "--db"];
+    let run = place.run(&[&push[..], &["old.db"]].concat()).exits(0);
+    assert!(run.stdout.contains("sigstore bundle sha256:"), "{}", run.stdout);
+    let run = pull(&publisher).exits(0).quiet();
+    assert!(
+        run.stdout.contains("db is installed") && run.stdout.contains("signed by publisher.pub"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(digest(&place, "db"), digest(&place, "old.db"));
+    let run = pull(&publisher).exits(0).quiet();
+    assert!(run.stdout.contains("db is up to date"), "{}", run.stdout);
+    // A delta is a part of what is signed. Both kinds of signatures go together.
+    let run = place.run(&[&push[..], &["new.db"]].concat()).exits(0).quiet();
+    assert!(run.stdout.contains("with a delta") && run.stdout.contains("signed by"), "{}", run.stdout);
+    let run = pull(&[&publisher[..], &["--db-key", "key.pub"]].concat()).exits(0).quiet();
+    assert!(run.stdout.contains("db is updated by a delta"), "{}", run.stdout);
+    assert_eq!(digest(&place, "db"), digest(&place, "new.db"));
+    // Each that is asked for must hold; neither stands for the other, and a log that was asked for must know of it.
+    let before = digest(&place, "db");
+    pull(&[&publisher[..], &["--db-key", "other.pub"]].concat()).exits(3).says(&["not signed by"]);
+    pull(&["--key", "stranger.pub", "--no-transparency-log"])
+        .exits(3)
+        .says(&["is not signed by whom you named"]);
+    pull(&["--key", "publisher.pub"]).exits(3).says(&["is not signed by whom you named"]);
+    pull(&["--identity", "**", "--issuer", "**"]).exits(3).says(&["is not signed by whom you named"]);
+    // Something that is said about it by the same key is no signature.
+    let other = format!("{target}-other");
+    place.run(&["db", "push", &other, "--db", "old.db"]).exits(0).quiet();
+    let said = place.put("said.json", "{}");
+    let image = other.trim_start_matches("oci://");
+    place
+        .run(&[
+            "attest",
+            image,
+            "--key",
+            "publisher.pem",
+            "--type",
+            "https://example.test/said/v1",
+            "--predicate",
+            &said,
+        ])
+        .exits(0);
+    place
+        .run(&[&["db", "pull", &other, "--db", "db", "--allow-older"], &publisher[..]].concat())
+        .exits(3)
+        .says(&["is no signature"]);
+    // Somebody else who may write there moves the tag.
+    place.run(&["db", "push", &target, "--db", "old.db", "--key", "stranger.pem"]).exits(0);
+    pull(&publisher).exits(3).says(&["is not signed by whom you named"]);
+    // Services that do not answer leave the tag where it was.
+    // {"sub":"repo:acme/shop"}
+    let token = place.put("token", "e30.eyJzdWIiOiJyZXBvOmFjbWUvc2hvcCJ9.c2ln");
+    let run = place.run(&[
+        "db",
+        "push",
+        &target,
+        "--db",
+        "new.db",
+        "--keyless",
+        "--identity-token",
+        &token,
+        "--fulcio-url",
+        "http://127.0.0.1:1",
+    ]);
+    run.exits(3);
+    pull(&["--key", "stranger.pub", "--no-transparency-log", "--allow-older"]).exits(0);
+    assert_eq!(digest(&place, "db"), digest(&place, "old.db"));
+    assert_ne!(digest(&place, "db"), before);
+    // Only a registry holds them.
+    place
+        .run(&[&["db", "pull", "new.db", "--db", "db"], &publisher[..]].concat())
+        .exits(2)
+        .says(&["only registries", "--db-key"]);
+}
+
 #[test]
 fn only_with_credentials() {
     let Some(shared) = shared() else { return };

@@ -470,6 +470,111 @@ fn killed_and_raced() {
     assert_eq!(digests.len(), 7, "every round brought its own");
 }
 
+/// Every size of a disk from one that is full already to one on which all of it fits.
+#[test]
+#[expect(clippy::print_stdout, reason = "what is not checked is said")]
+fn a_full_disk_never_leaves_half_a_database() {
+    let place = Place::new();
+    let upstreams = upstreams();
+    // Enough that each step of an update can be the one that finds no room.
+    let records: Vec<Value> = (0..600_u64)
+        .map(|number| {
+            let id = format!("GHSA-{number:04}");
+            // Hardly smaller when it is packed.
+            let noise: Vec<String> = (0..40_u64)
+                .map(|at| format!("{:016x}", (number * 41 + at).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+                .collect();
+            let mut record = feeds::osv(&id, &[], "", "npm", &format!("filler-{number}"), &[("0", "1.0.0")]);
+            record["details"] = noise.concat().into();
+            record["modified"] = json!("2026-11-22T08:00:00Z");
+            record
+        })
+        .collect();
+    let arguments = |database: &'static str| {
+        ["db", "update", "--db", database, "--source", "npm", "--source", "kev", "--feed-mirror"]
+            .map(str::to_owned)
+    };
+    let base = upstreams.base();
+    let run = |database: &'static str| {
+        let mut arguments = arguments(database).to_vec();
+        arguments.push(base.clone());
+        place.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    run("db").exits(0).quiet();
+    let old = digest(&place);
+    std::fs::create_dir(place.path("kept")).unwrap();
+    let copied = |from: &str, to: &str| {
+        let copy =
+            std::process::Command::new("cp").args(["-a", from, to]).current_dir(place.path(".")).status();
+        assert!(copy.unwrap().success());
+    };
+    copied("db", "kept/db");
+    copied("db.feeds", "kept/db.feeds");
+    export(&upstreams, "npm", &records);
+    run("db").exits(0);
+    let new = digest(&place);
+    assert_ne!(old, new);
+    let needed = std::fs::metadata(place.path("db")).unwrap().len() / 1024;
+    let start = std::fs::metadata(place.path("kept/db")).unwrap().len() / 1024;
+    let disk = place.path("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let mount = |program: &str, arguments: &[&str]| {
+        std::process::Command::new(program).args(arguments).arg(&disk).stderr(Stdio::null()).status()
+    };
+    let (mut failed, mut done) = (0, 0);
+    for step in 0..12 {
+        let size = start + 64 + (needed * 3) * step / 11;
+        let options = format!("size={size}k");
+        if !mount("mount", &["-t", "tmpfs", "-o", &options, "tmpfs"]).is_ok_and(|status| status.success()) {
+            println!("NOT CHECKED: a small disk needs root and mount");
+            return;
+        }
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            copied("kept/db", "disk/db");
+            copied("kept/db.feeds", "disk/db.feeds");
+            let run = run("disk/db");
+            // Whole, whichever it is, and it is told which.
+            let found = plimsoll_advisory::verify(&disk.join("db")).unwrap().digest.unwrap().to_string();
+            if found == new {
+                run.exits(0);
+                done += 1;
+            } else {
+                assert_eq!(found, old, "{size} KiB");
+                run.exits(3).says(&["disk/db"]);
+                failed += 1;
+                // With room it goes on from there.
+                mount("mount", &["-o", "remount,size=64m"]).unwrap();
+                let again = place.run(&[
+                    "db",
+                    "update",
+                    "--db",
+                    "disk/db",
+                    "--source",
+                    "npm",
+                    "--source",
+                    "kev",
+                    "--feed-mirror",
+                    &base,
+                ]);
+                again.exits(0);
+                let found = plimsoll_advisory::verify(&disk.join("db")).unwrap().digest.unwrap().to_string();
+                assert_eq!(found, new, "{size} KiB");
+            }
+            for folder in ["disk", "disk/db.feeds"] {
+                for entry in std::fs::read_dir(place.path(folder)).unwrap() {
+                    let name = entry.unwrap().file_name().into_string().unwrap();
+                    assert!(!name.starts_with(".new-") && !name.ends_with(".part"), "{size} KiB: {name}");
+                }
+            }
+        }));
+        mount("umount", &[]).unwrap();
+        if let Err(panic) = outcome {
+            std::panic::resume_unwind(panic);
+        }
+    }
+    assert!(failed >= 3 && done >= 1, "{failed} failed, {done} did not");
+}
+
 /// The real feeds that tests may have, in the layouts of their upstreams.
 #[test]
 fn the_shared_feeds_in_their_own_layouts() {

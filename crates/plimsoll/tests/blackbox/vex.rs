@@ -1,7 +1,9 @@
 //! `--vex`: statements that somebody makes about an image.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
 
+use plimsoll_model::Digest;
 use plimsoll_scan::trust::{SigningKey, attestation};
 use plimsoll_scan::{Artifact, Descriptor, Part, Repository};
 use serde_json::{Value, json};
@@ -404,6 +406,104 @@ fn attestations_of_cosign_by_their_tag() {
     assert!(finding(&report, "CVE-2099-0010")["suppressedBy"].is_null());
 }
 
+/// BuildKit keeps attestations in the image's own index; nobody signed them, but somebody may have signed the index.
+#[test]
+fn attestations_within_the_index() {
+    let Some(harbour) = Harbour::new() else { return };
+    let (repository, subject) = harbour.repository();
+    let attested = |kind: &str, about: &Digest, status: &str| {
+        let says = statement("CVE-2099-0010", "pkg:pypi/harbour", status);
+        let predicate: Value = serde_json::from_str(&openvex(&json!([says]))).unwrap();
+        let statement = json!({
+            "_type": "https://in-toto.io/Statement/v0.1", "predicateType": kind, "predicate": predicate,
+            "subject": [{ "name": "pkg:docker/shop@1.0", "digest": { "sha256": about.hex() } }],
+        });
+        Part {
+            media_type: "application/vnd.in-toto+json".into(),
+            bytes: statement.to_string().into_bytes(),
+            annotations: BTreeMap::from([("in-toto.io/predicate-type".to_owned(), kind.to_owned())]),
+        }
+    };
+    let stored = |parts: Vec<Part>| {
+        let artifact = Artifact {
+            artifact_type: "application/vnd.docker.attestation.manifest.v1+json".into(),
+            parts,
+            annotations: BTreeMap::new(),
+            subject: None,
+        };
+        repository.put_artifact(None, &artifact).unwrap()
+    };
+    let entry = |descriptor: &Descriptor, rest: Value| {
+        let mut entry = json!({ "mediaType": descriptor.media_type, "digest": descriptor.digest.to_string(), "size": descriptor.size });
+        entry.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        entry
+    };
+    let attestation = |descriptor: &Descriptor, about: &Digest| {
+        entry(
+            descriptor,
+            json!({
+                "platform": { "architecture": "unknown", "os": "unknown" },
+                "annotations": { "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": about.to_string() },
+            }),
+        )
+    };
+    let index = |tag: &str, attestations: &[Value]| {
+        let mut manifests =
+            vec![entry(&subject, json!({ "platform": { "architecture": "amd64", "os": "linux" } }))];
+        manifests.extend_from_slice(attestations);
+        let body = json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests,
+        })
+        .to_string();
+        let (host, rest) = harbour.image.split_once('/').unwrap();
+        let path = rest.trim_end_matches(":1.0");
+        let mut stream = std::net::TcpStream::connect(host).unwrap();
+        write!(
+            stream,
+            "PUT /v2/{path}/manifests/{tag} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/vnd.oci.image.index.v1+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        format!("{host}/{path}:{tag}")
+    };
+    let vex = "https://openvex.dev/ns/v0.2.0";
+    let other = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
+    let ours = stored(vec![
+        // What says of itself that it is something else is not fetched.
+        attested("https://slsa.dev/provenance/v0.2", &subject.digest, "affected"),
+        attested("https://spdx.dev/Document", &subject.digest, "affected"),
+        attested(vex, &subject.digest, "not_affected"),
+    ]);
+    let image = index("built", &[attestation(&ours, &subject.digest)]);
+    let report = |image: &str, more: &[&str]| harbour.place.json(image, &[&["--vex", "oci"], more].concat());
+    let found = report(&image, &[]);
+    assert!(finding(&found, "CVE-2099-0010")["suppressedBy"].is_null());
+    assert_eq!(found["vex"].as_array().unwrap().len(), 1, "{}", found["vex"]);
+    assert_eq!(found["vex"][0]["signature"]["state"], "unsigned", "{}", found["vex"]);
+    assert!(text(&found["vex"][0]["name"]).ends_with(&ours.digest.to_string()), "{}", found["vex"]);
+    let found = report(&image, &["--vex-unsigned"]);
+    assert_eq!(finding(&found, "CVE-2099-0010")["suppressedBy"]["by"], "vex", "{}", found["problems"]);
+    // Whoever signed the index signed what it names.
+    let (key, theirs) = (harbour.place.text("ours.pub"), harbour.place.text("theirs.pub"));
+    harbour.place.run(&["attest", &image, "--key", &harbour.place.text("ours.pem")]).exits(0);
+    let found = report(&image, &["--vex-key", &key, "--vex-no-transparency-log"]);
+    assert_eq!(found["vex"][0]["signature"]["state"], "trusted", "{}", found["vex"]);
+    assert_eq!(finding(&found, "CVE-2099-0010")["suppressedBy"]["by"], "vex");
+    let found = report(&image, &["--vex-key", &theirs, "--vex-no-transparency-log"]);
+    assert!(finding(&found, "CVE-2099-0010")["suppressedBy"].is_null());
+    // Attestations about another image of the index are not asked; a statement about another than its manifest says is none.
+    let image = index("others", &[attestation(&ours, &other)]);
+    let found = report(&image, &["--vex-unsigned"]);
+    assert!(finding(&found, "CVE-2099-0010")["suppressedBy"].is_null());
+    let lying = stored(vec![attested(vex, &other, "not_affected")]);
+    let image = index("lying", &[attestation(&lying, &subject.digest)]);
+    let found = report(&image, &["--vex-unsigned"]);
+    assert!(finding(&found, "CVE-2099-0010")["suppressedBy"].is_null(), "{}", found["vex"]);
+}
+
 #[test]
 fn attached_documents_where_there_is_no_registry() {
     let place = Place::new();
@@ -468,7 +568,7 @@ fn a_hub_behind_an_address_is_kept_and_asked_again_when_it_is_time() {
     scan(0, &["--db-update", "never"]).exits(3).says(&["nothing is kept of the VEX hub", "--db-update auto"]);
     scan(0, &["--db-update", "auto"]).exits(3).says(&["cannot use the VEX hub", "404", "hint:"]);
     upstreams.put(archive, b"<html>".to_vec());
-    scan(0, &["--db-update", "auto"]).exits(3).says(&["neither a zip nor a .tar.gz"]);
+    scan(0, &["--db-update", "auto"]).exits(3).says(&["neither a zip nor a tar"]);
 
     upstreams.put(archive, hub_archive("not_affected"));
     let run = scan(0, &["--db-update", "auto"]);

@@ -2,7 +2,8 @@
 //!
 //! One layer is the whole bundle, further ones are deltas that lead to the same content; each is titled as the file on a
 //! static host would be (`org.opencontainers.image.title`). The bundles carry their own signatures: nothing that the
-//! manifest says is believed.
+//! manifest says is believed. Beside them, or instead, sigstore bundles may refer to the artifact (`db push --key`, `--keyless`): then its manifest is what is
+//! signed, and by the digests in it all parts.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -12,13 +13,18 @@ use anyhow::{Context as _, anyhow};
 use plimsoll_advisory::{
     BUNDLE_NAME, PublicKey, SigningKey, delta_name, install_bundle, read_bundle, write_bundle,
 };
+use plimsoll_model::Digest;
+use plimsoll_scan::attest::{Place, Said};
+use plimsoll_scan::trust::{By, Outcome, SIGNED, Signer, Target, Trust, What, discover};
 use plimsoll_scan::{
     Artifact, Database, OciError, Part, Reference, Registries, Repository, ScanError, StoredPart,
 };
 
 use super::transfer::{self, DOWNLOAD_LIMIT, refused, signing_key};
 use super::{megabytes, open};
-use crate::commands::Answer;
+use crate::cli::{DbPushArguments, PublisherArguments};
+use crate::commands::{Answer, attest, verify};
+use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 /// How sources in registries begin.
@@ -50,6 +56,12 @@ fn reference(text: &str) -> Result<Reference, Failure> {
 pub(super) struct Shelf {
     name: String,
     repository: Repository,
+    /// Of the manifest that names the parts.
+    digest: Digest,
+    /// The content that the manifest says comes out.
+    content: String,
+    /// Who signed that manifest, once somebody looked.
+    vouched: Option<String>,
     whole: StoredPart,
     deltas: BTreeMap<String, StoredPart>,
 }
@@ -70,6 +82,8 @@ impl Shelf {
         if stored.artifact_type != ARTIFACT {
             return Ok(None);
         }
+        let digest = stored.digest;
+        let content = stored.annotations.get(CONTENT).cloned().unwrap_or_default();
         let mut whole = None;
         let mut deltas = BTreeMap::new();
         for part in stored.parts {
@@ -83,7 +97,47 @@ impl Shelf {
             }
         }
         let name = format!("{SCHEME}{reference}");
-        Ok(whole.map(|whole| Shelf { name, repository, whole, deltas }))
+        Ok(whole.map(|whole| Shelf { name, repository, digest, content, vouched: None, whole, deltas }))
+    }
+
+    /// Asks whether one of these signed the artifact. Nothing but its manifest was read before.
+    pub(super) fn ask(mut self, trust: &Trust, now: i64) -> Result<Self, Failure> {
+        let name = self.name.trim_start_matches(SCHEME);
+        let found = discover(&self.repository, name, &self.digest);
+        let mut why = found.problems;
+        for evidence in &found.evidence {
+            let checked = trust.check(evidence, Target { digest: &self.digest, manifest: None, now });
+            // Whoever says something else about it does not say that it is theirs.
+            let is_signature = checked.what == What::Signature;
+            match checked.outcome {
+                Outcome::Trusted { signers } if is_signature => {
+                    self.vouched = Some(match &checked.certificate {
+                        Some(certificate) => {
+                            certificate.subject.clone().unwrap_or_else(|| signers.join(", "))
+                        }
+                        None => signers.join(", "),
+                    });
+                    return Ok(self);
+                }
+                Outcome::Trusted { .. } => why.push("an attestation about it is no signature".to_owned()),
+                Outcome::Untrusted { reason }
+                | Outcome::Invalid { reason }
+                | Outcome::Unreadable { reason } => why.push(reason),
+                Outcome::Unsigned => {}
+            }
+        }
+        why.truncate(5);
+        let detail = if why.is_empty() { "nothing is attached to it".to_owned() } else { why.join("; ") };
+        let error = anyhow!(
+            "`{}` ({}) is not signed by whom you named: {}",
+            self.name,
+            self.digest,
+            plimsoll_format::clean(&detail)
+        );
+        Err(Failure::new(UNDECIDED, error).hint(
+            "the database that was there is untouched; whoever publishes it signs with `plimsoll db push --keyless` or `--key`"
+                .to_owned(),
+        ))
     }
 
     fn read(&self, part: &StoredPart) -> Result<Box<dyn Read>, Failure> {
@@ -103,6 +157,10 @@ impl transfer::Shelf for Shelf {
         self.name.clone()
     }
 
+    fn vouched(&self) -> Option<(&str, &str)> {
+        self.vouched.as_deref().map(|signer| (signer, self.content.as_str()))
+    }
+
     fn whole(&self) -> Result<Box<dyn Read>, Failure> {
         self.read(&self.whole)
     }
@@ -112,8 +170,31 @@ impl transfer::Shelf for Shelf {
     }
 }
 
-pub(super) fn push(target: &str, database: &Path, sign: Option<&Path>, registries: &Registries) -> Answer {
-    let key = signing_key(sign)?;
+/// Whose sigstore bundles count. `None`: nobody asked for one.
+pub(super) fn publisher(
+    arguments: &PublisherArguments,
+    environment: &Environment,
+) -> Result<Option<Trust>, Failure> {
+    let trust = || -> anyhow::Result<Option<Trust>> {
+        let mut signers = verify::keys(&arguments.sigstore_keys, arguments.no_transparency_log)?;
+        if let (Some(identity), Some(issuer)) = (&arguments.identity, &arguments.issuer) {
+            let (subject, issuer) = (verify::pattern(identity)?, verify::pattern(issuer)?);
+            let by = By::Identity { subject, issuer, claims: Vec::new(), roots: Vec::new() };
+            signers.push(Signer { name: identity.clone(), by });
+        }
+        if signers.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Trust { roots: verify::roots(&arguments.roots, environment)?, signers }))
+    };
+    trust().map_err(|error| Failure::new(USAGE, error))
+}
+
+pub(super) fn push(arguments: &DbPushArguments, database: &Path, environment: &Environment) -> Answer {
+    let registries = &environment.network.registries_by(&arguments.ca_files, &arguments.insecure);
+    let target = arguments.target.as_str();
+    let key = signing_key(arguments.sign.as_deref())?;
+    let seals = arguments.signing.key.is_some() || arguments.signing.keyless;
     let reference = reference(target)?;
     let Some(tag) = reference.tag().filter(|_| reference.digest().is_none()) else {
         return Err(Failure::new(USAGE, anyhow!("`{target}` names a digest, and nobody can choose that"))
@@ -134,6 +215,8 @@ pub(super) fn push(target: &str, database: &Path, sign: Option<&Path>, registrie
     let mut said = "without a delta: nothing was there before".to_owned();
     if let Some(before) = before {
         match delta(&before, &new, work.path(), key.as_ref()) {
+            // What others stored is not signed by us: it is stored anew, by what is here.
+            Ok(Previous::Same) if seals => "without a delta: the content is the same".clone_into(&mut said),
             Ok(Previous::Same) => {
                 print::data(&format!("{SCHEME}{reference} is up to date\n"))?;
                 return Ok(0);
@@ -158,9 +241,21 @@ pub(super) fn push(target: &str, database: &Path, sign: Option<&Path>, registrie
         annotations: BTreeMap::from([(CONTENT.to_owned(), content.clone())]),
         subject: None,
     };
+    let mut signers: Vec<String> = key.iter().map(|key| format!("signed by {}", key.public().id())).collect();
+    if seals {
+        // The tag comes last: whoever pulls it never meets one that is not signed yet.
+        let stored = repository.put_artifact(None, &artifact).map_err(failed)?;
+        let seal = attest::seal(&arguments.signing, &arguments.ca_files, environment)?;
+        let pinned = format!("{}@{}", reference.name(), stored.digest);
+        let said =
+            Said { kind: SIGNED.to_owned(), predicate: serde_json::Value::Object(serde_json::Map::new()) };
+        let bundle = Place::find(&pinned, registries)
+            .and_then(|place| place.attest(&said, &*seal))
+            .map_err(crate::commands::scan::failed)?;
+        signers.push(format!("sigstore bundle {}", bundle.digest));
+    }
     let stored = repository.put_artifact(Some(tag), &artifact).map_err(failed)?;
-    let signer =
-        key.map_or_else(|| "not signed".to_owned(), |key| format!("signed by {}", key.public().id()));
+    let signer = if signers.is_empty() { "not signed".to_owned() } else { signers.join(", ") };
     print::data(&format!(
         "{SCHEME}{reference}\n{}\ncontent {content}\n{:.1} MB {said}, {signer}\n",
         stored.digest,

@@ -14,7 +14,7 @@ use plimsoll_http::{Client, Request, Url};
 use plimsoll_scan::Database;
 
 use super::{make_folder_of, megabytes, open, place, registry};
-use crate::cli::{InstallArguments, KeyArguments};
+use crate::cli::{DbPullArguments, InstallArguments, KeyArguments};
 use crate::commands::Answer;
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -200,10 +200,12 @@ pub(super) fn refused(error: BundleError) -> Failure {
 }
 
 /// Says what is there now, and who vouches for it.
-fn told(database: &Path, installed: &Installed, what: &str) -> Answer {
-    let signer = match &installed.trust {
-        Trust::Signed(key) => format!(", signed by {key}"),
-        Trust::NotChecked { signed } => {
+fn told(database: &Path, installed: &Installed, what: &str, vouched: Option<&str>) -> Answer {
+    let vouched = vouched.map(|signer| format!(", signed by {}", plimsoll_format::clean(signer)));
+    let signer = match (&installed.trust, vouched) {
+        (Trust::Signed(key), vouched) => format!(", signed by {key}{}", vouched.unwrap_or_default()),
+        (Trust::NotChecked { .. }, Some(vouched)) => vouched,
+        (Trust::NotChecked { signed }, None) => {
             let word = if *signed { "its signature was not checked" } else { "it is not signed" };
             print::warning(&format!("{word}: no key is given (--db-key FILE or PLIMSOLL_DB_KEY)"));
             String::new()
@@ -224,16 +226,16 @@ pub(super) fn import(file: &Path, into: &InstallArguments, environment: &Environ
     let database = place(into.db.as_deref(), environment)?;
     make_folder_of(&database)?;
     let installed = install_bundle(file, &database, &keys, into.allow_older).map_err(refused)?;
-    told(&database, &installed, "is installed")
+    told(&database, &installed, "is installed", None)
 }
 
-pub(super) fn pull(
-    source: &str,
-    into: &InstallArguments,
-    ca_files: &[PathBuf],
-    insecure: &[String],
-    environment: &Environment,
-) -> Answer {
+pub(super) fn pull(arguments: &DbPullArguments, environment: &Environment) -> Answer {
+    let DbPullArguments { source, into, publisher, ca_files, insecure } = arguments;
+    let publisher = registry::publisher(publisher, environment)?;
+    if publisher.is_some() && !source.starts_with(registry::SCHEME) {
+        return Err(Failure::new(USAGE, anyhow!("only registries hold sigstore bundles beside a database"))
+            .hint("name the publisher's key of `plimsoll db keygen` with --db-key".to_owned()));
+    }
     let keys = keys(&into.keys, environment)?;
     let database = place(into.db.as_deref(), environment)?;
     make_folder_of(&database)?;
@@ -253,15 +255,19 @@ pub(super) fn pull(
         return pull.take_from(&Host { client, url, folder: source.ends_with('/') });
     }
     if source.starts_with(registry::SCHEME) {
-        if let (Some(host), true) = (insecure.first(), keys.is_empty()) {
+        if let (Some(host), true) = (insecure.first(), keys.is_empty() && publisher.is_none()) {
             return Err(Failure::new(
                 USAGE,
                 anyhow!("`{host}` is not checked, and no key is given: anybody on the way could change the database"),
             )
-            .hint("name the publisher's key with --db-key".to_owned()));
+            .hint("name the publisher: --db-key, --key, or --identity and --issuer".to_owned()));
         }
         let registries = environment.network.registries_by(ca_files, insecure);
-        return pull.take_from(&registry::Shelf::open(source, &registries)?);
+        let mut shelf = registry::Shelf::open(source, &registries)?;
+        if let Some(trust) = &publisher {
+            shelf = shelf.ask(trust, environment.now.as_second())?;
+        }
+        return pull.take_from(&shelf);
     }
     if source.contains("://") {
         return Err(Failure::new(USAGE, anyhow!("`{source}` is no source of databases")).hint(
@@ -274,6 +280,10 @@ pub(super) fn pull(
 
 /// Where bundles are.
 pub(super) trait Shelf {
+    /// Who signed what is there, and the content that they signed, where somebody looked before anything of it is read.
+    fn vouched(&self) -> Option<(&str, &str)> {
+        None
+    }
     /// Address of the whole database.
     fn name(&self) -> String;
     /// The whole database.
@@ -338,7 +348,7 @@ impl Pull<'_> {
 
     fn take_file_or_folder(&self, source: &Path) -> Answer {
         if !source.is_dir() {
-            return told(self.database, &self.install(source).map_err(refused)?, "is installed");
+            return told(self.database, &self.install(source).map_err(refused)?, "is installed", None);
         }
         let whole = source.join(BUNDLE_NAME);
         let mut front = std::fs::File::open(&whole).map_err(|error| {
@@ -351,17 +361,17 @@ impl Pull<'_> {
         let offered = read_bundle(&mut front, &whole, self.keys).map_err(refused)?;
         if let Some(there) = self.there().as_ref().and_then(Database::digest) {
             if *there == offered.manifest.content {
-                return told(self.database, &offered, "is up to date");
+                return told(self.database, &offered, "is up to date", None);
             }
             let delta = source.join(delta_name(there, &offered.manifest.content));
             if delta.is_file() {
                 match self.install(&delta) {
-                    Ok(installed) => return told(self.database, &installed, "is updated by a delta"),
+                    Ok(installed) => return told(self.database, &installed, "is updated by a delta", None),
                     Err(error) => go_whole(&refused(error)),
                 }
             }
         }
-        told(self.database, &self.install(&whole).map_err(refused)?, "is installed")
+        told(self.database, &self.install(&whole).map_err(refused)?, "is installed", None)
     }
 
     fn take_from(&self, shelf: &dyn Shelf) -> Answer {
@@ -372,20 +382,36 @@ impl Pull<'_> {
         let mut front = Vec::new();
         let offered = read_bundle(&mut Recorded { from: &mut *download, kept: &mut front }, &name, self.keys)
             .map_err(refused)?;
+        let vouched = shelf.vouched();
+        if let Some((_, content)) = vouched
+            && offered.manifest.content.to_string() != content
+        {
+            // The digest of the whole is known only at its end.
+            return Err(Failure::new(
+                UNDECIDED,
+                anyhow!("`{}` holds another content than its signed manifest says", name.display()),
+            )
+            .hint(
+                "the database that was there is untouched; try again, or ask whoever publishes it".to_owned(),
+            ));
+        }
+        let signer = vouched.map(|(signer, _)| signer);
         if let Some(there) = self.there().as_ref().and_then(Database::digest) {
             if *there == offered.manifest.content {
-                return told(self.database, &offered, "is up to date");
+                return told(self.database, &offered, "is up to date", signer);
             }
             let delta = shelf
                 .delta(&delta_name(there, &offered.manifest.content))
                 .and_then(|delta| delta.map(|mut delta| self.fetched(&[], &mut *delta)).transpose());
             match delta {
-                Ok(Some(installed)) => return told(self.database, &installed, "is updated by a delta"),
+                Ok(Some(installed)) => {
+                    return told(self.database, &installed, "is updated by a delta", signer);
+                }
                 Ok(None) => {}
                 Err(failure) => go_whole(&failure),
             }
         }
-        told(self.database, &self.fetched(&front, &mut *download)?, "is installed")
+        told(self.database, &self.fetched(&front, &mut *download)?, "is installed", signer)
     }
 
     /// Installs what is downloaded, with what was read of it before.
