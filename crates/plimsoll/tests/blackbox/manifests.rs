@@ -208,7 +208,7 @@ fn an_object_with_very_many_labels_is_judged() {
     let place = Place::new();
     let mut text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  namespace: b\n  labels:\n".to_owned();
     for number in 0..100_000 {
-        text.push_str(&format!("    k{number}: v\n"));
+        let _ = writeln!(text, "    k{number}: v");
     }
     text.push_str("spec:\n  containers: [{name: a, image: b, securityContext: {privileged: true}}]\n");
     place.put("labels.yaml", &text);
