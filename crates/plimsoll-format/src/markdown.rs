@@ -60,6 +60,9 @@ fn page(text: &mut String, summary: &Summary<'_>, view: &View) -> std::fmt::Resu
     if view.suppressed {
         suppressed(text, summary)?;
     }
+    if summary.next.is_empty() {
+        return Ok(());
+    }
     let next: Vec<String> = summary.next.iter().map(|command| markdown_code(command)).collect();
     writeln!(text, "\nnext: {}", next.join(" · "))
 }

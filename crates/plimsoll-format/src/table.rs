@@ -676,6 +676,9 @@ impl Page {
     }
 
     fn next(&mut self, summary: &Summary<'_>) {
+        if summary.next.is_empty() {
+            return;
+        }
         // Commands are joined while they fit and never broken.
         let mut line = "next:".to_owned();
         let mut first = true;

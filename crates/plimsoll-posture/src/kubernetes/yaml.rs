@@ -435,6 +435,18 @@ mod tests {
         assert_eq!(json("a: |\n  one\n  two\n"), "{\"a\":\"one\\ntwo\\n\"}");
     }
 
+    /// RFC 8259, section 7: what is beyond the basic plane is two escapes in JSON. Halves stand for nothing.
+    #[test]
+    fn escapes_of_json_come_in_pairs() {
+        assert_eq!(json(r#"{"a": "x\ud83D\uDE00y", "\ud83d\ude00": 1}"#), "{\"a\":\"x😀y\",\"😀\":1}");
+        assert_eq!(json(r#"{"a": "\\ud83d\\ude00"}"#), r#"{"a":"\\ud83d\\ude00"}"#);
+        for half in
+            [r#"{"a": "\ud83d"}"#, r#"{"a": "\ude00"}"#, r#"{"a": "\ud83dA"}"#, r#"{"a": "\ud83d\u0041"}"#]
+        {
+            assert!(read(half).fault.is_some(), "{half}");
+        }
+    }
+
     #[test]
     fn documents_anchors_and_merges() {
         let text = "# first\n---\na: &x {b: 1, c: 2}\nd: {<<: *x, c: 3}\ne: *x\n---\n---\nf: {<<: [{g: 1}, {g: 2, h: 3}]}\n";

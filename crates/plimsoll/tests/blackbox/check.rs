@@ -134,6 +134,10 @@ fn standard_input_and_bad_input() {
     place.put("values.yaml", "kind: Pod\n");
     let run = place.run(&["check", "values.yaml"]).exits(3);
     assert!(run.stdout.contains("it holds no object of Kubernetes"), "{}", run.stdout);
+    // There is nothing to type next, so nothing is said to be.
+    assert!(!run.stdout.contains("next:"), "{}", run.stdout);
+    let run = place.run(&["check", "values.yaml", "--format", "markdown"]).exits(3);
+    assert!(!run.stdout.contains("next:"), "{}", run.stdout);
 }
 
 #[test]

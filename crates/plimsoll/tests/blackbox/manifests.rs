@@ -183,6 +183,12 @@ fn what_cannot_be_read_is_unknown() {
         assert_eq!(run.code, 3, "{name}: {}", run.stdout);
         assert!(run.stdout.contains(says), "{name}: {}", run.stdout);
     }
+    // A file over the limit is told, and no more of it than the limit is read.
+    place.put("huge.yaml", GOOD);
+    let huge = std::fs::File::options().write(true).open(place.path("huge.yaml")).unwrap();
+    huge.set_len(200 << 20).unwrap();
+    let run = place.run(&["check", "huge.yaml"]).exits(3);
+    assert!(run.stdout.contains("128 MB"), "{}", run.stdout);
     std::fs::write(place.path("bytes.yaml"), b"apiVersion: v1\nkind: Pod\na: \xff\xfe\n").unwrap();
     let run = place.run(&["check", "bytes.yaml"]).exits(3);
     assert!(run.stdout.contains("not UTF-8"), "{}", run.stdout);
@@ -194,6 +200,20 @@ fn what_cannot_be_read_is_unknown() {
     let run = place.run(&["check", "twice.yaml", "--all"]).exits(0);
     assert!(run.stdout.contains("`name` is written twice"), "{}", run.stdout);
     assert!(run.stdout.contains("apiVersion or kind is missing"), "{}", run.stdout);
+}
+
+/// Time and memory grow with the number of labels, not faster.
+#[test]
+fn an_object_with_very_many_labels_is_judged() {
+    let place = Place::new();
+    let mut text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  namespace: b\n  labels:\n".to_owned();
+    for number in 0..100_000 {
+        let _ = writeln!(text, "    k{number}: v");
+    }
+    text.push_str("spec:\n  containers: [{name: a, image: b, securityContext: {privileged: true}}]\n");
+    place.put("labels.yaml", &text);
+    let run = place.run(&["check", "labels.yaml"]).exits(1);
+    assert!(run.stdout.contains("labels.yaml:100008"), "{}", run.stdout);
 }
 
 fn bomb() -> String {
