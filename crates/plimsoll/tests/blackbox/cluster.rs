@@ -73,7 +73,12 @@ fn paths_are_told_with_steps_and_the_cut() {
     let file = place.put(
         "cluster.json",
         list(&[
-            role(None, "own", &json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}])),
+            role(
+                "ClusterRole",
+                None,
+                "own",
+                &json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]),
+            ),
             binding(
                 None,
                 "own",
