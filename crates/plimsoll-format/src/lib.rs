@@ -23,6 +23,7 @@ mod junit;
 mod lines;
 mod markdown;
 mod openvex;
+pub mod paths;
 pub mod plan;
 mod predicate;
 pub mod pss;

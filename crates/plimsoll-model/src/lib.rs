@@ -19,6 +19,7 @@ pub mod fuzz;
 pub mod inventory;
 pub mod license;
 mod path;
+pub mod paths;
 pub mod plan;
 pub mod pod_security;
 mod problem;

@@ -12,7 +12,9 @@ use plimsoll_model::audit::{ClusterInfo, Missing};
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{Problem, ProblemKind};
 pub use plimsoll_posture::cluster::pss::{Asked, pss};
-pub use plimsoll_posture::cluster::rbac::{Asked as AskedRight, Place as AskedWhere, Rbac, who_can};
+pub use plimsoll_posture::cluster::rbac::{
+    Asked as AskedRight, PathsAsked, Place as AskedWhere, Rbac, paths, who_can,
+};
 pub use plimsoll_posture::cluster::reach::{AskedPort, End, Reachability, TooLarge, diff};
 pub use plimsoll_posture::cluster::suggest::suggest;
 use plimsoll_posture::cluster::{Builder, Cluster, LISTS, Origin};

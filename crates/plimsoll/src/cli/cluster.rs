@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_format::drift::DriftForm;
+use plimsoll_format::paths::PathsForm;
 use plimsoll_format::pss::PssForm;
 use plimsoll_format::reach::ReachForm;
 use plimsoll_format::who_can::WhoCanForm;
+use plimsoll_model::paths::Goal;
 use plimsoll_model::pod_security::{Level, Version};
 use plimsoll_scan::cluster::AskedPort;
 
@@ -36,6 +38,9 @@ pub(crate) enum ClusterCommand {
     Diff(DriftArguments),
     /// Who can do something by the roles of a cluster, and why: the binding, the role and its rule, and what runs as whom
     WhoCan(WhoCanArguments),
+    /// Who becomes cluster-admin, root on a node, reader of all secrets or an identity of the cloud by the roles that they have: the
+    /// shortest chain of each, and the binding whose removal cuts most
+    Paths(PathsArguments),
 }
 
 #[derive(Debug, Args)]
@@ -306,6 +311,72 @@ impl WhoCanFormat {
         match self {
             WhoCanFormat::Table => WhoCanForm::Table,
             WhoCanFormat::Json => WhoCanForm::Json,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll cluster paths --file cluster.jsonl
+  plimsoll cluster paths --to cluster-admin
+  plimsoll cluster paths --from 'ServiceAccount shop/web'
+
+Exit codes: 0 nobody has a path, 1 somebody has, 2 usage, 3 could not decide.")]
+pub(crate) struct PathsArguments {
+    /// Only from this subject: its name, or as in 'ServiceAccount shop/web'
+    #[arg(long, value_name = "SUBJECT")]
+    pub(crate) from: Option<String>,
+
+    /// Only to this goal
+    #[arg(long, value_enum, value_name = "GOAL")]
+    pub(crate) to: Option<AskedGoal>,
+
+    #[command(flatten)]
+    pub(crate) input: WholeCluster,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = PathsFormat::Table)]
+    pub(crate) format: PathsFormat,
+
+    /// Show everybody, those of the cluster itself and members of groups too
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// What paths end at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AskedGoal {
+    ClusterAdmin,
+    NodeRoot,
+    AllSecrets,
+    CloudRole,
+}
+
+impl AskedGoal {
+    pub(crate) fn goal(self) -> Goal {
+        match self {
+            AskedGoal::ClusterAdmin => Goal::ClusterAdmin,
+            AskedGoal::NodeRoot => Goal::NodeRoot,
+            AskedGoal::AllSecrets => Goal::AllSecrets,
+            AskedGoal::CloudRole => Goal::CloudRole,
+        }
+    }
+}
+
+/// In which form paths are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PathsFormat {
+    Table,
+    Json,
+    Dot,
+}
+
+impl PathsFormat {
+    pub(crate) fn form(self) -> PathsForm {
+        match self {
+            PathsFormat::Table => PathsForm::Table,
+            PathsFormat::Json => PathsForm::Json,
+            PathsFormat::Dot => PathsForm::Dot,
         }
     }
 }

@@ -68,6 +68,51 @@ fn who_can_is_told_with_the_binding_and_the_rule() {
 }
 
 #[test]
+fn paths_are_told_with_steps_and_the_cut() {
+    let place = Place::new();
+    let file = place.put(
+        "cluster.json",
+        list(&[
+            role(
+                "ClusterRole",
+                None,
+                "own",
+                &json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]),
+            ),
+            binding(
+                None,
+                "own",
+                ("ClusterRole", "own"),
+                &json!([{"kind": "User", "name": "ann"}, {"kind": "User", "name": "evil\u{1b}[31m"}]),
+            ),
+        ]),
+    );
+    let run = place.run(&["cluster", "paths", "--file", &file]).exits(1);
+    assert!(run.stdout.contains("2 subjects have a path"), "{}", run.stdout);
+    assert!(run.stdout.contains("> all-secrets: reads secrets (ClusterRoleBinding own)"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("cut: ClusterRoleBinding own takes it from 2 of 2 subjects"),
+        "{}",
+        run.stdout
+    );
+    assert!(!run.stdout.contains('\u{1b}'), "{}", run.stdout);
+    let run = place.run(&["cluster", "paths", "--file", &file, "--format", "json"]).exits(1);
+    assert_eq!(faults("paths-1.0.json", &run.json()), <[String; 0]>::default());
+    let mut wrong = run.json();
+    wrong["paths"][0]["goal"] = json!("moon");
+    assert!(!faults("paths-1.0.json", &wrong).is_empty());
+    let run = place.run(&["cluster", "paths", "--file", &file, "--format", "dot"]).exits(1);
+    assert!(
+        run.stdout.starts_with("digraph paths {") && run.stdout.contains("\"User ann\" -> \"all-secrets\""),
+        "{}",
+        run.stdout
+    );
+    // Nobody of that name, and not all is known from manifests.
+    let run = place.run(&["cluster", "paths", "--file", &file, "--from", "bob", "--to", "all-secrets"]);
+    assert!(!run.stdout.contains("User ann"), "{}", run.stdout);
+}
+
+#[test]
 fn a_list_that_may_not_be_read_leaves_who_can_unknown() {
     let place = Place::new();
     // What is bound to a role that was not given.

@@ -422,3 +422,170 @@ proptest! {
         }
     }
 }
+
+fn walk(cluster: &Cluster) -> plimsoll_model::paths::Paths {
+    paths(&Rbac::new(cluster), &PathsAsked::default(), &ClusterInfo::default())
+}
+
+/// Goals of a subject, with whether they are sure and the ids of the steps.
+fn goals(answer: &plimsoll_model::paths::Paths, subject: &str) -> Vec<(&'static str, bool, String)> {
+    let fits = answer.paths.iter().filter(|path| path.subjects.iter().any(|one| one.shown() == subject));
+    fits.map(|path| {
+        let steps: Vec<&str> = path.steps.iter().map(|step| step.edge.as_str()).collect();
+        (path.goal.name(), path.sure, steps.join(" "))
+    })
+    .collect()
+}
+
+#[test]
+fn a_chain_goes_over_a_pod_and_its_account_and_names_the_cut() {
+    let namespace = |level: Option<&str>| {
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels":
+            {"pod-security.kubernetes.io/enforce": level}}})
+    };
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "strong", "namespace": "shop"}});
+    let pods = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]}]);
+    let strong = json!([{"kind": "ServiceAccount", "name": "strong", "namespace": "shop"}]);
+    let objects = |level| {
+        [
+            namespace(level),
+            account.clone(),
+            role(Some("shop"), "make", &pods),
+            binding(Some("shop"), "make", ("Role", "make"), &user("ann")),
+            binding(None, "strong", ("ClusterRole", "cluster-admin"), &strong),
+            role(None, "cluster-admin", &json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}])),
+        ]
+    };
+    let answer = walk(&cluster(&objects(Some("restricted"))));
+    assert_eq!(answer.verdict, Outcome::NotMet);
+    let found = goals(&answer, "User ann");
+    assert!(found.contains(&("cluster-admin", true, "pods-create everything".into())), "{found:?}");
+    // Pod Security holds the pod back; the account does not need it.
+    assert!(found.contains(&("node-root", true, "pods-create everything".into())), "{found:?}");
+    let cut = answer.cuts.iter().find(|cut| cut.goal == plimsoll_model::paths::Goal::ClusterAdmin);
+    let cut = cut.expect("a cut");
+    assert_eq!((cut.binding.as_str(), cut.cuts, cut.of), ("ClusterRoleBinding strong", 2, 2));
+    // Without the strong account a free namespace gives the node, a restricted one nothing.
+    for (level, expected) in
+        [(Some("restricted"), Vec::new()), (Some("privileged"), vec!["pods-create node-pod"])]
+    {
+        let mut left = objects(level).to_vec();
+        left.remove(4);
+        let found = goals(&walk(&cluster(&left)), "User ann");
+        let sure: Vec<&str> = found.iter().filter(|one| one.1).map(|one| one.2.as_str()).collect();
+        assert_eq!(sure, expected, "{found:?}");
+    }
+}
+
+#[test]
+fn each_right_leads_where_it_does() {
+    let rule = |group: &str, what: &[&str], verbs: &[&str]| json!({"apiGroups": [group], "resources": what, "verbs": verbs});
+    let rbac = "rbac.authorization.k8s.io";
+    let cases = [
+        (vec![rule("", &["secrets"], &["list"])], "all-secrets", "secrets-read"),
+        (vec![rule("", &["nodes/proxy"], &["get"])], "node-root", "nodes-proxy"),
+        (
+            vec![rule(rbac, &["clusterroles"], &["bind"]), rule(rbac, &["clusterrolebindings"], &["create"])],
+            "cluster-admin",
+            "bind",
+        ),
+        (vec![rule(rbac, &["clusterroles"], &["escalate", "patch"])], "cluster-admin", "escalate"),
+        (vec![rule("", &["users", "groups"], &["impersonate"])], "cluster-admin", "impersonate everything"),
+        (vec![rule("", &["serviceaccounts/token"], &["create"])], "cluster-admin", "token-create everything"),
+        (
+            vec![
+                rule("certificates.k8s.io", &["certificatesigningrequests"], &["create"]),
+                rule("certificates.k8s.io", &["certificatesigningrequests/approval"], &["update"]),
+                rule("certificates.k8s.io", &["signers"], &["approve"]),
+            ],
+            "cluster-admin",
+            "csr-approve",
+        ),
+        (
+            vec![rule("admissionregistration.k8s.io", &["mutatingwebhookconfigurations"], &["create"])],
+            "cluster-admin",
+            "webhook-mutate everything",
+        ),
+    ];
+    for (rules, goal, steps) in cases {
+        let strong = json!([{"kind": "ServiceAccount", "name": "strong", "namespace": "shop"}]);
+        let cluster = cluster(&[
+            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "strong", "namespace": "shop"}}),
+            role(None, "cluster-admin", &json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}])),
+            binding(None, "strong", ("ClusterRole", "cluster-admin"), &strong),
+            role(None, "own", &json!(rules)),
+            binding(None, "own", ("ClusterRole", "own"), &user("ann")),
+        ]);
+        let found = goals(&walk(&cluster), "User ann");
+        assert!(found.contains(&(goal, true, steps.into())), "{steps}: {found:?}");
+    }
+    // Half of what is needed is nothing.
+    for rules in [
+        vec![rule(rbac, &["clusterroles"], &["bind"])],
+        vec![rule(rbac, &["clusterrolebindings"], &["create"])],
+        vec![rule("", &["groups"], &["impersonate"])],
+        vec![rule("", &["pods"], &["get", "list"])],
+    ] {
+        let cluster = cluster(&[
+            role(None, "own", &json!(rules)),
+            binding(None, "own", ("ClusterRole", "own"), &user("ann")),
+        ]);
+        let found = goals(&walk(&cluster), "User ann");
+        assert!(found.iter().all(|one| !one.1), "{found:?}");
+    }
+}
+
+#[test]
+fn a_missing_list_makes_paths_unknown_never_gone() {
+    let strong = json!([{"kind": "ServiceAccount", "name": "strong", "namespace": "shop"}]);
+    let whole = cluster(&[
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}),
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "strong", "namespace": "shop"}}),
+        role(
+            None,
+            "own",
+            &json!([{"apiGroups": [""], "resources": ["pods/exec", "secrets"], "verbs": ["create", "list"]}]),
+        ),
+        binding(Some("shop"), "own", ("ClusterRole", "own"), &user("ann")),
+        role(None, "cluster-admin", &json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}])),
+        binding(None, "strong", ("ClusterRole", "cluster-admin"), &strong),
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop"},
+            "spec": {"serviceAccountName": "strong", "containers": [{"name": "a", "image": "a"}]}}),
+    ]);
+    let before = goals(&walk(&whole), "User ann");
+    assert!(before.iter().any(|one| one.0 == "cluster-admin" && one.1), "{before:?}");
+    for kind in [
+        "ClusterRole",
+        "Role",
+        "ClusterRoleBinding",
+        "RoleBinding",
+        "ServiceAccount",
+        "Pod",
+        "Namespace",
+        "MutatingWebhookConfiguration",
+        "ValidatingWebhookConfiguration",
+    ] {
+        let mut cluster = whole.clone();
+        cluster.origin = Origin::Cluster;
+        cluster.missing.insert(kind.into(), "no right to list them".into());
+        match kind {
+            "ClusterRole" => cluster.roles.retain(|role| role.namespace.is_some()),
+            "ClusterRoleBinding" => cluster.bindings.retain(|binding| binding.namespace.is_some()),
+            "RoleBinding" => cluster.bindings.retain(|binding| binding.namespace.is_none()),
+            "ServiceAccount" => cluster.service_accounts.clear(),
+            "Pod" => cluster.workloads.clear(),
+            "Namespace" => cluster.namespaces.clear(),
+            _ => {}
+        }
+        let answer = walk(&cluster);
+        assert_ne!(answer.verdict, Outcome::Met, "{kind}");
+        assert!(!answer.missing.is_empty(), "{kind}");
+        let after = goals(&answer, "User ann");
+        // Whoever had a path has it, perhaps - or the bindings that gave it are said to be missing.
+        if !kind.ends_with("Binding") {
+            for (goal, ..) in &before {
+                assert!(after.iter().any(|one| one.0 == *goal), "{kind}: {goal} is gone: {after:?}");
+            }
+        }
+    }
+}

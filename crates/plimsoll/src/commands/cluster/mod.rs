@@ -1,6 +1,7 @@
 //! `plimsoll cluster`: one module for each analysis, and what they share - the cluster that they are about.
 
 mod diff;
+mod paths;
 mod pss;
 mod reach;
 mod snapshot;
@@ -17,6 +18,7 @@ use crate::print::{Failure, UNDECIDED, USAGE};
 pub(crate) fn run(command: &ClusterCommand, environment: &Environment) -> Answer {
     match command {
         ClusterCommand::Diff(arguments) => diff::run(arguments, environment),
+        ClusterCommand::Paths(arguments) => paths::run(arguments, environment),
         ClusterCommand::Pss(arguments) => pss::run(arguments, environment),
         ClusterCommand::Reach(arguments) => reach::run(arguments, environment),
         ClusterCommand::Suggest(arguments) => suggest::run(arguments, environment),
