@@ -628,7 +628,7 @@ impl Scene<'_> {
         }
         let mut platform = link(Role::Platform, "", Turn::Now, "runs the machine");
         platform.step = Some(self.change.map_or(&self.first.remedy.action, |change| &change.action).clone());
-        platform.command = self.change.map_or(&self.first.remedy.command, |change| &change.command).clone();
+        platform.command.clone_from(self.change.map_or(&self.first.remedy.command, |change| &change.command));
         if self.waits() {
             platform.turn = Turn::Later;
         }

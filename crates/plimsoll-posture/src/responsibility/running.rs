@@ -127,8 +127,7 @@ pub fn running(kubernetes: &Kubernetes<'_>) -> (Vec<Running>, Answer<()>) {
 /// The controller of an object, in its namespace.
 fn parent<'v>(object: &Object<'v>) -> Option<(&'v str, &'v str, &'v str)> {
     let references = list(at(object.value(), &["metadata", "ownerReferences"]));
-    let controls =
-        |value: &&'v Value<'v>| get(value, "controller").and_then(Value::as_bool) == Some(true);
+    let controls = |value: &&'v Value<'v>| get(value, "controller").and_then(Value::as_bool) == Some(true);
     let reference = references.iter().find(controls)?;
     let kind = get(reference, "kind")?.as_str()?;
     // A static pod is its node's: there is no workload above it.
@@ -140,6 +139,6 @@ fn owner(metadata: Option<&Value<'_>>) -> Option<String> {
     ["annotations", "labels"].into_iter().find_map(|part| {
         let part = get(metadata, part)?;
         let named = |key: &&str| get(part, key)?.as_str().filter(|owner| !owner.is_empty()).map(shortened);
-        OWNERS.iter().find_map(|key| named(key))
+        OWNERS.iter().find_map(named)
     })
 }
