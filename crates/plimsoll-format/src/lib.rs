@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod chain;
 mod csaf;
 mod csv;
 pub mod decision;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod chain;
 pub mod content_set;
 pub mod decision;
 pub mod diff;

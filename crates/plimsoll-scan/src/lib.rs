@@ -10,6 +10,7 @@ pub mod attest;
 pub mod audit;
 pub mod base;
 mod cache;
+pub mod chain;
 pub mod check;
 pub mod cluster;
 pub mod commands;

@@ -7,6 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use plimsoll_kube::Client;
 use plimsoll_model::audit::{ClusterInfo, Missing};
+use plimsoll_model::chain::Chain;
 use plimsoll_model::responsibility::{Given, Responsibility};
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{Effect, FindingKind, FixStatus, Outcome, Party, Problem, ProblemKind, Report};
@@ -16,13 +17,14 @@ use plimsoll_posture::responsibility::attest::Statements;
 pub use plimsoll_posture::responsibility::{
     Cloud, Control, Evidence, MAX_FILE, MAX_FILES, Matrix, Pool, attest, what_if,
 };
-use plimsoll_posture::responsibility::{Exports, Extent, Kubernetes, Scanned, evaluate, pools};
+use plimsoll_posture::responsibility::{Exports, Extent, Kubernetes, Scanned, evaluate, pools, running};
 use serde_json_borrow::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::ScanError;
 use crate::audit::live::{self, Scope, Sink};
 use crate::audit::snapshot::{self, SnapshotError};
+use crate::chain;
 use crate::check::{Kind, files_below, manifests};
 
 /// Largest export in bytes.
@@ -323,6 +325,80 @@ impl Gathered {
         now: Timestamp,
         look: impl FnOnce(&Responsibility, &Evidence<'_>, &[Pool<'_>]) -> R,
     ) -> Result<(Responsibility, R), ResponsibilityError> {
+        self.with_evidence(matrix, platform, now, |evidence, pools, problems| {
+            if pools.is_empty() {
+                return Err(ResponsibilityError::NoPlatform);
+            }
+            let answer = self.judge(matrix, evidence, pools, statements, problems);
+            let looked = look(&answer, evidence, pools);
+            Ok((answer, looked))
+        })?
+    }
+
+    /// Who is responsible for one thing. The platform need not be known: then the provider's part is not, and that is told.
+    ///
+    /// # Errors
+    /// When a platform is named that there is not.
+    pub fn chain(
+        &self,
+        asked: &str,
+        matrix: &Matrix,
+        platform: Option<&str>,
+        statements: &Statements,
+        now: Timestamp,
+    ) -> Result<Chain, ResponsibilityError> {
+        self.with_evidence(matrix, platform, now, |evidence, pools, problems| {
+            let answer = (!pools.is_empty())
+                .then(|| self.judge(matrix, evidence, pools, statements, problems.clone()));
+            let workloads = evidence.kubernetes.as_ref().map(running);
+            let known = chain::Known {
+                reports: &self.full,
+                running: workloads.as_ref().map(|(running, _)| running.as_slice()),
+                all_running: workloads.as_ref().is_some_and(|(_, whole)| whole.is_ok())
+                    && self.extent.is_some(),
+                matrix: answer.as_ref(),
+            };
+            let mut chain = chain::ask(asked, known, &self.given, &now.to_string());
+            // What could not be read may hold more of it.
+            if chain.verdict == Outcome::Met
+                && problems.iter().any(|problem| problem.effect == Effect::Incomplete)
+            {
+                chain.verdict = Outcome::Unknown;
+            }
+            chain.problems = problems;
+            chain
+        })
+    }
+
+    /// The matrix of what was given.
+    fn judge(
+        &self,
+        matrix: &Matrix,
+        evidence: &Evidence<'_>,
+        pools: &[Pool<'_>],
+        statements: &Statements,
+        problems: Vec<Problem>,
+    ) -> Responsibility {
+        let mut answer = evaluate(matrix, evidence, pools, statements);
+        answer.inputs.clone_from(&self.given);
+        // What could not be read may hold what is not met.
+        if answer.verdict == Outcome::Met
+            && problems.iter().any(|problem| problem.effect == Effect::Incomplete)
+        {
+            answer.verdict = Outcome::Unknown;
+        }
+        answer.problems = problems;
+        answer
+    }
+
+    /// Reads everything that was given, and lets something look at it. There are no pools where the platform is not known.
+    fn with_evidence<R>(
+        &self,
+        matrix: &Matrix,
+        platform: Option<&str>,
+        now: Timestamp,
+        look: impl FnOnce(&Evidence<'_>, &[Pool<'_>], Vec<Problem>) -> R,
+    ) -> Result<R, ResponsibilityError> {
         if let Some(name) = platform.filter(|name| matrix.platform(name).is_none()) {
             return Err(ResponsibilityError::Platform { name: name.to_owned() });
         }
@@ -386,20 +462,7 @@ impl Gathered {
         });
         let evidence = Evidence { exports, kubernetes, reports: self.reports.clone(), now };
         let pools = pools(&evidence, matrix, platform);
-        if pools.is_empty() {
-            return Err(ResponsibilityError::NoPlatform);
-        }
-        let mut answer = evaluate(matrix, &evidence, &pools, statements);
-        answer.inputs.clone_from(&self.given);
-        // What could not be read may hold what is not met.
-        if answer.verdict == Outcome::Met
-            && problems.iter().any(|problem| problem.effect == Effect::Incomplete)
-        {
-            answer.verdict = Outcome::Unknown;
-        }
-        answer.problems = problems;
-        let looked = look(&answer, &evidence, &pools);
-        Ok((answer, looked))
+        Ok(look(&evidence, &pools, problems))
     }
 }
 

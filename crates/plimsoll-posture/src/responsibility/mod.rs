@@ -13,6 +13,7 @@ mod evaluate;
 mod evidence;
 mod pools;
 mod rules;
+mod running;
 #[cfg(test)]
 mod tests;
 mod what_if;
@@ -23,4 +24,5 @@ pub use evaluate::evaluate;
 pub use evidence::{Answer, Cloud, Evidence, Exports, Extent, Kubernetes, Scanned};
 pub use pools::{Pool, pools};
 pub use rules::{RULES, Rule, is_system_namespace};
+pub use running::{Running, RunningImage, running};
 pub use what_if::what_if;

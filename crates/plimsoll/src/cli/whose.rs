@@ -19,12 +19,13 @@ Examples:
   plimsoll whose --gke cluster.json --snapshot cluster.jsonl
   plimsoll whose --eks cluster.json --eks nodegroup.json --manifests deploy/
   plimsoll whose --gke cluster.json INF-021
+  plimsoll whose --gke cluster.json --snapshot cluster.jsonl --report reports.json CVE-2021-44228
   plimsoll whose --gke cluster.json --what-if gke-autopilot --manifests deploy/
   plimsoll whose --gke cluster.json --attestations attestations.yaml --attest SC-007 --by 'A. Person' --until 2027-03-31 --note 'reviewed the roles'"
 )]
 pub(crate) struct WhoseArguments {
-    /// A control to explain
-    #[arg(value_name = "CONTROL")]
+    /// A control to explain; or what to follow from the provider to the person: a flaw (CVE-...), the id of a finding, an image, a workload (shop/web, deployment/shop/web, pod/shop/web-1)
+    #[arg(value_name = "CONTROL|CVE|FINDING|IMAGE|POD")]
     pub(crate) subject: Option<String>,
 
     /// gcloud container clusters describe --format=json

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use plimsoll_format::View;
+use plimsoll_format::chain::ChainForm;
 use plimsoll_format::responsibility::{self as form, ResponsibilityForm};
 use plimsoll_model::Outcome;
 use plimsoll_model::responsibility::Responsibility;
@@ -34,10 +35,11 @@ pub(crate) fn run(arguments: &WhoseArguments, environment: &Environment) -> Answ
         None => None,
         Some(typed) => match matrix.control_named(typed) {
             Some(control) => Some(control),
-            None => {
+            None if is_like_a_control(typed) => {
                 let error = anyhow!("there is no control `{typed}`");
                 return Err(Failure::new(USAGE, error).hint(no_control(&matrix, typed)));
             }
+            None => return followed(typed, arguments, &matrix, &statements, environment),
         },
     };
     if subject.is_some() && !matches!(arguments.format, WhoseFormat::Table | WhoseFormat::Json) {
@@ -90,6 +92,42 @@ pub(crate) fn run(arguments: &WhoseArguments, environment: &Environment) -> Answ
         .map_err(render)?;
     print::data(&text)?;
     Ok(answer.verdict.exit_code())
+}
+
+/// `INF-1`: meant for a control, and no flaw has such an id.
+fn is_like_a_control(typed: &str) -> bool {
+    let Some((group, number)) = typed.split_once('-') else { return false };
+    ["INF", "SC", "RT"].iter().any(|own| group.eq_ignore_ascii_case(own))
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The chain of responsibility of a flaw, a finding, an image or a workload.
+fn followed(
+    typed: &str,
+    arguments: &WhoseArguments,
+    matrix: &Matrix,
+    statements: &Statements,
+    environment: &Environment,
+) -> Answer {
+    let form = match arguments.format {
+        WhoseFormat::Table => ChainForm::Table,
+        WhoseFormat::Json => ChainForm::Json,
+        WhoseFormat::Markdown => ChainForm::Markdown,
+        WhoseFormat::Html | WhoseFormat::Csv => {
+            let error = anyhow!("a chain of responsibility is written as table, json or markdown");
+            return Err(Failure::new(USAGE, error));
+        }
+    };
+    let gathered = gather(arguments, environment)?;
+    let chain = gathered
+        .chain(typed, matrix, arguments.platform.as_deref(), statements, environment.now)
+        .map_err(|error| failed(error, matrix))?;
+    let view = View { all: arguments.all, ..scan::view("", environment) };
+    let text = plimsoll_format::chain::write(&chain, form, &view)
+        .context("cannot render the answer")
+        .map_err(|error| Failure::new(UNDECIDED, error))?;
+    print::data(&text)?;
+    Ok(chain.verdict.exit_code())
 }
 
 /// One control; the exit code speaks of it alone.

@@ -171,3 +171,143 @@ fn what_cannot_be_used_is_told() {
         assert!(run.stdout.is_empty());
     }
 }
+
+/// The shop's report, under the name by which a Deployment and a system's DaemonSet run it.
+fn scanned(place: &Place, image: &str) {
+    let shop = place.shop();
+    let mut report: Value = serde_json::from_str(
+        &place.run(&["scan", &shop, "--db", super::database(), "--format", "json"]).stdout,
+    )
+    .unwrap();
+    report["target"]["name"] = image.into();
+    place.put("report.json", &report.to_string());
+    place.put(
+        "objects.yaml",
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: harbour}}\n---\n\
+         apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  template:\n    spec:\n      \
+         containers: [{name: web, image: \"example.org/shop:1.0\"}]\n---\n\
+         apiVersion: v1\nkind: Pod\nmetadata:\n  name: web-1-abc\n  namespace: shop\n  \
+         ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: web, controller: true}]\nspec:\n  \
+         containers: [{name: web, image: \"example.org/shop:1.0\"}]\n---\n\
+         apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: agent, namespace: kube-system}\nspec:\n  template:\n    spec:\n      \
+         containers: [{name: agent, image: \"example.org/agent:1.0\"}]\n",
+    );
+}
+
+fn follow(place: &Place, asked: &str, more: &[&str]) -> (u8, Value) {
+    let words = [&["whose", asked, "--report", "report.json", "--format", "json"][..], more].concat();
+    let run = place.run(&words);
+    let chain: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
+    assert_eq!(super::faults("chain-1.0.json", &chain), Vec::<String>::new());
+    for thread in chain["threads"].as_array().unwrap() {
+        let now = thread["links"].as_array().unwrap().iter().filter(|link| link["turn"] == "now").count();
+        assert!(now <= 1, "one has the move: {thread}");
+    }
+    (u8::try_from(run.code).unwrap(), chain)
+}
+
+fn turns(thread: &Value) -> Vec<String> {
+    let of = |link: &Value| {
+        let name = link["name"].as_str().unwrap_or_default();
+        format!("{} {name}: {}", super::text(&link["role"]), super::text(&link["turn"]))
+    };
+    thread["links"].as_array().unwrap().iter().map(of).collect()
+}
+
+#[test]
+fn one_flaw_is_followed_from_the_provider_to_the_person() {
+    let place = Place::new();
+    scanned(&place, "example.org/shop:1.0");
+    let report: Value =
+        serde_json::from_str(&std::fs::read_to_string(place.path("report.json")).unwrap()).unwrap();
+    let by = |party: &str| {
+        let all = report["findings"].as_array().unwrap();
+        let counts = |one: &&Value| one["party"]["kind"] == party && one["fixedVersion"].is_string();
+        all.iter().find(counts).unwrap_or_else(|| panic!("no finding of {party}")).clone()
+    };
+    let cluster = ["--manifests", "objects.yaml", "--platform", "gke-standard"];
+
+    // Of the base image: fixed by the distribution, to be rebuilt by the owner whom the namespace names.
+    let finding = by("baseImage");
+    let (code, chain) = follow(&place, finding["advisory"].as_str().unwrap(), &cluster);
+    assert_eq!((code, &chain["takenFor"]), (1, &"flaw".into()));
+    let told = turns(&chain["threads"][0]);
+    assert_eq!(told[0], "provider Google: none");
+    assert!(told[1].starts_with("distribution Debian 12") && told[1].ends_with(": done"), "{told:?}");
+    assert!(told[2].starts_with("base-image "), "{told:?}");
+    assert_eq!(told[3..], ["application harbour: now", "platform : later"], "{told:?}");
+    assert_eq!(chain["threads"][0]["workloads"], serde_json::json!(["Deployment shop/web"]));
+    assert_eq!(
+        chain["threads"][0]["links"][4]["command"],
+        "kubectl --namespace shop set image deployment/web web=IMAGE@DIGEST"
+    );
+
+    // Of the application: no base image in it.
+    let finding = by("application");
+    let (_, chain) = follow(&place, finding["id"].as_str().unwrap(), &cluster);
+    assert_eq!(chain["takenFor"], "finding");
+    let told = turns(&chain["threads"][0]);
+    assert!(told[1].starts_with("upstream ") && told[1].ends_with(": done"), "{told:?}");
+    assert_eq!(told[2], "application harbour: now");
+
+    // The image, its Deployment and its pod are the same chains.
+    let (_, image) = follow(&place, "example.org/shop:1.0", &cluster);
+    assert_eq!(image["takenFor"], "image");
+    for asked in ["shop/web", "deployment/shop/web", "pod/shop/web-1-abc", "web-1-abc"] {
+        let (code, workload) = follow(&place, asked, &cluster);
+        assert_eq!((code, &workload["takenFor"]), (1, &"workload".into()), "{asked}");
+        assert_eq!(workload["threads"], image["threads"], "{asked}");
+    }
+}
+
+#[test]
+fn a_part_of_the_platform_is_the_providers() {
+    let place = Place::new();
+    scanned(&place, "example.org/agent:1.0");
+    let asked = "example.org/agent:1.0";
+    let standard = ["--manifests", "objects.yaml", "--platform", "gke-standard"];
+    let (_, chain) = follow(&place, asked, &standard);
+    let told = turns(&chain["threads"][0]);
+    assert_eq!(told.first().unwrap(), "provider Google: unknown", "{told:?}");
+    assert_eq!(told.last().unwrap(), "platform : now", "the switch was not seen: {told:?}");
+    let auto = ["--manifests", "objects.yaml", "--platform", "gke-autopilot"];
+    let (code, chain) = follow(&place, asked, &auto);
+    assert_eq!(code, 1);
+    let told = turns(&chain["threads"][0]);
+    assert_eq!(told.first().unwrap(), "provider Google: now", "{told:?}");
+    assert!(!told.iter().any(|link| link.starts_with("application")), "{told:?}");
+    let own = ["--manifests", "objects.yaml", "--platform", "kubeadm"];
+    let (_, chain) = follow(&place, asked, &own);
+    let told = turns(&chain["threads"][0]);
+    assert!(!told.iter().any(|link| link.starts_with("provider")), "{told:?}");
+    assert_eq!(told.last().unwrap(), "platform : now", "{told:?}");
+}
+
+#[test]
+fn what_a_chain_was_not_given_is_named() {
+    let place = Place::new();
+    scanned(&place, "example.org/shop:1.0");
+    let (code, chain) = follow(&place, "example.org/shop:1.0", &[]);
+    assert_eq!(code, 1);
+    let inputs: Vec<&str> =
+        chain["missing"].as_array().unwrap().iter().map(|one| one["input"].as_str().unwrap()).collect();
+    assert_eq!(inputs, ["kubernetes", "platform"]);
+    // Nothing knows it: unknown, never a pass.
+    let (code, chain) = follow(&place, "CVE-1999-0001", &["--manifests", "objects.yaml"]);
+    assert_eq!((code, &chain["verdict"], &chain["takenFor"]), (3, &"unknown".into(), &"nothing".into()));
+    // An image without a report.
+    let (code, chain) = follow(&place, "kube-system/agent", &["--manifests", "objects.yaml"]);
+    assert_eq!((code, &chain["takenFor"]), (3, &"workload".into()));
+    assert!(chain["missing"].to_string().contains("a report about example.org/agent:1.0"), "{chain}");
+    let run = place.run(&["whose", "shop/web", "--report", "report.json", "--format", "html"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("table, json or markdown"), "{}", run.stderr);
+    for (format, wanted) in [("table", "the move is with"), ("markdown", "| → now | application harbour |")]
+    {
+        let words =
+            ["whose", "shop/web", "--report", "report.json", "--manifests", "objects.yaml", "-f", format];
+        let run = place.run(&words);
+        assert_eq!(run.code, 1);
+        assert!(run.stdout.contains(wanted), "{}", run.stdout);
+    }
+}

@@ -45,10 +45,10 @@ pub(super) struct Running {
     pub(super) system: bool,
 }
 
-fn digest_in(text: &str) -> Option<&str> {
+/// The digest at the end of an image's name.
+pub(in crate::responsibility) fn digest_in(text: &str) -> Option<&str> {
     let at = text.rfind("sha256:")?;
-    let digest = &text[at..];
-    (digest.len() >= 71).then(|| &digest[..71])
+    text.get(at..at + "sha256:".len() + 64)
 }
 
 /// All images of what was given, by reference.
@@ -436,4 +436,17 @@ pub(super) fn unused(scene: &Scene<'_, '_>) -> Decision {
         }
     };
     Decision::effect(finding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_cut_where_characters_end() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        assert_eq!(digest_in(&format!("example.org/a@{digest}")), Some(digest.as_str()));
+        assert_eq!(digest_in("example.org/a@sha256:abc"), None);
+        assert_eq!(digest_in(&format!("a@sha256:{}\u{e9}", "a".repeat(63))), None);
+    }
 }

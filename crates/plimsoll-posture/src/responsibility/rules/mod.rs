@@ -18,6 +18,7 @@ mod versions;
 use plimsoll_model::shortened;
 use serde_json_borrow::Value;
 
+pub(super) use images::digest_in;
 pub(super) use support::breaches_of_any;
 pub use support::is_system_namespace;
 
