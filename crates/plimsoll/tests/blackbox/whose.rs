@@ -180,7 +180,7 @@ fn scanned(place: &Place, image: &str) {
     )
     .unwrap();
     report["target"]["name"] = image.into();
-    place.put("report.json", &report.to_string());
+    place.put("report.json", report.to_string());
     place.put(
         "objects.yaml",
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: harbour}}\n---\n\
