@@ -5,6 +5,7 @@
 mod accuracy;
 mod architecture;
 mod cel_oracle;
+mod corpus;
 mod deps;
 mod images;
 mod kube_apiserver;
@@ -19,13 +20,14 @@ fn main() -> ExitCode {
         Some("accuracy") => accuracy::run(&arguments[1..]),
         Some("check-architecture") => architecture::run(),
         Some("cel-oracle") => cel_oracle::run(),
+        Some("corpus") => corpus::run(&arguments[1..]),
         Some("deps") => deps::run(&arguments[1..]),
         Some("images") => images::run(&arguments[1..]),
         Some("kube-apiserver") => kube_apiserver::run(&arguments[1..]),
         Some("peers") => peers::run(&arguments[1..]),
         _ => {
             eprintln!(
-                "usage: cargo xtask accuracy [--all] | check-architecture | cel-oracle | deps [--check] | images [--dir DIR] | kube-apiserver | peers [--image PATH]"
+                "usage: cargo xtask accuracy [--all] | check-architecture | cel-oracle | corpus DIR | deps [--check] | images [--dir DIR] | kube-apiserver | peers [--image PATH]"
             );
             return ExitCode::from(2);
         }

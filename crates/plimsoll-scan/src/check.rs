@@ -31,6 +31,8 @@ use plimsoll_rules::Rules;
 use self::manifests::Manifests;
 pub use self::render::Programs;
 use self::render::{Engine, Renderer, Unit};
+pub use self::repair::{Asked, REPAIRED, Repaired, repair};
+use self::repair::{Planned, Wanted};
 use self::since::Before;
 pub use self::since::Since;
 use crate::ScanError;
@@ -40,6 +42,7 @@ use crate::whose::{self, Context};
 
 pub(crate) mod manifests;
 mod render;
+mod repair;
 mod since;
 
 /// How to check.
@@ -111,9 +114,20 @@ const MAX_FINDINGS: usize = 100_000;
 /// # Errors
 /// When a path does not exist, or the database is damaged.
 pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> Result<Report, ScanError> {
+    Ok(checked(paths, options, stdin, &BTreeMap::new(), None)?.0)
+}
+
+/// The check, with other texts in place of those of files, and with what is done about the findings that are wanted.
+fn checked(
+    paths: &[String],
+    options: &CheckOptions,
+    stdin: &mut dyn Read,
+    changed: &BTreeMap<String, String>,
+    wanted: Option<&Wanted<'_>>,
+) -> Result<(Report, Vec<Planned>), ScanError> {
     let database = options.database.as_deref().map(Database::open).transpose()?;
     let today = jiff::tz::Offset::UTC.to_datetime(options.now).date().to_string();
-    let mut run = Run::new(today.clone(), options.line, database.as_ref());
+    let mut run = Run { changed, ..Run::new(today.clone(), options.line, database.as_ref()) };
     let mut renderer = Renderer::new(&options.programs);
     for typed in paths {
         if typed == "-" {
@@ -141,7 +155,7 @@ pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> 
             Err(source) => return Err(ScanError::Read { path: typed.clone(), source }),
         }
     }
-    run.judge_manifests(&options.kinds, &options.rules);
+    let repairs = run.judge_manifests(&options.kinds, &options.rules, wanted);
     let before = match &options.since {
         Some(since) => {
             let run = || Run::new(today.clone(), options.line, database.as_ref());
@@ -149,7 +163,7 @@ pub fn check(paths: &[String], options: &CheckOptions, stdin: &mut dyn Read) -> 
         }
         None => None,
     };
-    Ok(run.report(paths, options, before))
+    Ok((run.report(paths, options, before), repairs))
 }
 
 /// What the rules say of one Dockerfile: findings, problems, and acceptances that ended.
@@ -180,7 +194,12 @@ struct Run<'a> {
     concerned: BTreeSet<&'static str>,
     /// Rules that could not decide.
     undecided: BTreeSet<&'static str>,
+    /// Texts in place of those of files, by path as it is shown.
+    changed: &'a BTreeMap<String, String>,
 }
+
+/// No file has another text.
+static UNCHANGED: BTreeMap<String, String> = BTreeMap::new();
 
 impl<'a> Run<'a> {
     fn new(today: String, line: Line, database: Option<&'a Database>) -> Self {
@@ -196,6 +215,7 @@ impl<'a> Run<'a> {
             manifests: Manifests::default(),
             concerned: BTreeSet::new(),
             undecided: BTreeSet::new(),
+            changed: &UNCHANGED,
         }
     }
 
@@ -270,6 +290,9 @@ impl<'a> Run<'a> {
         }
         let shown = path.display().to_string();
         let shown = shown.strip_prefix("./").unwrap_or(&shown);
+        if let Some(changed) = self.changed.get(shown) {
+            content = changed.clone().into_bytes();
+        }
         if manifest {
             self.manifests.push(shown.to_owned(), content, named, &mut self.problems);
         } else {
@@ -306,16 +329,17 @@ impl<'a> Run<'a> {
     }
 
     /// Holds all manifests against the rules, together.
-    fn judge_manifests(&mut self, kinds: &Kinds, rules: &Rules) {
+    fn judge_manifests(&mut self, kinds: &Kinds, rules: &Rules, wanted: Option<&Wanted<'_>>) -> Vec<Planned> {
         let left = MAX_FINDINGS.saturating_sub(self.findings.len());
         let manifests = std::mem::take(&mut self.manifests);
-        let judged = manifests.judge(kinds, rules, &self.today, self.line, left);
+        let judged = manifests.judge(kinds, rules, &self.today, self.line, left, wanted);
         self.files += judged.files;
         self.problems.extend(judged.problems);
         self.expired.extend(judged.expired);
         self.findings.extend(judged.findings);
         self.concerned.extend(judged.concerned);
         self.undecided.extend(judged.undecided);
+        judged.repairs
     }
 
     /// Support of the base images of a file, when there is a database.
@@ -402,21 +426,18 @@ impl<'a> Run<'a> {
             finding.risk.work = Work::of(finding, "");
         }
         // All can be put right by an edit, so the sum is that of severity; files stand together.
-        self.findings.sort_by(|one, other| {
-            let key = |finding: &Finding| {
-                let place = match &finding.subject {
-                    Subject::File(location) => Some(location.clone()),
-                    _ => None,
-                };
-                (
-                    finding.suppressed_by.is_some(),
-                    std::cmp::Reverse(finding.risk.work.sum),
-                    std::cmp::Reverse(finding.severity.level),
-                    place,
-                    finding.id.clone(),
-                )
+        self.findings.sort_by_cached_key(|finding| {
+            let place = match &finding.subject {
+                Subject::File(location) => Some(location.clone()),
+                _ => None,
             };
-            key(one).cmp(&key(other))
+            (
+                finding.suppressed_by.is_some(),
+                std::cmp::Reverse(finding.risk.work.sum),
+                std::cmp::Reverse(finding.severity.level),
+                place,
+                finding.id.clone(),
+            )
         });
         whose::assign(&mut self.findings, &[], context);
         let changes = whose::changes(&self.findings, &[], context);

@@ -459,6 +459,19 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "REVISION")]
     pub(crate) since: Option<String>,
 
+    /// Repair in the files what can be repaired for certain; comments and order stay. The report is of what is left
+    #[arg(long, conflicts_with = "since")]
+    pub(crate) fix: bool,
+
+    /// Repair what this rule finds, too, although a program may need it; `all` for every rule that has a repair; may be given
+    /// several times
+    #[arg(long, value_name = "RULE", requires = "fix")]
+    pub(crate) fix_also: Vec<String>,
+
+    /// Write nothing: show what --fix would change, as a diff, in place of the report
+    #[arg(long, requires = "fix")]
+    pub(crate) dry_run: bool,
+
     /// Values that Helm charts are rendered with, beside their own; may be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) values: Vec<PathBuf>,

@@ -1,6 +1,8 @@
 //! Kubernetes objects: read from files, and held against rules.
 
+pub mod edit;
 mod objects;
+pub mod repair;
 pub(crate) mod rules;
 pub mod template;
 pub mod yaml;

@@ -21,7 +21,7 @@ const BYTES_OF_A_NODE: usize = 64;
 /// Keys written twice that are told, of one file.
 const MAX_REPEATED: usize = 20;
 /// Deepest nesting.
-const MAX_DEPTH: usize = 100;
+pub(super) const MAX_DEPTH: usize = 100;
 
 /// A place in a file, both counted from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -351,7 +351,7 @@ impl<'t> Node<'t> {
     }
 }
 
-fn is_null(text: &str) -> bool {
+pub(super) fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
@@ -370,6 +370,11 @@ fn scalar(text: &str) -> Value<'_> {
         _ => {}
     }
     number(text).unwrap_or(Value::Str(Cow::Borrowed(text)))
+}
+
+/// Whether a plain scalar is a text and nothing else.
+pub(super) fn is_text(text: &str) -> bool {
+    matches!(scalar(text), Value::Str(_))
 }
 
 fn number(text: &str) -> Option<Value<'static>> {

@@ -9,12 +9,13 @@ use plimsoll_model::{
     ProblemKind, Remedy, Risk, Severity, Subject, Suppression, shortened,
 };
 use plimsoll_posture::frameworks::concerns;
-use plimsoll_posture::kubernetes::{Object, Objects, template, yaml};
+use plimsoll_posture::kubernetes::{Object, Objects, repair, template, yaml};
 use plimsoll_posture::{Breach, RULES, check_objects, dockerfile::ignore};
 use plimsoll_rules::{Action, Answer, Operation, Review, Rules};
 use serde_json_borrow::{ObjectAsVec, Value};
 
 use super::render::{Rendered, Sources, source_line};
+use super::repair::{Planned, Wanted};
 use super::{not_decided, of_rule};
 use crate::verdict::Line;
 
@@ -78,6 +79,8 @@ pub(super) struct Judged {
     pub(super) expired: Vec<String>,
     pub(super) concerned: BTreeSet<&'static str>,
     pub(super) undecided: BTreeSet<&'static str>,
+    /// What is done about findings, when that was asked for.
+    pub(super) repairs: Vec<Planned>,
 }
 
 impl Manifests {
@@ -129,7 +132,16 @@ impl Manifests {
     }
 
     /// Holds them against the rules, our own and those of other engines; of the findings at most so many.
-    pub(super) fn judge(self, kinds: &Kinds, rules: &Rules, today: &str, line: Line, most: usize) -> Judged {
+    /// What is wanted of repairs is planned beside.
+    pub(super) fn judge(
+        self,
+        kinds: &Kinds,
+        rules: &Rules,
+        today: &str,
+        line: Line,
+        most: usize,
+        wanted: Option<&Wanted<'_>>,
+    ) -> Judged {
         let mut judged = Judged::default();
         let mut left = yaml::MAX_NODES;
         let streams: Vec<yaml::Stream<'_>> =
@@ -146,10 +158,14 @@ impl Manifests {
         let mut others = Vec::new();
         // Some templates are YAML by accident, and mean nothing as such.
         let mut templates = vec![false; self.files.len()];
-        for ((file, _), value) in documents.iter().zip(&values) {
-            let raw = &self.files[*file];
-            templates[*file] |=
-                raw.sources.is_none() && template::is_template(&raw.text) && unrendered(value);
+        // Each text is looked through once, however many documents it has.
+        let has_directives: Vec<bool> = self
+            .files
+            .iter()
+            .map(|file| file.sources.is_none() && template::is_template(&file.text))
+            .collect();
+        for ((file, _), value) in documents.iter().zip(&values).filter(|((file, _), _)| has_directives[*file]) {
+            templates[*file] |= unrendered(value);
         }
         for (file, _) in self.files.iter().zip(&templates).filter(|(_, is)| **is) {
             let detail =
@@ -256,12 +272,13 @@ impl Manifests {
             };
             let breaches = said.breaches.iter().map(|breach| {
                 let spot = at(breach.pointer.as_deref().unwrap_or_default());
-                (finding(&self.files[file], &spot, object, breach), Some(breach.rule))
+                (finding(&self.files[file], &spot, object, breach), Some(breach))
             });
+            let mut mended: Vec<&Breach> = Vec::new();
             let foreign = foreign(rules, object, &namespaces, &at(object.prefix()), line);
             judged.problems.extend(foreign.problems);
             let foreign = foreign.findings.into_iter().map(|finding| (finding, None));
-            for (mut finding, rule) in breaches.chain(foreign) {
+            for (mut finding, breach) in breaches.chain(foreign) {
                 if judged.findings.len() >= most {
                     let detail = "there are more findings than are told, the rest is left out";
                     judged.problems.push(Problem::incomplete(ProblemKind::LimitExceeded, path, detail));
@@ -272,9 +289,14 @@ impl Manifests {
                 if *same > 1 {
                     let _ = write!(finding.id, "#{same}");
                 }
+                if let (Some(wanted), Some(breach)) = (wanted, breach)
+                    && wanted.ids.contains(&finding.id)
+                {
+                    mended.push(breach);
+                }
                 finding.suppressed_by = accepted
                     .iter()
-                    .find(|one| rule.is_some_and(|rule| one.rules.contains(&rule)))
+                    .find(|one| breach.is_some_and(|breach| one.rules.contains(&breach.rule)))
                     .map(|one| Suppression {
                         by: "exception".to_owned(),
                         source: at(&object.pointer("/metadata/annotations")).shown(),
@@ -282,6 +304,18 @@ impl Manifests {
                         expires: one.until.clone(),
                     });
                 judged.findings.push(finding);
+            }
+            if let Some(wanted) = wanted {
+                let first = documents.partition_point(|(other, _)| *other < file);
+                let number = object.place - first;
+                let file = &self.files[file];
+                let repairs = repair::repairs(object, &mended, wanted.asked);
+                for (breach, repair) in mended.into_iter().zip(repairs) {
+                    let place = at(breach.pointer.as_deref().unwrap_or_default()).shown();
+                    let rendered = file.sources.is_some();
+                    let (path, rule) = (file.path.clone(), breach.rule);
+                    judged.repairs.push(Planned { path, document: number, rule, place, rendered, repair });
+                }
             }
         }
         judged

@@ -70,7 +70,7 @@ pub(super) fn before<'a>(
             _ => {}
         }
     }
-    run.judge_manifests(&options.kinds, &options.rules);
+    run.judge_manifests(&options.kinds, &options.rules, None);
     // What lies beside what was typed keeps its place in the repository.
     let own = folder.path().display().to_string();
     let typed = |text: &str| {

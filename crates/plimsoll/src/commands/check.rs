@@ -4,14 +4,14 @@ use anyhow::anyhow;
 use plimsoll_format::View;
 use plimsoll_model::{Level, Problem, ProblemKind};
 use plimsoll_scan::ScanError;
-use plimsoll_scan::check::{CheckOptions, Programs, Since, check};
+use plimsoll_scan::check::{Asked, CheckOptions, Programs, REPAIRED, Since, check, repair};
 use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::verdict::Line;
 
 use super::{Answer, audit, scan, verify};
 use crate::cli::CheckArguments;
 use crate::environment::Environment;
-use crate::print::{Failure, UNDECIDED, USAGE};
+use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 /// Everything that a rule finds can be put right by an edit, so `fixable` says nothing here.
 const LINE: Line = Line { severity: Level::High, fixable: false, kev: false };
@@ -29,6 +29,11 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         let error = anyhow!("standard input has no revisions, so --since says nothing about it");
         return Err(Failure::new(USAGE, error).hint("name files and folders of a git repository".to_owned()));
     }
+    if arguments.fix && arguments.paths.iter().any(|path| path == "-") {
+        let error = anyhow!("--fix writes files, and standard input is none");
+        return Err(Failure::new(USAGE, error).hint("name files and folders".to_owned()));
+    }
+    let asked = asked(&arguments.fix_also)?;
     let exceptions = match &arguments.ignore_file {
         Some(path) => scan::read_exceptions(path, environment)?,
         None => Exceptions::default(),
@@ -63,7 +68,13 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         rules: std::sync::Arc::new(rules),
         now: environment.now,
     };
-    let mut report = check(&arguments.paths, &options, &mut std::io::stdin().lock()).map_err(|error| {
+    let repaired = if arguments.fix {
+        repair(&arguments.paths, &options, &asked, arguments.dry_run)
+            .map(|done| (done.report, Some(done.diff)))
+    } else {
+        check(&arguments.paths, &options, &mut std::io::stdin().lock()).map(|report| (report, None))
+    };
+    let (mut report, diff) = repaired.map_err(|error| {
         let code = if error.is_usage() { USAGE } else { UNDECIDED };
         let hint = match &error {
             ScanError::NotFound { .. } => {
@@ -81,6 +92,32 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         report.problems.push(Problem::note(ProblemKind::NotCovered, "--policy", detail));
         report.problems.sort();
     }
-    scan::write(&report, arguments.format, &arguments.output, &view)?;
+    if let (Some(diff), true) = (diff, arguments.dry_run) {
+        print::data(&diff)?;
+        for reason in report.verdict.reasons.iter().filter(|reason| reason.ends_with("repaired")) {
+            print::talk(reason);
+        }
+    } else {
+        scan::write(&report, arguments.format, &arguments.output, &view)?;
+    }
     Ok(report.verdict.outcome.exit_code())
+}
+
+/// The rules that a person wants repaired beside those whose repair is certain.
+fn asked(names: &[String]) -> Result<Asked, Failure> {
+    let mut asked = Asked::default();
+    for name in names {
+        match name.as_str() {
+            "all" => asked.all = true,
+            name if REPAIRED.iter().any(|(rule, _)| *rule == name) => {
+                asked.rules.insert(name.to_owned());
+            }
+            name => {
+                let rules: Vec<&str> = REPAIRED.iter().map(|(rule, _)| *rule).collect();
+                let error = anyhow!("no repair is known for `{name}`");
+                return Err(Failure::new(USAGE, error).hint(format!("use all, {}", rules.join(", "))));
+            }
+        }
+    }
+    Ok(asked)
 }

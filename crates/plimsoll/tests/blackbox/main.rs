@@ -16,6 +16,7 @@ mod cluster;
 mod daemons;
 mod database;
 mod diff;
+mod fix;
 mod git;
 mod hostile;
 mod java;
