@@ -6,7 +6,7 @@
 
 use plimsoll_model::workload::{Container, ContainerKind, Pod};
 use serde_json::json;
-use serde_json_borrow::Value;
+use serde_json_borrow::{ObjectAsVec, Value};
 
 use super::edit::Change;
 use super::objects::{Object, Run, at, list, texts};
@@ -74,7 +74,7 @@ fn one(object: &Object<'_>, all: &[&Breach], breach: &Breach, asked: &dyn Fn(&st
             return scene.of_container(rule, pod, run);
         }
         if pointer.strip_prefix(pod.pointer.as_str()).is_some_and(|rest| rest.starts_with('/')) {
-            return scene.of_pod(rule, pod, pointer);
+            return Scene::of_pod(rule, pod, pointer);
         }
     }
     Repair::Unknown
@@ -105,7 +105,7 @@ fn set(pointer: String, value: serde_json::Value) -> Repair {
 }
 
 impl Scene<'_> {
-    fn of_pod(&self, rule: &str, pod: &Pod<'_>, pointer: &str) -> Repair {
+    fn of_pod(rule: &str, pod: &Pod<'_>, pointer: &str) -> Repair {
         let Some(spec) = pod.spec else { return Repair::Unknown };
         match rule {
             "host-ipc" | "host-pid" | "process-namespace-shared" | "service-account-token-mounted" => {
@@ -191,7 +191,7 @@ impl Scene<'_> {
             "seccomp.security.alpha.kubernetes.io/pod",
             "container.apparmor.security.beta.kubernetes.io/",
         ];
-        let mut annotations = pod.annotations.into_iter().flat_map(|map| map.iter());
+        let mut annotations = pod.annotations.into_iter().flat_map(ObjectAsVec::iter);
         if annotations.any(|(key, _)| ANNOTATIONS.iter().any(|known| key.starts_with(known))) {
             return Repair::ByHand("annotations of the pod name a profile too, and the two have to agree");
         }
@@ -214,9 +214,7 @@ impl Scene<'_> {
                 .definition
                 .and_then(|own| super::objects::at(own, &["securityContext", field, "type"]));
             let meant = |breach: &&Breach| breach.pointer.as_deref() == Some(at.as_str());
-            own.is_some()
-                || container.kind == ContainerKind::ImageVolume
-                || self.all.iter().any(|one| meant(one))
+            own.is_some() || container.kind == ContainerKind::ImageVolume || self.all.iter().any(meant)
         };
         let containers = |key: &str| pod.spec.map_or(0, |spec| list(at(spec, &[key])).len());
         let whole =

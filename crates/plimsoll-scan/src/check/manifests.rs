@@ -164,7 +164,8 @@ impl Manifests {
             .iter()
             .map(|file| file.sources.is_none() && template::is_template(&file.text))
             .collect();
-        for ((file, _), value) in documents.iter().zip(&values).filter(|((file, _), _)| has_directives[*file]) {
+        for ((file, _), value) in documents.iter().zip(&values).filter(|((file, _), _)| has_directives[*file])
+        {
             templates[*file] |= unrendered(value);
         }
         for (file, _) in self.files.iter().zip(&templates).filter(|(_, is)| **is) {
