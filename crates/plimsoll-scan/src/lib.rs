@@ -28,6 +28,7 @@ mod java_index;
 mod licenses;
 pub mod many;
 mod models;
+pub mod node;
 pub mod plan;
 mod process;
 pub mod responsibility;

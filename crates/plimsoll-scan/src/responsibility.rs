@@ -7,13 +7,16 @@ use std::path::Path;
 use jiff::Timestamp;
 use plimsoll_kube::Client;
 use plimsoll_model::audit::{ClusterInfo, Missing};
+use plimsoll_model::benchmark::Benchmark;
 use plimsoll_model::chain::Chain;
+use plimsoll_model::node::{NODE_KIND, NodeFacts};
 use plimsoll_model::responsibility::{Given, Responsibility};
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{Effect, FindingKind, FixStatus, Outcome, Party, Problem, ProblemKind, Report};
 use plimsoll_posture::cluster::LISTS;
 use plimsoll_posture::kubernetes::{Objects, yaml};
 use plimsoll_posture::responsibility::attest::Statements;
+pub use plimsoll_posture::responsibility::benchmark::{BENCHMARKS, Framework};
 pub use plimsoll_posture::responsibility::{
     Cloud, Control, Evidence, MAX_FILE, MAX_FILES, Matrix, Pool, attest, what_if,
 };
@@ -67,6 +70,22 @@ pub enum ResponsibilityError {
         /// As it was typed.
         name: String,
     },
+    /// Facts of a node are none.
+    #[error("`{file}` holds no facts of a node: {detail}")]
+    Node {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A benchmark is about clusters of another provider.
+    #[error("`{framework}` is about clusters of {family}, and none was given")]
+    Framework {
+        /// As it was typed.
+        framework: String,
+        /// Whose.
+        family: &'static str,
+    },
     /// Nothing says what the platform is.
     #[error("nothing that was given says which platform it is")]
     NoPlatform,
@@ -83,6 +102,7 @@ pub struct Gathered {
     cluster: ClusterInfo,
     reports: Vec<Scanned>,
     full: Vec<Report>,
+    nodes: Vec<NodeFacts>,
     given: Vec<Given>,
     problems: Vec<Problem>,
 }
@@ -115,6 +135,15 @@ fn digest(bytes: &[u8]) -> String {
     text
 }
 
+/// For people.
+fn name_of(cloud: Cloud) -> &'static str {
+    match cloud {
+        Cloud::Gke => "GKE",
+        Cloud::Eks => "EKS",
+        Cloud::Aks => "AKS",
+    }
+}
+
 /// Reads a file whole, up to a limit.
 fn whole(path: &str, limit: u64, stdin: &mut dyn BufRead) -> Result<Vec<u8>, ResponsibilityError> {
     let failed = |source| ResponsibilityError::Read { file: path.to_owned(), source };
@@ -144,11 +173,7 @@ impl Gathered {
         stdin: &mut dyn BufRead,
     ) -> Result<(), ResponsibilityError> {
         let bytes = whole(path, MAX_EXPORT, stdin)?;
-        let whose = match cloud {
-            Cloud::Gke => "GKE",
-            Cloud::Eks => "EKS",
-            Cloud::Aks => "AKS",
-        };
+        let whose = name_of(cloud);
         let wrong =
             |detail: String| ResponsibilityError::Export { file: path.to_owned(), cloud: whose, detail };
         let digest = digest(&bytes);
@@ -301,6 +326,69 @@ impl Gathered {
             self.full.push(report);
         }
         Ok(())
+    }
+
+    /// Adds facts of nodes, as `plimsoll node` prints them: one after the other, as many as there are.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds something else.
+    pub fn node(&mut self, path: &str, stdin: &mut dyn BufRead) -> Result<(), ResponsibilityError> {
+        let bytes = whole(path, MAX_EXPORT, stdin)?;
+        let wrong = |detail: String| ResponsibilityError::Node { file: path.to_owned(), detail };
+        let mut names = Vec::new();
+        for facts in serde_json::Deserializer::from_slice(&bytes).into_iter::<NodeFacts>() {
+            let facts = facts.map_err(|error| wrong(error.to_string()))?;
+            if facts.kind != NODE_KIND || !facts.schema_version.starts_with("1.") {
+                return Err(wrong(format!("its kind is not {NODE_KIND}, or its version is not known")));
+            }
+            names.push(plimsoll_model::shortened(&facts.node));
+            for problem in &facts.problems {
+                self.problems.push(problem.clone());
+            }
+            self.nodes.retain(|own| own.node != facts.node);
+            self.nodes.push(facts);
+        }
+        if names.is_empty() {
+            return Err(wrong("it is empty".into()));
+        }
+        self.given.push(Given {
+            input: "node".into(),
+            name: path.to_owned(),
+            about: format!("facts of {}", names.join(", ")),
+            digest: Some(digest(&bytes)),
+        });
+        Ok(())
+    }
+
+    /// A benchmark over what was given.
+    ///
+    /// # Errors
+    /// When a platform is named that there is not, or nothing is of the family that the benchmark is about.
+    pub fn benchmark(
+        &self,
+        framework: &Framework,
+        matrix: &Matrix,
+        platform: Option<&str>,
+        statements: &Statements,
+        now: Timestamp,
+    ) -> Result<Benchmark, ResponsibilityError> {
+        self.with_evidence(matrix, platform, now, |evidence, pools, problems| {
+            if !pools.iter().any(|pool| pool.base.family() == Some(framework.family)) {
+                return Err(ResponsibilityError::Framework {
+                    framework: framework.name.clone(),
+                    family: name_of(framework.family),
+                });
+            }
+            let mut answer = framework.evaluate(matrix, evidence, pools, statements);
+            answer.inputs.clone_from(&self.given);
+            if answer.verdict == Outcome::Met
+                && problems.iter().any(|problem| problem.effect == Effect::Incomplete)
+            {
+                answer.verdict = Outcome::Unknown;
+            }
+            answer.problems = problems;
+            Ok(answer)
+        })?
     }
 
     /// The reports that were added.
@@ -460,7 +548,8 @@ impl Gathered {
             let extent = self.extent.clone().unwrap_or_default();
             Kubernetes::new(objects, extent, self.cluster.version.clone())
         });
-        let evidence = Evidence { exports, kubernetes, reports: self.reports.clone(), now };
+        let evidence =
+            Evidence { exports, kubernetes, reports: self.reports.clone(), nodes: self.nodes.clone(), now };
         let pools = pools(&evidence, matrix, platform);
         Ok(look(&evidence, &pools, problems))
     }

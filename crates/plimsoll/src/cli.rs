@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Admit(Box<AdmitArguments>),
     /// Whose is it: where your part begins and ends on this platform, which switch moves it, and whether it is done
     Whose(Box<whose::WhoseArguments>),
+    /// What is on this node that verdicts need: kubelet, files, disks; read only, as JSON for --node
+    Node(crate::commands::node::NodeArguments),
     /// Rules of other engines: run their own tests
     Policy {
         #[command(subcommand)]

@@ -5,6 +5,7 @@
 //! is absent is missing, and its name is told.
 
 pub mod attest;
+pub mod benchmark;
 pub mod certificate;
 mod data;
 mod decision;

@@ -19,6 +19,7 @@ Examples:
   plimsoll whose --gke cluster.json --snapshot cluster.jsonl
   plimsoll whose --eks cluster.json --eks nodegroup.json --manifests deploy/
   plimsoll whose --gke cluster.json INF-021
+  plimsoll whose --gke cluster.json --snapshot cluster.jsonl --node node.json --framework cis-gke
   plimsoll whose --gke cluster.json --snapshot cluster.jsonl --report reports.json CVE-2021-44228
   plimsoll whose --gke cluster.json --what-if gke-autopilot --manifests deploy/
   plimsoll whose --gke cluster.json --attestations attestations.yaml --attest SC-007 --by 'A. Person' --until 2027-03-31 --note 'reviewed the roles'"
@@ -28,7 +29,7 @@ pub(crate) struct WhoseArguments {
     #[arg(value_name = "CONTROL|CVE|FINDING|IMAGE|POD")]
     pub(crate) subject: Option<String>,
 
-    /// gcloud container clusters describe --format=json
+    /// gcloud container clusters describe --format=json; and gcloud compute networks subnets describe of its subnetwork
     #[arg(long = "gke", value_name = "FILE", help_heading = INPUTS)]
     pub(crate) gke: Vec<String>,
 
@@ -59,6 +60,10 @@ pub(crate) struct WhoseArguments {
     #[arg(long = "report", value_name = "FILE", help_heading = INPUTS)]
     pub(crate) reports: Vec<String>,
 
+    /// What `plimsoll node` found on a node; may be given several times, one for each node
+    #[arg(long = "node", value_name = "FILE", help_heading = INPUTS)]
+    pub(crate) nodes: Vec<String>,
+
     /// The platform, where it is not to be found out: gke-standard, gke-autopilot, eks-managed-nodes, eks-auto-mode, eks-fargate, aks-standard, aks-automatic, kubeadm, or one of --controls
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
@@ -66,6 +71,10 @@ pub(crate) struct WhoseArguments {
     /// Own platforms, and own or changed controls: a folder of YAML files
     #[arg(long, value_name = "DIR")]
     pub(crate) controls: Option<PathBuf>,
+
+    /// A benchmark instead of the matrix: every id of it, with what was seen
+    #[arg(long, value_name = "NAME", value_parser = plimsoll_scan::responsibility::BENCHMARKS, conflicts_with_all = ["subject", "attest", "what_if"])]
+    pub(crate) framework: Option<String>,
 
     /// What would change on this platform
     #[arg(long, value_name = "PLATFORM", conflicts_with_all = ["subject", "attest"])]

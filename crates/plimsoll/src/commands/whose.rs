@@ -4,13 +4,14 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use plimsoll_format::View;
+use plimsoll_format::benchmark::BenchmarkForm;
 use plimsoll_format::chain::ChainForm;
 use plimsoll_format::responsibility::{self as form, ResponsibilityForm};
 use plimsoll_model::Outcome;
 use plimsoll_model::responsibility::Responsibility;
 use plimsoll_scan::responsibility::attest::Statements;
 use plimsoll_scan::responsibility::{
-    Cloud, Gathered, MAX_FILE, MAX_FILES, Matrix, ResponsibilityError, what_if,
+    BENCHMARKS, Cloud, Framework, Gathered, MAX_FILE, MAX_FILES, Matrix, ResponsibilityError, what_if,
 };
 
 use super::{Answer, audit, scan};
@@ -23,13 +24,16 @@ pub(crate) fn run(arguments: &WhoseArguments, environment: &Environment) -> Answ
     let today = jiff::tz::TimeZone::UTC.to_datetime(environment.now).date();
     let statements = statements(arguments.attestations.as_deref(), today, arguments.attest.is_some())?;
     for statement in statements.all() {
-        if matrix.control_named(&statement.control).is_none() {
+        if matrix.control_named(&statement.control).is_none() && !is_check(&statement.control)? {
             let error = anyhow!("`{}` is stated, and there is no such control", statement.control);
             return Err(Failure::new(USAGE, error).hint(no_control(&matrix, &statement.control)));
         }
     }
     if let Some(control) = &arguments.attest {
         return attest(arguments, control, &matrix, statements);
+    }
+    if let Some(name) = &arguments.framework {
+        return framework(name, arguments, &matrix, &statements, environment);
     }
     let subject = match &arguments.subject {
         None => None,
@@ -90,6 +94,51 @@ pub(crate) fn run(arguments: &WhoseArguments, environment: &Environment) -> Answ
     let text = form::write(&answer, arguments.format.form(), &view)
         .context("cannot render the answer")
         .map_err(render)?;
+    print::data(&text)?;
+    Ok(answer.verdict.exit_code())
+}
+
+/// The benchmark with this name.
+fn benchmark(name: &str) -> Result<Option<Framework>, Failure> {
+    Framework::find(name).map_err(|fault| Failure::new(USAGE, fault))
+}
+
+/// Whether it is an id of a benchmark, as statements name it: `cis-gke/5.1.2`.
+fn is_check(typed: &str) -> Result<bool, Failure> {
+    let Some((name, id)) = typed.split_once('/') else { return Ok(false) };
+    Ok(benchmark(name)?.is_some_and(|framework| framework.ids().any(|own| own == id)))
+}
+
+/// Every id of a benchmark.
+fn framework(
+    name: &str,
+    arguments: &WhoseArguments,
+    matrix: &Matrix,
+    statements: &Statements,
+    environment: &Environment,
+) -> Answer {
+    let form = match arguments.format {
+        WhoseFormat::Table => BenchmarkForm::Table,
+        WhoseFormat::Json => BenchmarkForm::Json,
+        WhoseFormat::Markdown => BenchmarkForm::Markdown,
+        WhoseFormat::Csv => BenchmarkForm::Csv,
+        WhoseFormat::Html => {
+            let error = anyhow!("a benchmark is written as table, json, markdown or csv");
+            return Err(Failure::new(USAGE, error));
+        }
+    };
+    let Some(framework) = benchmark(name)? else {
+        let error = anyhow!("there is no benchmark `{name}`");
+        return Err(Failure::new(USAGE, error).hint(format!("one of {}", BENCHMARKS.join(", "))));
+    };
+    let gathered = gather(arguments, environment)?;
+    let answer = gathered
+        .benchmark(&framework, matrix, arguments.platform.as_deref(), statements, environment.now)
+        .map_err(|error| failed(error, matrix))?;
+    let view = View { all: arguments.all, ..scan::view("", environment) };
+    let text = plimsoll_format::benchmark::write(&answer, form, &view)
+        .context("cannot render the answer")
+        .map_err(|error| Failure::new(UNDECIDED, error))?;
     print::data(&text)?;
     Ok(answer.verdict.exit_code())
 }
@@ -156,9 +205,11 @@ fn command(arguments: &WhoseArguments) -> String {
     let mut words = vec!["plimsoll whose".to_owned()];
     let word = plimsoll_format::shell_word;
     let clouds = [("--gke", &arguments.gke), ("--eks", &arguments.eks), ("--aks", &arguments.aks)];
-    for (flag, files) in
-        clouds.into_iter().chain([("--manifests", &arguments.manifests), ("--report", &arguments.reports)])
-    {
+    for (flag, files) in clouds.into_iter().chain([
+        ("--manifests", &arguments.manifests),
+        ("--report", &arguments.reports),
+        ("--node", &arguments.nodes),
+    ]) {
         words.extend(files.iter().map(|file| format!("{flag} {}", word(file))));
     }
     if let Some(file) = &arguments.snapshot {
@@ -195,6 +246,10 @@ fn failed(error: ResponsibilityError, matrix: &Matrix) -> Failure {
             let names: Vec<&str> = matrix.platforms.iter().map(|(name, _)| name.as_str()).collect();
             Some(format!("one of {}", names.join(", ")))
         }
+        ResponsibilityError::Framework { .. } => {
+            Some("give its export (--gke, --eks, --aks), nodes (--snapshot, --live), or --platform".into())
+        }
+        ResponsibilityError::Node { .. } => Some("make it on the node: plimsoll node > node.json".into()),
         ResponsibilityError::NoPlatform => {
             Some("give an export (--gke, --eks, --aks), nodes (--snapshot, --live), or --platform".into())
         }
@@ -237,6 +292,9 @@ fn gather(arguments: &WhoseArguments, environment: &Environment) -> Result<Gathe
     }
     for file in &arguments.reports {
         gathered.report(file).map_err(wrong)?;
+    }
+    for file in &arguments.nodes {
+        gathered.node(file, &mut stdin).map_err(wrong)?;
     }
     Ok(gathered)
 }
@@ -299,25 +357,27 @@ fn statements(
 
 fn attest(arguments: &WhoseArguments, control: &str, matrix: &Matrix, mut statements: Statements) -> Answer {
     let usage = |error: anyhow::Error| Failure::new(USAGE, error);
-    let Some(known) = matrix.control_named(control) else {
+    let known = matrix.control_named(control);
+    if known.is_none() && !is_check(control)? {
         return Err(usage(anyhow!("there is no control `{control}`")).hint(no_control(matrix, control)));
-    };
+    }
+    let id = known.map_or(control, |known| known.id.as_str());
     let (Some(path), Some(by), Some(until)) = (&arguments.attestations, &arguments.by, &arguments.until)
     else {
         return Err(usage(anyhow!("--attest needs --attestations, --by and --until")));
     };
     let statement = statements
-        .add(&known.id, arguments.on.as_deref(), by, until, &arguments.note)
+        .add(id, arguments.on.as_deref(), by, until, &arguments.note)
         .map_err(|detail| usage(anyhow!("{detail}")))?;
     print::file(path, &statements.write())?;
     print::talk(&format!(
         "{} is stated to be met by {} until {}: {} is to be reviewed and committed",
-        known.id,
+        id,
         plimsoll_format::clean(&statement.by),
         statement.until,
         path.display()
     ));
-    if known.decide.is_some() {
+    if known.is_none_or(|known| known.decide.is_some()) {
         print::talk("what evidence shows not to be met stays so, whatever is stated");
     }
     Ok(Outcome::Met.exit_code())

@@ -311,3 +311,135 @@ fn what_a_chain_was_not_given_is_named() {
         assert!(run.stdout.contains(wanted), "{}", run.stdout);
     }
 }
+
+/// A well-kept cluster of EKS with facts of its node.
+fn kept() -> Vec<String> {
+    let mut words = vec!["whose".to_owned()];
+    for name in ["cluster", "nodegroup", "launch-template", "access-entry", "addon-vpc-cni", "addon-coredns"] {
+        words.extend(["--eks".to_owned(), fixture(&format!("eks-{name}.json"))]);
+    }
+    words.extend(["--manifests".to_owned(), fixture("objects-eks.yaml")]);
+    words
+}
+
+#[test]
+fn a_benchmark_has_a_word_for_every_id() {
+    let place = Place::new();
+    let framework = ["--framework", "cis-eks"];
+    let told = |more: &[&str]| {
+        let run = run(&place, &kept(), &[&framework[..], more, &["--format", "json"]].concat());
+        let answer: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
+        assert_eq!(super::faults("benchmark-1.0.json", &answer), Vec::<String>::new());
+        assert_eq!(answer["checks"].as_array().unwrap().len(), 50);
+        (run.code, answer)
+    };
+    let judgement = |answer: &Value, id: &str| {
+        let checks = answer["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["id"] == id).unwrap()["judgement"].as_str().unwrap().to_owned()
+    };
+    let (_, without) = told(&[]);
+    assert_eq!(judgement(&without, "3.2.1"), "unknown");
+    assert_eq!(judgement(&without, "5.1.2"), "attest-only");
+    assert_eq!(judgement(&without, "4.1.1"), "met");
+    let nodes = fixture("nodes-eks.json");
+    let (code, with) = told(&["--node", &nodes]);
+    assert_eq!(judgement(&with, "3.2.1"), "met");
+    assert_eq!(code, 1, "the endpoint is public");
+    assert_eq!(judgement(&with, "5.4.2"), "not-met");
+    let table = run(&place, &kept(), &[&framework[..], &["--node", &nodes]].concat());
+    assert_eq!(table.code, 1);
+    for check in with["checks"].as_array().unwrap() {
+        let id = check["id"].as_str().unwrap();
+        assert!(table.stdout.lines().any(|line| line.contains(&format!(" {id} "))), "{id}\n{}", table.stdout);
+    }
+    assert!(table.stdout.contains("wait for a statement"), "{}", table.stdout);
+    for format in ["csv", "markdown"] {
+        let run = run(&place, &kept(), &[&framework[..], &["--format", format]].concat());
+        assert!(run.stdout.lines().count() > 50, "{format}");
+    }
+    // Of another provider, and of nothing.
+    let run = run(&place, &kept(), &["--framework", "cis-gke"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("about clusters of GKE"), "{}", run.stderr);
+    let empty = place.run(&["whose", "--platform", "aks-standard", "--framework", "cis-aks"]);
+    assert_eq!(empty.code, 3, "{}", empty.stdout);
+    assert_eq!(empty.stdout.matches("\u{2713} ").count(), 0);
+}
+
+#[test]
+fn facts_of_a_node_are_taken_and_given() {
+    let place = Place::new();
+    let root = "node/proc/7/cmdline";
+    std::fs::create_dir_all(place.path("node/proc/7")).unwrap();
+    std::fs::create_dir_all(place.path("node/etc/kubernetes")).unwrap();
+    place.put(root, "kubelet\0--config=/etc/kubernetes/c.yaml\0");
+    place.put("node/etc/kubernetes/c.yaml", "readOnlyPort: 10255\nrotateCertificates: true\n");
+    let run = place.run(&["node", "--root", "node", "--name", "ip-10-0-0-1"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let facts: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(super::faults("node-1.0.json", &facts), Vec::<String>::new());
+    assert_eq!(facts["kubelet"]["configuration"]["readOnlyPort"], 10255);
+    let table = place.run(&["node", "--root", "node", "--name", "n", "--format", "table"]);
+    assert!(table.stdout.contains("/etc/kubernetes/c.yaml"), "{}", table.stdout);
+    place.put("facts.json", &run.stdout);
+    let run = super::whose::run(&place, &kept(), &["--node", "facts.json", "INF-025"]);
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert!(run.stdout.contains("readOnlyPort of ip-10-0-0-1 is 10255"), "{}", run.stdout);
+    place.put("other.json", "{\"kind\": \"Other\"}");
+    for (file, code) in [("other.json", 2), ("absent.json", 2)] {
+        assert_eq!(super::whose::run(&place, &kept(), &["--node", file]).code, code, "{file}");
+    }
+    assert_eq!(place.run(&["node", "--root", "absent"]).code, 2);
+    assert_eq!(place.run(&["node", "--root", "node"]).code, 2, "it has no name");
+}
+
+/// What a browser did with a page: its complaints, and the addresses that it asked for.
+fn opened(place: &Place, page: &str, more: &[&str]) -> (Vec<String>, Vec<String>) {
+    let log = place.path("net.json");
+    let mut browser = std::process::Command::new("chromium-headless-shell");
+    browser
+        .args(["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"])
+        .args(["--disable-sync", "--no-first-run", "--hide-scrollbars", "--enable-logging=stderr"])
+        .arg(format!("--user-data-dir={}", place.path("browser").display()))
+        .arg(format!("--log-net-log={}", log.display()))
+        .args(more)
+        .arg(format!("file://{}", place.path(page).display()));
+    let out = browser.output().expect("it starts");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let stderr = String::from_utf8_lossy(&out.stderr).into_owned();
+    let complaints = stderr.lines().filter(|line| line.contains(":CONSOLE")).map(str::to_owned).collect();
+    let log = std::fs::read_to_string(log).expect("its log of the network");
+    let asked = log.split("\"url\":\"").skip(1).filter_map(|rest| rest.split('"').next());
+    (complaints, asked.filter(|url| url.starts_with("http")).map(str::to_owned).collect())
+}
+
+/// In a real browser, on the screen and on paper. `PLIMSOLL_PAGES` names a folder that gets the pictures.
+#[test]
+fn the_page_opens_in_a_browser_without_complaint_or_request() {
+    let there = std::process::Command::new("chromium-headless-shell").arg("--version").output();
+    if !there.is_ok_and(|out| out.status.success()) {
+        eprintln!("NOT TESTED: the page in a browser: chromium-headless-shell is not installed (cargo xtask deps)");
+        return;
+    }
+    let place = Place::new();
+    place.put("bad.html", "<body><img src=\"http://127.0.0.1:9/x.png\"><script>console.error('x')</script></body>");
+    let (complaints, asked) = opened(&place, "bad.html", &[&format!("--screenshot={}", place.path("bad.png").display())]);
+    assert!(!complaints.is_empty() && !asked.is_empty(), "this way sees what a page does: {complaints:?} {asked:?}");
+    let page = run(&place, &open(), &["--format", "html"]);
+    assert_eq!(page.code, 1);
+    place.put("whose.html", &page.stdout);
+    let shot = format!("--screenshot={}", place.path("whose.png").display());
+    let paper = format!("--print-to-pdf={}", place.path("whose.pdf").display());
+    for more in [&["--window-size=1280,2000", &shot][..], &["--window-size=400,2000", &shot], &["--no-pdf-header-footer", &paper]] {
+        let (complaints, asked) = opened(&place, "whose.html", more);
+        assert_eq!((complaints, asked), (Vec::new(), Vec::new()), "{more:?}");
+    }
+    let picture = std::fs::read(place.path("whose.png")).unwrap();
+    assert!(picture.starts_with(b"\x89PNG") && picture.len() > 20_000, "{} bytes are an empty page", picture.len());
+    let print = std::fs::read(place.path("whose.pdf")).unwrap();
+    assert!(print.starts_with(b"%PDF") && print.len() > 50_000, "{} bytes are an empty page", print.len());
+    if let Some(folder) = std::env::var_os("PLIMSOLL_PAGES") {
+        std::fs::write(std::path::Path::new(&folder).join("whose.png"), picture).unwrap();
+        std::fs::write(std::path::Path::new(&folder).join("whose.pdf"), print).unwrap();
+    }
+}
