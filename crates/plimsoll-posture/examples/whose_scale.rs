@@ -13,7 +13,9 @@ use plimsoll_model::workload::Kinds;
 use plimsoll_posture::kubernetes::Objects;
 use plimsoll_posture::responsibility::attest::Statements;
 use plimsoll_posture::responsibility::benchmark::Framework;
-use plimsoll_posture::responsibility::{Cloud, Evidence, Exports, Extent, Kubernetes, Matrix, evaluate, pools};
+use plimsoll_posture::responsibility::{
+    Cloud, Evidence, Exports, Extent, Kubernetes, Matrix, evaluate, pools,
+};
 use serde_json_borrow::Value;
 
 #[expect(clippy::print_stdout, reason = "it is a measurement")]
@@ -68,8 +70,7 @@ fn main() {
     let _ = write!(told, "parsed {:?}", began.elapsed());
     let kubernetes = Kubernetes::new(objects, Extent::Files, None);
     let _ = write!(told, ", judged by rules {:?}", began.elapsed());
-    let evidence =
-        Evidence { exports, kubernetes: Some(kubernetes), reports: Vec::new(), nodes: facts, now };
+    let evidence = Evidence { exports, kubernetes: Some(kubernetes), reports: Vec::new(), nodes: facts, now };
     let pools = pools(&evidence, &matrix, None);
     let statements = Statements::none(jiff::tz::TimeZone::UTC.to_datetime(now).date());
     let answer = evaluate(&matrix, &evidence, &pools, &statements);

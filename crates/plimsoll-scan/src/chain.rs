@@ -805,7 +805,14 @@ mod tests {
             pods: ["web-1-abc".to_owned()].into(),
             ..Running::default()
         };
-        for asked in ["web", "shop/web", "deployment/web", "Deployment shop/web", "pod/shop/web-1-abc", "shop/web-1-abc"] {
+        for asked in [
+            "web",
+            "shop/web",
+            "deployment/web",
+            "Deployment shop/web",
+            "pod/shop/web-1-abc",
+            "shop/web-1-abc",
+        ] {
             assert!(is_workload(&one, asked), "{asked}");
         }
         for asked in ["shop", "pod/web", "cart/web", "daemonset/shop/web", "a/b/c/d"] {

@@ -29,6 +29,7 @@ mod licenses;
 pub mod many;
 mod models;
 pub mod node;
+pub mod party;
 pub mod plan;
 mod process;
 pub mod responsibility;

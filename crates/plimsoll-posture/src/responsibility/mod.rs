@@ -12,6 +12,7 @@ mod decision;
 mod embedded;
 mod evaluate;
 mod evidence;
+pub mod parties;
 mod pools;
 mod rules;
 mod running;

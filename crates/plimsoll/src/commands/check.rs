@@ -8,7 +8,7 @@ use plimsoll_scan::check::{CheckOptions, Programs, Since, check};
 use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::verdict::Line;
 
-use super::{Answer, audit, scan, verify};
+use super::{Answer, audit, scan, verify, whose};
 use crate::cli::CheckArguments;
 use crate::environment::Environment;
 use crate::print::{Failure, UNDECIDED, USAGE};
@@ -62,6 +62,7 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         framework: arguments.framework,
         rules: std::sync::Arc::new(rules),
         now: environment.now,
+        whose: whose::on(&arguments.platform)?,
     };
     let mut report = check(&arguments.paths, &options, &mut std::io::stdin().lock()).map_err(|error| {
         let code = if error.is_usage() { USAGE } else { UNDECIDED };

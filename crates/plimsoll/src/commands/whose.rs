@@ -1,6 +1,7 @@
 //! `plimsoll whose`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use plimsoll_format::View;
@@ -9,12 +10,14 @@ use plimsoll_format::chain::ChainForm;
 use plimsoll_format::responsibility::{self as form, ResponsibilityForm};
 use plimsoll_model::Outcome;
 use plimsoll_model::responsibility::Responsibility;
+use plimsoll_scan::party::OnPlatform;
 use plimsoll_scan::responsibility::attest::Statements;
 use plimsoll_scan::responsibility::{
     BENCHMARKS, Cloud, Framework, Gathered, MAX_FILE, MAX_FILES, Matrix, ResponsibilityError, what_if,
 };
 
 use super::{Answer, audit, scan};
+use crate::cli::PlatformArguments;
 use crate::cli::whose::{WhoseArguments, WhoseFormat};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -297,6 +300,24 @@ fn gather(arguments: &WhoseArguments, environment: &Environment) -> Result<Gathe
         gathered.node(file, &mut stdin).map_err(wrong)?;
     }
     Ok(gathered)
+}
+
+/// The platform by which findings show whose they are, where one was named.
+pub(super) fn on(arguments: &PlatformArguments) -> Result<Option<OnPlatform>, Failure> {
+    on_platform(arguments.platform.as_deref(), arguments.controls.as_deref())
+}
+
+/// The same, where it stands among other arguments.
+pub(super) fn on_platform(
+    platform: Option<&str>,
+    controls: Option<&Path>,
+) -> Result<Option<OnPlatform>, Failure> {
+    let Some(key) = platform else { return Ok(None) };
+    let on = OnPlatform::named(Arc::new(matrix(controls)?), key);
+    on.map(Some).map_err(|keys| {
+        let error = anyhow!("there is no platform `{key}`");
+        Failure::new(USAGE, error).hint(format!("one of {}", keys.join(", ")))
+    })
 }
 
 /// Our controls, with those of a folder.

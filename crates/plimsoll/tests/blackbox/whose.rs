@@ -315,7 +315,8 @@ fn what_a_chain_was_not_given_is_named() {
 /// A well-kept cluster of EKS with facts of its node.
 fn kept() -> Vec<String> {
     let mut words = vec!["whose".to_owned()];
-    for name in ["cluster", "nodegroup", "launch-template", "access-entry", "addon-vpc-cni", "addon-coredns"] {
+    for name in ["cluster", "nodegroup", "launch-template", "access-entry", "addon-vpc-cni", "addon-coredns"]
+    {
         words.extend(["--eks".to_owned(), fixture(&format!("eks-{name}.json"))]);
     }
     words.extend(["--manifests".to_owned(), fixture("objects-eks.yaml")]);
@@ -398,7 +399,12 @@ fn opened(place: &Place, page: &str, more: &[&str]) -> (Vec<String>, Vec<String>
     let log = place.path("net.json");
     let mut browser = std::process::Command::new("chromium-headless-shell");
     browser
-        .args(["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"])
+        .args([
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+        ])
         .args(["--disable-sync", "--no-first-run", "--hide-scrollbars", "--enable-logging=stderr"])
         .arg(format!("--user-data-dir={}", place.path("browser").display()))
         .arg(format!("--log-net-log={}", log.display()))
@@ -418,28 +424,243 @@ fn opened(place: &Place, page: &str, more: &[&str]) -> (Vec<String>, Vec<String>
 fn the_page_opens_in_a_browser_without_complaint_or_request() {
     let there = std::process::Command::new("chromium-headless-shell").arg("--version").output();
     if !there.is_ok_and(|out| out.status.success()) {
-        eprintln!("NOT TESTED: the page in a browser: chromium-headless-shell is not installed (cargo xtask deps)");
+        eprintln!(
+            "NOT TESTED: the page in a browser: chromium-headless-shell is not installed (cargo xtask deps)"
+        );
         return;
     }
     let place = Place::new();
-    place.put("bad.html", "<body><img src=\"http://127.0.0.1:9/x.png\"><script>console.error('x')</script></body>");
-    let (complaints, asked) = opened(&place, "bad.html", &[&format!("--screenshot={}", place.path("bad.png").display())]);
-    assert!(!complaints.is_empty() && !asked.is_empty(), "this way sees what a page does: {complaints:?} {asked:?}");
+    place.put(
+        "bad.html",
+        "<body><img src=\"http://127.0.0.1:9/x.png\"><script>console.error('x')</script></body>",
+    );
+    let (complaints, asked) =
+        opened(&place, "bad.html", &[&format!("--screenshot={}", place.path("bad.png").display())]);
+    assert!(
+        !complaints.is_empty() && !asked.is_empty(),
+        "this way sees what a page does: {complaints:?} {asked:?}"
+    );
     let page = run(&place, &open(), &["--format", "html"]);
     assert_eq!(page.code, 1);
     place.put("whose.html", &page.stdout);
     let shot = format!("--screenshot={}", place.path("whose.png").display());
     let paper = format!("--print-to-pdf={}", place.path("whose.pdf").display());
-    for more in [&["--window-size=1280,2000", &shot][..], &["--window-size=400,2000", &shot], &["--no-pdf-header-footer", &paper]] {
+    for more in [
+        &["--window-size=1280,2000", &shot][..],
+        &["--window-size=400,2000", &shot],
+        &["--no-pdf-header-footer", &paper],
+    ] {
         let (complaints, asked) = opened(&place, "whose.html", more);
         assert_eq!((complaints, asked), (Vec::new(), Vec::new()), "{more:?}");
     }
     let picture = std::fs::read(place.path("whose.png")).unwrap();
-    assert!(picture.starts_with(b"\x89PNG") && picture.len() > 20_000, "{} bytes are an empty page", picture.len());
+    assert!(
+        picture.starts_with(b"\x89PNG") && picture.len() > 20_000,
+        "{} bytes are an empty page",
+        picture.len()
+    );
     let print = std::fs::read(place.path("whose.pdf")).unwrap();
     assert!(print.starts_with(b"%PDF") && print.len() > 50_000, "{} bytes are an empty page", print.len());
     if let Some(folder) = std::env::var_os("PLIMSOLL_PAGES") {
         std::fs::write(std::path::Path::new(&folder).join("whose.png"), picture).unwrap();
         std::fs::write(std::path::Path::new(&folder).join("whose.pdf"), print).unwrap();
+    }
+}
+
+/// What a platform says of findings: who has to act, and the control by which.
+fn parties(report: &Value) -> Vec<(String, String, String)> {
+    let of = |finding: &Value| {
+        let evidence = finding["evidence"].as_array().unwrap();
+        let by = evidence.iter().find(|one| one["source"] == "plimsoll/responsibility");
+        let name = finding["party"]["name"].as_str().unwrap_or_default();
+        (
+            super::text(&finding["advisory"]).to_owned(),
+            format!("{} {name}", super::text(&finding["party"]["kind"])).trim().to_owned(),
+            by.map(|one| super::text(&one["record"]).to_owned()).unwrap_or_default(),
+        )
+    };
+    report["findings"].as_array().unwrap().iter().map(of).collect()
+}
+
+#[test]
+fn findings_of_manifests_show_whose_they_are_on_a_platform() {
+    let place = Place::new();
+    place.put(
+        "m.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: kube-apiserver-a, namespace: kube-system, labels: {component: kube-apiserver, tier: control-plane}}\nspec:\n  \
+         containers: [{name: kube-apiserver, image: \"registry.k8s.io/kube-apiserver:v1.34.0\", command: [kube-apiserver, --anonymous-auth=true]}]\n---\n\
+         apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  template:\n    spec:\n      \
+         containers: [{name: web, image: \"example.org/web:1\", securityContext: {privileged: true}}]\n---\n\
+         apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n",
+    );
+    let on = |platform: &[&str]| {
+        let run =
+            place.run(&[&["check", "m.yaml", "--format", "json", "--fail-on", "low"][..], platform].concat());
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        let report = run.json();
+        assert_eq!(super::faults("report-1.0.json", &report), Vec::<String>::new());
+        parties(&report)
+    };
+    let of = |all: &[(String, String, String)], rule: &str| {
+        let one = all.iter().find(|(own, ..)| own == rule).unwrap_or_else(|| panic!("{rule}: {all:?}"));
+        (one.1.clone(), one.2.clone())
+    };
+    let told = |party: &str, control: &str| (party.to_owned(), control.to_owned());
+    let without = on(&[]);
+    assert!(without.iter().all(|(_, _, control)| control.is_empty()), "{without:?}");
+    let gke = on(&["--platform", "gke-standard"]);
+    assert_eq!(of(&gke, "api-server-profiling"), told("provider Google", "INF-002"));
+    assert_eq!(of(&gke, "privileged-container"), told("application", "RT-005"));
+    assert_eq!(of(&gke, "namespace-without-pod-security"), told("platform", "INF-060"));
+    let kubeadm = on(&["--platform", "kubeadm"]);
+    assert_eq!(of(&kubeadm, "api-server-profiling"), told("platform", "INF-002"));
+    assert!(
+        gke.iter().all(|(rule, _, control)| !control.is_empty() || rule.starts_with("image-")),
+        "{gke:?}"
+    );
+    // A platform of one's own: the platform team provides it to the application teams.
+    place.put(
+        "own/platforms.yaml",
+        "house: {name: House, short: House, provider: platform team, family: gke, like: gke-autopilot}\n",
+    );
+    place.put(
+        "own/INF-060.yaml",
+        "id: INF-060\ncells:\n  house: {owner: provider, toggle: none, inputs: [attest], source: {document: vendor-docs, how: recalled}}\n",
+    );
+    let house = on(&["--platform", "house", "--controls", "own"]);
+    assert_eq!(of(&house, "namespace-without-pod-security"), told("provider platform team", "INF-060"));
+    let table = place.run(&["check", "m.yaml", "--platform", "gke-standard"]);
+    assert!(table.stdout.contains("provider"), "{}", table.stdout);
+    let wrong = place.run(&["check", "m.yaml", "--platform", "gke-standart"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("one of gke-standard, gke-autopilot"), "{}", wrong.stderr);
+}
+
+#[test]
+fn findings_of_scans_show_whose_they_are_on_a_platform() {
+    let place = Place::new();
+    let shop = place.shop();
+    let scan = |target: &str, more: &[&str]| {
+        let words = [&["scan", target, "--db", super::database(), "--format", "json"][..], more].concat();
+        let report = place.run(&words).json();
+        assert_eq!(super::faults("report-1.0.json", &report), Vec::<String>::new());
+        report
+    };
+    // An image of the application: the same parties, with the control.
+    let plain = parties(&scan(&shop, &[]));
+    let told = parties(&scan(&shop, &["--platform", "gke-autopilot"]));
+    assert_eq!(plain.len(), told.len());
+    for (before, after) in plain.iter().zip(&told) {
+        assert_eq!(before.1, after.1, "{before:?} {after:?}");
+    }
+    assert!(
+        told.iter().any(|(_, party, control)| party.starts_with("baseImage") && control == "SC-003"),
+        "{told:?}"
+    );
+    assert!(told.iter().any(|(_, party, control)| party == "application" && control == "RT-006"), "{told:?}");
+    // A machine: its system is the provider's where the provider runs the nodes, and no upgrade is advised.
+    place.put("node/etc/os-release", super::shop::OS_RELEASE);
+    place.put("node/var/lib/dpkg/status", super::shop::dpkg_status(&[]));
+    let node = |platform: &str| scan("dir:node", &["--platform", platform]);
+    for (platform, party) in [
+        ("gke-autopilot", "provider Google"),
+        ("gke-standard", "platform"),
+        ("eks-managed-nodes", "platform"),
+        ("eks-auto-mode", "provider AWS"),
+        ("kubeadm", "platform"),
+    ] {
+        let report = node(platform);
+        let all = parties(&report);
+        assert!(!all.is_empty(), "the database knows a flaw of it");
+        assert!(all.iter().all(|one| one.1 == party && one.2 == "INF-021"), "{platform}: {all:?}");
+        let changes = report["changes"].as_array().unwrap().len();
+        assert_eq!(changes == 0, party.starts_with("provider"), "{platform}: {}", report["changes"]);
+    }
+    // Both kinds of platforms at once, and neither twice.
+    let both = scan(&shop, &["--platform", "linux/amd64", "--platform", "kubeadm"]);
+    assert!(parties(&both).iter().any(|(_, _, control)| control == "RT-006"));
+    for wrong in [&["--platform", "kubeadm", "--platform", "gke-standard"][..], &["--platform", "linux"]] {
+        let run = place.run(&[&["scan", &shop][..], wrong].concat());
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        assert!(run.stderr.contains("linux/arm64") || run.stderr.contains("names one"), "{}", run.stderr);
+    }
+    assert_eq!(place.run(&["sbom", &shop, "--platform", "kubeadm"]).code, 2);
+}
+
+#[test]
+fn what_other_commands_find_shows_whose_it_is_on_a_platform() {
+    let place = Place::new();
+    let pod = |namespace: &str, image: &str| {
+        format!(
+            "apiVersion: v1\nkind: Namespace\nmetadata: {{name: {namespace}}}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: {namespace}}}\n\
+             spec:\n  selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web, team: harbour}}}}\n    \
+             spec: {{hostNetwork: true, containers: [{{name: web, image: \"{image}\"}}]}}\n---\n"
+        )
+    };
+    place.put("objects.yaml", pod("shop", "example.org/web:1") + &pod("kube-system", "gke.gcr.io/proxy:1"));
+    place.put(
+        "policy.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: own}\nspec: {requirements: [{registries: {allow: ['ghcr.io/acme/**']}}]}\n",
+    );
+    let of = |run: &super::Run, path: &[&str]| -> Vec<String> {
+        let document = run.json();
+        let mut all = Vec::new();
+        let mut todo = vec![&document];
+        while let Some(value) = todo.pop() {
+            match value {
+                Value::Array(list) => todo.extend(list),
+                Value::Object(map) => {
+                    if let Some(whose) = map.get("whose") {
+                        let name = path.iter().find_map(|key| map.get(*key)?.as_str()).unwrap_or_default();
+                        let (kind, control) =
+                            (super::text(&whose["party"]["kind"]), super::text(&whose["control"]));
+                        all.push(format!("{name}: {kind} {control}"));
+                    }
+                    todo.extend(map.values());
+                }
+                _ => {}
+            }
+        }
+        all.sort();
+        all.dedup();
+        all
+    };
+    // Everything that a cluster runs, and what is trusted for its place.
+    let audit = ["audit", "objects.yaml", "--policy", "policy.yaml", "--offline"];
+    let run = place.run(&[&audit[..], &["--platform", "gke-standard", "--format", "json"]].concat());
+    assert!(run.code == 1 || run.code == 3, "{}", run.stderr);
+    assert_eq!(super::faults("audit-1.0.json", &run.json()), Vec::<String>::new());
+    let all = of(&run, &["namespace"]);
+    assert_eq!(all, ["kube-system: provider SC-001", "shop: application SC-003", "shop: application SC-005"]);
+    let table = place.run(&[&audit[..], &["--platform", "gke-standard"]].concat()).stdout;
+    assert!(table.contains("whose: Google, by SC-001 on GKE Standard (provider)"), "{table}");
+    assert!(table.contains("whose: harbour, by SC-003 on GKE Standard (yours)"), "{table}");
+    assert!(!place.run(&audit).stdout.contains("whose:"));
+    let watched = place.run(&["audit", "--watch", "--policy", "policy.yaml", "--platform", "gke-standard"]);
+    assert_eq!(watched.code, 2);
+    // What would break under Pod Security Standards.
+    let pss = ["cluster", "pss", "--file", "objects.yaml", "--platform", "kubeadm"];
+    let run = place.run(&[&pss[..], &["--format", "json"]].concat());
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema/pss-1.0.json");
+    let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    assert!(validator.is_valid(&run.json()), "{}", run.stdout);
+    let all = of(&run, &["workload"]);
+    assert_eq!(
+        all,
+        ["kube-system/Deployment/web: platform SC-001", "shop/Deployment/web: application RT-005"]
+    );
+    assert!(
+        place.run(&pss).stdout.contains("whose: application, by RT-005 on self-managed (kubeadm) (yours)")
+    );
+    // What happens in containers.
+    let recording =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../plimsoll-runtime/fixtures/detections/PW050.fires.jsonl");
+    let table = place.run(&["watch", "replay", recording, "--platform", "gke-autopilot"]).stdout;
+    assert!(table.contains(", by RT-011 on GKE Autopilot (yours)"), "{table}");
+    for command in [&pss[..4], &["watch", "replay", recording], &audit] {
+        let run = place.run(&[command, &["--platform", "nowhere"]].concat());
+        assert_eq!(run.code, 2, "{command:?}");
+        assert!(run.stderr.contains("there is no platform `nowhere`"), "{}", run.stderr);
     }
 }
