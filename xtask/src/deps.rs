@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 /// Every Debian package that a test, a test image or a benchmark needs, with what for. The one list: add here.
 const PACKAGES: &[(&str, &str)] = &[
     ("busybox-static", "tests: what runs in containers that the sensor watches"),
+    ("chromium-headless-shell", "tests: pages in a real browser, on the screen and printed"),
     ("clang", "build: the sensor's kernel programs"),
     ("containerd", "tests: a real containerd"),
     ("docker-registry", "tests: a real registry"),

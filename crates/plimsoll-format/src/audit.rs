@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use plimsoll_model::audit::{Audit, AuditResult, Placed, RuleResult, RuleUse, Use};
 use plimsoll_model::decision::{Effect, RequirementResult};
+use plimsoll_model::responsibility::Belongs;
 use plimsoll_model::{Digest, Outcome};
 use serde_json::{Value, json};
 
@@ -192,7 +193,11 @@ fn of_objects(audit: &Audit, shown: usize, width: usize, line: &mut dyn FnMut(&s
                 String::new()
             };
             let owner = used.owner.as_deref().map(|owner| format!(" (owner: {})", clean(owner)));
-            line(&format!("           in {place}{many}{}", owner.unwrap_or_default()));
+            line(&format!(
+                "           in {place}{many}{}{}",
+                owner.unwrap_or_default(),
+                by(used.whose.as_ref())
+            ));
         }
         if one.objects.len() > shown.min(3) {
             let left = one.objects.len() - shown.min(3);
@@ -243,7 +248,12 @@ fn whose(used: &Use) -> String {
         ", not running".into()
     };
     let owner = used.owner.as_deref().map(|owner| format!(" (owner: {})", clean(owner))).unwrap_or_default();
-    format!("{place}{pods}{owner}")
+    format!("{place}{pods}{owner}{}", by(used.whose.as_ref()))
+}
+
+/// Whose it is on the platform that was named, as the end of a line.
+fn by(whose: Option<&Belongs>) -> String {
+    whose.map(|whose| format!("; whose: {}", clean(&whose.shown()))).unwrap_or_default()
 }
 
 fn place(namespace: &str, kind: &str, name: &str) -> String {
@@ -253,7 +263,7 @@ fn place(namespace: &str, kind: &str, name: &str) -> String {
 
 fn placed(one: &Placed, width: usize, line: &mut dyn FnMut(&str)) {
     let owner = one.owner.as_deref().map(|owner| format!(" (owner: {})", clean(owner))).unwrap_or_default();
-    line(&format!("  {}{owner}", place(&one.namespace, &one.kind, &one.name)));
+    line(&format!("  {}{owner}{}", place(&one.namespace, &one.kind, &one.name), by(one.whose.as_ref())));
     for (question, standing) in one.standings() {
         let mark = match standing.answer {
             Outcome::Met => continue,
@@ -402,6 +412,9 @@ fn result_of_rule(rule: &RuleResult, used: &RuleUse, word: &str) -> Value {
     if let Some(owner) = &used.owner {
         properties["owner"] = owner.as_str().into();
     }
+    if let Some(whose) = &used.whose {
+        properties["whose"] = whose.shown().into();
+    }
     json!({
         "source": "plimsoll",
         "policy": rule.title(),
@@ -422,6 +435,9 @@ fn result_of(result: &AuditResult, used: &Use, policy: &str, rule: &str, word: &
     }
     if let Some(owner) = &used.owner {
         properties["owner"] = owner.as_str().into();
+    }
+    if let Some(whose) = &used.whose {
+        properties["whose"] = whose.shown().into();
     }
     if let Some(next) = result.next.as_ref().filter(|_| word != "pass") {
         properties["next"] = next.as_str().into();

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod benchmark;
 pub mod chain;
 mod csaf;
 mod csv;

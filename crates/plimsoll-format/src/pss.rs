@@ -113,6 +113,9 @@ fn standing(standing: &PssStanding, view: &View, lines: &mut Lines) {
         for text in &one.by_hand {
             lines.wrapped("      by hand: ", &clean(text));
         }
+        if let Some(whose) = &one.whose {
+            lines.wrapped("      whose: ", &clean(&whose.shown()));
+        }
         if view.all {
             for text in &one.mind {
                 lines.wrapped("      mind: ", &clean(text));
@@ -322,6 +325,7 @@ mod tests {
             by_hand: vec!["\u{1b}|".into()],
             mind: vec!["\u{1b}".into()],
             command: None,
+            whose: None,
         };
         let own = PssStanding {
             level: Level::Baseline,

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::decision::{Decision, Effect};
+use crate::responsibility::Belongs;
 use crate::{Outcome, Problem};
 
 /// Version of the audit's form. The decisions in it have their own.
@@ -40,6 +41,9 @@ pub struct Use {
     /// Who looks after it, where that is written.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub owner: Option<String>,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whose: Option<Belongs>,
 }
 
 /// One decision, with all that it is about.
@@ -70,6 +74,9 @@ pub struct RuleUse {
     /// Who looks after it, where that is written.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub owner: Option<String>,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whose: Option<Belongs>,
 }
 
 /// What a rule about objects says of some of them.
@@ -130,6 +137,9 @@ pub struct Placed {
     pub identity: Standing,
     /// Is it reachable only for whom it should be?
     pub network: Standing,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whose: Option<Belongs>,
 }
 
 impl Placed {

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod benchmark;
+pub mod bundle;
 pub mod chain;
 pub mod content_set;
 pub mod decision;
@@ -19,6 +21,7 @@ pub mod functions;
 pub mod fuzz;
 pub mod inventory;
 pub mod license;
+pub mod node;
 mod path;
 pub mod paths;
 pub mod plan;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::{ClusterInfo, Missing};
 use crate::pod_security::{Level, Version};
+use crate::responsibility::Belongs;
 use crate::{Outcome, Problem};
 
 /// Version of the form of [`Pss`]: `docs/schema/pss-1.0.json`.
@@ -151,6 +152,9 @@ pub struct PssBreak {
     /// Applies the patch, where the object can be changed in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whose: Option<Belongs>,
 }
 
 /// A breach of one control.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Outcome, Problem};
+use crate::{Outcome, Party, Problem};
 
 /// Version of the form.
 pub const RESPONSIBILITY_VERSION: &str = "1.0";
@@ -30,6 +30,47 @@ impl Owner {
             Owner::Customer => "yours",
             Owner::NotApplicable => "not here",
         }
+    }
+}
+
+/// Whose something that was found is on a platform, and by which control.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Belongs {
+    /// Key of the platform: `gke-autopilot`.
+    pub platform: String,
+    /// The platform for people.
+    pub platform_name: String,
+    /// Id of the control.
+    pub control: String,
+    /// What is so when the control is met.
+    pub title: String,
+    /// Who does it on the platform.
+    pub owner: Owner,
+    /// Who has to act.
+    pub party: Party,
+    /// What the platform changes about the next step; empty where it changes nothing.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub next: String,
+    /// What lets the provider do its part.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub command: Option<String>,
+    /// The document for the owner was only recalled.
+    pub recalled: bool,
+}
+
+impl Belongs {
+    /// For people: `Google, by INF-021 on GKE Autopilot (provider)`.
+    pub fn shown(&self) -> String {
+        let who = match &self.party {
+            Party::Provider(name) | Party::Distribution(name) | Party::Application(Some(name)) => {
+                name.clone()
+            }
+            Party::Nobody(reason) => format!("nobody: {reason}"),
+            party => party.word().to_owned(),
+        };
+        let recalled = if self.recalled { ", recalled" } else { "" };
+        format!("{who}, by {} on {} ({}{recalled})", self.control, self.platform_name, self.owner.word())
     }
 }
 

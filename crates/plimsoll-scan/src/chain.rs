@@ -114,13 +114,12 @@ fn choose<'a>(asked: &str, known: Known<'a>, missing: &mut Vec<MissingInput>) ->
     }
     let whole = |report: &'a Report| (report, report.findings.iter().collect());
     let images: Wanted<'a> =
-        known.reports.iter().filter(|report| is_image(report, asked, &[])).map(whole).collect();
+        known.reports.iter().filter(|report| is_asked(report, asked)).map(whole).collect();
     if !images.is_empty() {
         return ("image", images);
     }
-    let runs: Vec<&Running> =
-        running.iter().filter(|one| one.images.iter().any(|image| image.reference == asked)).collect();
-    if let Some(image) = runs.iter().flat_map(|one| &one.images).find(|image| image.reference == asked) {
+    let is_named = |reference: &str| reference == asked || names(asked, reference);
+    if let Some(image) = running.iter().flat_map(|one| &one.images).find(|image| is_named(&image.reference)) {
         let digests: Vec<&str> = image.digests.iter().map(String::as_str).collect();
         let images: Wanted<'a> =
             known.reports.iter().filter(|report| is_image(report, asked, &digests)).map(whole).collect();
@@ -184,10 +183,75 @@ fn is_partial(report: &Report) -> bool {
     report.problems.iter().any(|problem| problem.effect == Effect::Incomplete)
 }
 
+/// An image's name in parts: registry and repository as they are asked for, tag, digest.
+#[derive(Debug, PartialEq, Eq)]
+struct Named<'a> {
+    registry: &'a str,
+    /// Without `library/`.
+    repository: &'a str,
+    tag: Option<&'a str>,
+    digest: Option<&'a str>,
+}
+
+/// `nginx`, `library/nginx`, `docker.io/library/nginx:1.27@sha256:...`: what stands in front of the first slash is a registry when it
+/// has a dot or a port, as in `docker pull`.
+fn named(text: &str) -> Option<Named<'_>> {
+    let (rest, digest) = match text.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest)),
+        None => (text, None),
+    };
+    let (registry, rest) = match rest.split_once('/') {
+        Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (host, rest),
+        _ => ("docker.io", rest),
+    };
+    let registry = if registry == "index.docker.io" { "docker.io" } else { registry };
+    let (repository, tag) = match rest.rsplit_once(':') {
+        Some((repository, tag)) => (repository, Some(tag)),
+        None => (rest, None),
+    };
+    let repository = match registry {
+        "docker.io" => repository.strip_prefix("library/").unwrap_or(repository),
+        _ => repository,
+    };
+    let plain = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte)) && !text.is_empty()
+    };
+    (plain(repository) && tag.is_none_or(plain)).then_some(Named { registry, repository, tag, digest })
+}
+
+/// Whether what a person typed names this image: what they left out, tag or digest, may be anything.
+fn names(asked: &str, reference: &str) -> bool {
+    let (Some(asked), Some(own)) = (named(asked), named(reference)) else { return false };
+    (asked.registry, asked.repository) == (own.registry, own.repository)
+        && asked.tag.is_none_or(|tag| own.tag.unwrap_or("latest") == tag)
+        && (asked.digest.is_none() || asked.digest == own.digest)
+}
+
+/// Whether two names that machines wrote are of the same image: no tag is `latest`, and a digest is told by itself.
+fn same_name(one: &str, other: &str) -> bool {
+    let (Some(one), Some(other)) = (named(one), named(other)) else { return false };
+    let tag = |name: &Named<'_>| match (name.tag, name.digest) {
+        (None, Some(_)) => None,
+        (tag, _) => Some(tag.unwrap_or("latest").to_owned()),
+    };
+    (one.registry, one.repository) == (other.registry, other.repository)
+        && tag(&one) == tag(&other)
+        && one.digest == other.digest
+}
+
+/// Whether a person means the image of this report.
+fn is_asked(report: &Report, asked: &str) -> bool {
+    let target = &report.target;
+    let known = || [Some(target.name.as_str()), target.reference.as_deref()].into_iter().flatten();
+    is_image(report, asked, &[])
+        || target.kind == TargetKind::Image && known().any(|reference| names(asked, reference))
+}
+
 fn is_image(report: &Report, reference: &str, digests: &[&str]) -> bool {
     let target = &report.target;
-    target.name == reference
-        || target.reference.as_deref() == Some(reference)
+    let known = || [Some(target.name.as_str()), target.reference.as_deref()].into_iter().flatten();
+    known().any(|own| own == reference)
+        || target.kind == TargetKind::Image && known().any(|own| same_name(own, reference))
         || target.digest.iter().chain(&target.image_id).any(|digest| {
             let digest = digest.to_string();
             reference == digest
@@ -337,8 +401,10 @@ impl Scene<'_> {
         };
         let mut links = if self.is_component() {
             self.component()
-        } else if self.first.party == Party::Platform {
+        } else if self.is_node() {
             self.node()
+        } else if let Party::Provider(name) = &self.first.party {
+            self.of_provider(name)
         } else {
             self.image()
         };
@@ -362,9 +428,40 @@ impl Scene<'_> {
         links
     }
 
-    /// An image that only system namespaces run: the provider's, or of the platform team.
+    /// An image that only system namespaces run, or that the scan knew as the platform's: the provider's, or of the platform team.
     fn is_component(&self) -> bool {
-        !self.runs.is_empty() && self.runs.iter().all(|(one, _)| one.system)
+        match self.runs {
+            [] => {
+                self.report.target.kind == TargetKind::Image
+                    && matches!(self.first.party, Party::Provider(_) | Party::Platform)
+            }
+            runs => runs.iter().all(|(one, _)| one.system),
+        }
+    }
+
+    /// What is on a machine, whoever has to move: its system, and what else was installed there by whoever runs it.
+    fn is_node(&self) -> bool {
+        let target = &self.report.target;
+        let machine = target.kind == TargetKind::Directory && target.release.is_some();
+        match &self.first.party {
+            Party::Platform => true,
+            Party::Provider(_) | Party::Distribution(_) => machine,
+            // What nobody has to do is told with the links that it would have.
+            Party::Nobody(_) => {
+                machine && self.first.subject.as_package().is_some_and(|one| one.ecosystem.is_distribution())
+            }
+            _ => false,
+        }
+    }
+
+    /// What a scan said to be the provider's, and is neither a machine nor an image.
+    fn of_provider(&self, name: &str) -> Vec<Link> {
+        let mut own = link(Role::Provider, name, Turn::Now, "does this on the platform that the scan named");
+        own.step = Some(self.first.remedy.action.clone()).filter(|step| !step.is_empty());
+        let by = self.first.evidence.iter().find(|one| one.source == "plimsoll/responsibility");
+        own.control = by.map(|one| one.record.clone());
+        own.evidence.extend(by.map(|one| one.range.clone()));
+        vec![own]
     }
 
     /// A control on the platform that asks most of the reader.
@@ -598,7 +695,11 @@ impl Scene<'_> {
         let mut namespaces: Vec<&str> = self.runs.iter().map(|(one, _)| one.namespace.as_str()).collect();
         namespaces.sort_unstable();
         namespaces.dedup();
-        let where_it_runs = format!("only namespaces of the cluster run it: {}", namespaces.join(", "));
+        let where_it_runs = if namespaces.is_empty() {
+            "the scan knew the image as the platform's, by its name".to_owned()
+        } else {
+            format!("only namespaces of the cluster run it: {}", namespaces.join(", "))
+        };
         let Some(mut provider) = self.provider(ADD_ONS, "this part of the platform") else {
             let mut platform = link(Role::Platform, "", Turn::Now, "installed this part of the cluster");
             platform.step = Some("move the component to a release that has the fix".into());
@@ -691,4 +792,68 @@ fn source(cell: &Cell) -> String {
     let section = source.section.as_deref().map(|section| format!(", {section}")).unwrap_or_default();
     let recalled = if source.recalled { "; recalled, not read" } else { "" };
     format!("{}, {} ({}){section}{recalled}", source.publisher, source.title, source.date)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_known_by_its_short_name() {
+        for (asked, reference, wanted) in [
+            ("nginx", "docker.io/library/nginx", true),
+            ("nginx", "docker.io/library/nginx:1.27", true),
+            ("nginx", "nginx@sha256:aa", true),
+            ("library/nginx", "index.docker.io/library/nginx:1", true),
+            ("nginx:1.27", "docker.io/library/nginx:1.27", true),
+            ("nginx:latest", "nginx", true),
+            ("nginx:1.26", "nginx:1.27", false),
+            ("nginx", "example.org/nginx:1", false),
+            ("nginx", "bitnami/nginx:1", false),
+            ("example.org:5000/a/b", "example.org:5000/a/b:2", true),
+            ("nginx@sha256:aa", "nginx@sha256:bb", false),
+            ("shop/web", "docker.io/shop/web:1", true),
+            ("CVE 2024", "CVE 2024", false),
+            ("", "nginx", false),
+        ] {
+            assert_eq!(names(asked, reference), wanted, "{asked} {reference}");
+        }
+    }
+
+    #[test]
+    fn machines_mean_latest_when_they_name_no_tag() {
+        for (one, other, wanted) in [
+            ("nginx", "docker.io/library/nginx:latest", true),
+            ("nginx", "nginx:1.27", false),
+            ("nginx:1.27@sha256:aa", "docker.io/library/nginx:1.27@sha256:aa", true),
+            ("nginx@sha256:aa", "nginx:latest", false),
+            ("localhost/web:1", "localhost/web:1", true),
+        ] {
+            assert_eq!(same_name(one, other), wanted, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_workload_is_known_by_kind_namespace_name_and_pod() {
+        let one = Running {
+            kind: "Deployment".into(),
+            namespace: "shop".into(),
+            name: "web".into(),
+            pods: ["web-1-abc".to_owned()].into(),
+            ..Running::default()
+        };
+        for asked in [
+            "web",
+            "shop/web",
+            "deployment/web",
+            "Deployment shop/web",
+            "pod/shop/web-1-abc",
+            "shop/web-1-abc",
+        ] {
+            assert!(is_workload(&one, asked), "{asked}");
+        }
+        for asked in ["shop", "pod/web", "cart/web", "daemonset/shop/web", "a/b/c/d"] {
+            assert!(!is_workload(&one, asked), "{asked}");
+        }
+    }
 }

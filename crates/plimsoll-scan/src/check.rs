@@ -37,6 +37,7 @@ use self::since::Before;
 pub use self::since::Since;
 use crate::ScanError;
 use crate::exceptions::Exceptions;
+use crate::party::{self, OnPlatform};
 use crate::verdict::{self, Line};
 use crate::whose::{self, Context};
 
@@ -66,6 +67,8 @@ pub struct CheckOptions {
     pub rules: Arc<Rules>,
     /// Now: for the expiry of exceptions.
     pub now: Timestamp,
+    /// The platform that says whose findings are.
+    pub whose: Option<OnPlatform>,
 }
 
 /// What a file is, by its name.
@@ -440,6 +443,7 @@ impl<'a> Run<'a> {
             )
         });
         whose::assign(&mut self.findings, &[], context);
+        party::apply(&mut self.findings, &target, options.whose.as_ref());
         let changes = whose::changes(&self.findings, &[], context);
         self.problems.sort();
         self.problems.dedup();

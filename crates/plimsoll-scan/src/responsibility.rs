@@ -7,13 +7,16 @@ use std::path::Path;
 use jiff::Timestamp;
 use plimsoll_kube::Client;
 use plimsoll_model::audit::{ClusterInfo, Missing};
+use plimsoll_model::benchmark::Benchmark;
 use plimsoll_model::chain::Chain;
+use plimsoll_model::node::{NODE_KIND, NodeFacts};
 use plimsoll_model::responsibility::{Given, Responsibility};
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{Effect, FindingKind, FixStatus, Outcome, Party, Problem, ProblemKind, Report};
 use plimsoll_posture::cluster::LISTS;
 use plimsoll_posture::kubernetes::{Objects, yaml};
 use plimsoll_posture::responsibility::attest::Statements;
+pub use plimsoll_posture::responsibility::benchmark::{BENCHMARKS, Framework};
 pub use plimsoll_posture::responsibility::{
     Cloud, Control, Evidence, MAX_FILE, MAX_FILES, Matrix, Pool, attest, what_if,
 };
@@ -24,6 +27,7 @@ use sha2::{Digest as _, Sha256};
 use crate::ScanError;
 use crate::audit::live::{self, Scope, Sink};
 use crate::audit::snapshot::{self, SnapshotError};
+use crate::bundle::Kept;
 use crate::chain;
 use crate::check::{Kind, files_below, manifests};
 
@@ -67,6 +71,22 @@ pub enum ResponsibilityError {
         /// As it was typed.
         name: String,
     },
+    /// Facts of a node are none.
+    #[error("`{file}` holds no facts of a node: {detail}")]
+    Node {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A benchmark is about clusters of another provider.
+    #[error("`{framework}` is about clusters of {family}, and none was given")]
+    Framework {
+        /// As it was typed.
+        framework: String,
+        /// Whose.
+        family: &'static str,
+    },
     /// Nothing says what the platform is.
     #[error("nothing that was given says which platform it is")]
     NoPlatform,
@@ -83,7 +103,12 @@ pub struct Gathered {
     cluster: ClusterInfo,
     reports: Vec<Scanned>,
     full: Vec<Report>,
+    nodes: Vec<NodeFacts>,
     given: Vec<Given>,
+    /// Files, by which flag they were given, and their digests.
+    kept: Vec<Kept>,
+    /// What cannot be kept as evidence, where something cannot.
+    not_kept: Option<&'static str>,
     problems: Vec<Problem>,
 }
 
@@ -106,13 +131,43 @@ impl Sink for Lines {
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// Of bytes: `sha256:` and 64 digits.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(hash: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = "sha256:".to_owned();
-    for byte in Sha256::digest(bytes) {
+    for byte in hash {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// Takes the digest of what is read through it.
+struct Hashed<'a, R: ?Sized> {
+    inner: &'a mut R,
+    hash: &'a mut Sha256,
+}
+
+impl<R: Read + ?Sized> Read for Hashed<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        if let Some(read) = buffer.get(..length) {
+            self.hash.update(read);
+        }
+        Ok(length)
+    }
+}
+
+/// For people.
+fn name_of(cloud: Cloud) -> &'static str {
+    match cloud {
+        Cloud::Gke => "GKE",
+        Cloud::Eks => "EKS",
+        Cloud::Aks => "AKS",
+    }
 }
 
 /// Reads a file whole, up to a limit.
@@ -132,6 +187,22 @@ fn whole(path: &str, limit: u64, stdin: &mut dyn BufRead) -> Result<Vec<u8>, Res
     Ok(bytes)
 }
 
+/// Reads a snapshot, and takes its digest.
+fn told<R: Read + ?Sized>(
+    path: &str,
+    inner: &mut R,
+    lines: &mut Lines,
+) -> Result<(snapshot::Told, String), ResponsibilityError> {
+    let mut hash = Sha256::new();
+    let mut reader = BufReader::new(Hashed { inner, hash: &mut hash });
+    let told = snapshot::read(path, &mut reader, lines)?;
+    // What stands after its end belongs to the file too.
+    std::io::copy(&mut reader, &mut std::io::sink())
+        .map_err(|source| ResponsibilityError::Read { file: path.to_owned(), source })?;
+    drop(reader);
+    Ok((told, hexadecimal(&hash.finalize())))
+}
+
 impl Gathered {
     /// Adds an export of a cloud.
     ///
@@ -144,11 +215,7 @@ impl Gathered {
         stdin: &mut dyn BufRead,
     ) -> Result<(), ResponsibilityError> {
         let bytes = whole(path, MAX_EXPORT, stdin)?;
-        let whose = match cloud {
-            Cloud::Gke => "GKE",
-            Cloud::Eks => "EKS",
-            Cloud::Aks => "AKS",
-        };
+        let whose = name_of(cloud);
         let wrong =
             |detail: String| ResponsibilityError::Export { file: path.to_owned(), cloud: whose, detail };
         let digest = digest(&bytes);
@@ -160,8 +227,9 @@ impl Gathered {
             input: cloud.input().word().to_owned(),
             name: path.to_owned(),
             about,
-            digest: Some(digest),
+            digest: Some(digest.clone()),
         });
+        self.keep(cloud.input().word(), path, digest);
         drop(value);
         self.exports.push((cloud, path.to_owned(), text));
         Ok(())
@@ -209,8 +277,9 @@ impl Gathered {
                     input: "kubernetes".into(),
                     name: name.to_owned(),
                     about: "objects".into(),
-                    digest: Some(digest),
+                    digest: Some(digest.clone()),
                 });
+                self.keep("manifests", name, digest);
                 self.manifests.push((name.to_owned(), text));
             }
             Err(_) => self.problems.push(Problem::incomplete(ProblemKind::Corrupt, name, "it is not UTF-8")),
@@ -224,11 +293,10 @@ impl Gathered {
     pub fn snapshot(&mut self, path: &str, stdin: &mut dyn BufRead) -> Result<(), ResponsibilityError> {
         let failed = |source| ResponsibilityError::Read { file: path.to_owned(), source };
         let mut lines = Lines::default();
-        let told = if path == "-" {
-            snapshot::read(path, stdin, &mut lines)?
+        let (told, digest) = if path == "-" {
+            told(path, stdin, &mut lines)?
         } else {
-            let file = std::fs::File::open(path).map_err(failed)?;
-            snapshot::read(path, &mut BufReader::new(file), &mut lines)?
+            told(path, &mut std::fs::File::open(path).map_err(failed)?, &mut lines)?
         };
         self.problems.extend(told.problems);
         let about = format!("{} objects", told.objects);
@@ -239,7 +307,7 @@ impl Gathered {
                     input: "kubernetes".into(),
                     name: cluster.name.clone(),
                     about: format!("a snapshot with {about}"),
-                    digest: None,
+                    digest: Some(digest.clone()),
                 });
                 self.cluster = cluster;
             }
@@ -248,9 +316,10 @@ impl Gathered {
                 input: "kubernetes".into(),
                 name: path.to_owned(),
                 about,
-                digest: None,
+                digest: Some(digest.clone()),
             }),
         }
+        self.keep("snapshot", path, digest);
         self.lines.extend(lines.all.into_iter().map(|(_, line)| line));
         Ok(())
     }
@@ -264,6 +333,7 @@ impl Gathered {
         let mut lines = Lines::default();
         let missing = live::read(client, &readings, &[], &mut lines);
         let lists: Vec<String> = readings.all.iter().map(|reading| reading.resource.to_string()).collect();
+        self.not_kept = Some("a live cluster");
         self.extent = Some(extent(&lists, &missing, false));
         self.cluster = ClusterInfo {
             name: client.access().context.clone(),
@@ -285,6 +355,11 @@ impl Gathered {
     /// # Errors
     /// When it is none.
     pub fn report(&mut self, path: &str) -> Result<(), ResponsibilityError> {
+        if let Ok(bytes) = whole(path, crate::bundle::MAX_FILE, &mut std::io::empty()) {
+            self.keep("report", path, digest(&bytes));
+        } else {
+            self.not_kept = Some("a report that is no plain file, or too large");
+        }
         for surveyed in crate::plan::read(path)? {
             let Some(report) = surveyed.report else {
                 let detail = format!("the scan of {} failed", surveyed.name);
@@ -301,6 +376,88 @@ impl Gathered {
             self.full.push(report);
         }
         Ok(())
+    }
+
+    /// Adds facts of nodes, as `plimsoll node` prints them: one after the other, as many as there are.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds something else.
+    pub fn node(&mut self, path: &str, stdin: &mut dyn BufRead) -> Result<(), ResponsibilityError> {
+        let bytes = whole(path, MAX_EXPORT, stdin)?;
+        let wrong = |detail: String| ResponsibilityError::Node { file: path.to_owned(), detail };
+        let mut names = Vec::new();
+        for facts in serde_json::Deserializer::from_slice(&bytes).into_iter::<NodeFacts>() {
+            let facts = facts.map_err(|error| wrong(error.to_string()))?;
+            if facts.kind != NODE_KIND || !facts.schema_version.starts_with("1.") {
+                return Err(wrong(format!("its kind is not {NODE_KIND}, or its version is not known")));
+            }
+            names.push(plimsoll_model::shortened(&facts.node));
+            for problem in &facts.problems {
+                self.problems.push(problem.clone());
+            }
+            self.nodes.retain(|own| own.node != facts.node);
+            self.nodes.push(facts);
+        }
+        if names.is_empty() {
+            return Err(wrong("it is empty".into()));
+        }
+        self.given.push(Given {
+            input: "node".into(),
+            name: path.to_owned(),
+            about: format!("facts of {}", names.join(", ")),
+            digest: Some(digest(&bytes)),
+        });
+        self.keep("node", path, digest(&bytes));
+        Ok(())
+    }
+
+    fn keep(&mut self, flag: &'static str, path: &str, digest: String) {
+        if path == "-" {
+            self.not_kept = Some("standard input");
+        } else {
+            self.kept.push(Kept { flag, path: path.to_owned(), digest });
+        }
+    }
+
+    /// The files that were read, with their digests.
+    pub fn kept(&self) -> &[Kept] {
+        &self.kept
+    }
+
+    /// What was read and is no file, so that it cannot be read again.
+    pub fn not_kept(&self) -> Option<&'static str> {
+        self.not_kept
+    }
+
+    /// A benchmark over what was given.
+    ///
+    /// # Errors
+    /// When a platform is named that there is not, or nothing is of the family that the benchmark is about.
+    pub fn benchmark(
+        &self,
+        framework: &Framework,
+        matrix: &Matrix,
+        platform: Option<&str>,
+        statements: &Statements,
+        now: Timestamp,
+    ) -> Result<Benchmark, ResponsibilityError> {
+        self.with_evidence(matrix, platform, now, |evidence, pools, problems| {
+            if !pools.iter().any(|pool| pool.base.family() == Some(framework.family)) {
+                return Err(ResponsibilityError::Framework {
+                    framework: framework.name.clone(),
+                    family: name_of(framework.family),
+                });
+            }
+            let mut answer = framework.evaluate(matrix, evidence, pools, statements);
+            answer.inputs.clone_from(&self.given);
+            if answer.verdict == Outcome::Met
+                && problems.iter().any(|problem| problem.effect == Effect::Incomplete)
+            {
+                answer.verdict = Outcome::Unknown;
+            }
+            answer.problems = problems;
+            Ok(answer)
+        })?
     }
 
     /// The reports that were added.
@@ -460,7 +617,8 @@ impl Gathered {
             let extent = self.extent.clone().unwrap_or_default();
             Kubernetes::new(objects, extent, self.cluster.version.clone())
         });
-        let evidence = Evidence { exports, kubernetes, reports: self.reports.clone(), now };
+        let evidence =
+            Evidence { exports, kubernetes, reports: self.reports.clone(), nodes: self.nodes.clone(), now };
         let pools = pools(&evidence, matrix, platform);
         Ok(look(&evidence, &pools, problems))
     }

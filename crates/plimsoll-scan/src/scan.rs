@@ -34,6 +34,7 @@ use crate::exceptions::Exceptions;
 use crate::git::{self, Address, GitSettings, WorkTree};
 use crate::image_rules::{self, Settings};
 use crate::licenses;
+use crate::party::{self, OnPlatform};
 use crate::scanners::{Scanner, Scanners};
 use crate::secrets::{self, RedactedHistory, Secrets};
 use crate::target::{ImageForm, Target};
@@ -112,6 +113,8 @@ pub struct Options {
     pub dockerfile: Option<BuildFile>,
     /// Take the digest of every file.
     pub contents: bool,
+    /// The platform that says whose findings are.
+    pub whose: Option<OnPlatform>,
 }
 
 impl Default for Options {
@@ -141,6 +144,7 @@ impl Default for Options {
             licenses: Lists::default(),
             dockerfile: None,
             contents: false,
+            whose: None,
         }
     }
 }
@@ -880,6 +884,7 @@ fn report(
         newest: newest.as_deref(),
     };
     whose::assign(&mut findings, &inventory.packages, context);
+    party::apply(&mut findings, &target, options.whose.as_ref());
     let mut changes = whose::changes(&findings, &inventory.packages, context);
     if let Some(source) = source {
         settle(&mut changes, &findings, &inventory.packages, source)?;

@@ -331,7 +331,11 @@ pub fn changes(findings: &[Finding], packages: &[Package], context: Context<'_>)
         // A malicious package does its harm when it is installed, run or not.
         let folded = finding.kind != FindingKind::Malware
             && (finding.risk.not_run || finding.risk.reach == Some(Reach::NotLinked));
-        if acts && finding.suppressed_by.is_none() && !folded && !matches!(finding.party, Party::Nobody(_)) {
+        if acts
+            && finding.suppressed_by.is_none()
+            && !folded
+            && !matches!(finding.party, Party::Nobody(_) | Party::Provider(_))
+        {
             groups.entry(Key::of(finding, &index)).or_default().push(finding);
         }
     }

@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Admit(Box<AdmitArguments>),
     /// Whose is it: where your part begins and ends on this platform, which switch moves it, and whether it is done
     Whose(Box<whose::WhoseArguments>),
+    /// What is on this node that verdicts need: kubelet, files, disks; read only, as JSON for --node
+    Node(crate::commands::node::NodeArguments),
     /// Rules of other engines: run their own tests
     Policy {
         #[command(subcommand)]
@@ -158,9 +160,10 @@ pub(crate) struct TargetArguments {
 /// How targets are read.
 #[derive(Debug, Args)]
 pub(crate) struct ReadingArguments {
-    /// Platform to take from a multi-platform image, as in linux/arm64
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
-    pub(crate) platform: Option<String>,
+    /// Platform to take from a multi-platform image, as in linux/arm64; or the one that it runs on, by which findings show whose they are,
+    /// as in gke-autopilot (docs/whose.md); may be given once for each
+    #[arg(long = "platform", value_name = "OS/ARCH[/VARIANT]|PLATFORM")]
+    pub(crate) platforms: Vec<String>,
 
     /// Threads that read layers
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -184,6 +187,20 @@ pub(crate) struct ReadingArguments {
 }
 
 const CLUSTER: &str = "Cluster";
+
+/// The platform that says whose findings are.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PlatformArguments {
+    /// The platform that it runs on, by which everything that is found shows whose it is: gke-standard, gke-autopilot, eks-managed-nodes,
+    /// eks-auto-mode, eks-fargate, aks-standard, aks-automatic, kubeadm, or one of --controls
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+
+    /// Own platforms, and own or changed controls, for --platform: a folder of YAML files
+    #[arg(long, value_name = "DIR", requires = "platform")]
+    pub(crate) controls: Option<PathBuf>,
+}
+
 const REGISTRIES: &str = "Registries";
 
 /// How registries are reached.
@@ -290,6 +307,10 @@ pub(crate) struct ScanArguments {
 
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
+
+    /// Own platforms, and own or changed controls, for --platform: a folder of YAML files
+    #[arg(long, value_name = "DIR", requires = "platforms")]
+    pub(crate) controls: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) many: ManyArguments,
@@ -453,6 +474,9 @@ pub(crate) struct CheckArguments {
     /// standard input
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
 
     /// Only what is new against a revision of git: a branch, a tag, a commit. What was there already, or only moved, is counted
     /// and left out
@@ -745,6 +769,9 @@ pub(crate) struct AuditArguments {
     /// A snapshot, or objects in JSON or YAML, instead of a live cluster; `-` for standard input
     #[arg(value_name = "FILE", conflicts_with_all = ["kubeconfig", "context", "namespaces"])]
     pub(crate) file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
 
     #[command(flatten)]
     pub(crate) cluster: ClusterArguments,

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         cli::Command::Audit(arguments) => commands::audit::run(arguments, &environment),
         cli::Command::Cluster { command } => commands::cluster::run(command, &environment),
         cli::Command::Policy { command } => commands::policy::run(command, &environment),
+        cli::Command::Node(arguments) => commands::node::run(arguments, &environment),
         cli::Command::Whose(arguments) => commands::whose::run(arguments, &environment),
         cli::Command::Attest(arguments) => commands::attest::run(arguments, &environment),
         cli::Command::Admit(arguments) => commands::admit::run(arguments, &environment),

@@ -30,6 +30,15 @@ impl Failure {
         self
     }
 
+    /// Adds to what is advised.
+    pub(crate) fn or_hint(mut self, more: &str) -> Self {
+        self.hint = Some(match self.hint {
+            Some(hint) => format!("{hint}; {more}"),
+            None => more.to_owned(),
+        });
+        self
+    }
+
     pub(crate) fn code(&self) -> u8 {
         self.code
     }

@@ -101,6 +101,9 @@ pub struct Platform {
     /// The platform whose cells it takes over.
     #[serde(default)]
     pub like: Option<String>,
+    /// What names of images begin with that the platform brings.
+    #[serde(default)]
+    pub images: Vec<String>,
     /// What you can no longer do there.
     #[serde(default)]
     pub lost: Vec<String>,

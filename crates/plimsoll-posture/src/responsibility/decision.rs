@@ -135,6 +135,11 @@ impl Decision {
         Decision { toggle: None, effect }
     }
 
+    /// Switch and effect as one answer.
+    pub(super) fn joined(self) -> Finding {
+        Finding::all(self.toggle.into_iter().chain([self.effect]))
+    }
+
     /// Both.
     pub(super) fn both(toggle: Finding, effect: Finding) -> Self {
         Decision { toggle: Some(toggle), effect }

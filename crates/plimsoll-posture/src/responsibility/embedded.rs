@@ -87,6 +87,8 @@ pub(super) const CONTROLS: &[(&str, &str)] = &[
     ("RT-019.yaml", include_str!("../../controls/RT-019.yaml")),
 ];
 
+/// Which control what was found belongs to.
+pub(super) const PARTIES: &str = include_str!("../../controls/parties.yaml");
 /// What the cells speak of.
 pub(super) const PLATFORMS: &str = include_str!("../../controls/platforms.yaml");
 /// What moves controls.

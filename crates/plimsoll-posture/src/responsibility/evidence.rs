@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use plimsoll_model::node::NodeFacts;
 use plimsoll_model::responsibility::MissingInput;
 use serde_json_borrow::Value;
 
@@ -113,6 +114,8 @@ pub struct Exports<'v> {
     maintenance: Option<Vec<&'v Value<'v>>>,
     /// Diagnostic settings of AKS.
     diagnostics: Option<Vec<&'v Value<'v>>>,
+    /// Subnetworks that nodes of GKE are in.
+    subnets: Vec<&'v Value<'v>>,
 }
 
 impl<'v> Exports<'v> {
@@ -147,6 +150,10 @@ impl<'v> Exports<'v> {
         match cloud {
             Cloud::Gke if has("currentMasterVersion") || has("nodePools") || has("autopilot") => {
                 self.cluster(cloud, document, &name(document, "name"))
+            }
+            Cloud::Gke if has("ipCidrRange") => {
+                self.subnets.push(document);
+                Ok(format!("subnetwork {}", name(document, "name")))
             }
             Cloud::Gke => Err(format!("it is no cluster of GKE: make it with `{}`", cloud.command())),
             Cloud::Eks => {
@@ -258,6 +265,15 @@ impl<'v> Exports<'v> {
         }
         let part = |value: &&'v Value<'v>| Part { input: InputKind::Eks, prefix: "launch template ", value };
         Ok(self.launch_templates.iter().map(part).collect())
+    }
+
+    pub(super) fn subnets(&self) -> Answer<Vec<Part<'v>>> {
+        if self.subnets.is_empty() {
+            let command = "gcloud compute networks subnets describe SUBNET --region REGION --format=json";
+            return Err(missing(InputKind::Gke, command));
+        }
+        let part = |value: &&'v Value<'v>| Part { input: InputKind::Gke, prefix: "subnetwork ", value };
+        Ok(self.subnets.iter().map(part).collect())
     }
 
     pub(super) fn agent_pools(&self) -> &[&'v Value<'v>] {
@@ -426,6 +442,8 @@ pub struct Evidence<'v> {
     pub kubernetes: Option<Kubernetes<'v>>,
     /// Reports.
     pub reports: Vec<Scanned>,
+    /// What was seen on nodes.
+    pub nodes: Vec<NodeFacts>,
     /// Now.
     pub now: Timestamp,
 }

@@ -5,12 +5,14 @@
 //! is absent is missing, and its name is told.
 
 pub mod attest;
+pub mod benchmark;
 pub mod certificate;
 mod data;
 mod decision;
 mod embedded;
 mod evaluate;
 mod evidence;
+pub mod parties;
 mod pools;
 mod rules;
 mod running;

@@ -122,6 +122,7 @@ pub fn audit(
             places: used.places.iter().map(ToString::to_string).collect(),
             pods: used.pods,
             owner: workloads.get(key).and_then(|workload| workload.owner.as_deref()).map(str::to_owned),
+            whose: None,
         }));
     }
     for result in &mut results {
@@ -453,6 +454,7 @@ fn placed(
             provenance: provenance.standing("verified provenance of every image"),
             identity: identity.standing("an identity of its own"),
             network: network.standing("a network policy says who may reach it"),
+            whose: None,
         };
         if !one.is_trusted_for_itself() {
             placed.push(one);

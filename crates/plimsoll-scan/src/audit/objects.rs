@@ -183,6 +183,7 @@ impl Objects {
                     namespace: key.namespace.to_string(),
                     kind: key.kind.to_string(),
                     name: key.name.to_string(),
+                    whose: None,
                 })
                 .collect(),
         };

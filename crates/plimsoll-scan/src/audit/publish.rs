@@ -197,6 +197,7 @@ mod tests {
                 places: vec!["container a".into()],
                 pods: 1,
                 owner: None,
+                whose: None,
             }],
             next: None,
         };

@@ -12,7 +12,7 @@ use plimsoll_model::paths::Goal;
 use plimsoll_model::pod_security::{Level, Version};
 use plimsoll_scan::cluster::AskedPort;
 
-use super::{CLUSTER, ClusterArguments};
+use super::{CLUSTER, ClusterArguments, PlatformArguments};
 
 /// One variant for each analysis; its arguments stand below.
 #[derive(Debug, Subcommand)]
@@ -130,6 +130,9 @@ pub(crate) struct PssArguments {
     /// Version of the standards, as in v1.31; without it that of the cluster, of manifests the newest
     #[arg(long, value_name = "VERSION")]
     pub(crate) version: Option<Version>,
+
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
 
     #[command(flatten)]
     pub(crate) input: ClusterInput,

@@ -15,7 +15,7 @@ use plimsoll_scan::audit::{Collector, Evidence, Settings, not_in_snapshot};
 use plimsoll_scan::gate::Gate;
 use plimsoll_scan::kube::{self, Access, Client, Surroundings};
 
-use super::{Answer, notation, scan, verify};
+use super::{Answer, notation, scan, verify, whose};
 use crate::cli::{AuditArguments, ClusterArguments};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -24,7 +24,14 @@ use crate::progress;
 mod watch;
 
 pub(crate) fn run(arguments: &AuditArguments, environment: &Environment) -> Answer {
+    let on = whose::on(&arguments.platform)?;
     if arguments.watch {
+        if on.is_some() {
+            let error = anyhow::anyhow!(
+                "--platform says whose each thing is of one look at a cluster, not of --watch"
+            );
+            return Err(Failure::new(USAGE, error));
+        }
         return watch::run(arguments, environment);
     }
     let usage = |error| Failure::new(USAGE, error);
@@ -66,6 +73,9 @@ pub(crate) fn run(arguments: &AuditArguments, environment: &Environment) -> Answ
     if !problems.is_empty() {
         audit.problems.extend(problems);
         audit.verdict = Audit::verdict_of(&audit.results, &audit.rules, &audit.missing, &audit.problems);
+    }
+    if let Some(on) = &on {
+        on.tell_audit(&mut audit);
     }
     let view = View { all: arguments.all, ..scan::view("", environment) };
     let text = plimsoll_format::audit::write(&audit, arguments.format.form(), &view)

@@ -8,7 +8,7 @@ use plimsoll_scan::check::{Asked, CheckOptions, Programs, REPAIRED, Since, check
 use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::verdict::Line;
 
-use super::{Answer, audit, scan, verify};
+use super::{Answer, audit, scan, verify, whose};
 use crate::cli::CheckArguments;
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -67,6 +67,7 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         framework: arguments.framework,
         rules: std::sync::Arc::new(rules),
         now: environment.now,
+        whose: whose::on(&arguments.platform)?,
     };
     let repaired = if arguments.fix {
         repair(&arguments.paths, &options, &asked, arguments.dry_run)

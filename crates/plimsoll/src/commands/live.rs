@@ -21,10 +21,12 @@ use plimsoll_runtime::rules::{Alert, Engine, Groups, Knowledge, Nothing, Priorit
 #[cfg(feature = "runtime")]
 use plimsoll_runtime::sensor;
 use plimsoll_runtime::sensor::{Response, Settings};
+use plimsoll_scan::party::OnPlatform;
 use serde_json::json;
 
 use super::Answer;
 use super::drift::{DriftArguments, Watcher};
+use crate::cli::PlatformArguments;
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
@@ -46,6 +48,9 @@ pub(crate) struct LiveArguments {
     /// Leave out alerts of a lower priority
     #[arg(long, value_name = "PRIORITY", default_value = "debug", value_parser = super::watch::priority)]
     min_priority: Priority,
+
+    #[command(flatten)]
+    platform: PlatformArguments,
 
     /// Write to a file instead of standard output
     #[arg(long, short = 'o', value_name = "FILE")]
@@ -190,6 +195,7 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
         form,
         engine,
         drift,
+        on: super::whose::on(&arguments.platform)?,
         skipped,
         min_priority: arguments.min_priority,
         groups: Groups::default(),
@@ -213,6 +219,7 @@ pub(super) fn record(arguments: &RecordArguments) -> Answer {
         form: LiveForm::Json,
         engine: None,
         drift: None,
+        on: None,
         skipped: 0,
         min_priority: Priority::Debug,
         groups: Groups::default(),
@@ -338,6 +345,8 @@ struct Watch {
     form: LiveForm,
     engine: Option<Engine>,
     drift: Option<Watcher>,
+    /// The platform that says whose what happens is.
+    on: Option<OnPlatform>,
     /// Rules that do not run.
     skipped: usize,
     min_priority: Priority,
@@ -480,7 +489,8 @@ impl Watch {
         }
     }
 
-    fn tell(&mut self, alert: Alert) {
+    fn tell(&mut self, mut alert: Alert) {
+        super::watch::belongs(&mut alert, self.on.as_ref());
         let line = match self.form {
             LiveForm::Json => {
                 Some(json_line(&json!({ "schemaVersion": "1.0", "kind": "alert", "alert": alert })))

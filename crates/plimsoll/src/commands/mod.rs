@@ -13,6 +13,7 @@ pub(crate) mod drift;
 pub(crate) mod explain;
 pub(crate) mod live;
 pub(crate) mod meta;
+pub(crate) mod node;
 pub(crate) mod notation;
 pub(crate) mod plan;
 pub(crate) mod policy;

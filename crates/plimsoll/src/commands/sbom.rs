@@ -26,6 +26,12 @@ pub(crate) fn run(arguments: &SbomArguments, environment: &Environment) -> Answe
         now: environment.now,
         ..scan::reading_options(&arguments.target.reading, environment)?
     };
+    if options.whose.is_some() {
+        let error = anyhow!(
+            "an inventory holds no findings, so --platform names a platform of the image only, as in linux/arm64"
+        );
+        return Err(Failure::new(USAGE, error));
+    }
     let view = View { template, ..scan::view(&git::shown(&arguments.target.target), environment) };
     let report = scan::scan(&arguments.target.target, &options, environment)?;
     scan::write(&report, arguments.format, &arguments.output, &view)?;

@@ -17,6 +17,7 @@ use plimsoll_scan::{BuildFile, Options, Platform, ScanError, Scanner, Scanners};
 
 use super::Answer;
 use super::db::update;
+use super::whose::on_platform;
 use crate::cli::{OutputArguments, ReadingArguments, ScanArguments};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -50,7 +51,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         scanners,
         licenses,
         dockerfile: build_file(arguments)?,
-        ..reading_options(&arguments.reading, environment)?
+        ..reading_options_with(&arguments.reading, arguments.controls.as_deref(), environment)?
     };
     if let Some(named) = many::named(arguments)? {
         return many::run(&named, arguments, template, options, environment);
@@ -155,10 +156,33 @@ pub(super) fn reading_options(
     arguments: &ReadingArguments,
     environment: &Environment,
 ) -> Result<Options, Failure> {
-    let platform = match &arguments.platform {
-        None => None,
-        Some(text) => Some(text.parse::<Platform>().map_err(|error| Failure::new(USAGE, error))?),
-    };
+    reading_options_with(arguments, None, environment)
+}
+
+/// The same, where own platforms may be named.
+fn reading_options_with(
+    arguments: &ReadingArguments,
+    controls: Option<&Path>,
+    environment: &Environment,
+) -> Result<Options, Failure> {
+    let (mut platform, mut whose) = (None, None);
+    for text in &arguments.platforms {
+        let twice = if text.contains('/') {
+            platform.replace(text.parse::<Platform>().map_err(|error| Failure::new(USAGE, error))?).is_some()
+        } else {
+            let on = on_platform(Some(text), controls).map_err(|failure| {
+                failure.or_hint("of an image with several platforms one is named as in linux/arm64")
+            })?;
+            let before = whose.is_some();
+            whose = on;
+            before
+        };
+        if twice {
+            let error =
+                anyhow::anyhow!("--platform names one platform of the image, and one that it runs on");
+            return Err(Failure::new(USAGE, error));
+        }
+    }
     let threads = arguments
         .threads
         .map(usize::from)
@@ -184,6 +208,7 @@ pub(super) fn reading_options(
         git: Some(environment.git.clone()),
         tracked_only: arguments.git_tracked_only,
         cache,
+        whose,
         ..Options::default()
     })
 }

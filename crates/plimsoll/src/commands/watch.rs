@@ -8,15 +8,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_format::wrap;
+use plimsoll_model::Party;
+use plimsoll_runtime::event::State;
 use plimsoll_runtime::record::{self, Reader};
 use plimsoll_runtime::rules::{
-    Engine, Field, Files, Group, Groups, Nothing, Priority, Report, Skipped, builtin,
+    Alert, Engine, Field, Files, Group, Groups, Nothing, Priority, Report, Skipped, builtin,
 };
+use plimsoll_scan::party::{ATTACK, ATTACK_ON_NODE, OnPlatform, is_system_namespace};
 use serde::Serialize;
 use serde_json::json;
 
 use super::live::{self, LiveArguments, RecordArguments};
-use super::{Answer, verify};
+use super::{Answer, verify, whose};
+use crate::cli::PlatformArguments;
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
@@ -90,6 +94,9 @@ pub(crate) struct ReplayArguments {
     #[arg(long, value_name = "PRIORITY", default_value = "debug", value_parser = priority)]
     min_priority: Priority,
 
+    #[command(flatten)]
+    platform: PlatformArguments,
+
     /// Form of the answer
     #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = Form::Table)]
     format: Form,
@@ -128,6 +135,20 @@ pub(crate) fn run(arguments: &WatchArguments, environment: &Environment) -> Answ
         Some(WatchCommand::Replay(arguments)) => replay(arguments, environment),
         Some(WatchCommand::Rules(RulesCommand::Check(arguments))) => check(arguments, environment),
         Some(WatchCommand::Rules(RulesCommand::Fields { format })) => fields(*format, environment),
+    }
+}
+
+/// Says who has to act on the platform that was named, and by which control.
+pub(super) fn belongs(alert: &mut Alert, on: Option<&OnPlatform>) {
+    let Some(on) = on else { return };
+    let place = &alert.container;
+    let belongs = if place.state == State::Host || is_system_namespace(&place.pod.namespace) {
+        on.belongs(ATTACK_ON_NODE, Party::Platform)
+    } else {
+        on.belongs(ATTACK, Party::Application(Some(alert.owner.clone())))
+    };
+    if let Some(belongs) = belongs {
+        alert.owner = belongs.shown();
     }
 }
 
@@ -209,6 +230,7 @@ pub(super) fn engine(rules: &[PathBuf]) -> Result<(Engine, Vec<Skipped>), Failur
 }
 
 fn replay(arguments: &ReplayArguments, environment: &Environment) -> Answer {
+    let on = whose::on(&arguments.platform)?;
     let (mut engine, skipped) = engine(&arguments.rules)?;
     let named = arguments.file.display().to_string();
     let input: Box<dyn BufRead> = if arguments.file == Path::new("-") {
@@ -230,7 +252,9 @@ fn replay(arguments: &ReplayArguments, environment: &Environment) -> Answer {
         events += 1;
         for rule in engine.evaluate(&event, &Nothing).to_vec() {
             if engine.rules()[rule].priority <= arguments.min_priority {
-                groups.add(engine.alert(rule, &event, &Nothing));
+                let mut alert = engine.alert(rule, &event, &Nothing);
+                belongs(&mut alert, on.as_ref());
+                groups.add(alert);
             }
         }
     }

@@ -1,35 +1,46 @@
 //! `plimsoll whose`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use plimsoll_format::View;
+use plimsoll_format::benchmark::BenchmarkForm;
 use plimsoll_format::chain::ChainForm;
 use plimsoll_format::responsibility::{self as form, ResponsibilityForm};
 use plimsoll_model::Outcome;
 use plimsoll_model::responsibility::Responsibility;
+use plimsoll_scan::bundle::{self, BundleError};
+use plimsoll_scan::party::OnPlatform;
 use plimsoll_scan::responsibility::attest::Statements;
 use plimsoll_scan::responsibility::{
-    Cloud, Gathered, MAX_FILE, MAX_FILES, Matrix, ResponsibilityError, what_if,
+    BENCHMARKS, Cloud, Framework, Gathered, MAX_FILE, MAX_FILES, Matrix, ResponsibilityError, what_if,
 };
 
 use super::{Answer, audit, scan};
+use crate::cli::PlatformArguments;
 use crate::cli::whose::{WhoseArguments, WhoseFormat};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 pub(crate) fn run(arguments: &WhoseArguments, environment: &Environment) -> Answer {
+    if let Some(folder) = &arguments.verify {
+        return verify(folder, arguments.format);
+    }
     let matrix = matrix(arguments.controls.as_deref())?;
     let today = jiff::tz::TimeZone::UTC.to_datetime(environment.now).date();
     let statements = statements(arguments.attestations.as_deref(), today, arguments.attest.is_some())?;
     for statement in statements.all() {
-        if matrix.control_named(&statement.control).is_none() {
+        if matrix.control_named(&statement.control).is_none() && !is_check(&statement.control)? {
             let error = anyhow!("`{}` is stated, and there is no such control", statement.control);
             return Err(Failure::new(USAGE, error).hint(no_control(&matrix, &statement.control)));
         }
     }
     if let Some(control) = &arguments.attest {
         return attest(arguments, control, &matrix, statements);
+    }
+    if let Some(name) = &arguments.framework {
+        return framework(name, arguments, &matrix, &statements, environment);
     }
     let subject = match &arguments.subject {
         None => None,
@@ -90,6 +101,119 @@ pub(crate) fn run(arguments: &WhoseArguments, environment: &Environment) -> Answ
     let text = form::write(&answer, arguments.format.form(), &view)
         .context("cannot render the answer")
         .map_err(render)?;
+    if let Some(folder) = &arguments.evidence {
+        keep(folder, &gathered, &answer, arguments)?;
+    }
+    print::data(&text)?;
+    Ok(answer.verdict.exit_code())
+}
+
+/// Keeps what the answer was made from.
+fn keep(
+    folder: &Path,
+    gathered: &Gathered,
+    answer: &Responsibility,
+    arguments: &WhoseArguments,
+) -> Result<(), Failure> {
+    let mut further = Vec::new();
+    if let Some(own) = &arguments.controls {
+        further.extend(yaml_files(own)?.into_iter().map(|path| ("controls", path)));
+    }
+    further.extend(arguments.attestations.iter().map(|path| ("attestations", path.clone())));
+    let manifest = bundle::write(folder, gathered, answer, arguments.platform.as_deref(), &further).map_err(
+        |error| {
+            let hint = match &error {
+                BundleError::Input { .. } => {
+                    Some("write it to a file first: plimsoll cluster snapshot > cluster.jsonl".to_owned())
+                }
+                BundleError::NotEmpty { .. } => Some("name a folder that is not there yet".to_owned()),
+                _ => None,
+            };
+            Failure::new(USAGE, error).hint(hint)
+        },
+    )?;
+    print::talk(&format!(
+        "{} holds the answer and {} files that it was made from, for you alone to read: exports and manifests may hold secrets",
+        folder.display(),
+        manifest.files.len()
+    ));
+    print::talk(&format!("digest of its manifest: {}", manifest.digest));
+    Ok(())
+}
+
+/// Holds a folder of evidence against its digests, and decides anew.
+fn verify(folder: &Path, format: WhoseFormat) -> Answer {
+    if !matches!(format, WhoseFormat::Table | WhoseFormat::Json) {
+        return Err(Failure::new(USAGE, anyhow!("--verify is written as table or json")));
+    }
+    let check = bundle::verify(folder).map_err(|error| Failure::new(UNDECIDED, error))?;
+    if format == WhoseFormat::Json {
+        let text = serde_json::to_string_pretty(&check).context("cannot render it")?;
+        print::data(&(text + "\n"))?;
+        return Ok(check.verdict.exit_code());
+    }
+    let mut text = format!("{}  {}\n", check.verdict.word(), folder.display());
+    let mut line = |told: &str| {
+        text.push_str("  ");
+        text.push_str(&plimsoll_format::clean(told));
+        text.push('\n');
+    };
+    line(&format!("made by {} as of {}, {} files", check.made_by, check.taken_at, check.files));
+    line(&format!("digest of its manifest: {}", check.digest));
+    if let Some(answer) = check.answer {
+        line(&format!("its answer is: {}", answer.word()));
+    }
+    for one in &check.differs {
+        line(one);
+    }
+    if check.differs.is_empty() {
+        line("every file has its digest, and the same inputs give the same answer");
+    }
+    print::data(&text)?;
+    Ok(check.verdict.exit_code())
+}
+
+/// The benchmark with this name.
+fn benchmark(name: &str) -> Result<Option<Framework>, Failure> {
+    Framework::find(name).map_err(|fault| Failure::new(USAGE, fault))
+}
+
+/// Whether it is an id of a benchmark, as statements name it: `cis-gke/5.1.2`.
+fn is_check(typed: &str) -> Result<bool, Failure> {
+    let Some((name, id)) = typed.split_once('/') else { return Ok(false) };
+    Ok(benchmark(name)?.is_some_and(|framework| framework.ids().any(|own| own == id)))
+}
+
+/// Every id of a benchmark.
+fn framework(
+    name: &str,
+    arguments: &WhoseArguments,
+    matrix: &Matrix,
+    statements: &Statements,
+    environment: &Environment,
+) -> Answer {
+    let form = match arguments.format {
+        WhoseFormat::Table => BenchmarkForm::Table,
+        WhoseFormat::Json => BenchmarkForm::Json,
+        WhoseFormat::Markdown => BenchmarkForm::Markdown,
+        WhoseFormat::Csv => BenchmarkForm::Csv,
+        WhoseFormat::Html | WhoseFormat::Oscal => {
+            let error = anyhow!("a benchmark is written as table, json, markdown or csv");
+            return Err(Failure::new(USAGE, error));
+        }
+    };
+    let Some(framework) = benchmark(name)? else {
+        let error = anyhow!("there is no benchmark `{name}`");
+        return Err(Failure::new(USAGE, error).hint(format!("one of {}", BENCHMARKS.join(", "))));
+    };
+    let gathered = gather(arguments, environment)?;
+    let answer = gathered
+        .benchmark(&framework, matrix, arguments.platform.as_deref(), statements, environment.now)
+        .map_err(|error| failed(error, matrix))?;
+    let view = View { all: arguments.all, ..scan::view("", environment) };
+    let text = plimsoll_format::benchmark::write(&answer, form, &view)
+        .context("cannot render the answer")
+        .map_err(|error| Failure::new(UNDECIDED, error))?;
     print::data(&text)?;
     Ok(answer.verdict.exit_code())
 }
@@ -113,8 +237,9 @@ fn followed(
         WhoseFormat::Table => ChainForm::Table,
         WhoseFormat::Json => ChainForm::Json,
         WhoseFormat::Markdown => ChainForm::Markdown,
-        WhoseFormat::Html | WhoseFormat::Csv => {
-            let error = anyhow!("a chain of responsibility is written as table, json or markdown");
+        WhoseFormat::Html => ChainForm::Html,
+        WhoseFormat::Csv | WhoseFormat::Oscal => {
+            let error = anyhow!("a chain of responsibility is written as table, json, markdown or html");
             return Err(Failure::new(USAGE, error));
         }
     };
@@ -156,9 +281,11 @@ fn command(arguments: &WhoseArguments) -> String {
     let mut words = vec!["plimsoll whose".to_owned()];
     let word = plimsoll_format::shell_word;
     let clouds = [("--gke", &arguments.gke), ("--eks", &arguments.eks), ("--aks", &arguments.aks)];
-    for (flag, files) in
-        clouds.into_iter().chain([("--manifests", &arguments.manifests), ("--report", &arguments.reports)])
-    {
+    for (flag, files) in clouds.into_iter().chain([
+        ("--manifests", &arguments.manifests),
+        ("--report", &arguments.reports),
+        ("--node", &arguments.nodes),
+    ]) {
         words.extend(files.iter().map(|file| format!("{flag} {}", word(file))));
     }
     if let Some(file) = &arguments.snapshot {
@@ -195,6 +322,10 @@ fn failed(error: ResponsibilityError, matrix: &Matrix) -> Failure {
             let names: Vec<&str> = matrix.platforms.iter().map(|(name, _)| name.as_str()).collect();
             Some(format!("one of {}", names.join(", ")))
         }
+        ResponsibilityError::Framework { .. } => {
+            Some("give its export (--gke, --eks, --aks), nodes (--snapshot, --live), or --platform".into())
+        }
+        ResponsibilityError::Node { .. } => Some("make it on the node: plimsoll node > node.json".into()),
         ResponsibilityError::NoPlatform => {
             Some("give an export (--gke, --eks, --aks), nodes (--snapshot, --live), or --platform".into())
         }
@@ -238,7 +369,28 @@ fn gather(arguments: &WhoseArguments, environment: &Environment) -> Result<Gathe
     for file in &arguments.reports {
         gathered.report(file).map_err(wrong)?;
     }
+    for file in &arguments.nodes {
+        gathered.node(file, &mut stdin).map_err(wrong)?;
+    }
     Ok(gathered)
+}
+
+/// The platform by which findings show whose they are, where one was named.
+pub(super) fn on(arguments: &PlatformArguments) -> Result<Option<OnPlatform>, Failure> {
+    on_platform(arguments.platform.as_deref(), arguments.controls.as_deref())
+}
+
+/// The same, where it stands among other arguments.
+pub(super) fn on_platform(
+    platform: Option<&str>,
+    controls: Option<&Path>,
+) -> Result<Option<OnPlatform>, Failure> {
+    let Some(key) = platform else { return Ok(None) };
+    let on = OnPlatform::named(Arc::new(matrix(controls)?), key);
+    on.map(Some).map_err(|keys| {
+        let error = anyhow!("there is no platform `{key}`");
+        Failure::new(USAGE, error).hint(format!("one of {}", keys.join(", ")))
+    })
 }
 
 /// Our controls, with those of a folder.
@@ -246,27 +398,32 @@ fn matrix(folder: Option<&Path>) -> Result<Matrix, Failure> {
     let usage = |error: anyhow::Error| Failure::new(USAGE, error);
     let mut files = Vec::new();
     if let Some(folder) = folder {
-        let named = || format!("cannot read `{}`", folder.display());
-        let mut paths = Vec::new();
-        for entry in std::fs::read_dir(folder).with_context(named).map_err(usage)? {
-            let path = entry.with_context(named).map_err(usage)?.path();
-            if path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
-                paths.push(path);
-            }
-        }
-        if paths.len() > MAX_FILES {
-            return Err(usage(anyhow!("`{}` holds more than {MAX_FILES} files", folder.display())));
-        }
-        // In one order on every machine.
-        paths.sort();
-        for path in paths {
+        for path in yaml_files(folder)? {
             files.push((path.display().to_string(), read(&path)?));
-        }
-        if files.is_empty() {
-            return Err(usage(anyhow!("`{}` holds no YAML file", folder.display())));
         }
     }
     Matrix::with(&files).map_err(|fault| usage(anyhow::Error::new(fault)))
+}
+
+/// The YAML files of a folder, in one order on every machine.
+fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let usage = |error: anyhow::Error| Failure::new(USAGE, error);
+    let named = || format!("cannot read `{}`", folder.display());
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(named).map_err(usage)? {
+        let path = entry.with_context(named).map_err(usage)?.path();
+        if path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
+            paths.push(path);
+        }
+    }
+    if paths.len() > MAX_FILES {
+        return Err(usage(anyhow!("`{}` holds more than {MAX_FILES} files", folder.display())));
+    }
+    if paths.is_empty() {
+        return Err(usage(anyhow!("`{}` holds no YAML file", folder.display())));
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -299,25 +456,27 @@ fn statements(
 
 fn attest(arguments: &WhoseArguments, control: &str, matrix: &Matrix, mut statements: Statements) -> Answer {
     let usage = |error: anyhow::Error| Failure::new(USAGE, error);
-    let Some(known) = matrix.control_named(control) else {
+    let known = matrix.control_named(control);
+    if known.is_none() && !is_check(control)? {
         return Err(usage(anyhow!("there is no control `{control}`")).hint(no_control(matrix, control)));
-    };
+    }
+    let id = known.map_or(control, |known| known.id.as_str());
     let (Some(path), Some(by), Some(until)) = (&arguments.attestations, &arguments.by, &arguments.until)
     else {
         return Err(usage(anyhow!("--attest needs --attestations, --by and --until")));
     };
     let statement = statements
-        .add(&known.id, arguments.on.as_deref(), by, until, &arguments.note)
+        .add(id, arguments.on.as_deref(), by, until, &arguments.note)
         .map_err(|detail| usage(anyhow!("{detail}")))?;
     print::file(path, &statements.write())?;
     print::talk(&format!(
         "{} is stated to be met by {} until {}: {} is to be reviewed and committed",
-        known.id,
+        id,
         plimsoll_format::clean(&statement.by),
         statement.until,
         path.display()
     ));
-    if known.decide.is_some() {
+    if known.is_none_or(|known| known.decide.is_some()) {
         print::talk("what evidence shows not to be met stays so, whatever is stated");
     }
     Ok(Outcome::Met.exit_code())

@@ -311,3 +311,625 @@ fn what_a_chain_was_not_given_is_named() {
         assert!(run.stdout.contains(wanted), "{}", run.stdout);
     }
 }
+
+/// A well-kept cluster of EKS with facts of its node.
+fn kept() -> Vec<String> {
+    let mut words = vec!["whose".to_owned()];
+    for name in ["cluster", "nodegroup", "launch-template", "access-entry", "addon-vpc-cni", "addon-coredns"]
+    {
+        words.extend(["--eks".to_owned(), fixture(&format!("eks-{name}.json"))]);
+    }
+    words.extend(["--manifests".to_owned(), fixture("objects-eks.yaml")]);
+    words
+}
+
+#[test]
+fn a_benchmark_has_a_word_for_every_id() {
+    let place = Place::new();
+    let framework = ["--framework", "cis-eks"];
+    let told = |more: &[&str]| {
+        let run = run(&place, &kept(), &[&framework[..], more, &["--format", "json"]].concat());
+        let answer: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
+        assert_eq!(super::faults("benchmark-1.0.json", &answer), Vec::<String>::new());
+        assert_eq!(answer["checks"].as_array().unwrap().len(), 50);
+        (run.code, answer)
+    };
+    let judgement = |answer: &Value, id: &str| {
+        let checks = answer["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["id"] == id).unwrap()["judgement"].as_str().unwrap().to_owned()
+    };
+    let (_, without) = told(&[]);
+    assert_eq!(judgement(&without, "3.2.1"), "unknown");
+    assert_eq!(judgement(&without, "5.1.2"), "attest-only");
+    assert_eq!(judgement(&without, "4.1.1"), "met");
+    let nodes = fixture("nodes-eks.json");
+    let (code, with) = told(&["--node", &nodes]);
+    assert_eq!(judgement(&with, "3.2.1"), "met");
+    assert_eq!(code, 1, "the endpoint is public");
+    assert_eq!(judgement(&with, "5.4.2"), "not-met");
+    let table = run(&place, &kept(), &[&framework[..], &["--node", &nodes]].concat());
+    assert_eq!(table.code, 1);
+    for check in with["checks"].as_array().unwrap() {
+        let id = check["id"].as_str().unwrap();
+        assert!(table.stdout.lines().any(|line| line.contains(&format!(" {id} "))), "{id}\n{}", table.stdout);
+    }
+    assert!(table.stdout.contains("wait for a statement"), "{}", table.stdout);
+    for format in ["csv", "markdown"] {
+        let run = run(&place, &kept(), &[&framework[..], &["--format", format]].concat());
+        assert!(run.stdout.lines().count() > 50, "{format}");
+    }
+    // Of another provider, and of nothing.
+    let run = run(&place, &kept(), &["--framework", "cis-gke"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("about clusters of GKE"), "{}", run.stderr);
+    let empty = place.run(&["whose", "--platform", "aks-standard", "--framework", "cis-aks"]);
+    assert_eq!(empty.code, 3, "{}", empty.stdout);
+    assert_eq!(empty.stdout.matches("\u{2713} ").count(), 0);
+}
+
+#[test]
+fn facts_of_a_node_are_taken_and_given() {
+    let place = Place::new();
+    let root = "node/proc/7/cmdline";
+    std::fs::create_dir_all(place.path("node/proc/7")).unwrap();
+    std::fs::create_dir_all(place.path("node/etc/kubernetes")).unwrap();
+    place.put(root, "kubelet\0--config=/etc/kubernetes/c.yaml\0");
+    place.put("node/etc/kubernetes/c.yaml", "readOnlyPort: 10255\nrotateCertificates: true\n");
+    let run = place.run(&["node", "--root", "node", "--name", "ip-10-0-0-1"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let facts: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(super::faults("node-1.0.json", &facts), Vec::<String>::new());
+    assert_eq!(facts["kubelet"]["configuration"]["readOnlyPort"], 10255);
+    let table = place.run(&["node", "--root", "node", "--name", "n", "--format", "table"]);
+    assert!(table.stdout.contains("/etc/kubernetes/c.yaml"), "{}", table.stdout);
+    place.put("facts.json", &run.stdout);
+    let run = super::whose::run(&place, &kept(), &["--node", "facts.json", "INF-025"]);
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert!(run.stdout.contains("readOnlyPort of ip-10-0-0-1 is 10255"), "{}", run.stdout);
+    place.put("other.json", "{\"kind\": \"Other\"}");
+    for (file, code) in [("other.json", 2), ("absent.json", 2)] {
+        assert_eq!(super::whose::run(&place, &kept(), &["--node", file]).code, code, "{file}");
+    }
+    assert_eq!(place.run(&["node", "--root", "absent"]).code, 2);
+    assert_eq!(place.run(&["node", "--root", "node"]).code, 2, "it has no name");
+}
+
+/// What a browser did with a page: its complaints, and the addresses that it asked for.
+fn opened(place: &Place, page: &str, more: &[&str]) -> (Vec<String>, Vec<String>) {
+    let log = place.path("net.json");
+    let mut browser = std::process::Command::new("chromium-headless-shell");
+    browser
+        .args([
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+        ])
+        .args(["--disable-sync", "--no-first-run", "--hide-scrollbars", "--enable-logging=stderr"])
+        .arg(format!("--user-data-dir={}", place.path("browser").display()))
+        .arg(format!("--log-net-log={}", log.display()))
+        .args(more)
+        .arg(format!("file://{}", place.path(page).display()));
+    let out = browser.output().expect("it starts");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let stderr = String::from_utf8_lossy(&out.stderr).into_owned();
+    let complaints = stderr.lines().filter(|line| line.contains(":CONSOLE")).map(str::to_owned).collect();
+    let log = std::fs::read_to_string(log).expect("its log of the network");
+    let asked = log.split("\"url\":\"").skip(1).filter_map(|rest| rest.split('"').next());
+    (complaints, asked.filter(|url| url.starts_with("http")).map(str::to_owned).collect())
+}
+
+/// In a real browser, on the screen and on paper. `PLIMSOLL_PAGES` names a folder that gets the pictures.
+#[test]
+fn the_page_opens_in_a_browser_without_complaint_or_request() {
+    let there = std::process::Command::new("chromium-headless-shell").arg("--version").output();
+    if !there.is_ok_and(|out| out.status.success()) {
+        eprintln!(
+            "NOT TESTED: the page in a browser: chromium-headless-shell is not installed (cargo xtask deps)"
+        );
+        return;
+    }
+    let place = Place::new();
+    place.put(
+        "bad.html",
+        "<body><img src=\"http://127.0.0.1:9/x.png\"><script>console.error('x')</script></body>",
+    );
+    let (complaints, asked) =
+        opened(&place, "bad.html", &[&format!("--screenshot={}", place.path("bad.png").display())]);
+    assert!(
+        !complaints.is_empty() && !asked.is_empty(),
+        "this way sees what a page does: {complaints:?} {asked:?}"
+    );
+    let page = run(&place, &open(), &["--format", "html"]);
+    assert_eq!(page.code, 1);
+    place.put("whose.html", &page.stdout);
+    let shot = format!("--screenshot={}", place.path("whose.png").display());
+    let paper = format!("--print-to-pdf={}", place.path("whose.pdf").display());
+    for more in [
+        &["--window-size=1280,2000", &shot][..],
+        &["--window-size=400,2000", &shot],
+        &["--no-pdf-header-footer", &paper],
+    ] {
+        let (complaints, asked) = opened(&place, "whose.html", more);
+        assert_eq!((complaints, asked), (Vec::new(), Vec::new()), "{more:?}");
+    }
+    let picture = std::fs::read(place.path("whose.png")).unwrap();
+    assert!(
+        picture.starts_with(b"\x89PNG") && picture.len() > 20_000,
+        "{} bytes are an empty page",
+        picture.len()
+    );
+    let print = std::fs::read(place.path("whose.pdf")).unwrap();
+    assert!(print.starts_with(b"%PDF") && print.len() > 50_000, "{} bytes are an empty page", print.len());
+    if let Some(folder) = std::env::var_os("PLIMSOLL_PAGES") {
+        std::fs::write(std::path::Path::new(&folder).join("whose.png"), picture).unwrap();
+        std::fs::write(std::path::Path::new(&folder).join("whose.pdf"), print).unwrap();
+    }
+}
+
+/// What a platform says of findings: who has to act, and the control by which.
+fn parties(report: &Value) -> Vec<(String, String, String)> {
+    let of = |finding: &Value| {
+        let evidence = finding["evidence"].as_array().unwrap();
+        let by = evidence.iter().find(|one| one["source"] == "plimsoll/responsibility");
+        let name = finding["party"]["name"].as_str().unwrap_or_default();
+        (
+            super::text(&finding["advisory"]).to_owned(),
+            format!("{} {name}", super::text(&finding["party"]["kind"])).trim().to_owned(),
+            by.map(|one| super::text(&one["record"]).to_owned()).unwrap_or_default(),
+        )
+    };
+    report["findings"].as_array().unwrap().iter().map(of).collect()
+}
+
+#[test]
+fn findings_of_manifests_show_whose_they_are_on_a_platform() {
+    let place = Place::new();
+    place.put(
+        "m.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: kube-apiserver-a, namespace: kube-system, labels: {component: kube-apiserver, tier: control-plane}}\nspec:\n  \
+         containers: [{name: kube-apiserver, image: \"registry.k8s.io/kube-apiserver:v1.34.0\", command: [kube-apiserver, --anonymous-auth=true]}]\n---\n\
+         apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  template:\n    spec:\n      \
+         containers: [{name: web, image: \"example.org/web:1\", securityContext: {privileged: true}}]\n---\n\
+         apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n",
+    );
+    let on = |platform: &[&str]| {
+        let run =
+            place.run(&[&["check", "m.yaml", "--format", "json", "--fail-on", "low"][..], platform].concat());
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        let report = run.json();
+        assert_eq!(super::faults("report-1.0.json", &report), Vec::<String>::new());
+        parties(&report)
+    };
+    let of = |all: &[(String, String, String)], rule: &str| {
+        let one = all.iter().find(|(own, ..)| own == rule).unwrap_or_else(|| panic!("{rule}: {all:?}"));
+        (one.1.clone(), one.2.clone())
+    };
+    let told = |party: &str, control: &str| (party.to_owned(), control.to_owned());
+    let without = on(&[]);
+    assert!(without.iter().all(|(_, _, control)| control.is_empty()), "{without:?}");
+    let gke = on(&["--platform", "gke-standard"]);
+    assert_eq!(of(&gke, "api-server-profiling"), told("provider Google", "INF-002"));
+    assert_eq!(of(&gke, "privileged-container"), told("application", "RT-005"));
+    assert_eq!(of(&gke, "namespace-without-pod-security"), told("platform", "INF-060"));
+    let kubeadm = on(&["--platform", "kubeadm"]);
+    assert_eq!(of(&kubeadm, "api-server-profiling"), told("platform", "INF-002"));
+    assert!(
+        gke.iter().all(|(rule, _, control)| !control.is_empty() || rule.starts_with("image-")),
+        "{gke:?}"
+    );
+    // A platform of one's own: the platform team provides it to the application teams.
+    place.put(
+        "own/platforms.yaml",
+        "house: {name: House, short: House, provider: platform team, family: gke, like: gke-autopilot}\n",
+    );
+    place.put(
+        "own/INF-060.yaml",
+        "id: INF-060\ncells:\n  house: {owner: provider, toggle: none, inputs: [attest], source: {document: vendor-docs, how: recalled}}\n",
+    );
+    let house = on(&["--platform", "house", "--controls", "own"]);
+    assert_eq!(of(&house, "namespace-without-pod-security"), told("provider platform team", "INF-060"));
+    let table = place.run(&["check", "m.yaml", "--platform", "gke-standard"]);
+    assert!(table.stdout.contains("provider"), "{}", table.stdout);
+    let wrong = place.run(&["check", "m.yaml", "--platform", "gke-standart"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("one of gke-standard, gke-autopilot"), "{}", wrong.stderr);
+}
+
+#[test]
+fn findings_of_scans_show_whose_they_are_on_a_platform() {
+    let place = Place::new();
+    let shop = place.shop();
+    let scan = |target: &str, more: &[&str]| {
+        let words = [&["scan", target, "--db", super::database(), "--format", "json"][..], more].concat();
+        let report = place.run(&words).json();
+        assert_eq!(super::faults("report-1.0.json", &report), Vec::<String>::new());
+        report
+    };
+    // An image of the application: the same parties, with the control.
+    let plain = parties(&scan(&shop, &[]));
+    let told = parties(&scan(&shop, &["--platform", "gke-autopilot"]));
+    assert_eq!(plain.len(), told.len());
+    for (before, after) in plain.iter().zip(&told) {
+        assert_eq!(before.1, after.1, "{before:?} {after:?}");
+    }
+    assert!(
+        told.iter().any(|(_, party, control)| party.starts_with("baseImage") && control == "SC-003"),
+        "{told:?}"
+    );
+    assert!(told.iter().any(|(_, party, control)| party == "application" && control == "RT-006"), "{told:?}");
+    // A machine: its system is the provider's where the provider runs the nodes, and no upgrade is advised.
+    place.put("node/etc/os-release", super::shop::OS_RELEASE);
+    place.put("node/var/lib/dpkg/status", super::shop::dpkg_status(&[]));
+    let node = |platform: &str| scan("dir:node", &["--platform", platform]);
+    for (platform, party) in [
+        ("gke-autopilot", "provider Google"),
+        ("gke-standard", "platform"),
+        ("eks-managed-nodes", "platform"),
+        ("eks-auto-mode", "provider AWS"),
+        ("kubeadm", "platform"),
+    ] {
+        let report = node(platform);
+        let all = parties(&report);
+        assert!(!all.is_empty(), "the database knows a flaw of it");
+        assert!(all.iter().all(|one| one.1 == party && one.2 == "INF-021"), "{platform}: {all:?}");
+        let changes = report["changes"].as_array().unwrap().len();
+        assert_eq!(changes == 0, party.starts_with("provider"), "{platform}: {}", report["changes"]);
+    }
+    // Both kinds of platforms at once, and neither twice.
+    let both = scan(&shop, &["--platform", "linux/amd64", "--platform", "kubeadm"]);
+    assert!(parties(&both).iter().any(|(_, _, control)| control == "RT-006"));
+    for wrong in [&["--platform", "kubeadm", "--platform", "gke-standard"][..], &["--platform", "linux"]] {
+        let run = place.run(&[&["scan", &shop][..], wrong].concat());
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        assert!(run.stderr.contains("linux/arm64") || run.stderr.contains("names one"), "{}", run.stderr);
+    }
+    assert_eq!(place.run(&["sbom", &shop, "--platform", "kubeadm"]).code, 2);
+}
+
+#[test]
+fn what_other_commands_find_shows_whose_it_is_on_a_platform() {
+    let place = Place::new();
+    let pod = |namespace: &str, image: &str| {
+        format!(
+            "apiVersion: v1\nkind: Namespace\nmetadata: {{name: {namespace}}}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: {namespace}}}\n\
+             spec:\n  selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web, team: harbour}}}}\n    \
+             spec: {{hostNetwork: true, containers: [{{name: web, image: \"{image}\"}}]}}\n---\n"
+        )
+    };
+    place.put("objects.yaml", pod("shop", "example.org/web:1") + &pod("kube-system", "gke.gcr.io/proxy:1"));
+    place.put(
+        "policy.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: own}\nspec: {requirements: [{registries: {allow: ['ghcr.io/acme/**']}}]}\n",
+    );
+    let of = |run: &super::Run, path: &[&str]| -> Vec<String> {
+        let document = run.json();
+        let mut all = Vec::new();
+        let mut todo = vec![&document];
+        while let Some(value) = todo.pop() {
+            match value {
+                Value::Array(list) => todo.extend(list),
+                Value::Object(map) => {
+                    if let Some(whose) = map.get("whose") {
+                        let name = path.iter().find_map(|key| map.get(*key)?.as_str()).unwrap_or_default();
+                        let (kind, control) =
+                            (super::text(&whose["party"]["kind"]), super::text(&whose["control"]));
+                        all.push(format!("{name}: {kind} {control}"));
+                    }
+                    todo.extend(map.values());
+                }
+                _ => {}
+            }
+        }
+        all.sort();
+        all.dedup();
+        all
+    };
+    // Everything that a cluster runs, and what is trusted for its place.
+    let audit = ["audit", "objects.yaml", "--policy", "policy.yaml", "--offline"];
+    let run = place.run(&[&audit[..], &["--platform", "gke-standard", "--format", "json"]].concat());
+    assert!(run.code == 1 || run.code == 3, "{}", run.stderr);
+    assert_eq!(super::faults("audit-1.0.json", &run.json()), Vec::<String>::new());
+    let all = of(&run, &["namespace"]);
+    assert_eq!(all, ["kube-system: provider SC-001", "shop: application SC-003", "shop: application SC-005"]);
+    let table = place.run(&[&audit[..], &["--platform", "gke-standard"]].concat()).stdout;
+    assert!(table.contains("whose: Google, by SC-001 on GKE Standard (provider)"), "{table}");
+    assert!(table.contains("whose: harbour, by SC-003 on GKE Standard (yours)"), "{table}");
+    assert!(!place.run(&audit).stdout.contains("whose:"));
+    let watched = place.run(&["audit", "--watch", "--policy", "policy.yaml", "--platform", "gke-standard"]);
+    assert_eq!(watched.code, 2);
+    // What would break under Pod Security Standards.
+    let pss = ["cluster", "pss", "--file", "objects.yaml", "--platform", "kubeadm"];
+    let run = place.run(&[&pss[..], &["--format", "json"]].concat());
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema/pss-1.0.json");
+    let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    assert!(validator.is_valid(&run.json()), "{}", run.stdout);
+    let all = of(&run, &["workload"]);
+    assert_eq!(
+        all,
+        ["kube-system/Deployment/web: platform SC-001", "shop/Deployment/web: application RT-005"]
+    );
+    assert!(
+        place.run(&pss).stdout.contains("whose: application, by RT-005 on self-managed (kubeadm) (yours)")
+    );
+    // What happens in containers.
+    let recording =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../plimsoll-runtime/fixtures/detections/PW050.fires.jsonl");
+    let table = place.run(&["watch", "replay", recording, "--platform", "gke-autopilot"]).stdout;
+    assert!(table.contains(", by RT-011 on GKE Autopilot (yours)"), "{table}");
+    for command in [&pss[..4], &["watch", "replay", recording], &audit] {
+        let run = place.run(&[command, &["--platform", "nowhere"]].concat());
+        assert_eq!(run.code, 2, "{command:?}");
+        assert!(run.stderr.contains("there is no platform `nowhere`"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn evidence_is_kept_and_checked_again() {
+    let place = Place::new();
+    let nodes = fixture("nodes-eks.json");
+    place.put(
+        "own/platforms.yaml",
+        "house: {name: House, short: House, provider: platform team, family: eks, like: eks-managed-nodes}\n",
+    );
+    place.put(
+        "statements.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Attestations\nstatements:\n- {control: SC-007, by: A. Person, until: 2027-03-31}\n",
+    );
+    let more = ["--node", &nodes, "--controls", "own", "--attestations", "statements.yaml", "--evidence"];
+    let made = run(&place, &kept(), &[&more[..], &["bundle", "--format", "json"]].concat());
+    assert!(made.code == 1 || made.code == 3, "{}", made.stderr);
+    let document = |name: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(place.path(name)).unwrap()).unwrap()
+    };
+    let manifest = document("bundle/manifest.json");
+    assert_eq!(super::faults("evidence-1.0.json", &manifest), Vec::<String>::new());
+    assert_eq!(document("bundle/answer.json"), made.json(), "what was printed is what is kept");
+    assert_eq!(manifest["files"].as_array().unwrap().len(), 10);
+    let verify = |folder: &str| {
+        let run = place.run(&["whose", "--verify", folder, "--format", "json"]);
+        let check = run.json();
+        assert_eq!(super::faults("evidence-1.0.json", &check), Vec::<String>::new());
+        (run.code, check["differs"].to_string())
+    };
+    assert_eq!(verify("bundle"), (0, "[]".to_owned()));
+    let table = place.run(&["whose", "--verify", "bundle"]);
+    assert!(
+        table.stdout.starts_with("MET  bundle") && table.stdout.contains("same inputs give the same answer"),
+        "{}",
+        table.stdout
+    );
+    assert!(made.stderr.contains(manifest_digest(&table.stdout)), "{}", made.stderr);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |name: &str| std::fs::metadata(place.path(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode("bundle"), mode("bundle/answer.json"), mode("bundle/inputs")),
+            (0o700, 0o600, 0o700)
+        );
+    }
+    // Whatever is changed is told: an input, the answer, a file more, a file less.
+    let copy = |name: &str| {
+        std::fs::create_dir_all(place.path(&format!("{name}/inputs"))).unwrap();
+        for below in ["", "inputs/"] {
+            for entry in
+                std::fs::read_dir(place.path(&format!("bundle/{below}"))).unwrap().map(Result::unwrap)
+            {
+                if entry.file_type().unwrap().is_file() {
+                    let to = place.path(&format!("{name}/{below}{}", entry.file_name().to_str().unwrap()));
+                    std::fs::copy(entry.path(), to).unwrap();
+                }
+            }
+        }
+    };
+    let paths: Vec<String> = manifest["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .chain([&manifest["answer"]])
+        .map(|file| super::text(&file["path"]).to_owned())
+        .collect();
+    for (number, path) in paths.iter().enumerate() {
+        let name = format!("changed{number}");
+        copy(&name);
+        let file = place.path(&format!("{name}/{path}"));
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{text} ")).unwrap();
+        let (code, differs) = verify(&name);
+        assert!(code == 1 && differs.contains(&format!("{path} has another digest")), "{path}: {differs}");
+        std::fs::remove_file(&file).unwrap();
+        let (code, differs) = verify(&name);
+        assert!(code == 1 && differs.contains(&format!("{path} cannot be read")), "{path}: {differs}");
+    }
+    copy("more");
+    place.put("more/inputs/0099-x", "x");
+    assert!(verify("more").1.contains("0099-x is in the folder, and not in the manifest"));
+    // Somebody who writes the manifest anew cannot make another answer of the same inputs.
+    copy("forged");
+    let mut answer = document("bundle/answer.json");
+    for row in answer["controls"].as_array_mut().unwrap() {
+        row["cells"][0]["standing"] = "met".into();
+    }
+    let text = answer.to_string();
+    place.put("forged/answer.json", &text);
+    let mut forged = manifest.clone();
+    forged["answer"]["digest"] = digest_of(&place, "forged/answer.json").into();
+    place.put("forged/manifest.json", forged.to_string());
+    let (code, differs) = verify("forged");
+    assert!(code == 1 && differs.contains(", met, and is "), "{differs}");
+    // No way out of the folder.
+    let mut outside = manifest.clone();
+    outside["files"][0]["path"] = "inputs/../../statements.yaml".into();
+    copy("outside");
+    place.put("outside/manifest.json", outside.to_string());
+    let run = place.run(&["whose", "--verify", "outside"]);
+    assert_eq!(run.code, 3);
+    assert!(run.stderr.contains("is no path of a bundle"), "{}", run.stderr);
+    // What cannot be kept is told before anything is written.
+    let again = run_kept(&place, &["--evidence", "bundle"]);
+    assert_eq!(again.code, 2);
+    assert!(again.stderr.contains("`bundle` is not empty"), "{}", again.stderr);
+    assert_eq!(place.run(&["whose", "--verify", "nowhere"]).code, 3);
+    assert_eq!(place.run(&["whose", "--verify", "bundle", "--platform", "kubeadm"]).code, 2);
+}
+
+fn run_kept(place: &Place, more: &[&str]) -> super::Run {
+    run(place, &kept(), more)
+}
+
+/// The digest that a look at a bundle tells.
+fn manifest_digest(told: &str) -> &str {
+    let at = told.find("sha256:").unwrap();
+    &told[at..at + 71]
+}
+
+fn digest_of(place: &Place, name: &str) -> String {
+    let out = std::process::Command::new("sha256sum").arg(place.path(name)).output().expect("sha256sum");
+    format!("sha256:{}", String::from_utf8(out.stdout).unwrap().split(' ').next().unwrap())
+}
+
+/// NIST's own schema, which `scripts/fetch-schemas.sh` fetches.
+#[test]
+fn assessment_results_are_valid_oscal() {
+    let place = Place::new();
+    let cache = std::env::var_os("PLIMSOLL_CACHE").map(std::path::PathBuf::from);
+    let cache =
+        cache.or_else(|| Some(std::path::PathBuf::from(std::env::var_os("HOME")?).join(".cache/plimsoll")));
+    let schema = cache.map(|cache| cache.join("schemas/oscal.schema.json"));
+    let Some(schema) = schema.and_then(|path| std::fs::read_to_string(path).ok()) else {
+        eprintln!("NOT CHECKED: the schema of OSCAL is absent; scripts/fetch-schemas.sh fetches it");
+        return;
+    };
+    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    place.put(
+        "statements.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Attestations\nstatements:\n- {control: SC-007, by: A. Person, until: 2027-03-31}\n",
+    );
+    let statements = ["--attestations", "statements.yaml"];
+    for base in [open().to_vec(), kept(), vec!["whose".into(), "--platform".into(), "kubeadm".into()]] {
+        let told = run(&place, &base, &[&statements[..], &["--format", "oscal"]].concat());
+        let document = told.json();
+        let faults: Vec<String> = validator
+            .iter_errors(&document)
+            .map(|fault| format!("{}: {fault}", fault.instance_path()))
+            .collect();
+        assert_eq!(faults, Vec::<String>::new());
+        assert_eq!(
+            run(&place, &base, &[&statements[..], &["--format", "oscal"]].concat()).stdout,
+            told.stdout
+        );
+        // As many findings as cells of the reader's, and only what was seen or stated is satisfied.
+        let json = run(&place, &base, &[&statements[..], &["--format", "json"]].concat()).json();
+        let cells: Vec<&Value> = json["controls"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|row| row["cells"].as_array().unwrap())
+            .collect();
+        let own = cells.iter().filter(|cell| cell["owner"] == "customer" || cell["owner"] == "shared");
+        let good =
+            own.clone().filter(|cell| cell["standing"] == "met" || cell["standing"] == "attested").count();
+        let findings = document["assessment-results"]["results"][0]["findings"].as_array().unwrap();
+        assert_eq!(findings.len(), own.count());
+        let satisfied = findings.iter().filter(|one| one["target"]["status"]["state"] == "satisfied").count();
+        assert_eq!(satisfied, good);
+        assert!(satisfied > 0, "a statement counts");
+    }
+}
+
+/// A machine, on each family of platforms: who builds its system has the move, and the switch stands beside it.
+#[test]
+fn packages_of_a_machine_are_followed_on_every_family() {
+    let place = Place::new();
+    place.put("node/etc/os-release", super::shop::OS_RELEASE);
+    place.put("node/var/lib/dpkg/status", super::shop::dpkg_status(&[]));
+    let scan = |more: &[&str]| {
+        let words = [&["scan", "dir:node", "--db", super::database(), "--format", "json"][..], more].concat();
+        place.put("report.json", place.run(&words).stdout);
+        let report: Value =
+            serde_json::from_str(&std::fs::read_to_string(place.path("report.json")).unwrap()).unwrap();
+        report
+    };
+    let report = scan(&[]);
+    let all = report["findings"].as_array().unwrap();
+    let fixed = all.iter().find(|one| one["fixedVersion"].is_string()).expect("a flaw with a fix");
+    let id = super::text(&fixed["id"]);
+    for (platform, provider, last) in [
+        ("gke-autopilot", "provider Google: now", "provider Google: now"),
+        ("gke-standard", "provider Google: unknown", "platform : now"),
+        ("eks-auto-mode", "provider AWS: now", "provider AWS: now"),
+        ("eks-managed-nodes", "provider AWS: none", "platform : now"),
+        ("aks-automatic", "provider Microsoft: now", "provider Microsoft: now"),
+        ("aks-standard", "provider Microsoft: unknown", "platform : now"),
+    ] {
+        let (code, chain) = follow(&place, id, &["--platform", platform]);
+        let told = turns(&chain["threads"][0]);
+        assert_eq!(code, 1, "{platform}: {told:?}");
+        assert_eq!(told[0], provider, "{platform}: {told:?}");
+        assert!(told.contains(&last.to_owned()), "{platform}: {told:?}");
+        assert!(told.iter().all(|one| !one.starts_with("application")), "{platform}: {told:?}");
+    }
+    let (_, own) = follow(&place, id, &["--platform", "kubeadm"]);
+    assert_eq!(turns(&own["threads"][0]).last().unwrap(), "platform : now");
+    // Without a fix the distribution has the move, on a machine too; a scan that knew the platform tells the same.
+    if let Some(open) =
+        all.iter().find(|one| one["fixedVersion"].is_null() && one["party"]["kind"] == "distribution")
+    {
+        let (_, chain) = follow(&place, super::text(&open["id"]), &["--platform", "kubeadm"]);
+        let told = turns(&chain["threads"][0]);
+        assert!(told.iter().all(|one| !one.starts_with("application")), "{told:?}");
+    }
+    scan(&["--platform", "gke-autopilot"]);
+    let (_, chain) = follow(&place, id, &["--platform", "gke-autopilot"]);
+    assert_eq!(turns(&chain["threads"][0])[0], "provider Google: now");
+}
+
+#[test]
+fn suppressed_findings_snapshots_and_pages_of_chains() {
+    let place = Place::new();
+    scanned(&place, "docker.io/library/nginx:1.0");
+    let objects = std::fs::read_to_string(place.path("objects.yaml")).unwrap();
+    place.put("objects.yaml", objects.replace("example.org/shop:1.0", "nginx:1.0"));
+    let cluster = ["--manifests", "objects.yaml", "--platform", "eks-managed-nodes"];
+    // The short name is the long one, both ways.
+    for asked in ["nginx", "nginx:1.0", "library/nginx:1.0", "docker.io/library/nginx:1.0"] {
+        let (code, chain) = follow(&place, asked, &cluster);
+        assert_eq!((code, &chain["takenFor"]), (1, &"image".into()), "{asked}");
+        assert_eq!(chain["threads"][0]["workloads"], serde_json::json!(["Deployment shop/web"]), "{asked}");
+    }
+    // What a VEX statement or an exception took away is nobody's, and why is told.
+    let mut report: Value =
+        serde_json::from_str(&std::fs::read_to_string(place.path("report.json")).unwrap()).unwrap();
+    let advisory = super::text(&report["findings"][0]["advisory"]).to_owned();
+    for finding in report["findings"].as_array_mut().unwrap() {
+        if finding["advisory"] == advisory.as_str() {
+            finding["suppressedBy"] = serde_json::json!({"by": "vex", "source": "vex.json", "reason": "the code is not in the path"});
+            finding["party"] =
+                serde_json::json!({"kind": "nobody", "name": "vex: the code is not in the path"});
+        }
+    }
+    report["changes"] = serde_json::json!([]);
+    place.put("report.json", report.to_string());
+    let (code, chain) = follow(&place, &advisory, &cluster);
+    let links = chain["threads"][0]["links"].as_array().unwrap();
+    assert!(links.iter().all(|link| link["turn"] == "none"), "{links:?}");
+    assert!(chain.to_string().contains("the code is not in the path"), "{chain}");
+    assert_ne!(code, 1, "nobody has to move");
+    // As a page, which holds hostile names as text.
+    let page = place
+        .run(&[&["whose", "nginx", "--report", "report.json", "--format", "html"][..], &cluster].concat());
+    assert_eq!(page.code, 1, "{}", page.stderr);
+    for wanted in ["<title>Whose is nginx", "Content-Security-Policy", "Deployment shop/web", "control: "] {
+        assert!(page.stdout.contains(wanted), "{wanted}");
+    }
+    assert!(!page.stdout.contains("<script"));
+    // Of a snapshot: what runs is known as a whole.
+    place.put(
+        "snapshot.jsonl",
+        "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\",\"namespace\":\"shop\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"nginx:1.0\"}]}}\n",
+    );
+    let (_, chain) = follow(&place, "nginx", &["--snapshot", "snapshot.jsonl", "--platform", "aks-standard"]);
+    assert_eq!(chain["threads"][0]["workloads"], serde_json::json!(["Pod shop/a"]));
+}

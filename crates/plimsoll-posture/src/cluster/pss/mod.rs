@@ -250,6 +250,7 @@ fn broken(
         mind.push("the template of a Job cannot be changed in place: the Job is to be made anew".into());
     }
     PssBreak {
+        whose: None,
         workload: workload.shown(),
         template: workload.template,
         pods: workload.pods.into(),

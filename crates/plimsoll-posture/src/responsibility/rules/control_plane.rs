@@ -322,10 +322,7 @@ pub(super) fn secrets_encrypted(scene: &Scene<'_, '_>) -> Decision {
             Err(missing) => Finding::unknown(missing),
             Ok(flags) => match flag(&flags, "encryption-provider-config") {
                 None => Finding::not_met("kube-apiserver runs without --encryption-provider-config"),
-                Some(_) => Finding::unknown(missing(
-                    InputKind::Node,
-                    "the file of --encryption-provider-config: whether identity comes first in it",
-                )),
+                Some(_) => super::checks::secrets_by_file(scene),
             },
         }),
     }

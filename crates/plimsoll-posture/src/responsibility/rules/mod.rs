@@ -3,10 +3,12 @@
 //! A function sees everything that was given and one node pool. It answers "met" only from something that was seen; what is
 //! absent is missing.
 
+pub(super) mod checks;
 mod control_plane;
 mod identity;
 mod images;
 mod network;
+pub(super) mod node_facts;
 mod nodes;
 mod policy;
 mod rights;
@@ -59,12 +61,12 @@ pub(super) struct Scene<'a, 'v> {
 }
 
 impl<'v> Scene<'_, 'v> {
-    fn base(&self) -> Base {
+    pub(super) fn base(&self) -> Base {
         self.pool.base
     }
 
     /// The export of the cluster that the pool is of.
-    fn cloud(&self) -> Answer<Part<'v>> {
+    pub(super) fn cloud(&self) -> Answer<Part<'v>> {
         match self.base().family() {
             Some(cloud) => self.evidence.exports.of(cloud),
             None => {
@@ -74,7 +76,7 @@ impl<'v> Scene<'_, 'v> {
     }
 
     /// What the cloud says of the pool.
-    fn pool_export(&self) -> Answer<Part<'v>> {
+    pub(super) fn pool_export(&self) -> Answer<Part<'v>> {
         self.pool.export().ok_or_else(|| match self.base().family() {
             Some(Cloud::Gke) => missing(InputKind::Gke, format!("nodePools[{}]", self.pool.name)),
             Some(Cloud::Eks) => missing(

@@ -10,8 +10,9 @@ use super::super::decision::{Decision, Finding};
 use super::super::evidence::{Answer, Cloud, Part, missing};
 use super::super::pools::name;
 use super::control_plane::upgrade_channel;
+use super::node_facts::{Setting, setting};
 use super::support::{About, breaches, days, few, is_system_namespace};
-use super::{Scene, is_true, shown, text, versions};
+use super::{Scene, checks, is_true, shown, text, versions};
 use crate::kubernetes::{at, list};
 
 /// Oldest node or node image that still counts as patched, in days: AKS supports node images for 90.
@@ -163,10 +164,7 @@ pub(super) fn patches(scene: &Scene<'_, '_>) -> Decision {
         Base::AksStandard => Decision::both(node_os_channel(scene), aks_images(scene)),
         Base::AksAutomatic => Decision::effect(aks_images(scene)),
         // A node that is old may be patched in place: only a look into it says.
-        Base::Kubeadm => Decision::effect(Finding::unknown(missing(
-            InputKind::Node,
-            "package updates and pending restarts of each node",
-        ))),
+        Base::Kubeadm => Decision::effect(checks::no_restart_wanted(scene)),
     }
 }
 
@@ -432,16 +430,6 @@ pub(super) fn repair(scene: &Scene<'_, '_>) -> Decision {
     }
 }
 
-/// Configurations of kubelets that were given as documents.
-fn kubelet_configurations<'v>(scene: &Scene<'_, 'v>) -> Answer<Vec<&'v Value<'v>>> {
-    scene.kind("kubelet.config.k8s.io", "KubeletConfiguration").map_err(|_| {
-        missing(
-            InputKind::Node,
-            "KubeletConfiguration of the nodes (kubectl get --raw /api/v1/nodes/NODE/proxy/configz)",
-        )
-    })
-}
-
 pub(super) fn kubelet(scene: &Scene<'_, '_>) -> Decision {
     let flags = scene.evidence.kubernetes.as_ref().map(|kubernetes| {
         let ids: Vec<&str> = crate::registry::RULES
@@ -454,29 +442,12 @@ pub(super) fn kubelet(scene: &Scene<'_, '_>) -> Decision {
     if let Some(wrong) = flags.filter(|wrong| !wrong.is_empty()) {
         return Decision::effect(Finding::all_wrong(wrong));
     }
-    let effect = match kubelet_configurations(scene) {
-        Err(missing) => Finding::unknown(missing),
-        Ok(all) => Finding::all(all.iter().map(|value| {
-            let part = Part { input: InputKind::Node, prefix: "KubeletConfiguration ", value };
-            Finding::all([
-                Finding::from(
-                    part.bool("authentication.anonymous.enabled").map(|is| !is),
-                    "the kubelet asks who it is",
-                    "the kubelet answers those who did not sign in",
-                ),
-                Finding::from(
-                    part.text("authorization.mode").map(|mode| mode == "Webhook"),
-                    "the kubelet asks the API server for rights",
-                    "authorization.mode of the kubelet is not Webhook",
-                ),
-                match part.get("readOnlyPort").map(Value::as_i64) {
-                    Ok(Some(0)) => Finding::met("the read-only port is closed"),
-                    Ok(_) => Finding::not_met("the read-only port is open"),
-                    Err(missing) => Finding::unknown(missing),
-                },
-            ])
-        })),
-    };
+    let asked = |flag, field, judge: fn(&str) -> bool| setting(scene, Setting { flag, field }, judge);
+    let effect = Finding::all([
+        asked("anonymous-auth", "authentication.anonymous.enabled", |value| value == "false"),
+        asked("authorization-mode", "authorization.mode", |value| value == "Webhook"),
+        asked("read-only-port", "readOnlyPort", |value| value == "0"),
+    ]);
     match scene.base() {
         Base::GkeStandard => {
             let port = scene.pool_export().and_then(|pool| {
@@ -510,18 +481,15 @@ pub(super) fn kubelet_certificates(scene: &Scene<'_, '_>) -> Decision {
             .map(|request| format!("signing request {} waits", shown(request)))
             .collect()
     });
-    let rotates = match kubelet_configurations(scene) {
-        Err(missing) => Finding::unknown(missing),
-        Ok(all) => Finding::all(all.iter().map(|value| {
-            let part = Part { input: InputKind::Node, prefix: "KubeletConfiguration ", value };
-            Finding::from(
-                part.bool("rotateCertificates"),
-                "certificates rotate",
-                "certificates do not rotate",
-            )
-        })),
-    };
-    Decision::effect(Finding::all([Finding::none_of(requests, "no signing request waits"), rotates]))
+    let rotates =
+        setting(scene, Setting { flag: "rotate-certificates", field: "rotateCertificates" }, |value| {
+            value == "true"
+        });
+    let mut parts = vec![Finding::none_of(requests, "no signing request waits"), rotates];
+    if !scene.evidence.nodes.is_empty() {
+        parts.push(checks::certificates_run(scene));
+    }
+    Decision::effect(Finding::all(parts))
 }
 
 pub(super) fn runtime(scene: &Scene<'_, '_>) -> Decision {
@@ -589,10 +557,7 @@ pub(super) fn boot(scene: &Scene<'_, '_>) -> Decision {
                 Finding::from(of("enableVtpm"), "vTPM is on", "vTPM is off"),
             ]))
         }
-        _ => Decision::effect(Finding::unknown(missing(
-            InputKind::Node,
-            "whether nodes boot with secure boot",
-        ))),
+        _ => Decision::effect(checks::secure_boot(scene)),
     }
 }
 
@@ -602,12 +567,8 @@ pub(super) fn access(scene: &Scene<'_, '_>) -> Decision {
             Err(missing) => Finding::unknown(missing),
             Ok(group) => match group.text("remoteAccess.ec2SshKey") {
                 Ok(key) => Finding::not_met(format!("the SSH key {} opens the nodes", shortened(key))),
-                Err(mut missing) => {
-                    missing.detail.push_str(
-                        " (exports leave it out when there is none; launch templates may hold a key)",
-                    );
-                    Finding::unknown(missing)
-                }
+                // Exports leave it out when there is none, and launch templates may hold one: the nodes say.
+                Err(_) => checks::no_remote_access(scene),
             },
         }),
         Base::AksStandard | Base::AksAutomatic => {
@@ -619,7 +580,7 @@ pub(super) fn access(scene: &Scene<'_, '_>) -> Decision {
             // The pool reports how its nodes are set: it is switch and effect in one.
             Decision::both(finding.clone(), finding)
         }
-        _ => Decision::effect(Finding::unknown(missing(InputKind::Node, "who may sign in to nodes"))),
+        _ => Decision::effect(checks::no_remote_access(scene)),
     }
 }
 
@@ -755,10 +716,7 @@ pub(super) fn private(scene: &Scene<'_, '_>) -> Decision {
 
 pub(super) fn disks(scene: &Scene<'_, '_>) -> Decision {
     if scene.base() != Base::EksManaged {
-        return Decision::effect(Finding::unknown(missing(
-            InputKind::Node,
-            "whether node disks are encrypted",
-        )));
+        return Decision::effect(checks::disks_encrypted(scene));
     }
     Decision::effect(match scene.evidence.exports.launch_templates() {
         Err(missing) => Finding::unknown(missing),

@@ -7,7 +7,7 @@ use plimsoll_scan::cluster::{Asked, pss};
 
 use super::{Answer, seen};
 use crate::cli::PssArguments;
-use crate::commands::scan;
+use crate::commands::{scan, whose};
 use crate::environment::Environment;
 use crate::print::{self, Failure, USAGE};
 
@@ -18,7 +18,10 @@ pub(super) fn run(arguments: &PssArguments, environment: &Environment) -> Answer
         version: arguments.version,
         namespaces: arguments.input.cluster.namespaces.iter().cloned().collect(),
     };
-    let answer = pss(&seen.cluster, &seen.info, &asked);
+    let mut answer = pss(&seen.cluster, &seen.info, &asked);
+    if let Some(on) = whose::on(&arguments.platform)? {
+        on.tell_pss(&mut answer);
+    }
     let view = View { all: arguments.all, ..scan::view("", environment) };
     let text = write(&answer, arguments.format.form(), &view)
         .map_err(|error| Failure::new(USAGE, anyhow::Error::new(error)))?;

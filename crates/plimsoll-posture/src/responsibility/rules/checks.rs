@@ -1,0 +1,503 @@
+//! Functions that decide single ids of benchmarks, where no control asks the same.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_model::shortened;
+use serde_json_borrow::Value;
+
+use super::super::data::InputKind;
+use super::super::decision::Finding;
+use super::super::evidence::{Answer, Part, missing};
+use super::rights::{RBAC, own_bindings};
+use super::support::{About, is_system_namespace, judged, judged_workloads};
+use super::{Scene, control_plane, images, network, shown, text};
+use crate::kubernetes::{at, list};
+
+/// Decides one id.
+type Probe = fn(&Scene<'_, '_>) -> Finding;
+
+/// All of them by name.
+pub(in crate::responsibility) const PROBES: &[(&str, Probe)] = &[
+    ("aks-audit-log", |scene| control_plane::aks_diagnostics(scene, &["kube-audit", "kube-audit-admin"])),
+    ("aks-images-scanned", aks_images_scanned),
+    ("aks-network-plugin", aks_network_plugin),
+    ("default-accounts", default_accounts),
+    ("eks-all-logs", |scene| {
+        control_plane::eks_logs(scene, &["api", "audit", "authenticator", "controllerManager", "scheduler"])
+    }),
+    ("eks-private-endpoint", eks_private_endpoint),
+    ("gke-auditd", gke_auditd),
+    ("gke-flow-logs", gke_flow_logs),
+    ("gke-logging", gke_logging),
+    ("gke-managed-certificates", gke_managed_certificates),
+    ("gke-no-alpha", gke_no_alpha),
+    ("gke-private-endpoint", gke_private_endpoint),
+    ("gke-sandbox", gke_sandbox),
+    ("gke-volume-keys", gke_volume_keys),
+    ("namespaces-have-policies", namespaces_have_policies),
+    ("namespaces-part-workloads", namespaces_part_workloads),
+    ("no-anonymous", |scene| no_subject(scene, "system:anonymous")),
+    ("no-authenticated", |scene| no_subject(scene, "system:authenticated")),
+    ("no-masters", no_masters),
+    ("no-unauthenticated", |scene| no_subject(scene, "system:unauthenticated")),
+    ("policies-enforced", policies_enforced),
+];
+
+/// What rules for objects say of rights: roles and bindings that the cluster does not bring.
+pub(in crate::responsibility) fn of_rights(scene: &Scene<'_, '_>, ids: &[&str]) -> Finding {
+    let kinds = [(RBAC, "ClusterRole"), (RBAC, "Role"), (RBAC, "ClusterRoleBinding"), (RBAC, "RoleBinding")];
+    Finding::none_of(judged(scene, &kinds, ids, About::Rights), "no role or binding of yours does")
+}
+
+/// What rules for objects say of what runs.
+pub(in crate::responsibility) fn of_workloads(scene: &Scene<'_, '_>, ids: &[&str]) -> Finding {
+    Finding::none_of(judged_workloads(scene, ids), "no workload of an application does")
+}
+
+/// Text, number or truth value of a field.
+pub(in crate::responsibility) fn scalar(part: Part<'_>, path: &str) -> Answer<String> {
+    match part.get(path)? {
+        Value::Bool(value) => Ok(value.to_string()),
+        Value::Number(value) => Ok(value.to_string()),
+        Value::Str(value) => Ok(value.to_string()),
+        _ => Err(missing(part.input, format!("{}{path} (it is neither text nor number)", part.prefix))),
+    }
+}
+
+/// Namespaces of applications.
+fn application_namespaces(scene: &Scene<'_, '_>) -> Answer<BTreeSet<String>> {
+    let namespaces = scene.kind("", "Namespace")?;
+    Ok(namespaces
+        .iter()
+        .filter_map(|one| text(one, &["metadata", "name"]))
+        .filter(|name| !is_system_namespace(name) && *name != "default")
+        .map(str::to_owned)
+        .collect())
+}
+
+fn default_accounts(scene: &Scene<'_, '_>) -> Finding {
+    let used = Finding::none_of(
+        judged_workloads(scene, &["default-service-account"]),
+        "no pod uses a default account",
+    );
+    let mounts = application_namespaces(scene).and_then(|namespaces| {
+        let accounts = scene.kind("", "ServiceAccount")?;
+        let mut wrong = Vec::new();
+        for namespace in namespaces {
+            // Every namespace has one: the cluster makes it.
+            let account = accounts.iter().find(|account| {
+                text(account, &["metadata", "name"]) == Some("default")
+                    && text(account, &["metadata", "namespace"]) == Some(namespace.as_str())
+            });
+            let place = shortened(&namespace);
+            let account = account.ok_or_else(|| {
+                missing(InputKind::Kubernetes, format!("the service account {place}/default"))
+            })?;
+            if at(account, &["automountServiceAccountToken"]).and_then(Value::as_bool) != Some(false) {
+                wrong.push(format!("the account {place}/default mounts its token"));
+            }
+        }
+        Ok(wrong)
+    });
+    Finding::all([used, Finding::none_of(mounts, "default accounts mount no token")])
+}
+
+/// Bindings of one user or group, without what the cluster brings.
+fn no_subject(scene: &Scene<'_, '_>, wanted: &str) -> Finding {
+    let brought = ["system:basic-user", "system:discovery", "system:public-info-viewer"];
+    let found = own_bindings(scene).map(|bindings| {
+        bindings
+            .into_iter()
+            .filter(|object| !brought.contains(&object.name.name))
+            .filter(|object| {
+                list(at(object.value, &["subjects"]))
+                    .iter()
+                    .any(|subject| text(subject, &["name"]) == Some(wanted))
+            })
+            .map(|object| format!("{} is for {wanted}", object.shown()))
+            .collect()
+    });
+    Finding::none_of(found, format!("no binding of yours is for {wanted}"))
+}
+
+fn no_masters(scene: &Scene<'_, '_>) -> Finding {
+    let wanted = b"system:masters";
+    let names = |request: &Value<'_>| {
+        let decoded = text(request, &["spec", "request"]).and_then(|text| STANDARD.decode(text).ok());
+        // PEM around DER: the name stands in the clear within.
+        let der = decoded.and_then(|pem| {
+            let text = String::from_utf8(pem).ok()?;
+            let body: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
+            STANDARD.decode(body).ok()
+        });
+        der.is_some_and(|der| der.windows(wanted.len()).any(|part| part == wanted))
+    };
+    let requests = scene.evidence.objects().and_then(|objects| {
+        let requests = objects.optional("certificates.k8s.io", "CertificateSigningRequest")?;
+        Ok(requests
+            .iter()
+            .filter(|request| names(request))
+            .map(|request| format!("signing request {} asks for system:masters", shown(request)))
+            .collect())
+    });
+    Finding::all([
+        no_subject(scene, "system:masters"),
+        Finding::none_of(requests, "no signing request asks for system:masters"),
+    ])
+}
+
+fn namespaces_have_policies(scene: &Scene<'_, '_>) -> Finding {
+    let without = application_namespaces(scene).and_then(|namespaces| {
+        let policies = scene.kind("networking.k8s.io", "NetworkPolicy")?;
+        let with: BTreeSet<&str> =
+            policies.iter().filter_map(|policy| text(policy, &["metadata", "namespace"])).collect();
+        Ok(namespaces
+            .iter()
+            .filter(|namespace| !with.contains(namespace.as_str()))
+            .map(|namespace| format!("namespace {} has no network policy", shortened(namespace)))
+            .collect())
+    });
+    Finding::none_of(without, "each namespace of an application has a network policy")
+}
+
+fn namespaces_part_workloads(scene: &Scene<'_, '_>) -> Finding {
+    let kubernetes = match scene.workloads() {
+        Ok(kubernetes) => kubernetes,
+        Err(missing) => return Finding::unknown(missing),
+    };
+    let used: BTreeSet<&str> = kubernetes
+        .objects()
+        .iter()
+        .filter(|object| !object.pods.is_empty() && !is_system_namespace(object.name.namespace))
+        .map(|object| if object.name.namespace.is_empty() { "default" } else { object.name.namespace })
+        .collect();
+    if used.is_empty() {
+        return Finding::unknown(missing(InputKind::Kubernetes, "a workload of an application"));
+    }
+    if used.contains("default") {
+        return Finding::not_met("workloads stand in the namespace default");
+    }
+    Finding::met(format!("workloads stand in {} namespaces of their own", used.len()))
+}
+
+fn policies_enforced(scene: &Scene<'_, '_>) -> Finding {
+    Finding::all([network::engine(scene).joined(), network::isolated(scene).joined()])
+}
+
+fn eks_private_endpoint(scene: &Scene<'_, '_>) -> Finding {
+    let of = |path: &str| scene.cloud().and_then(|cluster| cluster.bool(path));
+    Finding::all([
+        Finding::from(
+            of("resourcesVpcConfig.endpointPrivateAccess"),
+            "endpointPrivateAccess is true",
+            "endpointPrivateAccess is false",
+        ),
+        Finding::from(
+            of("resourcesVpcConfig.endpointPublicAccess").map(|public| !public),
+            "endpointPublicAccess is false",
+            "endpointPublicAccess is true",
+        ),
+    ])
+}
+
+fn aks_images_scanned(scene: &Scene<'_, '_>) -> Finding {
+    let path = "securityProfile.defender.securityMonitoring.enabled";
+    let on = scene.cloud().and_then(|cluster| cluster.bool(path));
+    Finding::any([
+        Finding::from(on, "Defender scans images", "Defender is off"),
+        images::scanned(scene).effect,
+    ])
+}
+
+/// AKS brings its plugin with the cluster's release.
+fn aks_network_plugin(scene: &Scene<'_, '_>) -> Finding {
+    let plugin = match scene.cloud().and_then(|cluster| cluster.text("networkProfile.networkPlugin")) {
+        Err(missing) => Finding::unknown(missing),
+        Ok("azure") => Finding::met("networkProfile.networkPlugin is azure, which comes with the release"),
+        Ok("kubenet") => {
+            Finding::not_met("networkProfile.networkPlugin is kubenet, which gets no more features")
+        }
+        Ok(other) => Finding::unknown(missing(
+            InputKind::Attest,
+            format!("that the network plugin `{}` is current", shortened(other)),
+        )),
+    };
+    Finding::all([plugin, control_plane::upgrade_channel(scene).unwrap_or_else(Finding::unknown)])
+}
+
+fn gke_private_endpoint(scene: &Scene<'_, '_>) -> Finding {
+    let cluster = match scene.cloud() {
+        Ok(cluster) => cluster,
+        Err(missing) => return Finding::unknown(missing),
+    };
+    let public = cluster
+        .bool("controlPlaneEndpointsConfig.ipEndpointsConfig.enablePublicEndpoint")
+        .map(|public| !public)
+        .or_else(|_| cluster.bool("privateClusterConfig.enablePrivateEndpoint"));
+    Finding::from(public, "the endpoint has no public address", "the endpoint has a public address")
+}
+
+fn gke_logging(scene: &Scene<'_, '_>) -> Finding {
+    let of = |field: &str| control_plane::gke_log_components(scene, field, &["SYSTEM_COMPONENTS"]);
+    Finding::all([
+        of("loggingConfig.componentConfig.enableComponents"),
+        of("monitoringConfig.componentConfig.enableComponents"),
+    ])
+}
+
+fn gke_flow_logs(scene: &Scene<'_, '_>) -> Finding {
+    let inside = scene.cloud().and_then(|cluster| cluster.bool("networkConfig.enableIntraNodeVisibility"));
+    let flows = scene.evidence.exports.subnets().map(|subnets| {
+        subnets
+            .iter()
+            .map(|subnet| subnet.bool("logConfig.enable").or_else(|_| subnet.bool("enableFlowLogs")))
+            .collect::<Vec<_>>()
+    });
+    let flows = match flows {
+        Err(missing) => Finding::unknown(missing),
+        Ok(all) => Finding::all(
+            all.into_iter()
+                .map(|on| Finding::from(on, "flow logs are on", "flow logs of a subnetwork are off")),
+        ),
+    };
+    Finding::all([Finding::from(inside, "intranode visibility is on", "intranode visibility is off"), flows])
+}
+
+/// Objects that auditd's logs are delivered by are named so in Google's own example.
+fn gke_auditd(scene: &Scene<'_, '_>) -> Finding {
+    let found = scene.kind("apps", "DaemonSet").map(|sets| {
+        sets.iter()
+            .find(|set| text(set, &["metadata", "name"]).is_some_and(|name| name.contains("auditd")))
+            .map(|set| shown(set))
+    });
+    match found {
+        Err(missing) => Finding::unknown(missing),
+        Ok(Some(set)) => Finding::met(format!("DaemonSet {set} delivers auditd's log")),
+        Ok(None) => Finding::not_met("no DaemonSet delivers auditd's log of the nodes"),
+    }
+}
+
+fn gke_managed_certificates(scene: &Scene<'_, '_>) -> Finding {
+    let annotation = "networking.gke.io/managed-certificates";
+    let wrong = scene.kind("networking.k8s.io", "Ingress").and_then(|ingresses| {
+        let kubernetes = scene.evidence.objects()?;
+        let services = kubernetes.of("", "Service")?;
+        let certificates = kubernetes.optional("networking.gke.io", "ManagedCertificate")?;
+        let there: BTreeSet<(&str, &str)> = certificates
+            .iter()
+            .filter_map(|one| {
+                Some((text(one, &["metadata", "namespace"])?, text(one, &["metadata", "name"])?))
+            })
+            .collect();
+        let mut wrong = Vec::new();
+        for service in services {
+            let namespace = text(service, &["metadata", "namespace"]).unwrap_or_default();
+            if text(service, &["spec", "type"]) == Some("LoadBalancer") && !is_system_namespace(namespace) {
+                wrong.push(format!("Service {} is a load balancer of its own", shown(service)));
+            }
+        }
+        for ingress in ingresses {
+            let namespace = text(ingress, &["metadata", "namespace"]).unwrap_or_default();
+            let named = text(ingress, &["metadata", "annotations", annotation]).unwrap_or_default();
+            let names: Vec<&str> = named.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+            if names.is_empty() {
+                wrong.push(format!("Ingress {} names no managed certificate", shown(ingress)));
+            }
+            for name in names.into_iter().filter(|name| !there.contains(&(namespace, *name))) {
+                wrong.push(format!(
+                    "Ingress {} names the managed certificate {}, which there is not",
+                    shown(ingress),
+                    shortened(name)
+                ));
+            }
+        }
+        Ok(wrong)
+    });
+    Finding::none_of(wrong, "every Ingress has managed certificates, and no Service is a load balancer")
+}
+
+fn gke_volume_keys(scene: &Scene<'_, '_>) -> Finding {
+    let classes = match scene.kind("storage.k8s.io", "StorageClass") {
+        Ok(classes) => classes,
+        Err(missing) => return Finding::unknown(missing),
+    };
+    let disks: Vec<_> = classes
+        .iter()
+        .filter(|class| {
+            matches!(text(class, &["provisioner"]), Some("pd.csi.storage.gke.io" | "kubernetes.io/gce-pd"))
+        })
+        .collect();
+    if disks.is_empty() {
+        return Finding::unknown(missing(InputKind::Kubernetes, "a StorageClass of persistent disks"));
+    }
+    let without: Vec<String> = disks
+        .iter()
+        .filter(|class| text(class, &["parameters", "disk-encryption-kms-key"]).is_none_or(str::is_empty))
+        .map(|class| format!("StorageClass {} names no key", shown(class)))
+        .collect();
+    Finding::none_of(Ok(without), "every StorageClass of persistent disks names a key")
+}
+
+/// Alpha clusters are made without auto-upgrade, which they do not have; exports leave the field out where it is off.
+fn gke_no_alpha(scene: &Scene<'_, '_>) -> Finding {
+    match scene.cloud().and_then(|cluster| cluster.bool("enableKubernetesAlpha")) {
+        Ok(true) => Finding::not_met("enableKubernetesAlpha is true"),
+        Ok(false) => Finding::met("enableKubernetesAlpha is false"),
+        Err(error) => match scene.pool_export().and_then(|pool| pool.bool("management.autoUpgrade")) {
+            Ok(true) => {
+                Finding::met("its nodes are upgraded by themselves, which alpha clusters cannot have")
+            }
+            _ => Finding::unknown(error),
+        },
+    }
+}
+
+/// One pool that runs a sandbox is enough: it is asked of the cluster, not of each pool.
+fn gke_sandbox(scene: &Scene<'_, '_>) -> Finding {
+    let pools = scene.cloud().and_then(|cluster| cluster.list("nodePools"));
+    match pools {
+        Err(missing) => Finding::unknown(missing),
+        Ok([]) => Finding::unknown(missing(InputKind::Gke, "nodePools")),
+        Ok(pools) => {
+            let with = pools.iter().find(|pool| {
+                matches!(text(pool, &["config", "sandboxConfig", "type"]), Some("GVISOR" | "gvisor"))
+            });
+            match with {
+                Some(pool) => Finding::met(format!(
+                    "node pool {} runs GKE Sandbox",
+                    shortened(text(pool, &["name"]).unwrap_or_default())
+                )),
+                None => Finding::not_met("no node pool runs GKE Sandbox"),
+            }
+        }
+    }
+}
+
+/// Whether nobody signs in to a node from outside.
+pub(super) fn no_remote_access(scene: &Scene<'_, '_>) -> Finding {
+    super::node_facts::each(scene, |facts| {
+        let node = shortened(&facts.node);
+        let access = facts.remote_access.as_ref();
+        match access.and_then(|access| access.listens) {
+            None => Finding::unknown(missing(InputKind::Node, format!("what listens on port 22 of {node}"))),
+            Some(true) => Finding::not_met(format!("port 22 of {node} is open to the outside")),
+            Some(false) => Finding::met("port 22 is closed on the nodes"),
+        }
+    })
+}
+
+/// Whether the disks that hold what containers write are encrypted, as nodes see it.
+pub(super) fn disks_encrypted(scene: &Scene<'_, '_>) -> Finding {
+    super::node_facts::each(scene, |facts| {
+        let node = shortened(&facts.node);
+        if facts.disks.is_empty() {
+            return Finding::unknown(missing(InputKind::Node, format!("disks of {node}")));
+        }
+        Finding::all(facts.disks.iter().map(|disk| match disk.encrypted {
+            None => Finding::unknown(missing(
+                InputKind::Node,
+                format!("whether {} of {node} is encrypted", shortened(&disk.device)),
+            )),
+            Some(true) => Finding::met(format!("{} is encrypted", shortened(&disk.mount))),
+            // What is below the node, a hypervisor or a disk that encrypts itself, shows nowhere on it.
+            Some(false) => Finding::unknown(missing(
+                InputKind::Attest,
+                format!(
+                    "whether the disk under {} of {node} is encrypted: the node itself does not encrypt it",
+                    shortened(&disk.mount)
+                ),
+            )),
+        }))
+    })
+}
+
+/// Whether nodes were started with secure boot.
+pub(super) fn secure_boot(scene: &Scene<'_, '_>) -> Finding {
+    super::node_facts::each(scene, |facts| {
+        let node = shortened(&facts.node);
+        match facts.secure_boot {
+            None => {
+                Finding::unknown(missing(InputKind::Node, format!("whether {node} boots with secure boot")))
+            }
+            Some(true) => Finding::met("nodes boot with secure boot"),
+            Some(false) => Finding::not_met(format!("{node} boots without secure boot")),
+        }
+    })
+}
+
+/// Whether the certificates of kubelets have days to go.
+pub(super) fn certificates_run(scene: &Scene<'_, '_>) -> Finding {
+    super::node_facts::each(scene, |facts| {
+        let node = shortened(&facts.node);
+        let own: Vec<_> =
+            facts.certificates.iter().filter(|certificate| certificate.path.contains("kubelet")).collect();
+        if own.is_empty() {
+            return Finding::unknown(missing(
+                InputKind::Node,
+                format!("the kubelet's certificates of {node}"),
+            ));
+        }
+        Finding::all(own.into_iter().map(|certificate| {
+            let path = shortened(&certificate.path);
+            let until = certificate.until.as_deref().and_then(|until| until.parse::<jiff::Timestamp>().ok());
+            match until {
+                None => Finding::unknown(missing(InputKind::Node, format!("the end of {path} of {node}"))),
+                Some(until) if until <= scene.evidence.now => {
+                    Finding::not_met(format!("{path} of {node} has ended"))
+                }
+                Some(_) => Finding::met("certificates of kubelets run"),
+            }
+        }))
+    })
+}
+
+/// How Secrets are encrypted, by the file on the control plane's nodes.
+pub(super) fn secrets_by_file(scene: &Scene<'_, '_>) -> Finding {
+    let (facts, _) = super::node_facts::facts(scene);
+    let told = facts.iter().filter_map(|facts| Some((facts, facts.secret_encryption.as_ref()?)));
+    let all: Vec<Finding> = told
+        .map(|(facts, file)| match file.first_provider.as_deref() {
+            None => Finding::unknown(missing(
+                InputKind::Node,
+                format!("the first provider in {}", shortened(&file.path)),
+            )),
+            Some("identity") => Finding::not_met(format!(
+                "{} on {} begins with identity: Secrets are written in the clear",
+                shortened(&file.path),
+                shortened(&facts.node)
+            )),
+            Some("kms") => Finding::met("Secrets are encrypted with a key service"),
+            Some(provider) => Finding::not_met(format!(
+                "{} encrypts with {}, whose key lies beside the data: no key service",
+                shortened(&file.path),
+                shortened(provider)
+            )),
+        })
+        .collect();
+    if all.is_empty() {
+        return Finding::unknown(missing(
+            InputKind::Node,
+            "the file of --encryption-provider-config: `plimsoll node` on the control plane, given by --node",
+        ));
+    }
+    Finding::all(all)
+}
+
+/// Restarts that nodes wait for.
+pub(super) fn no_restart_wanted(scene: &Scene<'_, '_>) -> Finding {
+    let (facts, _) = super::node_facts::facts(scene);
+    let wait: Vec<String> = facts
+        .iter()
+        .filter(|facts| facts.restart_wanted == Some(true))
+        .map(|facts| format!("{} waits for a restart, to run what was updated", shortened(&facts.node)))
+        .collect();
+    if wait.is_empty() {
+        return Finding::unknown(missing(
+            InputKind::Node,
+            "package updates and pending restarts of each node",
+        ));
+    }
+    Finding::all_wrong(wait)
+}
