@@ -226,8 +226,66 @@ impl<'v> Asked<'_, 'v> {
 
     /// What rules about objects have against this one. They see every change, as in the engines that they were written for.
     fn objections(&self) -> Vec<Objection> {
+        if self.review.is_leaving() {
+            return Vec::new();
+        }
+        let mut all = self.own_objections();
+        all.extend(self.objections_of_others());
+        all
+    }
+
+    /// What our own rules have against it, as `plimsoll check` would tell. Of an update only what is new: whoever writes a label is
+    /// not held up by what was there.
+    fn own_objections(&self) -> Vec<Objection> {
+        let (Some(rules), Some(object)) = (&self.rules.gate.object_rules, self.review.object) else {
+            return Vec::new();
+        };
+        if matches!(self.review.operation, Operation::Delete | Operation::Connect) {
+            return Vec::new();
+        }
+        let today = jiff::Timestamp::from_second(self.now).unwrap_or_default();
+        let today = jiff::tz::Offset::UTC.to_datetime(today).date();
+        let said = rules.judge(object, &self.rules.kinds, today);
+        let before: BTreeSet<String> = match (self.review.operation, self.review.old) {
+            (Operation::Update, Some(old)) => {
+                let old = rules.judge(old, &self.rules.kinds, today);
+                // What was accepted and is not any more is new.
+                let counts = old.findings.into_iter().filter(|one| one.suppressed_by.is_none());
+                counts.map(|one| one.id).collect()
+            }
+            _ => BTreeSet::new(),
+        };
+        let mut all = Vec::new();
+        for finding in said.findings.iter().filter(|one| !before.contains(&one.id)) {
+            let told = |end: String| {
+                let seen = finding.evidence.first().map_or("", |evidence| evidence.range.as_str());
+                vec![format!("{seen}; {end}")]
+            };
+            let (effect, reasons) = match &finding.suppressed_by {
+                None => (Effect::Deny, told(finding.remedy.action.clone())),
+                Some(accepted) => {
+                    let until = accepted.expires.as_deref().unwrap_or("its end");
+                    (Effect::Warn, told(format!("accepted until {until}: {}", accepted.reason)))
+                }
+            };
+            all.push(Objection { rule: format!("rule {}", finding.advisory), effect, reasons });
+        }
+        // What would have been accepted is denied above; why it is not says this.
+        let others = said.faults.into_iter().chain(said.expired);
+        all.extend(others.map(|reason| Objection {
+            rule: "acceptance".to_owned(),
+            effect: Effect::Warn,
+            reasons: vec![reason],
+        }));
+        if !said.unread.is_empty() {
+            all.push(Objection { rule: "rules".to_owned(), effect: Effect::Unknown, reasons: said.unread });
+        }
+        all
+    }
+
+    fn objections_of_others(&self) -> Vec<Objection> {
         let rules = &self.rules.gate.rules;
-        if rules.is_empty() || self.review.is_leaving() {
+        if rules.is_empty() {
             return Vec::new();
         }
         let Some(asked) = plimsoll_rules::Review::of_request(self.value) else { return Vec::new() };
@@ -488,7 +546,7 @@ impl<'v> Asked<'_, 'v> {
             _ if nobody
                 && decision.effect == Effect::Unknown
                 && gate.policies().policies().is_empty()
-                && !gate.rules.is_empty() =>
+                && (!gate.rules.is_empty() || gate.object_rules.is_some()) =>
             {
                 Effect::Allow
             }

@@ -12,7 +12,10 @@ use common::{
 use plimsoll_admit::engine::Rules;
 use plimsoll_admit::evidence::Limits;
 use plimsoll_admit::review::Code;
+use plimsoll_model::Level;
 use plimsoll_rules::Rules as Objects;
+use plimsoll_scan::check::one_object::ObjectRules;
+use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::gate::Gate;
 use plimsoll_scan::policy::Policies;
 use serde_json::{Value, json};
@@ -223,4 +226,71 @@ fn what_cannot_run_is_named_when_it_is_loaded() {
     named("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}", "nobody's parameters");
     // Without a binding it is in force everywhere: written down to be in force.
     assert_eq!(objects(NATIVE.split("---").next().unwrap()).unwrap().len(), 1);
+}
+
+/// Our own rules, as `plimsoll check` and `plimsoll cluster check` have them, with the same annotations and files.
+#[test]
+fn our_own_rules_by_the_acceptances_of_a_check() {
+    let with = |file: &str| {
+        let mut own = Gate::new(Policies::default(), Vec::new(), &Arc::default()).unwrap();
+        let exceptions = Exceptions::parse("accepted.toml", file).unwrap();
+        own.object_rules = Some(ObjectRules { from: Level::High, exceptions });
+        let source = Scripted::new(move |reference, _| signed(reference.digest().unwrap(), ""));
+        Webhook::new(Rules::new(Arc::new(own)), source, Limits::default(), Duration::from_secs(5))
+    };
+    let mut object = pod(&["r.io/x:1"]);
+    object["spec"]["hostPID"] = json!(true);
+    object["metadata"]["namespace"] = json!("shop");
+    let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+    let answer = with("").validate(&of("v1", "pods", &object));
+    assert!(refusal(&answer).starts_with("refused by rule host-pid: "), "{answer:?}");
+    // Nothing that rests on other objects is asked, nor what is below.
+    assert!(!annotations(&answer)["rules"].contains("no-network-policy"), "{answer:?}");
+    assert!(!annotations(&answer)["rules"].contains("cpu-limit-missing"), "{answer:?}");
+
+    let file = |expires: &str| {
+        format!(
+            "[[exception]]\nid = \"host-pid\"\nobject = \"shop/Pod/{name}\"\nreason = \"agent\"\nowner = \"ops\"\nexpires = {expires}\n"
+        )
+    };
+    let answer = with(&file("2026-12-31")).validate(&of("v1", "pods", &object));
+    assert!(answer.allowed(), "{answer:?}");
+    assert!(
+        answer.warnings.iter().any(|text| text.contains("accepted until 2026-12-31: agent (owner: ops)"))
+    );
+    let answer = with(&file("2026-11-22")).validate(&of("v1", "pods", &object));
+    assert!(refusal(&answer).contains("host-pid"), "{answer:?}");
+    assert!(
+        answer.warnings.iter().any(|text| text.contains("expired on 2026-11-22, owner ops")),
+        "{answer:?}"
+    );
+
+    let annotated = |text: &str| {
+        let mut object = object.clone();
+        object["metadata"]["annotations"] = json!({"plimsoll.dev/ignore": text});
+        object
+    };
+    let good = annotated("ignore=host-pid reason=agent owner=ops until=2026-12-31");
+    assert!(with("").validate(&of("v1", "pods", &good)).allowed());
+    for (text, says) in [
+        ("ignore=host-pid reason=agent owner=ops until=2026-11-22", "ended on 2026-11-22, owner ops"),
+        ("ignore=host-pid reason=agent until=2026-12-31", "nobody answers"),
+        ("ignore=host-pid reason=agent owner=ops until=2027-12-31", "more than 180 days"),
+    ] {
+        let answer = with("").validate(&of("v1", "pods", &annotated(text)));
+        assert!(refusal(&answer).contains("host-pid"), "{text}: {answer:?}");
+        assert!(answer.warnings.iter().any(|one| one.contains(says)), "{text}: {answer:?}");
+    }
+    // Whoever changes a label is not held up by what was there; whoever takes the acceptance away is.
+    let ask = |old: &Value, new: &Value| {
+        let mut changed = update(old, new);
+        let review = of("v1", "pods", new);
+        changed["request"]["resource"] = review["request"]["resource"].clone();
+        changed["request"]["kind"] = review["request"]["kind"].clone();
+        with("").validate(&changed)
+    };
+    let mut later = object.clone();
+    later["metadata"]["labels"] = json!({"a": "b"});
+    assert!(ask(&object, &later).allowed());
+    assert!(!ask(&good, &object).allowed());
 }

@@ -809,6 +809,7 @@ impl Matcher<'_> {
             party: Party::Unknown(String::new()),
             remedy: Remedy::default(),
             evidence,
+            object: None,
             suppressed_by,
         })
     }

@@ -117,6 +117,7 @@ fn judge_release(support: &mut Support, release: &Release, stream: &Stream, cycl
             compared: format!("the date of the database, {today}"),
             rule: "status".into(),
         }],
+        object: None,
         suppressed_by: None,
     });
 }
@@ -170,6 +171,7 @@ fn judge_product(support: &mut Support, package: &Package, version: &str, cycles
             compared: format!("{name} {version}, and the date of the database, {today}"),
             rule: "status".into(),
         }],
+        object: None,
         suppressed_by: None,
     });
 }
@@ -242,6 +244,7 @@ fn judge_package(
             compared: format!("{name} {version} (source)"),
             rule: "status".into(),
         }],
+        object: None,
         suppressed_by: None,
     });
 }

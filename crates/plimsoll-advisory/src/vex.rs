@@ -1374,6 +1374,7 @@ mod tests {
             party: Party::Platform,
             remedy: Remedy::default(),
             evidence: Vec::new(),
+            object: None,
             suppressed_by: None,
         }
     }

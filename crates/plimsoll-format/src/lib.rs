@@ -11,6 +11,7 @@
 
 pub mod audit;
 pub mod benchmark;
+mod brief;
 pub mod chain;
 mod csaf;
 mod csv;
@@ -27,6 +28,7 @@ mod markdown;
 mod openvex;
 pub mod paths;
 pub mod plan;
+mod policy_report;
 mod predicate;
 pub mod pss;
 pub mod reach;
@@ -61,6 +63,8 @@ pub enum Format {
     Table,
     /// The report itself; `docs/schema/report-1.0.json` describes it.
     Json,
+    /// JSON with every rule once; `docs/schema/brief-1.0.json` describes it.
+    Brief,
     /// SARIF 2.1.0 (OASIS), for code scanning: one result for each change.
     Sarif,
     /// SARIF with one result for each finding.
@@ -91,6 +95,8 @@ pub enum Format {
     Csv,
     /// JUnit's test report.
     JUnit,
+    /// `PolicyReport` objects of the Kubernetes Policy Working Group.
+    PolicyReport,
     /// GitHub's dependency snapshot.
     GitHub,
     /// GitLab's container scanning report.
@@ -140,7 +146,14 @@ const fn inventory(format: Format, name: &'static str, about: &'static str) -> R
 /// All formats, in the order in which help shows them. The first row of a format has its own name.
 pub static FORMATS: &[Row] = &[
     row(Format::Table, "table", "text for a terminal", false, true),
-    row(Format::Json, "json", "the whole report (docs/schema/report-1.0.json)", true, true),
+    row(
+        Format::Json,
+        "json",
+        "the whole report (docs/schema/report-1.0.json); @brief: every rule once",
+        true,
+        true,
+    ),
+    row(Format::Brief, "json@brief", "", false, true),
     row(
         Format::Sarif,
         "sarif",
@@ -166,6 +179,13 @@ pub static FORMATS: &[Row] = &[
     row(Format::Html, "html", "one self-contained page", false, true),
     row(Format::Csv, "csv", "one line for each finding", false, true),
     row(Format::JUnit, "junit", "JUnit XML: what counts fails", false, true),
+    row(
+        Format::PolicyReport,
+        "policy-report",
+        "PolicyReport objects for a cluster, by namespace",
+        false,
+        true,
+    ),
     row(Format::GitHub, "github", "GitHub dependency snapshot", true, false),
     row(Format::GitLabContainer, "gitlab-container", "GitLab container scanning report 15", false, false),
     row(Format::GitLabDependency, "gitlab-dependency", "GitLab dependency scanning report 15", false, false),
@@ -379,6 +399,7 @@ pub fn write(report: &Report, format: Format, view: &View) -> Result<String, Err
     match format {
         Format::Table => Ok(table::write(report, view)),
         Format::Json => json::write(report),
+        Format::Brief => brief::write(report),
         Format::Sarif => sarif::write(report, sarif::Unit::Step),
         Format::SarifFindings => sarif::write(report, sarif::Unit::Finding),
         Format::CycloneDx => sbom::cyclonedx::write(report, sbom::cyclonedx::VERSION),
@@ -394,6 +415,7 @@ pub fn write(report: &Report, format: Format, view: &View) -> Result<String, Err
         Format::Html => html::write(report, view),
         Format::Csv => Ok(csv::write(report)),
         Format::JUnit => Ok(junit::write(report)),
+        Format::PolicyReport => policy_report::write(report),
         Format::GitHub => github::write(report, view),
         Format::GitLabContainer => gitlab::write(report, gitlab::Kind::Container),
         Format::GitLabDependency => gitlab::write(report, gitlab::Kind::Dependency),

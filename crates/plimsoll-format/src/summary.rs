@@ -257,7 +257,7 @@ impl<'a> Summary<'a> {
                 .findings
                 .iter()
                 .filter(|finding| {
-                    finding.kind == FindingKind::Misconfiguration && report.target.kind != TargetKind::Files
+                    finding.kind == FindingKind::Misconfiguration && !report.target.kind.is_setting()
                 })
                 .map(|finding| (finding.id.as_str(), finding))
                 .collect(),
@@ -656,7 +656,11 @@ fn commit(git: &Git) -> String {
 
 fn contents(report: &Report) -> String {
     if let Some(files) = report.target.files {
-        let files = count(usize::try_from(files).unwrap_or(usize::MAX), "file", "files");
+        let (one, many) = match report.target.kind {
+            TargetKind::Cluster => ("object", "objects"),
+            _ => ("file", "files"),
+        };
+        let files = count(usize::try_from(files).unwrap_or(usize::MAX), one, many);
         return format!("{files}, {}", count(report.findings.len(), "finding", "findings"));
     }
     let mut parts = Vec::new();
@@ -709,7 +713,7 @@ fn data(report: &Report, view: &View) -> String {
             };
             format!("no advisory database: only {incidents} checked; absence of findings says little")
         }
-        Coverage::None if report.target.kind == TargetKind::Files => String::new(),
+        Coverage::None if report.target.kind.is_setting() => String::new(),
         Coverage::None => "no advisories were asked".to_owned(),
     }
 }
@@ -791,13 +795,21 @@ fn kind_word(kind: ProblemKind) -> &'static str {
 fn next(report: &Report, active: usize, view: &View) -> Vec<String> {
     let mut next = Vec::new();
     let target = if view.command.is_empty() { report.target.name.as_str() } else { view.command.as_str() };
-    let target = shell_word(&clean(target));
-    let verb = if report.target.kind == TargetKind::Files { "check" } else { "scan" };
+    // A cluster is the one of the context, or named by options.
+    let target = match report.target.kind {
+        TargetKind::Cluster => clean(&view.command).into_owned(),
+        _ => shell_word(&clean(target)),
+    };
+    let verb = match report.target.kind {
+        TargetKind::Files => "check",
+        TargetKind::Cluster => "cluster check",
+        _ => "scan",
+    };
     if report.database.coverage == Coverage::IncidentPack {
         next.push("plimsoll db update".to_owned());
     }
     if !view.all && (!report.findings.is_empty() || report.problems.len() > SHOWN_PROBLEMS) {
-        next.push(format!("plimsoll {verb} {target} --all"));
+        next.push(format!("plimsoll {verb} {target} --all").replace("  ", " "));
     }
     // The first that counts: a finding that somebody has answered needs no explaining. Rules of other engines, which are called
     // by kind and name, have said all that they have to say.
@@ -809,9 +821,9 @@ fn next(report: &Report, active: usize, view: &View) -> Vec<String> {
         next.push(format!("plimsoll explain {}", shell_word(&clean(&finding.advisory))));
     }
     if !report.findings.is_empty() {
-        next.push(format!("plimsoll {verb} {target} --format html > report.html"));
+        next.push(format!("plimsoll {verb} {target} --format html > report.html").replace("  ", " "));
     }
-    if next.is_empty() && report.target.kind != TargetKind::Files {
+    if next.is_empty() && !report.target.kind.is_setting() {
         next.push(format!("plimsoll sbom {target}"));
     }
     next

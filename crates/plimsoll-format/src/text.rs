@@ -298,6 +298,12 @@ pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String, serde_json:
     Ok(text)
 }
 
+/// The same in one line, without a line feed.
+pub(crate) fn json_line<T: serde::Serialize>(value: &T) -> Result<String, serde_json::Error> {
+    let text = serde_json::to_string(value)?;
+    Ok(if next_unsafe(&text, 0).is_some() { escape_json(&text) } else { text })
+}
+
 /// JSON text with nothing in its strings that a terminal would obey or that XML forbids; its own line ends stay.
 pub(crate) fn escape_json(text: &str) -> String {
     let mut result = String::with_capacity(text.len() + 64);

@@ -404,9 +404,47 @@ pub struct Finding {
     pub remedy: Remedy,
     /// What was looked at; never empty.
     pub evidence: Vec<Evidence>,
+    /// The object of Kubernetes that it is about, where a rule looked at one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub object: Option<Box<ObjectRef>>,
     /// Why it does not count, when it does not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub suppressed_by: Option<Suppression>,
+}
+
+/// An object of Kubernetes, and a field of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectRef {
+    /// Group of its API; empty for the core.
+    pub group: String,
+    /// `Deployment`.
+    pub kind: String,
+    /// Empty for what is in none, and where none is said.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// JSON pointer (RFC 6901) within the object; empty for the whole.
+    pub field: String,
+}
+
+impl ObjectRef {
+    /// `shop/Deployment/web`; of what is in no namespace `ClusterRole/admin`.
+    pub fn path(&self) -> String {
+        match self.namespace.as_str() {
+            "" => format!("{}/{}", self.kind, self.name),
+            namespace => format!("{namespace}/{}/{}", self.kind, self.name),
+        }
+    }
+}
+
+/// `Deployment.apps/shop/web`
+impl std::fmt::Display for ObjectRef {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ObjectRef { group, kind, namespace, name, .. } = self;
+        let dot = if group.is_empty() { "" } else { "." };
+        write!(formatter, "{kind}{dot}{group}/{namespace}/{name}")
+    }
 }
 
 impl Finding {
@@ -432,6 +470,7 @@ impl Finding {
             party: Party::Application(None),
             remedy: Remedy::default(),
             evidence: Vec::new(),
+            object: None,
             suppressed_by: None,
         }
     }

@@ -47,7 +47,7 @@ pub use digest::{Algorithm, Digest, DigestError};
 pub use distribution::{Distribution, Release, Stream};
 pub use ecosystem::Ecosystem;
 pub use finding::{
-    Change, ConfigurationSubject, Epss, Evidence, Finding, FindingKind, FixStatus, Kev, Level,
+    Change, ConfigurationSubject, Epss, Evidence, Finding, FindingKind, FixStatus, Kev, Level, ObjectRef,
     PackageSubject, Party, Remedy, Risk, Severity, Subject, Suppression,
 };
 pub use inventory::{Inventory, Location, Package, Presence, Relation, Scope, SourcePackage};

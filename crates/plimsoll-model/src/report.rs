@@ -17,6 +17,15 @@ pub enum TargetKind {
     Sbom,
     /// Files that say how something is built or deployed.
     Files,
+    /// The objects of a cluster of Kubernetes.
+    Cluster,
+}
+
+impl TargetKind {
+    /// Whether it is looked at for how it is set up, and holds no packages.
+    pub fn is_setting(self) -> bool {
+        matches!(self, TargetKind::Files | TargetKind::Cluster)
+    }
 }
 
 /// One layer of an image.

@@ -31,6 +31,7 @@ fn finding(id: u8, kind: FindingKind, level: Level, risk: Risk) -> Finding {
         party: Party::Platform,
         remedy: Remedy::default(),
         evidence: Vec::new(),
+        object: None,
         suppressed_by: None,
     }
 }

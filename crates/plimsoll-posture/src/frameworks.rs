@@ -279,16 +279,84 @@ impl Framework {
     }
 }
 
+/// Kinds of objects that run pods.
+const RUNS: &[&str] = &[
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "Job",
+    "Pod",
+    "ReplicaSet",
+    "ReplicationController",
+    "StatefulSet",
+];
+
+/// Rules, by the beginning of their ids, whose answer about one object rests on others: of which kinds. Without those it is unknown.
+const BESIDE: &[(&str, &[&str])] = &[
+    ("autoscaler-without-target", RUNS),
+    ("bound-to-cluster-admin", &["ClusterRole"]),
+    ("budget-above-replicas", RUNS),
+    ("egress-not-limited", &["NetworkPolicy"]),
+    ("ingress-without-service", &["Service"]),
+    ("monitor-selects-nothing", &["Service"]),
+    ("network-policy-peer-unknown", RUNS),
+    ("network-policy-selects-nothing", RUNS),
+    ("no-network-policy", &["NetworkPolicy"]),
+    ("service-account-token-mounted", &["ServiceAccount"]),
+    ("service-account-unknown", &["ServiceAccount"]),
+    ("service-selects-nothing", RUNS),
+];
+
+/// Rules, by the beginning of their ids, about what a snapshot of a cluster does not hold: commands, arguments, values of
+/// environments, probes, certificates, most annotations.
+const NOT_IN_SNAPSHOTS: &[&str] = &[
+    "api-server-",
+    "controller-manager-",
+    "etcd-",
+    "ingress-snippet",
+    "ingress-without-tls",
+    "kubelet-",
+    "liveness-probe-missing",
+    "probe-port-unknown",
+    "probes-alike",
+    "readiness-probe-missing",
+    "scheduler-",
+    "secret-in-argument",
+    "secret-in-environment-value",
+];
+
+fn concern_of(rule: &Rule) -> Concern {
+    CONCERNS
+        .iter()
+        .find(|(front, _)| rule.id.starts_with(front))
+        .map_or(Concern::Pods, |(_, concern)| *concern)
+}
+
+/// Kinds of objects that the rule is about; none where it is about all.
+pub fn subjects(rule: &Rule) -> &'static [&'static str] {
+    match concern_of(rule) {
+        Concern::Any => &[],
+        Concern::Pods | Concern::Program(_) => RUNS,
+        Concern::Kinds(kinds) => kinds,
+    }
+}
+
+/// Kinds of other objects that its answer about one rests on.
+pub fn beside(rule: &Rule) -> &'static [&'static str] {
+    BESIDE.iter().find(|(front, _)| rule.id.starts_with(front)).map_or(&[], |(_, kinds)| *kinds)
+}
+
+/// Whether it is about something that snapshots of clusters do not hold.
+pub fn is_left_out_of_snapshots(rule: &Rule) -> bool {
+    NOT_IN_SNAPSHOTS.iter().any(|front| rule.id.starts_with(front))
+}
+
 /// Whether something is among the objects that the rule speaks of. Rules of Dockerfiles and images speak of none.
 pub fn concerns(rule: &Rule, objects: &Objects<'_>) -> bool {
     if rule.area() != Area::Kubernetes {
         return false;
     }
-    let concern = CONCERNS
-        .iter()
-        .find(|(front, _)| rule.id.starts_with(front))
-        .map_or(Concern::Pods, |(_, concern)| *concern);
-    match concern {
+    match concern_of(rule) {
         Concern::Any => !objects.is_empty(),
         Concern::Pods => objects.iter().any(|object| !object.pods.is_empty()),
         Concern::Kinds(kinds) => kinds.iter().any(|kind| objects.of_kind(kind).next().is_some()),
@@ -318,7 +386,8 @@ mod tests {
                 assert!(known, "{framework} {control}: {name}");
             }
         }
-        for (front, _) in CONCERNS {
+        let fronts = CONCERNS.iter().map(|(front, _)| front).chain(BESIDE.iter().map(|(front, _)| front));
+        for front in fronts.chain(NOT_IN_SNAPSHOTS) {
             assert!(RULES.iter().any(|rule| rule.id.starts_with(front)), "{front}");
         }
     }

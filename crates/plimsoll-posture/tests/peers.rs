@@ -366,6 +366,22 @@ fn bad_pods() {
     outcome.is("badPods", BAD_PODS_COUNT);
 }
 
+/// It gives points for a whole file: a case is about what its name says, and points are given where a rule of ours is silent.
+#[test]
+fn kubesec() {
+    let Some((_folder, root)) = suite("kubesec-give") else { return };
+    let mut outcome = Outcome::default();
+    for (case, expected) in json(&root.join("expected.json")).as_object().expect("the suite is whole") {
+        let points = expected["assert"].as_array().and_then(|all| all.first()).and_then(Value::as_str);
+        let (Some(points), Some(asset)) = (points, expected["asset"].as_str()) else { continue };
+        let rule = KUBESEC.iter().find(|(own, _)| *own == asset).map(|(_, rule)| *rule);
+        let text = std::fs::read_to_string(root.join("test/asset").join(asset)).expect("the suite is whole");
+        let speaks = rule.map(|rule| judged(&[text]).contains_key(rule));
+        outcome.add(case.clone(), speaks == Some(points != "gt_zero_points"));
+    }
+    outcome.is("kubesec", KUBESEC_COUNT);
+}
+
 #[test]
 fn regolibrary() {
     let Some((_folder, root)) = suite("regolibrary-rules-give") else { return };

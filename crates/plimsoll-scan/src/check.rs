@@ -28,6 +28,7 @@ use plimsoll_posture::{
 };
 use plimsoll_rules::Rules;
 
+pub use self::in_cluster::check_cluster;
 use self::manifests::Manifests;
 pub use self::render::Programs;
 use self::render::{Engine, Renderer, Unit};
@@ -41,7 +42,9 @@ use crate::party::{self, OnPlatform};
 use crate::verdict::{self, Line};
 use crate::whose::{self, Context};
 
+mod in_cluster;
 pub(crate) mod manifests;
+pub mod one_object;
 mod render;
 mod repair;
 mod since;
@@ -166,7 +169,13 @@ fn checked(
         }
         None => None,
     };
-    Ok((run.report(paths, options, before), repairs))
+    let name = match paths {
+        [one] if one == "-" => "standard input".to_owned(),
+        [one] => one.clone(),
+        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        [] => String::new(),
+    };
+    Ok((run.report(TargetFacts::named(TargetKind::Files, &name), options, before), repairs))
 }
 
 /// What the rules say of one Dockerfile: findings, problems, and acceptances that ended.
@@ -400,15 +409,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn report(mut self, paths: &[String], options: &CheckOptions, before: Option<Before>) -> Report {
+    fn report(mut self, mut target: TargetFacts, options: &CheckOptions, before: Option<Before>) -> Report {
         let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
-        let name = match paths {
-            [one] if one == "-" => "standard input".to_owned(),
-            [one] => one.clone(),
-            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
-            [] => String::new(),
-        };
-        let mut target = TargetFacts::named(TargetKind::Files, &name);
         target.files = Some(self.files as u64);
         if let Some(framework) = options.framework {
             let asked = |finding: &Finding| {
@@ -451,9 +453,10 @@ impl<'a> Run<'a> {
         if verdict.outcome == Outcome::Met && self.files == 0 {
             verdict.outcome = Outcome::Unknown;
             verdict.reasons = vec!["nothing was found that could be checked".to_owned()];
-            verdict
-                .inputs_missing
-                .push("a Dockerfile, a Containerfile or manifests of Kubernetes".to_owned());
+            verdict.inputs_missing.push(match target.kind {
+                TargetKind::Cluster => "objects of the cluster".to_owned(),
+                _ => "a Dockerfile, a Containerfile or manifests of Kubernetes".to_owned(),
+            });
         }
         let framework = options.framework.map(|framework| self.held_against(framework));
         if let Some(since) = &since {
@@ -653,6 +656,7 @@ pub(crate) fn of_rule(
             compared: looked_at,
             rule: "rule".to_owned(),
         }],
+        object: None,
         suppressed_by: None,
     }
 }

@@ -85,12 +85,21 @@ struct From<'b> {
 impl Sink for From<'_> {
     fn forget(&mut self, kind: &str) {
         self.builder.forget(kind);
+        if let Some(kept) = &mut self.kept {
+            kept.forget(kind);
+        }
     }
 
     fn object(&mut self, object: &Value<'_>) {
         self.objects += u64::from(self.builder.object(object, self.source));
         if let Some(kept) = &mut self.kept {
             kept.push(object);
+        }
+    }
+
+    fn partial(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.partial = true;
         }
     }
 }
@@ -100,9 +109,34 @@ impl Sink for From<'_> {
 /// # Errors
 /// When it cannot be reached, or does not know us.
 pub fn live(client: &Client, namespaces: &[String], kinds: &Kinds, taken_at: String) -> Result<Seen, Error> {
+    read_live(client, namespaces, kinds, taken_at, None)
+}
+
+/// The same, with the objects as they were read.
+///
+/// # Errors
+/// As [`live`].
+pub fn live_and_objects(
+    client: &Client,
+    namespaces: &[String],
+    kinds: &Kinds,
+    taken_at: String,
+) -> Result<(Seen, Kept), Error> {
+    let mut kept = Kept::for_rules(kinds);
+    let seen = read_live(client, namespaces, kinds, taken_at, Some(&mut kept))?;
+    Ok((seen, kept))
+}
+
+fn read_live(
+    client: &Client,
+    namespaces: &[String],
+    kinds: &Kinds,
+    taken_at: String,
+    kept: Option<&mut Kept>,
+) -> Result<Seen, Error> {
     let readings = live::readings(client, kinds, Scope::Everything)?;
     let mut builder = Builder::new(Origin::Cluster, kinds.clone());
-    let mut sink = From { builder: &mut builder, kept: None, source: None, objects: 0 };
+    let mut sink = From { builder: &mut builder, kept, source: None, objects: 0 };
     let missing = live::read(client, &readings, namespaces, &mut sink);
     lacks(&mut builder, &missing);
     let within = readings.all.iter().filter(|reading| reading.resource.namespaced);
@@ -140,6 +174,20 @@ pub fn files_and_objects(
     stdin: &mut dyn BufRead,
 ) -> Result<(Seen, Kept), ClusterError> {
     let mut kept = Kept::default();
+    let seen = read_files(paths, kinds, stdin, Some(&mut kept))?;
+    Ok((seen, kept))
+}
+
+/// The same, with all that no other object stands for.
+///
+/// # Errors
+/// As [`files`].
+pub fn files_for_rules(
+    paths: &[String],
+    kinds: &Kinds,
+    stdin: &mut dyn BufRead,
+) -> Result<(Seen, Kept), ClusterError> {
+    let mut kept = Kept::for_rules(kinds);
     let seen = read_files(paths, kinds, stdin, Some(&mut kept))?;
     Ok((seen, kept))
 }

@@ -1,14 +1,15 @@
 //! Exceptions: findings that somebody decided to live with, until a date.
 //!
 //! A TOML or YAML file with a list `exception` (TOML `[[exception]]`). Each entry has an `id` (advisory, alias, or rule), a
-//! `reason`, and optionally `package`, `path`, `target`, `owner`, `ticket`, `expires` (`YYYY-MM-DD`, the last day it holds)
+//! `reason`, and optionally `package`, `path`, `target`, `object`, `owner`, `ticket`, `expires` (`YYYY-MM-DD`, the last day it holds)
 //! and `until = "fix-available"`. An entry that no longer holds suppresses nothing, and says so; one that matches nothing
 //! says so too. One that covers only a part of a finding (one of its packages, one of its places) suppresses nothing
 //! either: what it does not name would be hidden with what it names.
 
 use jiff::civil::Date;
 use plimsoll_model::{
-    Effect, Finding, Location, Package, Problem, ProblemKind, Subject, Suppression, Target as TargetFacts,
+    Effect, Finding, Location, ObjectRef, Package, Problem, ProblemKind, Subject, Suppression,
+    Target as TargetFacts,
 };
 use serde::Deserialize;
 
@@ -25,6 +26,9 @@ pub struct Exception {
     /// Name of the target, as typed or as the image calls itself, or its digest; `*` stands for any characters. Any when
     /// absent.
     pub target: Option<String>,
+    /// Object of Kubernetes that a rule found it in, as `NAMESPACE/KIND/NAME` or, of the whole cluster, `KIND/NAME`; `*` stands for any
+    /// characters. Any when absent. The same in files, in a cluster and at admission.
+    pub object: Option<String>,
     /// Why it is accepted.
     pub reason: String,
     /// Who answers for it.
@@ -84,6 +88,8 @@ struct Written {
     path: Option<String>,
     #[serde(default)]
     target: Option<String>,
+    #[serde(default)]
+    object: Option<String>,
     reason: String,
     #[serde(default)]
     owner: Option<String>,
@@ -147,9 +153,12 @@ impl Exceptions {
                     )));
                 }
             };
-            for (key, value) in
-                [("package", &written.package), ("path", &written.path), ("target", &written.target)]
-            {
+            for (key, value) in [
+                ("package", &written.package),
+                ("path", &written.path),
+                ("target", &written.target),
+                ("object", &written.object),
+            ] {
                 if value.as_ref().is_some_and(|value| value.trim().is_empty()) {
                     return Err(refuse(format!("{place}: `{key}` is empty; leave it out to mean any")));
                 }
@@ -159,6 +168,7 @@ impl Exceptions {
                 package: written.package,
                 path: written.path,
                 target: written.target,
+                object: written.object,
                 reason: written.reason,
                 owner: written.owner,
                 ticket: written.ticket,
@@ -169,11 +179,26 @@ impl Exceptions {
         Ok(Exceptions { file: file.to_owned(), entries })
     }
 
-    /// Refuses entries that hold too long.
+    /// Refuses entries that hold too long, and those about a rule of ours for which nobody answers or which hold without end: what
+    /// such a rule finds goes away by an edit, so nobody waits for a release.
     ///
     /// # Errors
     /// With the entry that does.
     pub fn check(&self, today: Date) -> Result<(), ExceptionsError> {
+        for (index, entry) in self.entries.iter().enumerate() {
+            // The id of one finding begins with its rule.
+            let rule = entry.id.split_once('@').map_or(entry.id.as_str(), |(rule, _)| rule);
+            let answers = entry.owner.as_deref().is_some_and(|owner| !owner.trim().is_empty());
+            let lacks = match (answers, entry.expires) {
+                (true, Some(_)) => continue,
+                (false, _) => "`owner` is missing: say who answers for it",
+                (true, None) => "`expires` is missing: say until when it holds",
+            };
+            if plimsoll_posture::find(rule).is_some() {
+                let reason = format!("entry {} ({}): {lacks}", index + 1, entry.id);
+                return Err(ExceptionsError { file: self.file.clone(), reason });
+            }
+        }
         let last = today.saturating_add(jiff::Span::new().days(LONGEST_DAYS));
         match self.entries.iter().enumerate().find(|(_, entry)| entry.expires.is_some_and(|date| date > last))
         {
@@ -301,6 +326,12 @@ impl Exception {
             || finding.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(&self.id));
         if !named {
             return Cover::None;
+        }
+        if let Some(pattern) = &self.object {
+            let is = |object: &ObjectRef| matches_pattern(pattern, &object.path());
+            if !finding.object.as_deref().is_some_and(is) {
+                return Cover::None;
+            }
         }
         let at = |location: &Location| {
             self.path.as_ref().is_none_or(|pattern| {

@@ -28,6 +28,8 @@ pub struct Gate {
     trust: Trust,
     /// Rules about objects, of other engines: admission and audits hold objects against them.
     pub rules: Arc<plimsoll_rules::Rules>,
+    /// Rules of ours about objects, for admission.
+    pub object_rules: Option<crate::check::one_object::ObjectRules>,
     /// Other repositories that hold evidence.
     pub repositories: Vec<Reference>,
     /// Where the image is to run.
@@ -96,6 +98,7 @@ impl Gate {
             policies,
             trust: Trust { roots, signers },
             rules: Arc::default(),
+            object_rules: None,
             repositories: Vec::new(),
             workload: Workload::default(),
         })

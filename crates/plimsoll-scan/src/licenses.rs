@@ -170,6 +170,7 @@ fn finding(
         party: Party::Application(None),
         remedy: Remedy { action, location: first.locations.first().cloned(), ..Remedy::default() },
         evidence: vec![evidence],
+        object: None,
         suppressed_by: owner.map(|owner| Suppression {
             by: "owner".to_owned(),
             source: owner.to_owned(),

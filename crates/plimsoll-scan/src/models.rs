@@ -65,6 +65,7 @@ fn finding(package: &Package, runs: &str) -> Finding {
             compared: format!("the pickle in {}", places.join(" or ")),
             rule: "rule".into(),
         }],
+        object: None,
         suppressed_by: None,
     }
 }

@@ -298,6 +298,7 @@ fn finding(hit: &Hit, id: String, title: String, out: &str, subject: Subject) ->
             ..Remedy::default()
         },
         evidence: vec![evidence(hit, &place)],
+        object: None,
         suppressed_by: None,
     }
 }

@@ -55,7 +55,7 @@ impl Context<'_> {
         match self.kind {
             TargetKind::Image => from_layers(),
             TargetKind::Directory if system => Origin::Host,
-            TargetKind::Directory | TargetKind::Files => Origin::Application,
+            TargetKind::Directory | TargetKind::Files | TargetKind::Cluster => Origin::Application,
             TargetKind::Sbom => match from_layers() {
                 Origin::Unknown if !system => Origin::Application,
                 origin => origin,
@@ -71,9 +71,8 @@ impl Context<'_> {
             }
             // With a distribution inside it is a machine, without one somebody's project.
             (TargetKind::Directory, ..) if self.release.is_some() => Origin::Host,
-            (TargetKind::Image, None, _) | (TargetKind::Directory | TargetKind::Files, ..) => {
-                Origin::Application
-            }
+            (TargetKind::Image, None, _)
+            | (TargetKind::Directory | TargetKind::Files | TargetKind::Cluster, ..) => Origin::Application,
             (TargetKind::Image | TargetKind::Sbom, ..) => Origin::Unknown,
         }
     }

@@ -15,8 +15,8 @@ use plimsoll_scan::verdict::Line;
 use plimsoll_scan::{Mirror, Scanners, Via};
 
 pub(crate) use cluster::{
-    AskedGoal, ClusterCommand, ClusterInput, DriftArguments, PathsArguments, PssArguments, ReachArguments,
-    SuggestArguments, SuggestFormat, WhoCanArguments,
+    AskedGoal, ClusterCheckArguments, ClusterCommand, ClusterInput, DriftArguments, PathsArguments,
+    PssArguments, ReachArguments, SuggestArguments, SuggestFormat, WhoCanArguments,
 };
 
 /// Container security that says whose move it is.
@@ -466,8 +466,8 @@ pub(crate) struct ManyArguments {
   plimsoll check - < Containerfile
 
 A comment accepts a finding of the next instruction, an annotation those of its object:
-  # plimsoll ignore=latest-tag reason=\"why\" until=2026-12-31
-  plimsoll.dev/ignore: ignore=host-network reason=\"why\" until=2026-12-31")]
+  # plimsoll ignore=latest-tag reason=\"why\" owner=team-a until=2026-12-31
+  plimsoll.dev/ignore: ignore=host-network reason=\"why\" owner=team-a until=2026-12-31")]
 pub(crate) struct CheckArguments {
     /// Files and folders; folders are searched for Dockerfile, *.Dockerfile, Containerfile, for Kubernetes objects in *.yaml,
     /// *.yml and *.json, and for Helm charts and Kustomize folders, which your own helm, kustomize or kubectl renders. `-` is
@@ -522,11 +522,11 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
 
-    /// Exceptions (TOML or YAML), see docs/exceptions.md: id, reason, and optionally what, owner, until when
+    /// Exceptions (TOML or YAML), see docs/exceptions.md: id, reason, owner, until when, and optionally what
     #[arg(long, value_name = "FILE")]
     pub(crate) ignore_file: Option<PathBuf>,
 
-    /// Form of the report on standard output: table, json, sarif, markdown or html
+    /// Form of the report on standard output: table, json, sarif, markdown, html, junit, csv or policy-report
     #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
     pub(crate) format: Format,
 
@@ -1238,6 +1238,15 @@ pub(crate) struct AdmitArguments {
     #[arg(long = "policy", value_name = "PATH", required = true)]
     pub(crate) policies: Vec<PathBuf>,
 
+    /// Also refuse what the rules of `plimsoll check` of this severity and above find in an object by itself; of an update
+    /// only what is new
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    pub(crate) rules: Option<plimsoll_model::Level>,
+
+    /// Exceptions to these rules (TOML or YAML), as for `check`; annotations of objects accept, too
+    #[arg(long, value_name = "FILE", requires = "rules")]
+    pub(crate) ignore_file: Option<PathBuf>,
+
     /// What becomes of what does not meet them
     #[arg(long, value_enum, default_value_t = AdmitMode::Enforce, value_name = "MODE")]
     pub(crate) mode: AdmitMode,
@@ -1612,6 +1621,15 @@ fn formats(title: &str) -> String {
 fn framework(text: &str) -> Result<&'static Framework, String> {
     let names = || FRAMEWORKS.iter().map(|one| one.name).collect::<Vec<_>>().join(", ");
     Framework::find(text).ok_or_else(|| format!("expected one of {}", names()))
+}
+
+fn severity(text: &str) -> Result<plimsoll_model::Level, String> {
+    use plimsoll_model::Level::{Critical, High, Low, Medium};
+    let known = [Critical, High, Medium, Low];
+    known
+        .into_iter()
+        .find(|level| level.word() == text)
+        .ok_or_else(|| "expected critical, high, medium or low".to_owned())
 }
 
 fn format(text: &str) -> Result<Format, String> {

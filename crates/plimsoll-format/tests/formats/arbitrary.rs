@@ -221,7 +221,13 @@ fn git() -> BoxedStrategy<Git> {
 }
 
 pub(crate) fn target() -> BoxedStrategy<Target> {
-    let kind = select(vec![TargetKind::Directory, TargetKind::Image, TargetKind::Sbom, TargetKind::Files]);
+    let kind = select(vec![
+        TargetKind::Directory,
+        TargetKind::Image,
+        TargetKind::Sbom,
+        TargetKind::Files,
+        TargetKind::Cluster,
+    ]);
     let optional = || option::of(text());
     (
         (kind, text(), optional(), option::of(digest()), option::of(digest())),
@@ -363,6 +369,14 @@ fn finding(number: usize) -> BoxedStrategy<Finding> {
                 fixed_version,
                 party,
                 remedy,
+                object: (number % 2 == 1).then(|| {
+                    Box::new(ObjectRef {
+                        group: "apps".into(),
+                        kind: "Deployment".into(),
+                        name: "web".into(),
+                        ..ObjectRef::default()
+                    })
+                }),
                 suppressed_by,
             },
         )

@@ -8,7 +8,9 @@ use serde_json::Value;
 use crate::{arbitrary, sample};
 
 /// The formats that stand in no other suite.
-const NEW: [Format; 14] = [
+const NEW: [Format; 16] = [
+    Format::Brief,
+    Format::PolicyReport,
     Format::Csv,
     Format::JUnit,
     Format::GitHub,

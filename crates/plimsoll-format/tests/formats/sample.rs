@@ -89,6 +89,7 @@ pub(crate) fn finding(advisory: &str, subject: &Package, level: Level) -> Findin
             compared: format!("{name} {version} (source)"),
             rule: "range".into(),
         }],
+        object: None,
         suppressed_by: None,
     }
 }

@@ -33,6 +33,24 @@ fn the_schema_is_a_schema() {
     assert!(jsonschema::meta::is_valid(&schema()));
 }
 
+/// The form in which every rule stands once.
+#[test]
+fn brief_reports_are_valid_and_hold_every_finding() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/brief-1.0.json");
+    let schema: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert!(jsonschema::meta::is_valid(&schema));
+    let validator = jsonschema::draft202012::options().build(&schema).unwrap();
+    for report in [sample::shop_web(), sample::few(), sample::empty(), sample::unknown(), sample::hostile()] {
+        let text = write(&report, Format::Brief, &View::default()).unwrap();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(errors(&validator, &value), Vec::<String>::new());
+        let rules = value["rules"].as_array().unwrap();
+        let places = rules.iter().flat_map(|rule| rule["findings"].as_array().unwrap());
+        let places: usize = places.map(|of| of["places"].as_array().unwrap().len()).sum();
+        assert_eq!(places, report.findings.len());
+    }
+}
+
 #[test]
 fn samples_are_valid() {
     let validator = validator();

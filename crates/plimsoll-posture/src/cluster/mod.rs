@@ -183,6 +183,11 @@ impl Cluster {
         }
     }
 
+    /// Whether it was read from manifests, and is no cluster.
+    pub fn is_of_files(&self) -> bool {
+        self.origin == Origin::Manifests
+    }
+
     /// Why lists are not whole of which only some namespaces were looked at.
     pub fn only_in(&self) -> Option<String> {
         (!self.only.is_empty()).then(|| format!("only looked for in {}", self.only.join(", ")))

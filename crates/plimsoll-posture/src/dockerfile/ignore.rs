@@ -1,7 +1,7 @@
 //! Comments that accept a finding.
 //!
-//! `# plimsoll ignore=RULE[,RULE] reason="..." until=YYYY-MM-DD` for the next instruction, `# plimsoll global ignore=...` for the
-//! file, and hadolint's `# hadolint ignore=DL3008` in both forms. A comment of ours that is malformed, or holds for longer than
+//! `# plimsoll ignore=RULE[,RULE] reason="..." owner=NAME until=YYYY-MM-DD` for the next instruction, `# plimsoll global ignore=...`
+//! for the file, and hadolint's `# hadolint ignore=DL3008` in both forms. A comment of ours that is malformed, or holds for longer than
 //! whoever accepts a risk may leave it alone, is an error, not silence; one whose day has passed counts no more.
 
 use jiff::ToSpan as _;
@@ -72,9 +72,11 @@ pub fn read(parsed: &Parsed, today: &str) -> Ignores {
                 ignores.held.push(Ignore { rules, instruction, line: comment.line, reason, until: None });
             }
             "plimsoll" => match acceptance(rest, today) {
-                Ok((rules, reason, until)) => {
-                    let ignore = Ignore { rules, instruction, line: comment.line, reason, until };
-                    let over = ignore.until.as_deref().is_some_and(|until| until < today);
+                Ok(one) => {
+                    let (reason, over) = (one.told(), one.until.as_str() < today);
+                    let Acceptance { rules, until, .. } = one;
+                    let ignore =
+                        Ignore { rules, instruction, line: comment.line, reason, until: Some(until) };
                     if over { ignores.expired.push(ignore) } else { ignores.held.push(ignore) }
                 }
                 Err(detail) => ignores.faults.push(Fault { line: comment.line, detail }),
@@ -85,19 +87,38 @@ pub fn read(parsed: &Parsed, today: &str) -> Ignores {
     ignores
 }
 
-/// Rules, reason, and the last day.
-type Ours = (Vec<&'static str>, String, Option<String>);
+/// An acceptance of ours: rules, why, who answers for it, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acceptance {
+    /// Rules that it is about.
+    pub rules: Vec<&'static str>,
+    /// Why, in the words of the author.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Last day it holds, `YYYY-MM-DD`.
+    pub until: String,
+}
 
-/// An acceptance as it is written: `ignore=RULE[,RULE] reason="..." until=YYYY-MM-DD`, and perhaps `owner=NAME`.
+impl Acceptance {
+    /// Reason and owner, for people.
+    pub fn told(&self) -> String {
+        format!("{} (owner: {})", self.reason, self.owner)
+    }
+}
+
+/// An acceptance as it is written: `ignore=RULE[,RULE] reason="..." owner=NAME until=YYYY-MM-DD`.
 ///
 /// # Errors
-/// When it is malformed, with what is wrong; or when it holds without end, or for too long from `today` on.
-pub fn acceptance(text: &str, today: &str) -> Result<Ours, String> {
+/// When it is malformed or nobody answers for it, with what is wrong; or when it holds without end, or for too long from `today` on.
+pub fn acceptance(text: &str, today: &str) -> Result<Acceptance, String> {
     let (mut rules, mut reason, mut owner, mut until) = (Vec::new(), String::new(), String::new(), None);
     for word in words(text) {
         let (key, value) = word.raw.split_once('=').ok_or_else(|| {
             let word: String = word.raw.chars().take(40).collect();
-            format!("the acceptance has `{word}`; expected ignore=RULE reason=\"...\" until=YYYY-MM-DD")
+            format!(
+                "the acceptance has `{word}`; expected ignore=RULE reason=\"...\" owner=NAME until=YYYY-MM-DD"
+            )
         })?;
         let value = super::parse::unquote(value);
         match key {
@@ -133,20 +154,21 @@ pub fn acceptance(text: &str, today: &str) -> Result<Ours, String> {
     if reason.trim().is_empty() {
         return Err("the acceptance gives no reason".to_owned());
     }
-    let Some(day) = &until else {
+    let owner = owner.trim().to_owned();
+    if owner.is_empty() {
+        return Err("nobody answers for the acceptance: add owner=NAME".to_owned());
+    }
+    let Some(until) = until else {
         return Err("the acceptance has no last day: add until=YYYY-MM-DD".to_owned());
     };
     if let Some(last) = last_day(today)
-        && day.as_str() > last.as_str()
+        && until > last
     {
         return Err(format!(
-            "the acceptance holds until {day}, which is more than {LONGEST_DAYS} days away; the last day it can be is {last}"
+            "the acceptance holds until {until}, which is more than {LONGEST_DAYS} days away; the last day it can be is {last}"
         ));
     }
-    if !owner.trim().is_empty() {
-        reason = format!("{reason} (owner: {})", owner.trim());
-    }
-    Ok((rules, reason, until))
+    Ok(Acceptance { rules, reason: reason.trim().to_owned(), owner, until })
 }
 
 /// The last day that an acceptance may name.
@@ -179,10 +201,10 @@ mod tests {
     #[test]
     fn ours_and_theirs() {
         let ignores = check(
-            "FROM a\n# plimsoll ignore=latest-tag,no-user reason=\"a b\" until=2026-12-31\nRUN a\n# hadolint ignore=DL3008,SC2046\nRUN b\n# hadolint global ignore=DL3003\n",
+            "FROM a\n# plimsoll ignore=latest-tag,no-user reason=\"a b\" owner=team until=2026-12-31\nRUN a\n# hadolint ignore=DL3008,SC2046\nRUN b\n# hadolint global ignore=DL3003\n",
         );
         assert!(ignores.faults.is_empty(), "{ignores:?}");
-        assert_eq!(ignores.of("no-user", 1).map(|ignore| ignore.reason.as_str()), Some("a b"));
+        assert_eq!(ignores.of("no-user", 1).map(|ignore| ignore.reason.as_str()), Some("a b (owner: team)"));
         assert!(ignores.of("no-user", 2).is_none());
         let owned = check("# plimsoll ignore=no-user reason=x owner=team-shop until=2026-12-31\nFROM a\n");
         assert_eq!(owned.held[0].reason, "x (owner: team-shop)");
@@ -194,15 +216,17 @@ mod tests {
     fn malformed_is_refused() {
         for text in [
             "# plimsoll ignore=latest-tag",
-            "# plimsoll ignore=nothing reason=x",
-            "# plimsoll ignore=latest-tag reason=x until=soon",
-            "# plimsoll ignore=latest-tag reason=x until=2026-13-01",
+            "# plimsoll ignore=nothing reason=x owner=me until=2026-12-31",
+            "# plimsoll ignore=latest-tag reason=x owner=me until=soon",
+            "# plimsoll ignore=latest-tag reason=x owner=me until=2026-13-01",
             "# plimsoll reason=x",
             "# plimsoll ignore latest-tag",
-            "# plimsoll ignore=latest-tag reason=x until=2026-12-31 who=me",
+            "# plimsoll ignore=latest-tag reason=x owner=me until=2026-12-31 who=me",
+            // Nobody answers for it.
+            "# plimsoll ignore=latest-tag reason=x until=2026-12-31",
             // Without end, and for too long.
-            "# plimsoll ignore=latest-tag reason=x",
-            "# plimsoll ignore=latest-tag reason=x until=2027-05-25",
+            "# plimsoll ignore=latest-tag reason=x owner=me",
+            "# plimsoll ignore=latest-tag reason=x owner=me until=2027-05-25",
         ] {
             let ignores = check(&format!("{text}\nFROM a\n"));
             assert_eq!((ignores.held.len(), ignores.faults.len()), (0, 1), "{text}");
@@ -211,7 +235,8 @@ mod tests {
 
     #[test]
     fn the_last_day_holds_and_the_next_does_not() {
-        let comment = |until: &str| format!("# plimsoll ignore=no-user reason=x until={until}\nFROM a\n");
+        let comment =
+            |until: &str| format!("# plimsoll ignore=no-user reason=x owner=me until={until}\nFROM a\n");
         assert_eq!(check(&comment("2026-11-25")).held.len(), 1);
         // The last day that can be.
         assert_eq!(check(&comment("2027-05-24")).held.len(), 1);

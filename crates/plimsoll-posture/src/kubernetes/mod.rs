@@ -1,5 +1,6 @@
 //! Kubernetes objects: read from files, and held against rules.
 
+pub mod acceptance;
 pub mod edit;
 mod objects;
 pub mod repair;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use plimsoll_model::shortened;
 use plimsoll_model::workload::{self, Container, ContainerKind, Kinds, ObjectName, Pod, Unread};
+use plimsoll_model::{ObjectRef, shortened};
 use serde_json_borrow::{ObjectAsVec, Value};
 
 use crate::rule::Breach;
@@ -58,6 +58,13 @@ impl<'v> Object<'v> {
         let dot = if group.is_empty() { "" } else { "." };
         let [kind, group, namespace, name] = [kind, group, namespace, name].map(shortened);
         format!("{kind}{dot}{group}/{namespace}/{name}")
+    }
+
+    /// What it is called, for reports.
+    pub fn reference(&self) -> ObjectRef {
+        let ObjectName { group, kind, namespace, name } = self.name;
+        let [group, kind, namespace, name] = [group, kind, namespace, name].map(shortened);
+        ObjectRef { group, kind, namespace, name, field: String::new() }
     }
 
     /// The field that is wrong: a pointer within the object.

@@ -4,6 +4,34 @@ const CHECKOV: usize = 112;
 const TRIVY_COUNT: usize = 29;
 const BAD_PODS_COUNT: usize = 128;
 const REGOLIBRARY_COUNT: usize = 232;
+const KUBESEC_COUNT: usize = 25;
+
+/// What the points of kubesec's tests are about: points are given where our rule is silent, taken or not given where it speaks.
+const KUBESEC: &[(&str, &str)] = &[
+    ("allowPrivilegeEscalation.yaml", "privilege-escalation-allowed"),
+    ("score-0-cap-chown.yml", "capabilities-kept"),
+    ("score-0-cap-sys-admin.yml", "dangerous-capability"),
+    ("score-0-daemonset-host-pid.yml", "host-pid"),
+    ("score-0-daemonset-securitycontext-privileged.yml", "privileged-container"),
+    ("score-0-dep-apparmor-empty-securitycontext.yml", "apparmor-unconfined"),
+    ("score-0-dep-apparmor-unconfined-ephemeralcontainer.yml", "apparmor-unconfined"),
+    ("score-0-dep-apparmor-unconfined-spec-securitycontext.yml", "apparmor-unconfined"),
+    ("score-0-dep-seccomp-unconfined-container.yml", "seccomp-unconfined"),
+    ("score-0-dep-seccomp-unconfined-initcontainer.yml", "seccomp-unconfined"),
+    ("score-1-cap-drop-all.yml", "capabilities-kept"),
+    ("score-1-dep-apparmor-nonunconfined-container.yml", "apparmor-unconfined"),
+    ("score-1-dep-apparmor-nonunconfined-initcontainer.yml", "apparmor-unconfined"),
+    ("score-1-dep-podseccon-run-as-group-10001.yml", "container-group-root"),
+    ("score-1-dep-podseccon-run-as-user-1.yml", "user-id-low"),
+    ("score-1-dep-resource-limit-cpu.yml", "cpu-limit-missing"),
+    ("score-1-dep-ro-root-fs.yml", "root-filesystem-writable"),
+    ("score-1-dep-seccomp-nonunconfined-ephemeralcontainer.yml", "seccomp-unconfined"),
+    ("score-1-dep-seccomp-nonunconfined-spec-securitycontext.yml", "seccomp-unconfined"),
+    ("score-1-dep-seccon-run-as-group-10001.yml", "container-group-root"),
+    ("score-1-dep-seccon-run-as-user-1.yml", "user-id-low"),
+    ("score-1-pod-automount-sa-set-to-false.yml", "service-account-token-mounted"),
+    ("score-2-dep-serviceaccount.yml", "default-service-account"),
+];
 
 /// Trivy's examples by file.
 const TRIVY: &[(&str, &[&str])] = &[
@@ -324,5 +352,25 @@ const DIFFERENCES: &[(&str, &[&str], &str)] = &[
         "regolibrary",
         &["set-seccomp-profile-RuntimeDefault/pod", "set-seccomp-profile-RuntimeDefault/workloads"],
         "a profile of the node confines too",
+    ),
+    (
+        "kubesec",
+        &["fails Deployment with unconfined apparmor for all containers"],
+        "nothing is said of AppArmor, and the runtime's own profile confines then",
+    ),
+    (
+        "kubesec",
+        &["passes Deployment with non-unconfined seccomp on the .spec.ephemeralContainers section"],
+        "the other container has no profile, and is told",
+    ),
+    (
+        "kubesec",
+        &["passes StatefulSet with no volumeClaimTemplate"],
+        "a point for something about storage, which no rule is about",
+    ),
+    (
+        "kubesec",
+        &["strips form 'file=' prefix from JSON (json, remote)"],
+        "the form of an upload to its server, and no manifest: told as unreadable",
     ),
 ];

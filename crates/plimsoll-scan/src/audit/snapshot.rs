@@ -216,8 +216,8 @@ pub(super) const LEFT_OUT_OF_OBJECTS: plimsoll_rules::LeftOut = plimsoll_rules::
     ],
 };
 /// Annotations whose values are kept beside [those that analyses look at](plimsoll_posture::cluster::ANNOTATIONS): who looks
-/// after something, and which controller an Ingress is for.
-const ANNOTATIONS: [&str; 3] = ["kubernetes.io/ingress.class", "plimsoll.dev/owner", "owner"];
+/// after something, what is accepted of it, and which controller an Ingress is for.
+const ANNOTATIONS: [&str; 3] = ["kubernetes.io/ingress.class", "plimsoll.dev/", "owner"];
 
 /// An object without what may be secret. As deep as the reader lets anything be: 128 levels.
 struct Cleaned<'c, 'v> {

@@ -5,14 +5,16 @@ use std::fmt::Write as _;
 
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{
-    Effect, Evidence, Finding, FindingKind, FixStatus, ImagePath, Level, Location, Party, Problem,
+    Effect, Evidence, Finding, FindingKind, FixStatus, ImagePath, Level, Location, ObjectRef, Party, Problem,
     ProblemKind, Remedy, Risk, Severity, Subject, Suppression, shortened,
 };
+use plimsoll_posture::dockerfile::ignore::Acceptance;
 use plimsoll_posture::frameworks::concerns;
+use plimsoll_posture::kubernetes::acceptance::Acceptances;
 use plimsoll_posture::kubernetes::{Object, Objects, repair, template, yaml};
-use plimsoll_posture::{Breach, RULES, check_objects, dockerfile::ignore};
+use plimsoll_posture::{Breach, RULES, check_objects};
 use plimsoll_rules::{Action, Answer, Operation, Review, Rules};
-use serde_json_borrow::{ObjectAsVec, Value};
+use serde_json_borrow::Value;
 
 use super::render::{Rendered, Sources, source_line};
 use super::repair::{Planned, Wanted};
@@ -21,8 +23,6 @@ use crate::verdict::Line;
 
 /// Bytes of all manifests of one check.
 pub(crate) const MAX_TOTAL: usize = 512 * 1024 * 1024;
-/// Annotations that accept a finding begin with this.
-const IGNORE: &str = "plimsoll.dev/ignore";
 
 /// Whether a text may hold objects of Kubernetes: it names a version and a kind, at the start of a line or as JSON.
 pub(crate) fn may_be(content: &[u8]) -> bool {
@@ -42,6 +42,8 @@ struct File {
     text: String,
     /// The user gave this very file.
     named: bool,
+    /// It is an object of a cluster, and no file: it has no lines.
+    of_cluster: bool,
     /// Where it was written, when it was rendered.
     sources: Option<Sources>,
     /// Lines that name a template, with it; of what was rendered.
@@ -107,7 +109,14 @@ impl Manifests {
             return;
         };
         self.bytes += text.len();
-        self.files.push(File { path, text, named, sources: None, source_lines: Vec::new() });
+        self.files.push(File {
+            path,
+            text,
+            named,
+            of_cluster: false,
+            sources: None,
+            source_lines: Vec::new(),
+        });
     }
 
     /// Takes what a chart or a folder of Kustomize was rendered to.
@@ -128,7 +137,27 @@ impl Manifests {
             Sources::Manifests { .. } => Vec::new(),
         };
         let sources = Some(rendered.sources);
-        self.files.push(File { path, text: rendered.text, named: false, sources, source_lines });
+        self.files.push(File {
+            path,
+            text: rendered.text,
+            named: false,
+            of_cluster: false,
+            sources,
+            source_lines,
+        });
+    }
+
+    /// Takes an object of a cluster, as JSON. `path` is what it is called.
+    pub(super) fn push_object(&mut self, path: String, text: String) {
+        self.bytes += text.len();
+        self.files.push(File {
+            path,
+            text,
+            named: false,
+            of_cluster: true,
+            sources: None,
+            source_lines: Vec::new(),
+        });
     }
 
     /// Holds them against the rules, our own and those of other engines; of the findings at most so many.
@@ -162,7 +191,7 @@ impl Manifests {
         let has_directives: Vec<bool> = self
             .files
             .iter()
-            .map(|file| file.sources.is_none() && template::is_template(&file.text))
+            .map(|file| file.sources.is_none() && !file.of_cluster && template::is_template(&file.text))
             .collect();
         for ((file, _), value) in documents.iter().zip(&values).filter(|((file, _), _)| has_directives[*file])
         {
@@ -256,21 +285,19 @@ impl Manifests {
                     ..Problem::note(ProblemKind::NotCovered, path, detail)
                 });
             }
-            let accepted =
-                accepted(object.value(), today, &object.shown(), &mut judged.expired, &mut |detail| {
-                    Problem::incomplete(
-                        ProblemKind::Corrupt,
-                        at(&object.pointer("/metadata/annotations")).shown(),
-                        detail,
-                    )
-                });
-            let accepted = match accepted {
-                Ok(accepted) => accepted,
-                Err(problem) => {
-                    judged.problems.push(problem);
-                    Vec::new()
-                }
-            };
+            let accepted = Acceptances::of(object.value(), today);
+            if let Some(fault) = &accepted.fault {
+                let place = at(&object.pointer("/metadata/annotations")).shown();
+                judged.problems.push(Problem::incomplete(ProblemKind::Corrupt, place, fault.clone()));
+            }
+            judged.expired.extend(accepted.expired.iter().map(|one| {
+                format!(
+                    "the acceptance in {} ended on {}, owner {}: what it was about counts again",
+                    object.shown(),
+                    one.until,
+                    shortened(&one.owner)
+                )
+            }));
             let breaches = said.breaches.iter().map(|breach| {
                 let spot = at(breach.pointer.as_deref().unwrap_or_default());
                 (finding(&self.files[file], &spot, object, breach), Some(breach))
@@ -295,15 +322,9 @@ impl Manifests {
                 {
                     mended.push(breach);
                 }
-                finding.suppressed_by = accepted
-                    .iter()
-                    .find(|one| breach.is_some_and(|breach| one.rules.contains(&breach.rule)))
-                    .map(|one| Suppression {
-                        by: "exception".to_owned(),
-                        source: at(&object.pointer("/metadata/annotations")).shown(),
-                        reason: one.reason.clone(),
-                        expires: one.until.clone(),
-                    });
+                finding.suppressed_by = breach
+                    .and_then(|breach| accepted.covers(breach.rule))
+                    .map(|one| suppression(one, &at(&object.pointer("/metadata/annotations")).shown()));
                 judged.findings.push(finding);
             }
             if let Some(wanted) = wanted {
@@ -338,42 +359,6 @@ fn unrendered(object: &Value<'_>) -> bool {
         }
     }
     false
-}
-
-struct Accepted {
-    rules: Vec<&'static str>,
-    reason: String,
-    until: Option<String>,
-}
-
-/// What the annotations of an object accept. One that is malformed is refused, and so are all of the object then.
-fn accepted(
-    object: &Value<'_>,
-    today: &str,
-    shown: &str,
-    expired: &mut Vec<String>,
-    problem: &mut dyn FnMut(String) -> Problem,
-) -> Result<Vec<Accepted>, Problem> {
-    let annotations = object.get("metadata").get("annotations").as_object();
-    let mut all = Vec::new();
-    for (key, value) in annotations.into_iter().flat_map(ObjectAsVec::iter) {
-        // Several are told apart by what follows.
-        let ours =
-            key.strip_prefix(IGNORE).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.', '_']));
-        if !ours {
-            continue;
-        }
-        let text = value.as_str().unwrap_or_default();
-        let (rules, reason, until) = ignore::acceptance(text, today)
-            .map_err(|detail| problem(format!("{}: {detail}", shortened(key))))?;
-        match &until {
-            Some(until) if until.as_str() < today => {
-                expired.push(format!("the acceptance in {shown} ended on {until}"));
-            }
-            _ => all.push(Accepted { rules, reason, until }),
-        }
-    }
-    Ok(all)
 }
 
 /// What rules of other engines say of an object.
@@ -451,6 +436,7 @@ fn foreign(
                     compared: format!("{place}, {}", object.shown()),
                     rule: "rule".to_owned(),
                 }],
+                object: Some(Box::new(object_ref(object, ""))),
                 suppressed_by: None,
             });
         }
@@ -477,13 +463,41 @@ fn finding(file: &File, spot: &Spot, object: &Object<'_>, breach: &Breach) -> Fi
     let breach = Breach { detail: format!("{} ({shown})", breach.detail), ..breach.clone() };
     let mut finding = of_rule(rule, &breach, Subject::File(location.clone()), id, looked_at);
     finding.remedy.location = Some(location);
+    finding.object = Some(Box::new(object_ref(object, object.field(&breach))));
     finding
+}
+
+/// A breach of an object that is in no file.
+pub(super) fn finding_of_object(object: &Object<'_>, breach: &Breach) -> Finding {
+    let reference = object_ref(object, object.field(breach));
+    let rule = plimsoll_posture::find(breach.rule).expect("a breach names the rule that found it");
+    let path = reference.path();
+    let id = format!("{}@{path}:{}{}", rule.id, object.id(), object.field(breach));
+    let location = Location::new(ImagePath::from(path.as_str()));
+    let mut finding = of_rule(rule, breach, Subject::File(location), id, path);
+    finding.object = Some(Box::new(reference));
+    finding
+}
+
+/// Why a finding does not count.
+pub(super) fn suppression(accepted: &Acceptance, source: &str) -> Suppression {
+    Suppression {
+        by: "exception".to_owned(),
+        source: source.to_owned(),
+        reason: accepted.told(),
+        expires: Some(accepted.until.clone()),
+    }
+}
+
+fn object_ref(object: &Object<'_>, field: &str) -> ObjectRef {
+    ObjectRef { field: field.to_owned(), ..object.reference() }
 }
 
 impl File {
     /// Where a pointer of a document leads, in a file that can be edited.
     fn spot(&self, node: &yaml::Node<'_>, object: &Object<'_>, pointer: &str, raw: &Raw<'_>) -> Spot {
         match &self.sources {
+            None if self.of_cluster => Spot { path: self.path.clone(), mark: None },
             None => Spot { path: self.path.clone(), mark: Some(node.place(pointer)) },
             Some(Sources::Templates { root, by_name }) => {
                 // The last line before the document that names a template.

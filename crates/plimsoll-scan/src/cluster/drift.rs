@@ -24,16 +24,39 @@ const MOST_BYTES: usize = 512 << 20;
 /// Objects as they were read, for the rules.
 #[derive(Debug, Default)]
 pub struct Kept {
-    texts: Vec<String>,
+    /// Each with its kind.
+    pub(crate) texts: Vec<(String, String)>,
     bytes: usize,
-    too_many: bool,
+    pub(crate) too_many: bool,
+    /// What is owned by something of another kind than these is kept; else nothing that is owned.
+    owners: Option<Kinds>,
+    /// Some are copies from which parts were left out.
+    pub(crate) partial: bool,
 }
 
 impl Kept {
+    /// Everything that no other object of these kinds stands for.
+    pub fn for_rules(kinds: &Kinds) -> Self {
+        Kept { owners: Some(kinds.clone()), ..Kept::default() }
+    }
+
+    /// Those of a kind are listed anew.
+    pub(super) fn forget(&mut self, kind: &str) {
+        self.texts.retain(|(own, _)| own != kind);
+        self.bytes = self.texts.iter().map(|(_, text)| text.len()).sum();
+    }
+
     pub(super) fn push(&mut self, object: &Value<'_>) {
-        // What others own comes and goes with its owner, under another name each time.
+        // What others own comes and goes with its owner, under another name each time. Pods of a node itself, or of a kind that
+        // nobody knows, stand for themselves.
         let owners = object.get("metadata").get("ownerReferences");
-        if owners.as_array().is_some_and(|owners| !owners.is_empty()) {
+        let stands_for = |owner: &Value<'_>| {
+            let version = owner.get("apiVersion").as_str().unwrap_or_default();
+            let group = version.rsplit_once('/').map_or("", |(group, _)| group);
+            let kind = owner.get("kind").as_str().unwrap_or_default();
+            self.owners.as_ref().is_none_or(|kinds| kinds.knows(group, kind))
+        };
+        if owners.as_array().is_some_and(|owners| owners.iter().any(stands_for)) {
             return;
         }
         let text = object.to_string();
@@ -41,14 +64,15 @@ impl Kept {
         if self.bytes > MOST_BYTES {
             self.too_many = true;
         } else {
-            self.texts.push(text);
+            let kind = object.get("kind").as_str().unwrap_or_default().to_owned();
+            self.texts.push((kind, text));
         }
     }
 
     /// What the rules say: by rule and object the first detail; and what could not be decided.
     fn findings(&self, kinds: &Kinds) -> (BTreeMap<(&'static str, String), String>, BTreeSet<&'static str>) {
         let values: Vec<Value<'_>> =
-            self.texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+            self.texts.iter().filter_map(|(_, text)| serde_json::from_str(text).ok()).collect();
         let mut objects = Objects::default();
         for (place, value) in values.iter().enumerate() {
             objects.add(value, place, kinds);

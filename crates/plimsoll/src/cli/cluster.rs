@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use plimsoll_format::Format;
 use plimsoll_format::drift::DriftForm;
 use plimsoll_format::paths::PathsForm;
 use plimsoll_format::pss::PssForm;
@@ -10,9 +11,11 @@ use plimsoll_format::reach::ReachForm;
 use plimsoll_format::who_can::WhoCanForm;
 use plimsoll_model::paths::Goal;
 use plimsoll_model::pod_security::{Level, Version};
+use plimsoll_scan::check::Framework;
 use plimsoll_scan::cluster::AskedPort;
+use plimsoll_scan::verdict::Line;
 
-use super::{CLUSTER, ClusterArguments, PlatformArguments};
+use super::{CLUSTER, ClusterArguments, OutputArguments, PlatformArguments, format, framework};
 
 /// One variant for each analysis; its arguments stand below.
 #[derive(Debug, Subcommand)]
@@ -34,6 +37,8 @@ pub(crate) enum ClusterCommand {
     Pss(PssArguments),
     /// Network policies that allow what is known to be needed and nothing else, as YAML that says what is not known
     Suggest(SuggestArguments),
+    /// What the rules of `plimsoll check` have against the objects of a cluster, with whose move it is and what to change
+    Check(ClusterCheckArguments),
     /// What got worse, and what better, from one snapshot to another: ways in, connections, pod security, findings of rules
     Diff(DriftArguments),
     /// Who can do something by the roles of a cluster, and why: the binding, the role and its rule, and what runs as whom
@@ -41,6 +46,52 @@ pub(crate) enum ClusterCommand {
     /// Who becomes cluster-admin, root on a node, reader of all secrets or an identity of the cloud by the roles that they have: the
     /// shortest chain of each, and the binding whose removal cuts most
     Paths(PathsArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll cluster check
+  plimsoll cluster check --namespace shop --fail-on medium --ignore-file accepted.toml
+  plimsoll cluster check --file cluster.jsonl --format policy-report
+
+Annotations accept findings of their object, as for `plimsoll check`.
+Exit codes: 0 met, 1 not met, 2 usage, 3 could not decide.")]
+pub(crate) struct ClusterCheckArguments {
+    #[command(flatten)]
+    pub(crate) input: ClusterInput,
+
+    /// The line: a severity [default: high]
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<Line>,
+
+    /// Only what a framework asks for, with the answer for each of its controls: cis-kubernetes, mitre-attack, nist-800-190,
+    /// nsa-cisa, owasp-kubernetes or pod-security-standards
+    #[arg(long, value_name = "NAME", value_parser = framework)]
+    pub(crate) framework: Option<&'static Framework>,
+
+    /// Rules of other engines about objects, as they are (ValidatingAdmissionPolicy, Kyverno's ValidatingPolicy, Gatekeeper's
+    /// templates and constraints), a file or a folder of them; may be given several times
+    #[arg(long = "policy", value_name = "PATH", conflicts_with = "framework")]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// Exceptions (TOML or YAML), see docs/exceptions.md: id, reason, owner, until when, and optionally what
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ignore_file: Option<PathBuf>,
+
+    /// Form of the report on standard output: table, json, sarif, markdown, html, junit, csv or policy-report
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
+    pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+
+    /// List the findings that do not count: why, and who says so
+    #[arg(long)]
+    pub(crate) show_suppressed: bool,
+
+    /// List every finding, not only what to change
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,8 @@ use plimsoll_admit::service::{Lines, ServeError, Setup, serve};
 use plimsoll_admit::tls::{Certificates, load_authority};
 use plimsoll_model::workload::Kinds;
 use plimsoll_scan::Options;
+use plimsoll_scan::check::one_object::ObjectRules;
+use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::gate::Gate;
 use plimsoll_scan::kube::{Access, Client};
 use plimsoll_scan::policy::{Mode, OnMissing};
@@ -96,6 +98,7 @@ fn trust_files(arguments: &AdmitArguments, environment: &Environment) -> Vec<Pat
     let named = arguments.roots.iter().map(PathBuf::from);
     named
         .chain(arguments.notation_revocations.iter().cloned())
+        .chain(arguments.ignore_file.iter().cloned())
         .chain(environment.trust_roots.clone())
         .collect()
 }
@@ -106,6 +109,18 @@ fn gate(arguments: &AdmitArguments, environment: &Environment) -> anyhow::Result
     let revocations = notation::revocations(&arguments.notation_revocations)?;
     let mut gate = Gate::new(policies, verify::roots(&arguments.roots, environment)?, &revocations)?;
     gate.rules = Arc::new(rules);
+    gate.object_rules = match arguments.rules {
+        Some(from) => Some(ObjectRules {
+            from,
+            exceptions: match &arguments.ignore_file {
+                Some(path) => {
+                    scan::read_exceptions(path, environment).map_err(|failure| anyhow!("{failure}"))?
+                }
+                None => Exceptions::default(),
+            },
+        }),
+        None => None,
+    };
     gate.repositories = verify::repositories(&arguments.repositories)?;
     Ok(gate)
 }
@@ -188,6 +203,8 @@ fn print_manifests(
         ("--client-certificate", arguments.registry.client_certificate.is_some()),
         ("--notation-revocations", !arguments.notation_revocations.is_empty()),
         ("--db", arguments.db.is_some()),
+        ("--rules", arguments.rules.is_some()),
+        ("--ignore-file", arguments.ignore_file.is_some()),
     ] {
         if given {
             print::warning(&format!(

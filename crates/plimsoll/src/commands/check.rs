@@ -1,30 +1,23 @@
 //! `plimsoll check`.
 
 use anyhow::anyhow;
-use plimsoll_format::View;
-use plimsoll_model::{Level, Problem, ProblemKind};
+use plimsoll_format::{Format, View};
+use plimsoll_model::{Level, Problem, ProblemKind, Report};
 use plimsoll_scan::ScanError;
 use plimsoll_scan::check::{Asked, CheckOptions, Programs, REPAIRED, Since, check, repair};
 use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::verdict::Line;
 
 use super::{Answer, audit, scan, verify, whose};
-use crate::cli::CheckArguments;
+use crate::cli::{CheckArguments, OutputArguments};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 /// Everything that a rule finds can be put right by an edit, so `fixable` says nothing here.
-const LINE: Line = Line { severity: Level::High, fixable: false, kev: false };
+pub(super) const LINE: Line = Line { severity: Level::High, fixable: false, kev: false };
 
 pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answer {
-    let formats = arguments.output.outputs.iter().map(|(format, _)| *format).chain([arguments.format]);
-    for format in formats {
-        if !format.is_about_files() {
-            let error = anyhow!("`{format}` is about packages, and `check` reads none");
-            let names = plimsoll_format::names(|row| row.files);
-            return Err(Failure::new(USAGE, error).hint(format!("use one of {names}")));
-        }
-    }
+    formats_fit(arguments.format, &arguments.output)?;
     if arguments.since.is_some() && arguments.paths.iter().any(|path| path == "-") {
         let error = anyhow!("standard input has no revisions, so --since says nothing about it");
         return Err(Failure::new(USAGE, error).hint("name files and folders of a git repository".to_owned()));
@@ -85,14 +78,7 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         };
         Failure::new(code, error).hint(hint)
     })?;
-    let about_images = policies.policies().len();
-    if about_images > 0 {
-        let detail = format!(
-            "{about_images} policies about images were left alone: `plimsoll audit FILE --policy` judges manifests by them"
-        );
-        report.problems.push(Problem::note(ProblemKind::NotCovered, "--policy", detail));
-        report.problems.sort();
-    }
+    left_alone(&mut report, policies.policies().len());
     if let (Some(diff), true) = (diff, arguments.dry_run) {
         print::data(&diff)?;
         for reason in report.verdict.reasons.iter().filter(|reason| reason.ends_with("repaired")) {
@@ -102,6 +88,30 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
         scan::write(&report, arguments.format, &arguments.output, &view)?;
     }
     Ok(report.verdict.outcome.exit_code())
+}
+
+/// Whether all forms have a place for what rules find.
+pub(super) fn formats_fit(format: Format, output: &OutputArguments) -> Result<(), Failure> {
+    let formats = output.outputs.iter().map(|(format, _)| *format).chain([format]);
+    for format in formats {
+        if !format.is_about_files() {
+            let error = anyhow!("`{format}` is about packages, and `check` reads none");
+            let names = plimsoll_format::names(|row| row.files);
+            return Err(Failure::new(USAGE, error).hint(format!("use one of {names}")));
+        }
+    }
+    Ok(())
+}
+
+/// Says that policies about images are not asked here.
+pub(super) fn left_alone(report: &mut Report, about_images: usize) {
+    if about_images > 0 {
+        let detail = format!(
+            "{about_images} policies about images were left alone: `plimsoll audit --policy` judges by them"
+        );
+        report.problems.push(Problem::note(ProblemKind::NotCovered, "--policy", detail));
+        report.problems.sort();
+    }
 }
 
 /// The rules that a person wants repaired beside those whose repair is certain.

@@ -16,7 +16,7 @@ ENV DB_PASSWORD=hunter2
 
 FROM debian:12@sha256:0000000000000000000000000000000000000000000000000000000000000000
 COPY --from=build /app /app
-# plimsoll ignore=last-user-is-root reason="binds port 80" until=2026-12-31
+# plimsoll ignore=last-user-is-root reason="binds port 80" owner=ops until=2026-12-31
 USER root
 CMD ["/app/server"]
 "#;

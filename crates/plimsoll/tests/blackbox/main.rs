@@ -16,6 +16,7 @@ mod cluster;
 mod daemons;
 mod database;
 mod diff;
+mod exceptions;
 mod fix;
 mod git;
 mod hostile;

@@ -127,27 +127,28 @@ fn annotations_accept() {
     };
     let put = |annotation: &str| place.put("web.yaml", with(annotation));
     put(
-        "plimsoll.dev/ignore: ignore=host-pid,privileged-container reason=\"it watches the node\" until=2026-12-31",
+        "plimsoll.dev/ignore: ignore=host-pid,privileged-container reason=\"it watches the node\" owner=ops until=2026-12-31",
     );
     let report = place.run(&["check", "web.yaml", "--format", "json"]).json();
     let accepted = finding(&report, "host-pid");
-    assert_eq!(accepted["suppressedBy"]["reason"], "it watches the node");
+    assert_eq!(accepted["suppressedBy"]["reason"], "it watches the node (owner: ops)");
     assert_eq!(accepted["suppressedBy"]["source"], "web.yaml:7");
     assert!(finding(&report, "secret-in-environment-value")["suppressedBy"].is_null());
 
-    put("plimsoll.dev/ignore-a: ignore=host-pid reason=\"it watches the node\" until=2026-11-01");
+    put("plimsoll.dev/ignore-a: ignore=host-pid reason=\"it watches the node\" owner=ops until=2026-11-01");
     let report = place.run(&["check", "web.yaml", "--format", "json"]).json();
     assert!(finding(&report, "host-pid")["suppressedBy"].is_null(), "its day has passed");
-    assert!(report["verdict"]["reasons"].to_string().contains("ended on 2026-11-01"));
+    assert!(report["verdict"]["reasons"].to_string().contains("ended on 2026-11-01, owner ops"));
 
     // A malformed one accepts nothing, and is told.
     for malformed in [
         "ignore=host-pid",
-        "ignore=nothing reason=a until=2026-12-31",
-        "ignore=host-pid reason=a until=forever",
-        // Without end, and for longer than 180 days.
-        "ignore=host-pid reason=a",
-        "ignore=host-pid reason=a until=2027-12-31",
+        "ignore=nothing reason=a owner=ops until=2026-12-31",
+        "ignore=host-pid reason=a owner=ops until=forever",
+        // Nobody answers for it; without end; for longer than 180 days.
+        "ignore=host-pid reason=a until=2026-12-31",
+        "ignore=host-pid reason=a owner=ops",
+        "ignore=host-pid reason=a owner=ops until=2027-12-31",
     ] {
         put(&format!("plimsoll.dev/ignore: {malformed}"));
         let report =
@@ -281,7 +282,7 @@ fn frameworks() {
     assert!(
         report["framework"]["controls"].as_array().unwrap().iter().all(|control| control["outcome"] != "met")
     );
-    let accepted = "  annotations: {plimsoll.dev/ignore: 'ignore=host-pid reason=\"it watches\" until=2026-12-31'}\n  namespace: shop\n";
+    let accepted = "  annotations: {plimsoll.dev/ignore: 'ignore=host-pid reason=\"it watches\" owner=ops until=2026-12-31'}\n  namespace: shop\n";
     place.put("web.yaml", BAD.replacen("  namespace: shop\n", accepted, 1));
     let control = of(&cis("web.yaml"), "5.2.2");
     assert_eq!((&control["outcome"], &control["accepted"]), (&"met".into(), &1.into()));

@@ -117,7 +117,7 @@ fn what_a_change_brings_counts_alone() {
     // An acceptance that goes is worse than before.
     let accepted = POD.replace(
         "  namespace: shop\n",
-        "  namespace: shop\n  annotations:\n    plimsoll.dev/ignore: ignore=host-pid reason=\"debugs\" until=2026-12-01\n",
+        "  namespace: shop\n  annotations:\n    plimsoll.dev/ignore: ignore=host-pid reason=\"debugs\" owner=ops until=2026-12-01\n",
     );
     place.put("repo/app/pod.yaml", &accepted);
     place.put("repo/app/Dockerfile", DOCKERFILE);
