@@ -93,15 +93,7 @@ fn open(settings: &Settings, chosen: impl Fn(&str) -> bool) -> Result<OpenObject
                 place.copy_from_slice(&word.to_ne_bytes());
             }
         } else if let Some(value) = named(&name, ".data.plans").then(|| map.initial_value_mut()).flatten() {
-            for call in &settings.calls {
-                let narrow = call.narrow_number().map(|number| number + CALLS);
-                for number in call.number().into_iter().chain(narrow) {
-                    let at = usize::from(number) * PLAN_SIZE;
-                    if let Some(place) = value.get_mut(at..at + PLAN_SIZE) {
-                        place.copy_from_slice(&Plan::of(*call).bytes());
-                    }
-                }
-            }
+            put_plans(value, &settings.calls);
         } else if let Some(value) = named(&name, ".data.policy").then(|| map.initial_value_mut()).flatten() {
             let words = [settings.upper_layer.code(), settings.memory.code(), u32::from(settings.all_reads)];
             for (place, word) in value.chunks_exact_mut(4).zip(words) {
@@ -115,6 +107,19 @@ fn open(settings: &Settings, chosen: impl Fn(&str) -> bool) -> Result<OpenObject
 /// The kernel cuts names of maps at 15 bytes; libbpf puts the start of the object's name before some.
 fn named(name: &OsStr, wanted: &str) -> bool {
     name.to_str().is_some_and(|name| name.ends_with(wanted) || wanted.starts_with(name))
+}
+
+/// Writes what is done for each call, as the kernel program reads it.
+fn put_plans(value: &mut [u8], calls: &[Call]) {
+    for call in calls {
+        let narrow = call.narrow_number().map(|number| number + CALLS);
+        for number in call.number().into_iter().chain(narrow) {
+            let at = usize::from(number) * PLAN_SIZE;
+            if let Some(place) = value.get_mut(at..at + PLAN_SIZE) {
+                place.copy_from_slice(&Plan::of(*call).bytes());
+            }
+        }
+    }
 }
 
 impl Kernel {
@@ -202,6 +207,29 @@ impl Kernel {
             .maps()
             .find(|map| map.name() == name)
             .ok_or_else(|| StartError::Map(format!("the kernel programs have no map {name}")))
+    }
+
+    /// Records these system calls from now on, and no others.
+    pub(crate) fn see(&self, calls: &[Call]) -> Result<(), StartError> {
+        let hooked = self
+            .programs
+            .iter()
+            .any(|program| program.name == "on_call" && program.state == Availability::Available);
+        if !hooked {
+            return if calls.is_empty() {
+                Ok(())
+            } else {
+                Err(StartError::Map("the watch was started without a hook on system calls".to_owned()))
+            };
+        }
+        let map =
+            self.object.maps().find(|map| named(map.name(), ".data.plans")).ok_or_else(|| {
+                StartError::Map("the kernel programs have no map of system calls".to_owned())
+            })?;
+        let mut value = vec![0; usize::try_from(map.value_size()).unwrap_or(0)];
+        put_plans(&mut value, calls);
+        map.update(&0u32.to_ne_bytes(), &value, MapFlags::ANY)
+            .map_err(|error| StartError::Map(format!("{error:#}")))
     }
 
     /// Nothing more is recorded.

@@ -4,7 +4,9 @@
 #![cfg(feature = "runtime")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod attacks;
 mod harbour;
+mod noise;
 
 use std::collections::BTreeMap;
 

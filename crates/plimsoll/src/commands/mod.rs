@@ -14,6 +14,7 @@ pub(crate) mod explain;
 pub(crate) mod live;
 pub(crate) mod meta;
 pub(crate) mod notation;
+pub(crate) mod outputs;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod registry;
