@@ -57,6 +57,7 @@ struct inode___5 { struct timespec64 i_mtime, i_ctime; } CORE;
 struct ovl_inode { struct inode vfs_inode; struct dentry *__upperdentry; } CORE;
 struct dentry { struct dentry *d_parent; struct qstr d_name; struct inode *d_inode; } CORE;
 struct vfsmount { struct dentry *mnt_root; } CORE;
+struct __sk_buff;
 struct mnt_namespace;
 struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; struct mnt_namespace *mnt_ns; } CORE;
 struct path { struct vfsmount *mnt; struct dentry *dentry; } CORE;

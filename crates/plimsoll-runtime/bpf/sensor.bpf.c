@@ -986,3 +986,16 @@ int BPF_PROG(on_packet, struct sk_buff *packet)
 	bpf_ringbuf_submit(record, wake());
 	return 0;
 }
+
+/* Attached to the cgroup of a container that is cut off from the network: no packet passes. */
+SEC("?cgroup_skb/egress")
+int cut_out(struct __sk_buff *packet)
+{
+	return 0;
+}
+
+SEC("?cgroup_skb/ingress")
+int cut_in(struct __sk_buff *packet)
+{
+	return 0;
+}

@@ -2,6 +2,8 @@
 
 mod assemble;
 #[cfg(feature = "runtime")]
+mod confine;
+#[cfg(feature = "runtime")]
 mod kernel;
 mod plan;
 mod process;
@@ -10,7 +12,9 @@ mod record;
 mod signals;
 
 pub use assemble::Counts;
-pub(crate) use process::{bounded, fuzz_proc};
+#[cfg(feature = "runtime")]
+pub use confine::confine;
+pub(crate) use process::{bounded, fuzz_proc, read_process};
 #[cfg(feature = "runtime")]
 pub use signals::{end_on_signals, reload_on_signal};
 
@@ -43,6 +47,8 @@ pub struct Settings {
     pub denied_names: Vec<(String, Response)>,
     /// What to do with programs in containers by device (`major << 20 | minor`) and inode.
     pub denied_files: Vec<((u32, u64), Response)>,
+    /// Be able to cut containers off from the network.
+    pub quarantine: bool,
     /// Where containers are in the first version of cgroups only: the place of a subsystem in `/proc/cgroups`, and its
     /// hierarchy.
     pub subsystem: Option<(u32, u32)>,
@@ -81,6 +87,7 @@ impl Default for Settings {
             memory: Response::None,
             denied_names: Vec::new(),
             denied_files: Vec::new(),
+            quarantine: false,
             subsystem: None,
         }
     }
@@ -234,6 +241,7 @@ pub struct Sensor {
     kernel: kernel::Kernel,
     assembler: assemble::Assembler,
     retried: u64,
+    groups: Option<crate::respond::Groups>,
 }
 
 #[cfg(feature = "runtime")]
@@ -274,6 +282,7 @@ impl Sensor {
             kernel,
             assembler: assemble::Assembler::new(places, boot),
             retried: clock,
+            groups: hierarchy.as_ref().map(crate::respond::Groups::of),
         };
         let mount = hierarchy.map(|hierarchy| hierarchy.mount);
         sensor.assembler.snapshot(mount.as_deref(), clock);
@@ -289,6 +298,17 @@ impl Sensor {
     /// Sees these system calls from now on, and no others.
     pub fn see(&self, calls: &[Call]) -> Result<(), StartError> {
         self.kernel.see(calls)
+    }
+
+    /// Cuts a container off from the network, in both directions, the loopback included; for as long as the sensor runs.
+    /// `cgroup` is the folder of its cgroup (of the second version). [`Settings::quarantine`] must be set.
+    pub fn quarantine(&mut self, cgroup: &std::path::Path) -> Result<(), StartError> {
+        self.kernel.quarantine(cgroup)
+    }
+
+    /// Where the cgroups of containers are; nothing where nobody mounted any.
+    pub fn groups(&self) -> Option<&crate::respond::Groups> {
+        self.groups.as_ref()
     }
 
     /// What went through so far.

@@ -7,6 +7,7 @@
 mod attacks;
 mod harbour;
 mod noise;
+mod respond;
 
 use std::collections::BTreeMap;
 

@@ -24,6 +24,7 @@ use plimsoll_runtime::sensor::{Response, Settings};
 use serde_json::json;
 
 use super::Answer;
+use super::deeds::{Deeds, DeedsArguments};
 use super::drift::{DriftArguments, Watcher};
 use super::outputs::{Outputs, OutputsArguments};
 use crate::environment::Environment;
@@ -35,6 +36,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const TICK: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("asked").multiple(true)))]
 pub(crate) struct LiveArguments {
     /// Tell every event, as a recording, instead of the rules that were met
     #[arg(long, conflicts_with = "rules")]
@@ -58,12 +60,15 @@ pub(crate) struct LiveArguments {
 
     /// What is done about programs in containers before their first instruction: `upper-layer`, `memory`, `name:NAME` or
     /// `file:PATH`; may be given several times. Only told, unless --enforce is given
-    #[arg(long, value_name = "WHAT", value_parser = respond)]
+    #[arg(long, value_name = "WHAT", value_parser = respond, group = "asked")]
     respond: Vec<Respond>,
 
-    /// Kill what --respond names
-    #[arg(long, requires = "respond")]
+    /// Kill what --respond names, and do what --act says
+    #[arg(long, requires = "asked")]
     enforce: bool,
+
+    #[command(flatten)]
+    deeds: DeedsArguments,
 
     #[command(flatten)]
     outputs: OutputsArguments,
@@ -169,6 +174,7 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
     if drift.is_some() {
         settings.calls.extend(Call::named("mmap").filter(|call| !settings.calls.contains(call)));
     }
+    settings.quarantine = arguments.deeds.quarantines() && arguments.enforce;
     let response = if arguments.enforce { Response::Kill } else { Response::DryRun };
     for respond in &arguments.respond {
         match respond {
@@ -191,7 +197,9 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
     });
     let watch = Watch {
         output,
+        deeds: Deeds::new(&arguments.deeds, arguments.enforce).map_err(|error| Failure::new(USAGE, error))?,
         outputs: Outputs::open(&arguments.outputs, &environment.network)?,
+        places: None,
         rules: engine.is_some().then(|| arguments.rules.clone()),
         form,
         engine,
@@ -216,7 +224,9 @@ pub(super) fn record(arguments: &RecordArguments) -> Answer {
     let output = Output::File(Rotating::open(&arguments.file, &arguments.sensing, true)?);
     let watch = Watch {
         output,
+        deeds: Deeds::default(),
         outputs: Outputs::default(),
+        places: None,
         rules: None,
         form: LiveForm::Json,
         engine: None,
@@ -338,6 +348,9 @@ fn shift(path: &Path, keep: u32) -> anyhow::Result<()> {
 struct Watch {
     output: Output,
     outputs: Outputs,
+    deeds: Deeds,
+    /// Where cgroups and processes are, for what is done about containers.
+    places: Option<(plimsoll_runtime::respond::Groups, PathBuf)>,
     /// The files of the rules, which SIGHUP has read again.
     rules: Option<Vec<PathBuf>>,
     form: LiveForm,
@@ -391,6 +404,10 @@ impl Watch {
             let header = record::Writer::new(Vec::new()).and_then(record::Writer::finish);
             self.put(&header.context("cannot begin a recording")?);
         }
+        self.places = sensor.groups().map(|groups| (groups.clone(), root.join("proc")));
+        if let Err(error) = sensor::confine() {
+            print::warning(&format!("the watch keeps the system calls that it does not need: {error}"));
+        }
         let begun = std::time::Instant::now();
         while !ended.load(std::sync::atomic::Ordering::Relaxed)
             && self.failed.is_none()
@@ -398,6 +415,10 @@ impl Watch {
         {
             sensor.read(TICK, &mut |event| self.event(&event));
             self.take_images();
+            for line in self.deeds.cut(|folder| sensor.quarantine(folder).map_err(|error| error.to_string()))
+            {
+                self.tell_deed(&line);
+            }
             self.flush();
             if asked_again.swap(false, std::sync::atomic::Ordering::Relaxed) {
                 self.reload(&mut sensor, arguments);
@@ -551,7 +572,25 @@ impl Watch {
             self.put(&json_line(&line));
         }
         for alert in met.into_iter().chain(drifted) {
+            let (groups, proc) = match &self.places {
+                Some((groups, proc)) => (Some(groups), proc.as_path()),
+                None => (None, Path::new("/proc")),
+            };
+            let done = self.deeds.about(&alert, &event.container, groups, proc);
             self.tell(alert);
+            for line in done {
+                self.tell_deed(&line);
+            }
+        }
+    }
+
+    fn tell_deed(&mut self, line: &serde_json::Value) {
+        match self.form {
+            LiveForm::Json => self.put(&json_line(line)),
+            LiveForm::Table => {
+                let text = format!("    {}\n", print::plain(&super::deeds::told(line)));
+                self.put(text.as_bytes());
+            }
         }
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod cluster;
 pub(crate) mod db;
+pub(crate) mod deeds;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod drift;
