@@ -138,16 +138,14 @@ pub fn apply(findings: &mut [Finding], target: &Target, records: &[InUse]) -> us
     }
     for finding in findings.iter_mut() {
         let Subject::Package(subject) = &finding.subject else { continue };
-        let told = subject.packages.iter().map(|purl| seen.get(&**purl).copied());
+        let told: Vec<Option<bool>> =
+            subject.packages.iter().map(|purl| seen.get(&**purl).copied()).collect();
         // One that was seen is enough; not seen is what all of them are.
-        finding.risk.in_use = told.fold(Some(false), |all, one| match (all, one) {
-            (Some(true), _) | (_, Some(true)) => Some(true),
-            (None, _) | (_, None) => None,
-            (Some(false), Some(false)) => Some(false),
-        });
-        if subject.packages.is_empty() {
-            finding.risk.in_use = None;
-        }
+        finding.risk.in_use = if told.contains(&Some(true)) {
+            Some(true)
+        } else {
+            (!told.is_empty() && !told.contains(&None)).then_some(false)
+        };
     }
     images.len()
 }

@@ -61,7 +61,7 @@ struct __sk_buff;
 struct mnt_namespace;
 struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; struct mnt_namespace *mnt_ns; } CORE;
 struct path { struct vfsmount *mnt; struct dentry *dentry; } CORE;
-struct file { struct path f_path; struct inode *f_inode; unsigned int f_flags; void *private_data; } CORE;
+struct file { struct path f_path; struct inode *f_inode; unsigned int f_flags, f_mode; void *private_data; } CORE;
 struct fdtable { unsigned int max_fds; struct file **fd; } CORE;
 struct files_struct { struct fdtable *fdt; } CORE;
 struct fs_struct { struct path root, pwd; } CORE;

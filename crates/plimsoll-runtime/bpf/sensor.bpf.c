@@ -37,6 +37,7 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define PROT_EXEC 4
 #define MAP_ANONYMOUS 0x20
 #define CLONE_NEWNS 0x00020000
+#define FMODE_CREATED 0x100000
 #define CLONE_NEWUSER 0x10000000
 #define CLONE_NEWPID 0x20000000
 #define CLONE_NEWNET 0x40000000
@@ -405,6 +406,8 @@ __noinline int put_file(__u64 pointer)
 	}
 	if (is_foreign(file))
 		facts->upper |= UPPER_FOREIGN;
+	if (BPF_CORE_READ(file, f_mode) & FMODE_CREATED)
+		facts->upper |= UPPER_CREATED;
 	times(inode, facts);
 	seal(s, at, FIELD_FILE, sizeof(*facts));
 	put_path((__u64)BPF_CORE_READ(file, f_path.mnt), (__u64)BPF_CORE_READ(file, f_path.dentry), FIELD_PATH);

@@ -381,6 +381,9 @@ pub struct File {
     /// descriptor that was kept. Its path is then of that namespace.
     #[serde(skip_serializing_if = "is_default")]
     pub foreign: bool,
+    /// Whether the open that the event is about made it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub created: bool,
     /// Whether it has no name any more.
     #[serde(skip_serializing_if = "is_default")]
     pub deleted: bool,

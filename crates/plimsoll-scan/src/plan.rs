@@ -153,7 +153,7 @@ impl Planner {
 
     /// The plan.
     pub fn plan(self) -> Plan {
-        let Planner { targets, findings, groups } = self;
+        let Planner { targets, findings, groups, in_use: _ } = self;
         let all: u64 = findings.iter().map(|known| u64::from(known.points)).sum();
         let mut gone = vec![false; findings.len()];
         let groups: Vec<(Key, Gathered)> = groups.into_iter().collect();

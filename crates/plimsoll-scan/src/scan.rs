@@ -963,7 +963,7 @@ fn unless_asked(secrets: &mut Secrets, settings: &mut Settings, scanners: &Scann
 }
 
 /// Records of watches were given, and none is of this image.
-fn unwatched(target: &Target) -> Problem {
+fn unwatched(target: &TargetFacts) -> Problem {
     Problem::note(
         ProblemKind::NotCovered,
         &target.name,

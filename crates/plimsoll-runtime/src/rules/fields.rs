@@ -445,6 +445,8 @@ static FIELDS: &[Field] = &[
         number!(|m| file(m).map(|file| signed(file.inode)))),
     field("fd.is_upper_layer", Truth, Nothing, E, DESCRIPTOR, "whether the file was made or changed in the container",
         truth!(|m| file(m).and_then(|file| file.upper_layer))),
+    field("fd.is_created", Truth, Nothing, E, DESCRIPTOR, "whether the file was made by this open",
+        truth!(|m| file(m).map(|file| file.created))),
     field("fd.is_foreign", Truth, Nothing, E, DESCRIPTOR, "whether the file is in a mount namespace other than that of the process",
         truth!(|m| file(m).map(|file| file.foreign))),
     field("fd.l4proto", Text, Nothing, E, CONNECTION, "tcp, udp, icmp or raw",

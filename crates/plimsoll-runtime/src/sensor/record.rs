@@ -299,6 +299,7 @@ impl<'a> Record<'a> {
             modified: facts.modified,
             upper_layer: (self.file.is_some() && facts.upper & 2 == 0).then_some(facts.upper & 1 == 1),
             foreign: facts.upper & 4 != 0,
+            created: facts.upper & 8 != 0,
             deleted: self.file.is_some() && facts.links == 0 && kind == FileKind::Regular,
         }
     }

@@ -113,8 +113,8 @@ const ATTACKS: &[Attack] = &[
     ("cluster's configuration", "cat /root/.kube/config", "PW062"),
     ("registry's credentials", "cat /root/.docker/config.json", "PW062"),
     ("keys searched", "grep -r 'PRIVATE KEY' /etc", "PW063"),
-    ("key files searched", "find /etc -name id_rsa", "PW063"),
-    ("set-user-id files searched", "find /bin -perm -4000", "PW063"),
+    ("key files searched", "busybox find /etc -name id_rsa", "PW063"),
+    ("set-user-id files searched", "busybox find /bin -perm -4000", "PW063"),
     ("metadata service", "/attacks connect 169.254.169.254 80", "PW064"),
     // The cluster.
     ("kubectl", "kubectl get secrets", "PW070"),
@@ -153,7 +153,7 @@ const ATTACKS: &[Attack] = &[
     ("log emptied", ": > /var/log/syslog", "PW101"),
     ("log removed", "rm /var/log/auth.log", "PW101"),
     ("shred", "/usr/bin/shred -u /srv/a", "PW102"),
-    ("disk overwritten", "dd if=/dev/zero of=/dev/null count=0", "PW102"),
+    ("disk overwritten", "busybox dd if=/dev/zero of=/dev/null count=0", "PW102"),
     ("SELinux off", "setenforce 0", "PW103"),
     ("firewall off", "iptables -F", "PW103"),
 ];

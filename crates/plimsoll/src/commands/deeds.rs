@@ -118,6 +118,7 @@ impl Deeds {
         let asked = self.acts.iter().filter(|(rule, _)| *rule == alert.id || *rule == alert.rule);
         let deeds: Vec<Deed> = asked.flat_map(|(_, deeds)| deeds).copied().collect();
         let mut lines = Vec::new();
+        let enforce = self.enforce;
         for deed in deeds {
             if container.is_host()
                 || self.done.len() >= MOST
@@ -129,10 +130,10 @@ impl Deeds {
                 json!({
                     "schemaVersion": "1.0", "kind": "response", "time": alert.time, "rule": if alert.id.is_empty() { &alert.rule } else { &alert.id },
                     "response": deed.name(), "container": { "id": container.id, "image": container.image },
-                    "enforced": self.enforce, "done": done, "detail": detail,
+                    "enforced": enforce, "done": done, "detail": detail,
                 })
             };
-            if !self.enforce {
+            if !enforce {
                 lines.push(line(false, "a dry run: --enforce does it"));
                 continue;
             }

@@ -353,8 +353,10 @@ fn otlp(alerts: &[Arc<Alert>]) -> Value {
             })
         })
         .collect();
+    let resource: Vec<Value> =
+        [text("service.name", "plimsoll"), text("host.name", &host())].into_iter().flatten().collect();
     json!({ "resourceLogs": [{
-        "resource": { "attributes": [text("service.name", "plimsoll"), text("host.name", &host())].into_iter().flatten().collect::<Vec<_>>() },
+        "resource": { "attributes": resource },
         "scopeLogs": [{
             "scope": { "name": "plimsoll.watch", "version": env!("CARGO_PKG_VERSION") },
             "logRecords": records,
@@ -480,7 +482,9 @@ fn offer(listener: &TcpListener, counts: &Mutex<Counts>) {
         let _ = stream.set_write_timeout(Some(Duration::from_secs(2)));
         let mut head = Vec::new();
         let mut chunk = [0; 1024];
-        while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < REQUEST {
+        let until = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < until && !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < REQUEST
+        {
             match stream.read(&mut chunk) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => head.extend_from_slice(&chunk[..count]),
@@ -596,7 +600,7 @@ mod tests {
         let event = serde_json::json!({
             "time": 1_795_435_200_003_000_000_u64,
             "action": { "type": "exec", "path": "/memfd:x", "file": { "path": "/memfd:x", "kind": "memory" } },
-            "process": { "id": 4711, "name": "x", "executable": { "path": "/memfd:x", "kind": "memory" }, "arguments": [command] },
+            "process": { "id": 4711, "name": "x", "executable": { "path": "/memfd:x", "kind": "memory" }, "arguments": ["x", command] },
             "container": { "state": "known", "id": "ab".repeat(32), "image": "registry.example/shop:1" },
         });
         let event = serde_json::from_value(event).unwrap();
