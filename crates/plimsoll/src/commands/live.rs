@@ -90,6 +90,13 @@ pub(crate) struct RecordArguments {
     sensing: SensingArguments,
 }
 
+impl LiveArguments {
+    /// Whether JSON is asked for by name.
+    pub(super) fn is_json(&self) -> bool {
+        self.format == Some(LiveForm::Json)
+    }
+}
+
 /// What is seen, and for how long.
 #[derive(Debug, Args)]
 struct SensingArguments {
@@ -633,13 +640,14 @@ impl Watch {
             _ => word,
         };
         format!(
-            "{} {word}  {}  {}\n    {}\n    where: {}\n    next: {}\n",
+            "{} {word}  {}  {}\n    {}\n    where: {}\n    next: {}\n    key: {}\n",
             clock(alert.time),
             alert.id,
             print::plain(&alert.rule),
             print::plain(&alert.output),
             print::plain(&alert.container.subject()),
-            print::plain(&alert.action)
+            print::plain(&alert.action),
+            alert.key
         )
     }
 

@@ -15,6 +15,7 @@ use plimsoll_runtime::rules::{
 use serde::Serialize;
 use serde_json::json;
 
+use super::explained::{self, ExplainArguments};
 use super::live::{self, LiveArguments, RecordArguments};
 use super::{Answer, verify};
 use crate::environment::Environment;
@@ -34,10 +35,14 @@ Examples:
   plimsoll watch
   plimsoll watch --containers --events | jq -c .action
   plimsoll watch --respond upper-layer --enforce
+  plimsoll watch --explain PW002 --alerts alerts.jsonl
   plimsoll watch record --for 10m events.jsonl")]
 pub(crate) struct WatchArguments {
     #[command(subcommand)]
     command: Option<WatchCommand>,
+
+    #[command(flatten)]
+    explain: ExplainArguments,
 
     #[command(flatten)]
     live: LiveArguments,
@@ -123,6 +128,10 @@ pub(super) fn priority(text: &str) -> Result<Priority, String> {
 
 pub(crate) fn run(arguments: &WatchArguments, environment: &Environment) -> Answer {
     match &arguments.command {
+        None if arguments.explain.explain.is_some() => {
+            let form = if arguments.live.is_json() { Form::Json } else { Form::Table };
+            explained::run(&arguments.explain, form, environment)
+        }
         None => live::live(&arguments.live, environment),
         Some(WatchCommand::Record(arguments)) => live::record(arguments),
         Some(WatchCommand::Replay(arguments)) => replay(arguments, environment),
