@@ -123,6 +123,7 @@ impl Harbour {
             "CAP_SYS_CHROOT",
             "CAP_MKNOD",
             "CAP_NET_RAW",
+            "CAP_NET_ADMIN",
             "CAP_SETUID",
             "CAP_SETGID",
             "CAP_CHOWN",
@@ -140,6 +141,7 @@ impl Harbour {
         config["annotations"] = json!({ "io.kubernetes.cri.image-name": IMAGE });
         config["linux"]["cgroupsPath"] = json!(format!("/kubepods/besteffort/pod{}/{id}", pod()));
         config["linux"]["maskedPaths"] = json!([]);
+        config["linux"]["resources"]["devices"] = json!([{ "allow": true, "access": "rwm" }]);
         // The network of the host, of which only the loopback is used.
         config["linux"]["namespaces"]
             .as_array_mut()

@@ -168,6 +168,10 @@ pub struct Risk {
     /// Is code of the functions that the advisory names in the program? Absent where nobody looked: for Go programs only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reach: Option<Reach>,
+    /// Was a file of the packages executed or mapped while containers of the image were watched? Absent where nobody
+    /// watched, or where what was not seen cannot be told from what does not run.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub in_use: Option<bool>,
     /// Day on which the oldest of its records was published, `YYYY-MM-DD`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub published: Option<String>,

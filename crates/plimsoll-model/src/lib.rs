@@ -19,6 +19,7 @@ pub mod ecosystem;
 pub mod finding;
 pub mod functions;
 pub mod fuzz;
+pub mod in_use;
 pub mod inventory;
 pub mod license;
 pub mod node;

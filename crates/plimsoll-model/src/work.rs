@@ -22,12 +22,14 @@ const PROBABILITY: u32 = 50;
 const FIXABLE: u32 = 30;
 /// The longest that age counts, in periods of 30 days.
 const AGE: u32 = 12;
-/// The program holds the functions that have the flaw.
+/// The program holds the functions that have the flaw, or the package was seen to run.
 const IN_USE: u32 = 15;
 /// Nothing of it runs.
 const NOT_IN_USE: u32 = 200;
 /// Only whoever develops runs it.
 const DEVELOPMENT: u32 = 20;
+/// Nothing of it ran while the image's containers were watched: less than a proof, so it only goes behind its equals.
+const NOT_SEEN: u32 = 20;
 
 /// The points of one finding. What is zero is left out of documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,10 +55,10 @@ pub struct Work {
     /// How long it has been known.
     #[serde(skip_serializing_if = "is_zero")]
     pub age: u32,
-    /// Code of it is in a program.
+    /// Code of it is in a program, or ran.
     #[serde(skip_serializing_if = "is_zero")]
     pub in_use: u32,
-    /// Taken off: nothing of it runs, or only where something is developed.
+    /// Taken off: nothing of it runs or ran, or only where something is developed.
     #[serde(skip_serializing_if = "is_zero")]
     pub not_in_use: u32,
 }
@@ -94,7 +96,7 @@ impl Work {
             },
             fixable: if risk.fixable { FIXABLE } else { 0 },
             age: risk.published.as_deref().map_or(0, |published| age(published, date)),
-            in_use: if risk.reach == Some(Reach::Linked) { IN_USE } else { 0 },
+            in_use: if risk.reach == Some(Reach::Linked) || risk.in_use == Some(true) { IN_USE } else { 0 },
             ..Work::default()
         };
         let gross = work.malware
@@ -109,6 +111,7 @@ impl Work {
             _ if kind == FindingKind::Malware => 0,
             risk if risk.not_run || risk.reach == Some(Reach::NotLinked) => NOT_IN_USE,
             risk if risk.development => DEVELOPMENT,
+            risk if risk.in_use == Some(false) => NOT_SEEN,
             _ => 0,
         };
         work.not_in_use = off.min(gross);

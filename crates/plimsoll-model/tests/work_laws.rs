@@ -47,6 +47,7 @@ prop_compose! {
         development: bool,
         not_run: bool,
         reach in option::of(select(vec![Reach::Linked, Reach::NotLinked, Reach::CannotTell])),
+        in_use in option::of(any::<bool>()),
         published in option::of("20[0-3][0-9]-0[1-9]-[0-3][0-9]|[a-z0-9-]{0,12}"),
         answered: bool,
     ) -> Finding {
@@ -57,6 +58,7 @@ prop_compose! {
             development,
             not_run,
             reach,
+            in_use,
             published,
             ..Risk::default()
         };
@@ -114,6 +116,7 @@ proptest! {
         with("fixable", &|finding| finding.risk.fixable = true);
         with("age", &|finding| finding.risk.published = Some("1999-01-01".into()));
         with("linked", &|finding| finding.risk.reach = Some(Reach::Linked));
+        with("seen", &|finding| finding.risk.in_use = Some(true));
         with("runs", &|finding| finding.risk.not_run = false);
         with("in production", &|finding| finding.risk.development = false);
         for (name, after) in worse {

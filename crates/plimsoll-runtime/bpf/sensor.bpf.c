@@ -36,6 +36,11 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define TS_COMPAT 2
 #define PROT_EXEC 4
 #define MAP_ANONYMOUS 0x20
+#define CLONE_NEWNS 0x00020000
+#define FMODE_CREATED 0x100000
+#define CLONE_NEWUSER 0x10000000
+#define CLONE_NEWPID 0x20000000
+#define CLONE_NEWNET 0x40000000
 
 /* Set before loading, constant afterwards. */
 const volatile struct {
@@ -363,6 +368,18 @@ static __always_inline void times(struct inode *inode, struct file_facts *facts)
 	facts->modified = nanoseconds(time.tv_sec, time.tv_nsec);
 }
 
+/* Whether the file is in a mount namespace other than the process: reached through /proc/PID/root, or a descriptor that
+ * was kept. What is in none (pipes, memory) is not. */
+static __always_inline int is_foreign(struct file *file)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct vfsmount *seen = BPF_CORE_READ(file, f_path.mnt);
+	struct mount *mount = (void *)((char *)seen - bpf_core_field_offset(struct mount, mnt));
+	struct mnt_namespace *there = BPF_CORE_READ(mount, mnt_ns), *here = BPF_CORE_READ(task, nsproxy, mnt_ns);
+	/* The kernel's own mounts have an error there. */
+	return there && here && (unsigned long)there < -4095ul && there != here;
+}
+
 /* What a file is, and the path that leads to it. */
 __noinline int put_file(__u64 pointer)
 {
@@ -387,6 +404,10 @@ __noinline int put_file(__u64 pointer)
 		struct ovl_inode *overlay = (void *)((char *)inode - bpf_core_field_offset(struct ovl_inode, vfs_inode));
 		facts->upper = BPF_CORE_READ(overlay, __upperdentry) ? 1 : 0;
 	}
+	if (is_foreign(file))
+		facts->upper |= UPPER_FOREIGN;
+	if (BPF_CORE_READ(file, f_mode) & FMODE_CREATED)
+		facts->upper |= UPPER_CREATED;
 	times(inode, facts);
 	seal(s, at, FIELD_FILE, sizeof(*facts));
 	put_path((__u64)BPF_CORE_READ(file, f_path.mnt), (__u64)BPF_CORE_READ(file, f_path.dentry), FIELD_PATH);
@@ -581,6 +602,17 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	facts->start = child->start_boottime;
 	facts->tgid = child->tgid;
 	facts->inner = inner_id(child);
+	/* Namespaces that were made for the child. */
+	__u64 made = 0;
+	if (BPF_CORE_READ(parent, cred, user_ns) != BPF_CORE_READ(child, cred, user_ns))
+		made |= CLONE_NEWUSER;
+	if (BPF_CORE_READ(parent, nsproxy, mnt_ns) != BPF_CORE_READ(child, nsproxy, mnt_ns))
+		made |= CLONE_NEWNS;
+	if (BPF_CORE_READ(parent, nsproxy, net_ns) != BPF_CORE_READ(child, nsproxy, net_ns))
+		made |= CLONE_NEWNET;
+	if (BPF_CORE_READ(child, thread_pid, level) > BPF_CORE_READ(parent, thread_pid, level))
+		made |= CLONE_NEWPID;
+	s->header.argument[0] = made;
 	seal(s, at, FIELD_CHILD, sizeof(*facts));
 	return finish();
 }
@@ -714,9 +746,12 @@ static __always_inline int is_wanted(struct file *file, __u64 flags)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	__u32 mode = BPF_CORE_READ(inode, i_mode) & S_IFMT;
-	if (mode == S_IFREG || mode == S_IFBLK) {
+	if (mode == S_IFREG) {
 		if (flags & (O_ACCMODE | O_CREAT | O_TRUNC) || policy.all_reads)
 			return 1;
+	} else if (mode == S_IFBLK) {
+		/* Disks: past all permissions of the files on them. */
+		return 1;
 	} else if (mode == S_IFCHR) {
 		__u32 device = BPF_CORE_READ(inode, i_rdev), major = device >> 20, minor = device & 0xfffff;
 		/* The kernel's memory and ports, and whatever is no zero, terminal or random number. */
@@ -727,7 +762,7 @@ static __always_inline int is_wanted(struct file *file, __u64 flags)
 	} else if (policy.all_reads) {
 		return 1;
 	}
-	return is_sensitive(file);
+	return is_foreign(file) || is_sensitive(file);
 }
 
 SEC("?tp_btf/sys_exit")
@@ -952,5 +987,18 @@ int BPF_PROG(on_packet, struct sk_buff *packet)
 	record->data_length = length;
 	record->header.sequence = __sync_fetch_and_add(&c->sequence, 1);
 	bpf_ringbuf_submit(record, wake());
+	return 0;
+}
+
+/* Attached to the cgroup of a container that is cut off from the network: no packet passes. */
+SEC("?cgroup_skb/egress")
+int cut_out(struct __sk_buff *packet)
+{
+	return 0;
+}
+
+SEC("?cgroup_skb/ingress")
+int cut_in(struct __sk_buff *packet)
+{
 	return 0;
 }

@@ -63,11 +63,16 @@ enum field {
 	FIELD_DATA = 14,
 };
 
+/* in another mount namespace than the process */
+#define UPPER_FOREIGN 4
+/* made by this open */
+#define UPPER_CREATED 8
+
 struct file_facts {
 	__u64 inode;
 	__u64 changed, modified; /* nanoseconds since 1970 */
 	__u32 device, mode, owner, links, special;
-	__u32 upper; /* 0 no, 1 yes, 2 not an overlay */
+	__u32 upper; /* 0 no, 1 yes, 2 not an overlay; with UPPER_FOREIGN, UPPER_CREATED */
 	__u64 magic;
 };
 

@@ -377,6 +377,13 @@ pub struct File {
     /// where there is no overlay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upper_layer: Option<bool>,
+    /// Whether it is in a mount namespace other than that of the process: reached through `/proc/PID/root`, or a
+    /// descriptor that was kept. Its path is then of that namespace.
+    #[serde(skip_serializing_if = "is_default")]
+    pub foreign: bool,
+    /// Whether the open that the event is about made it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub created: bool,
     /// Whether it has no name any more.
     #[serde(skip_serializing_if = "is_default")]
     pub deleted: bool,
@@ -509,7 +516,32 @@ pub struct Process {
     pub cgroup: u64,
 }
 
+/// Programs that are many: which one, their arguments say.
+const MANY_IN_ONE: [&str; 5] = ["busybox", "busybox.static", "toybox", "toolbox", "coreutils"];
+
 impl Process {
+    /// The name of the program: the short name that the kernel keeps, but the applet where one file holds many
+    /// programs and was called by its own name (`busybox nc`) or through `/proc/self/exe`.
+    pub fn program(&self) -> &str {
+        let last = |path: &str| path.rfind('/').map_or(0, |at| at + 1);
+        let many = |name: &str| MANY_IN_ONE.contains(&name);
+        let file = &self.executable.path[last(&self.executable.path)..];
+        if !(many(&self.name) || self.name == "exe" && many(file)) {
+            return &self.name;
+        }
+        let called = |at: usize| {
+            let word: &str = self.arguments.get(at)?;
+            // A login shell has a `-` before its name.
+            let word = &word[last(word)..];
+            Some(word.strip_prefix('-').unwrap_or(word))
+        };
+        match (called(0), called(1)) {
+            (Some(first), Some(second)) if many(first) && !second.is_empty() => second,
+            (Some(first), _) if !first.is_empty() && !many(first) && first != "exe" => first,
+            _ => &self.name,
+        }
+    }
+
     /// How far up the chain of parents an event goes.
     pub const MAX_ANCESTORS: usize = 16;
 

@@ -15,6 +15,7 @@ pub mod drift;
 pub mod event;
 pub mod fuzz;
 pub mod record;
+pub mod respond;
 pub mod rules;
 pub mod sensor;
 

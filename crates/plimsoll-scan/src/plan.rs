@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::path::{Path, PathBuf};
 
+use plimsoll_model::in_use::{self, InUse};
 use plimsoll_model::plan::{Edit, PLAN_VERSION, Plan, PlanTarget, Step};
 use plimsoll_model::survey::{Failure, Survey, Surveyed};
 use plimsoll_model::work::Work;
@@ -46,6 +47,8 @@ struct Known {
 /// Takes reports one after the other, and keeps little of each.
 #[derive(Default)]
 pub struct Planner {
+    /// What was seen to run.
+    in_use: Vec<InUse>,
     targets: Vec<PlanTarget>,
     findings: Vec<Known>,
     groups: BTreeMap<Key, Gathered>,
@@ -56,6 +59,11 @@ fn counts(finding: &Finding) -> bool {
 }
 
 impl Planner {
+    /// A planner that knows what was seen to run.
+    pub fn new(in_use: Vec<InUse>) -> Self {
+        Self { in_use, ..Self::default() }
+    }
+
     /// Adds a target: its report, or that there is none.
     pub fn add(&mut self, surveyed: &Surveyed) {
         let Some(report) = &surveyed.report else {
@@ -73,9 +81,14 @@ impl Planner {
             });
             return;
         };
+        // A saved report may be older than the watch.
+        let mut findings = std::borrow::Cow::Borrowed(&report.findings);
+        if !self.in_use.is_empty() {
+            in_use::apply(findings.to_mut(), &report.target, &self.in_use);
+        }
         let first = self.findings.len();
         let mut numbers: HashMap<&str, (usize, &Finding)> = HashMap::new();
-        for finding in report.findings.iter().filter(|finding| counts(finding)) {
+        for finding in findings.iter().filter(|finding| counts(finding)) {
             // An id that stands twice is one finding.
             if numbers.contains_key(finding.id.as_str()) {
                 continue;
@@ -140,7 +153,7 @@ impl Planner {
 
     /// The plan.
     pub fn plan(self) -> Plan {
-        let Planner { targets, findings, groups } = self;
+        let Planner { targets, findings, groups, in_use: _ } = self;
         let all: u64 = findings.iter().map(|known| u64::from(known.points)).sum();
         let mut gone = vec![false; findings.len()];
         let groups: Vec<(Key, Gathered)> = groups.into_iter().collect();

@@ -83,6 +83,8 @@ pub struct Options {
     pub attached_vex: Option<Arc<AttachedVex>>,
     /// VEX hubs, the first outranks: their documents about what the target holds are applied.
     pub vex_hubs: Vec<VexHub>,
+    /// What was seen to run of images.
+    pub in_use: Vec<plimsoll_model::in_use::InUse>,
     /// Exceptions.
     pub exceptions: Exceptions,
     /// The line that findings are held against.
@@ -129,6 +131,7 @@ impl Default for Options {
             vex: Vec::new(),
             attached_vex: None,
             vex_hubs: Vec::new(),
+            in_use: Vec::new(),
             exceptions: Exceptions::default(),
             line: Line::default(),
             now: Timestamp::UNIX_EPOCH,
@@ -875,6 +878,10 @@ fn report(
     problems.extend(vex::apply_documents(&mut assertions, &target, &inventory, &mut findings));
     let applied = options.exceptions.apply(&mut findings, &inventory.packages, &target, today);
     problems.extend(applied.problems);
+    let watched = plimsoll_model::in_use::apply(&mut findings, &target, &options.in_use);
+    if watched == 0 && !options.in_use.is_empty() {
+        problems.push(unwatched(&target));
+    }
     plimsoll_model::work::sort(&mut findings, &database_info.date);
     let context = Context {
         kind: target.kind,
@@ -958,6 +965,15 @@ fn unless_asked(secrets: &mut Secrets, settings: &mut Settings, scanners: &Scann
             });
         }
     }
+}
+
+/// Records of watches were given, and none is of this image.
+fn unwatched(target: &TargetFacts) -> Problem {
+    Problem::note(
+        ProblemKind::NotCovered,
+        &target.name,
+        "none of the given records of watches (--in-use) is of this image: what of it runs is not known",
+    )
 }
 
 /// What others say about the target, by rank, and what could not be read of it.

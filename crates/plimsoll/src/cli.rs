@@ -351,6 +351,10 @@ pub(crate) struct ScanArguments {
     #[command(flatten)]
     pub(crate) vex: VexArguments,
 
+    /// What `plimsoll watch --in-use FILE` wrote: findings about packages that ran go first; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) in_use: Vec<PathBuf>,
+
     /// Exceptions (TOML or YAML), see docs/exceptions.md: id, reason, and optionally what, owner, until when
     #[arg(long, value_name = "FILE")]
     pub(crate) ignore_file: Option<PathBuf>,
@@ -610,6 +614,10 @@ pub(crate) struct PlanArguments {
     /// Advisory database, for targets [default: PLIMSOLL_DB, else the user's data folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
+
+    /// What `plimsoll watch --in-use FILE` wrote: what removes findings about packages that ran goes first; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) in_use: Vec<PathBuf>,
 
     /// Form of the plan: table, json, markdown or renovate (a preset that orders its pull requests)
     #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table")]

@@ -70,6 +70,14 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Failure {
+    /// What is wrong and why, in one line.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn line(&self) -> String {
+        plimsoll_model::one_line(&*self.error)
+    }
+}
+
 /// Prints data.
 pub(crate) fn data(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();

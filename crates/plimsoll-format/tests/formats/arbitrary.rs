@@ -308,12 +308,24 @@ fn finding(number: usize) -> BoxedStrategy<Finding> {
         any::<bool>(),
         any::<bool>(),
         any::<bool>(),
-        option::of(select(vec![Reach::Linked, Reach::NotLinked, Reach::CannotTell])),
+        (
+            option::of(select(vec![Reach::Linked, Reach::NotLinked, Reach::CannotTell])),
+            option::of(any::<bool>()),
+        ),
         (option::of(text()), option::of(text())),
         (0_u32..=400, 0_u32..=2).prop_map(|(sum, age)| Work { sum, age, ..Work::default() }),
     )
         .prop_map(
-            |(kev, epss, fixable, development, not_run, reach, (published, fix_published), work)| Risk {
+            |(
+                kev,
+                epss,
+                fixable,
+                development,
+                not_run,
+                (reach, in_use),
+                (published, fix_published),
+                work,
+            )| Risk {
                 published,
                 fix_published,
                 work,
@@ -323,6 +335,7 @@ fn finding(number: usize) -> BoxedStrategy<Finding> {
                 development,
                 not_run,
                 reach,
+                in_use,
             },
         );
     let severity = (select(Level::ALL.to_vec()), option::of(0_u8..=100), option::of(text()), text())

@@ -125,6 +125,21 @@ impl Image {
         &self.packages
     }
 
+    /// For each package whether it holds a program or a shared library, and so would be seen to run.
+    pub fn runnable(&self) -> Vec<bool> {
+        let mut runnable = vec![false; self.packages.len()];
+        for (path, known) in &self.files {
+            let program = known.mode & 0o111 != 0 && known.mode & 0o170_000 != 0o040_000;
+            if known.link.is_none()
+                && (program || super::is_library(path))
+                && let Some(place) = known.package.and_then(|place| runnable.get_mut(place as usize))
+            {
+                *place = true;
+            }
+        }
+        runnable
+    }
+
     /// The digests of its layers.
     pub fn layers(&self) -> &[Digest] {
         &self.layers

@@ -1,8 +1,10 @@
 //! Alerts: which rule, where, by whom, whose move; and many alerts of one kind as one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use super::document::Priority;
 use super::engine::Engine;
@@ -49,6 +51,8 @@ pub struct Alert {
     pub owner: String,
     /// The next step.
     pub action: String,
+    /// What alerts of one rule about one image by one shape of command line have in common: [`key`].
+    pub key: String,
 }
 
 /// A container, or the host, as an alert names it.
@@ -170,7 +174,7 @@ impl Alert {
         fields: BTreeMap<String, String>,
         action: String,
     ) -> Self {
-        Alert {
+        let alert = Alert {
             rule: name.to_owned(),
             id: id.to_owned(),
             priority: Priority::Critical,
@@ -183,8 +187,29 @@ impl Alert {
             parents: event.ancestors.iter().map(|process| Actor::new(process, 512)).collect(),
             owner: owner(&event.container),
             action,
-        }
+            key: String::new(),
+        };
+        alert.keyed()
     }
+
+    fn keyed(mut self) -> Self {
+        self.key = key(&self.rule, &self.container.subject(), &shape(&self.process.command_line));
+        self
+    }
+}
+
+/// Twelve digits for a rule, an image (or what is known instead) and a shape of command lines.
+pub fn key(rule: &str, subject: &str, shape: &str) -> String {
+    let mut hash = Sha256::new();
+    for part in [rule, subject, shape] {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    let mut key = String::with_capacity(12);
+    for byte in &hash.finalize()[..6] {
+        let _ = write!(key, "{byte:02x}");
+    }
+    key
 }
 
 /// Who has to act, as far as the container says.
@@ -213,7 +238,7 @@ impl Engine {
         } else {
             one_line(&info.own.fix)
         };
-        Alert {
+        let alert = Alert {
             rule: info.name.clone(),
             id: info.own.id.clone(),
             priority: info.priority,
@@ -226,7 +251,9 @@ impl Engine {
             parents: event.ancestors.iter().map(|process| Actor::new(process, 512)).collect(),
             owner,
             action,
-        }
+            key: String::new(),
+        };
+        alert.keyed()
     }
 }
 

@@ -230,6 +230,22 @@ impl Engine {
         kinds.filter(|(_, rules)| !rules.is_empty()).map(|(name, _)| *name).collect()
     }
 
+    /// The types of events that some rule asks for: by `evt.type`, or by a field that only they have. Rules about
+    /// whatever happens ask for none.
+    pub fn asked_types(&self) -> Vec<&'static str> {
+        let rules = |kind: &[Step]| -> Vec<usize> {
+            kind.iter()
+                .filter_map(|step| if let Step::Rule { rule, .. } = step { Some(*rule) } else { None })
+                .collect()
+        };
+        let of_all = KINDS.named("unknown").map(|kind| rules(&self.program.kinds[kind])).unwrap_or_default();
+        let kinds = KINDS.names.iter().zip(&self.program.kinds);
+        kinds
+            .filter(|(_, of_kind)| rules(of_kind).iter().any(|rule| !of_all.contains(rule)))
+            .map(|(name, _)| *name)
+            .collect()
+    }
+
     /// The same rules for another thread, with a memory of its own.
     #[must_use]
     pub fn another(&self) -> Self {

@@ -445,6 +445,10 @@ static FIELDS: &[Field] = &[
         number!(|m| file(m).map(|file| signed(file.inode)))),
     field("fd.is_upper_layer", Truth, Nothing, E, DESCRIPTOR, "whether the file was made or changed in the container",
         truth!(|m| file(m).and_then(|file| file.upper_layer))),
+    field("fd.is_created", Truth, Nothing, E, DESCRIPTOR, "whether the file was made by this open",
+        truth!(|m| file(m).map(|file| file.created))),
+    field("fd.is_foreign", Truth, Nothing, E, DESCRIPTOR, "whether the file is in a mount namespace other than that of the process",
+        truth!(|m| file(m).map(|file| file.foreign))),
     field("fd.l4proto", Text, Nothing, E, CONNECTION, "tcp, udp, icmp or raw",
         text!(|m| connection(m).and_then(|connection| match connection.protocol {
             6 => Some("tcp"),
@@ -487,8 +491,8 @@ static FIELDS: &[Field] = &[
     field("fd.rip.name", Text, Nothing, E, CONNECTION, "names that led to fd.rip, as far as they are known", end_names!(|e| e.remote)),
 
     // The process.
-    field("proc.name", Text, Nothing, P, ANY, "its short name: at most 15 bytes",
-        text!(|m| Some(m.event.process.name.as_str()))),
+    field("proc.name", Text, Nothing, P, ANY, "its short name: at most 15 bytes; the applet where one program is many, as busybox",
+        text!(|m| Some(m.event.process.program()))),
     field("proc.exe", Text, Nothing, P, ANY, "its first argument: how it was called",
         text!(|m| Some(called(&m.event.process)))),
     field("proc.exepath", Text, Nothing, P, ANY, "the file that it runs",
@@ -513,7 +517,7 @@ static FIELDS: &[Field] = &[
     field("proc.ppid", Number, Nothing, P, ANY, "the number of its parent",
         number!(|m| Some(i64::from(m.event.process.parent)))),
     field("proc.pname", Text, Nothing, P, ANY, "the short name of its parent",
-        text!(|m| lineage(m, 1).map(|process| process.name.as_str()))),
+        text!(|m| lineage(m, 1).map(Process::program))),
     field("proc.pexe", Text, Nothing, P, ANY, "how its parent was called",
         text!(|m| lineage(m, 1).map(called))),
     field("proc.pexepath", Text, Nothing, P, ANY, "the file that its parent runs",
@@ -521,7 +525,9 @@ static FIELDS: &[Field] = &[
     field("proc.pcmdline", Text, Nothing, P, ANY, "the short name and the arguments of its parent",
         composed!(|m, out| lineage(m, 1).map(|process| command_line(out, process)).is_some())),
     field("proc.aname", Text, MaybeIndex, P, ANY, "the short names of all parents; with a number, of that one: 1 is the parent",
-        ancestor!(|process, out, emit| emit(Item::Text(&process.name)))),
+        ancestor!(|process, out, emit| emit(Item::Text(process.program())))),
+    field("container.aname", Text, Nothing, P, ANY, "the short names of its parents inside of its container; on the host, of all",
+        |m, _, _, emit| inner_ancestors(m.event).for_each(|process| emit(Item::Text(process.program())))),
     field("proc.aexe", Text, MaybeIndex, P, ANY, "how all parents, or one of them, were called",
         ancestor!(|process, out, emit| emit(Item::Text(called(process))))),
     field("proc.aexepath", Text, MaybeIndex, P, ANY, "the files that all parents, or one of them, run",
@@ -535,7 +541,7 @@ static FIELDS: &[Field] = &[
     field("proc.sid", Number, Nothing, P, ANY, "the first process of its session",
         number!(|m| Some(i64::from(m.event.process.session)))),
     field("proc.sname", Text, Nothing, P, ANY, "the short name of the first process of its session, if it is among the parents",
-        text!(|m| session(m).map(|process| process.name.as_str()))),
+        text!(|m| session(m).map(Process::program))),
     field("proc.sexepath", Text, Nothing, P, ANY, "the file that the first process of its session runs",
         text!(|m| session(m).and_then(|process| filled(&process.executable.path)))),
     field("proc.vpgid", Number, Nothing, P, ANY, "the first process of its group",
@@ -887,6 +893,26 @@ fn lineage<'e>(moment: &Moment<'e>, index: usize) -> Option<&'e Process> {
     }
 }
 
+/// The parents of the process up to the first one of its container: those beyond are the runtime and the host.
+fn inner_ancestors(event: &Event) -> impl Iterator<Item = &Process> {
+    let process = &*event.process;
+    let inside = !event.container.is_host();
+    let mut ended = inside && process.inner_id == 1;
+    event.ancestors.iter().map(|ancestor| &**ancestor).take_while(move |ancestor| {
+        let differs = |one: u64, other: u64| one != 0 && other != 0 && one != other;
+        if inside
+            && (differs(process.namespaces.process.into(), ancestor.namespaces.process.into())
+                || differs(process.cgroup, ancestor.cgroup))
+        {
+            // Who entered a container, and who shares the host's processes.
+            ended = true;
+        }
+        let shown = !ended;
+        ended |= inside && ancestor.inner_id == 1;
+        shown
+    })
+}
+
 fn session<'e>(moment: &Moment<'e>) -> Option<&'e Process> {
     let id = moment.event.process.session;
     let mut line = std::iter::once(&moment.event.process).chain(&moment.event.ancestors);
@@ -924,7 +950,7 @@ fn line(out: &mut String, first: &str, process: &Process) {
 }
 
 fn command_line(out: &mut String, process: &Process) {
-    line(out, &process.name, process);
+    line(out, process.program(), process);
 }
 
 fn is_memory(file: &File) -> bool {

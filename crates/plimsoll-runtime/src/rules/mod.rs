@@ -23,7 +23,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub use alert::{Actor, Alert, Group, Groups, Place as AlertPlace, shape};
+pub use alert::{Actor, Alert, Group, Groups, Place as AlertPlace, key, shape};
 pub use condition::{Operator, Transformer};
 pub use document::{Own, Priority};
 pub use engine::Engine;

@@ -780,3 +780,74 @@ fn fuzz_bodies_hold() {
         }
     }
 }
+
+#[test]
+fn parents_beyond_the_container_are_seen_by_falcos_field_only() {
+    let process = |name: &str, inner_id: u32, cgroup: u64| {
+        Arc::new(Process { id: 9, inner_id, cgroup, name: name.to_owned(), ..Process::default() })
+    };
+    let container =
+        || Arc::new(Container { state: State::Known, id: "ab".repeat(32), ..Container::default() });
+    let texts = [rule("inner", "container.aname = apt"), rule("all", "proc.aname = apt")].concat();
+    let check = |process: Arc<Process>, ancestors: Vec<Arc<Process>>, container, expected: &[&str]| {
+        let event = Event { process, ancestors, container, ..Event::default() };
+        assert_eq!(met(&[&texts], &event), expected);
+    };
+    // The host's apt starts what starts a container.
+    let host = vec![process("sh", 7, 4), process("app", 1, 4), process("runc", 80, 3), process("apt", 70, 3)];
+    check(process("id", 8, 4), host.clone(), container(), &["all"]);
+    check(process("app", 1, 4), host[2..].to_vec(), container(), &["all"]);
+    // Somebody entered: the nearest parent is outside already.
+    check(process("id", 8, 4), vec![process("runc", 80, 3), process("apt", 70, 3)], container(), &["all"]);
+    // The container's own.
+    check(
+        process("id", 8, 4),
+        vec![process("apt", 7, 4), process("app", 1, 4)],
+        container(),
+        &["inner", "all"],
+    );
+    check(
+        process("id", 8, 4),
+        vec![process("sh", 7, 4), process("apt", 1, 4)],
+        container(),
+        &["inner", "all"],
+    );
+    check(process("id", 8, 4), vec![process("apt", 70, 3)], Arc::default(), &["inner", "all"]);
+    // Recordings by hand say no numbers.
+    check(process("id", 0, 0), vec![process("apt", 0, 0)], container(), &["inner", "all"]);
+}
+
+#[test]
+fn a_program_of_many_is_named_by_its_applet() {
+    let check = |name: &str, file: &str, arguments: &[&str], expected: &str| {
+        let process = Process {
+            name: name.to_owned(),
+            executable: File { path: file.to_owned(), ..File::default() },
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            ..Process::default()
+        };
+        assert_eq!(process.program(), expected);
+    };
+    check("busybox", "/bin/busybox", &["busybox", "nc", "-l"], "nc");
+    check("busybox", "/bin/busybox", &["/bin/busybox", "wget"], "wget");
+    check("busybox", "/bin/busybox", &["nc", "-l"], "nc");
+    check("busybox", "/bin/busybox", &["-sh"], "sh");
+    check("busybox", "/bin/busybox", &["busybox"], "busybox");
+    check("busybox", "/bin/busybox", &[], "busybox");
+    check("busybox", "/bin/busybox", &["busybox", "/"], "busybox");
+    check("nc", "/bin/busybox", &["sh"], "nc");
+    check("exe", "/bin/busybox", &["cat", "/etc/shadow"], "cat");
+    check("exe", "/usr/bin/runc", &["cat"], "exe");
+    check("sh", "/bin/dash", &["busybox", "nc"], "sh");
+}
+
+#[test]
+fn rules_about_everything_ask_for_no_call() {
+    let asked = |condition: &str| compiled(&[&rule("r", condition)]).0.asked_types();
+    assert_eq!(asked("evt.type in (kill, bind)"), ["bind", "kill"]);
+    assert_eq!(asked("proc.name = x"), [""; 0]);
+    assert!(asked("fd.rport = 1").contains(&"sendto"));
+    let both = compiled(&[&(rule("a", "proc.name = x") + &rule("b", "evt.type = kill"))]).0;
+    assert_eq!(both.asked_types(), ["kill"]);
+    assert!(both.event_types().contains(&"openat"));
+}

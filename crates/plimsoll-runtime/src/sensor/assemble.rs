@@ -167,6 +167,22 @@ impl Assembler {
             _ => Action::Unknown,
         };
         let process = process.unwrap_or_else(|| self.processes.current(record));
+        if record.kind == kind::FORK && record.argument[0] != 0 {
+            // Namespaces that were made with a child.
+            sink(Event {
+                time: self.boot.saturating_add(record.time),
+                sequence: record.sequence,
+                cpu: u32::from(record.processor),
+                stream: record.stream,
+                thread: record.tid,
+                call: Call::named("clone"),
+                result: Some(i64::from(record.child.unwrap_or_default().tgid)),
+                action: Action::NewNamespace { flags: record.argument[0] },
+                ancestors: self.processes.ancestors(record.tgid),
+                process: process.clone(),
+                container: container.clone(),
+            });
+        }
         sink(Event {
             time: self.boot.saturating_add(record.time),
             sequence: record.sequence,
@@ -260,7 +276,11 @@ fn exec(record: &Record<'_>, file: crate::event::File) -> Action {
         path: asked,
         file,
         truncated: record.argument[0] > record.arguments.len() as u64,
-        environment: strings(record.environment).into_iter().filter(|text| text.starts_with("LD_")).collect(),
+        // What steers the loader, and nothing else: variables hold secrets.
+        environment: strings(record.environment)
+            .into_iter()
+            .filter(|text| text.starts_with("LD_") || text.starts_with("GLIBC_TUNABLES="))
+            .collect(),
         response: if record.flags & flag::KILLED != 0 {
             Response::Killed
         } else if record.flags & flag::DRY_RUN != 0 {

@@ -26,6 +26,8 @@ const PROGRAMS: &[(&str, &str, bool)] = &[
     ("on_socket_state", "TCP connections that are begun or awaited", false),
     ("on_packet", "names that are looked up in the DNS", false),
     ("on_call", "system calls", false),
+    ("cut_out", "nothing: cuts containers off from the network, outwards", false),
+    ("cut_in", "nothing: cuts containers off from the network, inwards", false),
 ];
 
 /// How many streams have a sequence of their own: `enum stream` of `bpf/sensor.h`.
@@ -68,6 +70,8 @@ pub(crate) struct Counter {
 pub(crate) struct Kernel {
     // Dropped in this order: detach first.
     links: Vec<Link>,
+    /// Containers are cut off while these live.
+    cuts: Vec<Link>,
     object: Object,
     pub(crate) programs: Vec<Program>,
 }
@@ -93,15 +97,7 @@ fn open(settings: &Settings, chosen: impl Fn(&str) -> bool) -> Result<OpenObject
                 place.copy_from_slice(&word.to_ne_bytes());
             }
         } else if let Some(value) = named(&name, ".data.plans").then(|| map.initial_value_mut()).flatten() {
-            for call in &settings.calls {
-                let narrow = call.narrow_number().map(|number| number + CALLS);
-                for number in call.number().into_iter().chain(narrow) {
-                    let at = usize::from(number) * PLAN_SIZE;
-                    if let Some(place) = value.get_mut(at..at + PLAN_SIZE) {
-                        place.copy_from_slice(&Plan::of(*call).bytes());
-                    }
-                }
-            }
+            put_plans(value, &settings.calls);
         } else if let Some(value) = named(&name, ".data.policy").then(|| map.initial_value_mut()).flatten() {
             let words = [settings.upper_layer.code(), settings.memory.code(), u32::from(settings.all_reads)];
             for (place, word) in value.chunks_exact_mut(4).zip(words) {
@@ -117,6 +113,24 @@ fn named(name: &OsStr, wanted: &str) -> bool {
     name.to_str().is_some_and(|name| name.ends_with(wanted) || wanted.starts_with(name))
 }
 
+/// Writes what is done for each call, as the kernel program reads it.
+fn put_plans(value: &mut [u8], calls: &[Call]) {
+    for call in calls {
+        let narrow = call.narrow_number().map(|number| number + CALLS);
+        for number in call.number().into_iter().chain(narrow) {
+            let at = usize::from(number) * PLAN_SIZE;
+            if let Some(place) = value.get_mut(at..at + PLAN_SIZE) {
+                place.copy_from_slice(&Plan::of(*call).bytes());
+            }
+        }
+    }
+}
+
+/// Programs that are attached to a container when it is to be cut off.
+fn is_cut(name: &str) -> bool {
+    name.starts_with("cut_")
+}
+
 impl Kernel {
     /// Loads what `settings` ask for and the kernel takes.
     pub(crate) fn load(settings: &Settings) -> Result<Self, StartError> {
@@ -125,6 +139,7 @@ impl Kernel {
             "on_call" => !settings.calls.is_empty(),
             "on_socket_state" => settings.connections,
             "on_packet" => settings.dns,
+            "cut_out" | "cut_in" => settings.quarantine,
             _ => true,
         };
         let mut programs: Vec<Program> = PROGRAMS
@@ -165,6 +180,9 @@ impl Kernel {
             else {
                 continue;
             };
+            if is_cut(program.name) {
+                continue;
+            }
             match loaded.attach() {
                 Ok(link) => links.push(link),
                 Err(error) => program.state = Availability::Refused(format!("{error:#}")),
@@ -172,7 +190,7 @@ impl Kernel {
         }
         refuse(&programs)?;
         last_words();
-        let kernel = Self { links, object, programs };
+        let kernel = Self { links, cuts: Vec::new(), object, programs };
         kernel.fill(settings)?;
         Ok(kernel)
     }
@@ -202,6 +220,50 @@ impl Kernel {
             .maps()
             .find(|map| map.name() == name)
             .ok_or_else(|| StartError::Map(format!("the kernel programs have no map {name}")))
+    }
+
+    /// Records these system calls from now on, and no others.
+    pub(crate) fn see(&self, calls: &[Call]) -> Result<(), StartError> {
+        let hooked = self
+            .programs
+            .iter()
+            .any(|program| program.name == "on_call" && program.state == Availability::Available);
+        if !hooked {
+            return if calls.is_empty() {
+                Ok(())
+            } else {
+                Err(StartError::Map("the watch was started without a hook on system calls".to_owned()))
+            };
+        }
+        let map =
+            self.object.maps().find(|map| named(map.name(), ".data.plans")).ok_or_else(|| {
+                StartError::Map("the kernel programs have no map of system calls".to_owned())
+            })?;
+        let mut value = vec![0; usize::try_from(map.value_size()).unwrap_or(0)];
+        put_plans(&mut value, calls);
+        map.update(&0u32.to_ne_bytes(), &value, MapFlags::ANY)
+            .map_err(|error| StartError::Map(format!("{error:#}")))
+    }
+
+    /// Cuts a cgroup and all below it off from the network.
+    pub(crate) fn quarantine(&mut self, cgroup: &std::path::Path) -> Result<(), StartError> {
+        use std::os::fd::AsRawFd as _;
+        let failed = |cause: String| {
+            StartError::Map(format!("cannot cut `{}` off from the network: {cause}", cgroup.display()))
+        };
+        let folder = std::fs::File::open(cgroup).map_err(|error| failed(error.to_string()))?;
+        let mut links = Vec::new();
+        for program in self.object.progs_mut() {
+            if program.name().to_str().is_some_and(is_cut) && program.autoload() {
+                let link = program.attach_cgroup(folder.as_raw_fd());
+                links.push(link.map_err(|error| failed(format!("{error:#}")))?);
+            }
+        }
+        if links.len() < 2 {
+            return Err(failed("the kernel does not take the programs for it".to_owned()));
+        }
+        self.cuts.extend(links);
+        Ok(())
     }
 
     /// Nothing more is recorded.

@@ -2,6 +2,8 @@
 
 mod assemble;
 #[cfg(feature = "runtime")]
+mod confine;
+#[cfg(feature = "runtime")]
 mod kernel;
 mod plan;
 mod process;
@@ -10,9 +12,11 @@ mod record;
 mod signals;
 
 pub use assemble::Counts;
-pub(crate) use process::{bounded, fuzz_proc};
 #[cfg(feature = "runtime")]
-pub use signals::end_on_signals;
+pub use confine::confine;
+pub(crate) use process::{bounded, fuzz_proc, read_process};
+#[cfg(feature = "runtime")]
+pub use signals::{end_on_signals, reload_on_signal};
 
 use crate::Call;
 #[cfg(feature = "runtime")]
@@ -29,7 +33,7 @@ pub struct Settings {
     pub dns: bool,
     /// Only processes in containers; else everything on the machine.
     pub only_containers: bool,
-    /// Read `LD_*` variables of new programs.
+    /// Read `LD_*` and `GLIBC_TUNABLES` of new programs.
     pub environment: bool,
     /// Report every open, not only those that write and those of `sensitive_names`.
     pub all_reads: bool,
@@ -43,9 +47,30 @@ pub struct Settings {
     pub denied_names: Vec<(String, Response)>,
     /// What to do with programs in containers by device (`major << 20 | minor`) and inode.
     pub denied_files: Vec<((u32, u64), Response)>,
+    /// Be able to cut containers off from the network.
+    pub quarantine: bool,
     /// Where containers are in the first version of cgroups only: the place of a subsystem in `/proc/cgroups`, and its
     /// hierarchy.
     pub subsystem: Option<(u32, u32)>,
+}
+
+impl Settings {
+    /// What these rules need, and nothing that costs more: of what is seen by default what some rule is about, and what
+    /// a rule asks for though it costs more.
+    pub fn asked_by(rules: &crate::rules::Engine) -> Self {
+        let (types, asked) = (rules.event_types(), rules.asked_types());
+        let seen = Self::default();
+        Self {
+            calls: Call::all()
+                .filter(|call| plan::Plan::of(*call).is_some())
+                .filter(|call| {
+                    asked.contains(&call.name()) || seen.calls.contains(call) && types.contains(&call.name())
+                })
+                .collect(),
+            dns: types.contains(&"dns"),
+            ..seen
+        }
+    }
 }
 
 impl Default for Settings {
@@ -62,6 +87,7 @@ impl Default for Settings {
             memory: Response::None,
             denied_names: Vec::new(),
             denied_files: Vec::new(),
+            quarantine: false,
             subsystem: None,
         }
     }
@@ -174,7 +200,7 @@ pub(crate) fn fuzz(data: &[u8]) {
         // A byte that is no text becomes four, and some texts are in an event twice.
         assert!(size <= 64 * data.len() + 16_384, "{size} bytes of {}", data.len());
     });
-    assert!(events <= 2, "a loss and an event");
+    assert!(events <= 3, "a loss, an event, and namespaces of a child");
 }
 
 /// Every program of the sensor, each tried alone; nothing stays loaded.
@@ -215,6 +241,7 @@ pub struct Sensor {
     kernel: kernel::Kernel,
     assembler: assemble::Assembler,
     retried: u64,
+    groups: Option<crate::respond::Groups>,
 }
 
 #[cfg(feature = "runtime")]
@@ -255,6 +282,7 @@ impl Sensor {
             kernel,
             assembler: assemble::Assembler::new(places, boot),
             retried: clock,
+            groups: hierarchy.as_ref().map(crate::respond::Groups::of),
         };
         let mount = hierarchy.map(|hierarchy| hierarchy.mount);
         sensor.assembler.snapshot(mount.as_deref(), clock);
@@ -265,6 +293,22 @@ impl Sensor {
     /// The programs and what the kernel said to each.
     pub fn programs(&self) -> &[Program] {
         &self.kernel.programs
+    }
+
+    /// Sees these system calls from now on, and no others.
+    pub fn see(&self, calls: &[Call]) -> Result<(), StartError> {
+        self.kernel.see(calls)
+    }
+
+    /// Cuts a container off from the network, in both directions, the loopback included; for as long as the sensor runs.
+    /// `cgroup` is the folder of its cgroup (of the second version). [`Settings::quarantine`] must be set.
+    pub fn quarantine(&mut self, cgroup: &std::path::Path) -> Result<(), StartError> {
+        self.kernel.quarantine(cgroup)
+    }
+
+    /// Where the cgroups of containers are; nothing where nobody mounted any.
+    pub fn groups(&self) -> Option<&crate::respond::Groups> {
+        self.groups.as_ref()
     }
 
     /// What went through so far.

@@ -244,6 +244,11 @@ fn same_start(one: u64, other: u64) -> bool {
     one.abs_diff(other) < 20_000_000
 }
 
+/// A process as `/proc` shows it now, its times counted from the start of the machine.
+pub(crate) fn read_process(proc: &Path, id: u32) -> Option<(Process, u64)> {
+    read(proc, id, 0)
+}
+
 /// A process as `/proc` shows it, and when it was made since the start of the machine.
 fn read(proc: &Path, id: u32, boot: u64) -> Option<(Process, u64)> {
     let folder = proc.join(id.to_string());

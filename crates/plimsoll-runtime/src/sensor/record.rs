@@ -297,7 +297,9 @@ impl<'a> Record<'a> {
             owner: facts.owner,
             changed: facts.changed,
             modified: facts.modified,
-            upper_layer: (self.file.is_some() && facts.upper < 2).then_some(facts.upper == 1),
+            upper_layer: (self.file.is_some() && facts.upper & 2 == 0).then_some(facts.upper & 1 == 1),
+            foreign: facts.upper & 4 != 0,
+            created: facts.upper & 8 != 0,
             deleted: self.file.is_some() && facts.links == 0 && kind == FileKind::Regular,
         }
     }

@@ -2,15 +2,16 @@
 
 #![cfg_attr(not(feature = "runtime"), allow(dead_code, reason = "without the sensor nothing runs"))]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use plimsoll_model::in_use::{IN_USE_VERSION, ImageInUse, InUse, PackageInUse};
 use plimsoll_runtime::Event;
-use plimsoll_runtime::drift::{Drift, Image, ImageFile, Inventories, Package, Roots};
+use plimsoll_runtime::drift::{Drift, Image, ImageFile, Inventories, Judged, Package, Role, Roots, Verdict};
 use plimsoll_runtime::event::{Action, Container, State, text};
 use plimsoll_runtime::rules::{Alert, Knowledge};
 use plimsoll_scan::tree::{self, Contents};
@@ -27,15 +28,20 @@ const MOST_WAITING: usize = 20_000;
 const MOST_IMAGES: usize = 64;
 
 #[derive(Clone, Debug, Args)]
+#[command(group(clap::ArgGroup::new("held").multiple(true)))]
 pub(crate) struct DriftArguments {
     /// Hold programs, scripts and libraries that run in containers against the files of their image, which Docker, Podman or
     /// containerd is asked for
-    #[arg(long, conflicts_with = "events")]
+    #[arg(long, conflicts_with = "events", group = "held")]
     drift: bool,
+
+    /// Write which packages of images were executed or mapped, for `plimsoll scan --in-use FILE`; once a minute, and at the end
+    #[arg(long, conflicts_with = "events", group = "held", value_name = "FILE")]
+    in_use: Option<PathBuf>,
 
     /// Where an image is, by the name or digest that its containers have: anything that `plimsoll scan` takes, as in
     /// shop:1=oci:layout or shop:1=dir:/srv/root; may be given several times
-    #[arg(long = "image", requires = "drift", value_name = "NAME=TARGET", value_parser = named)]
+    #[arg(long = "image", requires = "held", value_name = "NAME=TARGET", value_parser = named)]
     images: Vec<(String, String)>,
 }
 
@@ -77,6 +83,68 @@ pub(super) struct Watcher {
     /// Too many images were seen.
     full: bool,
     tally: Tally,
+    /// Whether drift is told.
+    drift: bool,
+    in_use: Option<Uses>,
+}
+
+/// Containers of an image that are told apart.
+const MOST_CONTAINERS: usize = 10_000;
+/// Files that are named of a package.
+const MOST_NAMED: usize = 3;
+/// How often what ran is written.
+const EVERY: Duration = Duration::from_mins(1);
+
+/// What ran, by image.
+struct Uses {
+    path: PathBuf,
+    from: jiff::Timestamp,
+    written: Instant,
+    images: HashMap<String, ImageUse>,
+}
+
+/// What ran of an image.
+#[derive(Default)]
+struct ImageUse {
+    name: String,
+    digest: String,
+    containers: HashSet<String>,
+    /// One of them was there before the watch: what it mapped was not seen.
+    before: bool,
+    /// By the place of a package.
+    packages: BTreeMap<usize, PackageInUse>,
+}
+
+impl ImageUse {
+    fn of(&mut self, container: &Container) {
+        if self.name.is_empty() {
+            self.name.clone_from(&container.image);
+            self.digest.clone_from(&container.digest);
+        }
+        self.before |= container.started == 0;
+        if self.containers.len() < MOST_CONTAINERS && !self.containers.contains(&container.id) {
+            self.containers.insert(container.id.clone());
+        }
+    }
+
+    fn add(&mut self, judged: &[Judged]) {
+        for judged in judged.iter().filter(|judged| matches!(judged.verdict, Verdict::Known { .. })) {
+            let Some(place) = judged.package else { continue };
+            let package = self.packages.entry(place).or_default();
+            package.seen = true;
+            let role = match judged.role {
+                Role::Program => "program",
+                Role::Script => "script",
+                Role::Library => "library",
+            };
+            if !package.roles.contains(role) {
+                package.roles.insert(role.to_owned());
+            }
+            if package.files.len() < MOST_NAMED && !package.files.contains(&judged.path) {
+                package.files.insert(judged.path.clone());
+            }
+        }
+    }
 }
 
 /// What was judged.
@@ -120,7 +188,7 @@ impl Watcher {
         host_root: &Path,
         environment: &Environment,
     ) -> Option<Self> {
-        if !arguments.drift {
+        if !arguments.drift && arguments.in_use.is_none() {
             return None;
         }
         let (requests, asked) = channel::<(String, String)>();
@@ -161,6 +229,13 @@ impl Watcher {
             waiting: 0,
             full: false,
             tally: Tally::default(),
+            drift: arguments.drift,
+            in_use: arguments.in_use.clone().map(|path| Uses {
+                path,
+                from: environment.now,
+                written: Instant::now(),
+                images: HashMap::new(),
+            }),
         })
     }
 
@@ -238,8 +313,15 @@ impl Watcher {
             let known = self.ask(container, name);
             self.images.insert(name.clone(), known);
         }
+        let mut uses = self.in_use.as_mut().map(|uses| uses.images.entry(name.clone()).or_default());
+        if let Some(uses) = &mut uses {
+            uses.of(container);
+        }
         match self.images.get_mut(name) {
-            Some(Known::Read(drift, image)) => judge(drift, image, &self.roots, &mut self.tally, event),
+            Some(Known::Read(drift, image)) => {
+                let alerts = judge(drift, image, &self.roots, &mut self.tally, uses, event);
+                if self.drift { alerts } else { Vec::new() }
+            }
             Some(Known::Reading(events)) if self.waiting < MOST_WAITING => {
                 self.waiting += 1;
                 events.push(event.clone());
@@ -290,7 +372,9 @@ impl Watcher {
                     let image = Arc::new(image);
                     let mut drift = Drift::new(Arc::clone(&image));
                     for event in &waited {
-                        alerts.extend(judge(&mut drift, &image, &self.roots, &mut self.tally, event));
+                        let uses = self.in_use.as_mut().and_then(|uses| uses.images.get_mut(&name));
+                        let drifted = judge(&mut drift, &image, &self.roots, &mut self.tally, uses, event);
+                        alerts.extend(drifted.into_iter().filter(|_| self.drift));
                     }
                     self.inventories.add(&name, Arc::clone(&image));
                     self.images.insert(name, Known::Read(drift, image));
@@ -304,6 +388,78 @@ impl Watcher {
             }
         }
         (alerts, more)
+    }
+
+    /// Writes what ran, once in a while; `lost` says whether records were.
+    pub(super) fn write_in_use(&mut self, lost: bool, now: bool) -> Result<Option<String>, String> {
+        let whole = !lost && self.tally.is_whole();
+        let Some(uses) = &mut self.in_use else { return Ok(None) };
+        if !now && uses.written.elapsed() < EVERY {
+            return Ok(None);
+        }
+        uses.written = Instant::now();
+        let mut images: Vec<ImageInUse> = Vec::new();
+        for (name, used) in &uses.images {
+            let Some(Known::Read(_, image)) = self.images.get(name) else { continue };
+            let runnable = image.runnable();
+            // Packages of one URL are one.
+            let mut packages: BTreeMap<&str, PackageInUse> = BTreeMap::new();
+            for (place, package) in image.packages().iter().enumerate() {
+                let used = used.packages.get(&place);
+                if package.purl.is_empty() || used.is_none() && !runnable[place] {
+                    continue;
+                }
+                let told = packages.entry(&package.purl).or_default();
+                told.purl.clone_from(&package.purl);
+                if let Some(used) = used {
+                    told.seen = true;
+                    told.roles.extend(used.roles.iter().cloned());
+                    told.files.extend(used.files.iter().cloned());
+                }
+            }
+            images.push(ImageInUse {
+                name: used.name.clone(),
+                digest: used.digest.clone(),
+                target: [&used.digest, &used.name]
+                    .into_iter()
+                    .find_map(|name| self.named.get(name).cloned())
+                    .unwrap_or_default(),
+                containers: used.containers.len() as u64,
+                whole: whole && !used.before,
+                packages: packages.into_values().collect(),
+            });
+        }
+        images.sort_by(|one, other| (&one.name, &one.digest).cmp(&(&other.name, &other.digest)));
+        let (seen, all) = images
+            .iter()
+            .flat_map(|image| &image.packages)
+            .fold((0, 0), |(seen, all), package| (seen + u64::from(package.seen), all + 1));
+        let told = format!(
+            "{seen} of {all} packages with programs or libraries ran, of {}; {}",
+            if images.len() == 1 { "1 image".to_owned() } else { format!("{} images", images.len()) },
+            uses.path.display()
+        );
+        let document = InUse {
+            schema_version: IN_USE_VERSION.to_owned(),
+            kind: "inUse".to_owned(),
+            from: format!("{:.0}", uses.from),
+            until: format!("{:.0}", jiff::Timestamp::now()),
+            images,
+        };
+        // A reader finds the old one or the new one, never a part.
+        let mut beside = uses.path.clone().into_os_string();
+        beside.push(".new");
+        let mut text = serde_json::to_vec_pretty(&document).map_err(|error| error.to_string())?;
+        text.push(b'\n');
+        std::fs::write(&beside, text)
+            .and_then(|()| std::fs::rename(&beside, &uses.path))
+            .map_err(|error| format!("cannot write `{}`: {error}", uses.path.display()))?;
+        Ok(Some(told))
+    }
+
+    /// Whether drift is told.
+    pub(super) fn tells_drift(&self) -> bool {
+        self.drift
     }
 
     /// At the end: waits for images that are being read, at most that long, and counts what was never judged.
@@ -329,10 +485,14 @@ fn judge(
     image: &Image,
     roots: &Roots,
     tally: &mut Tally,
+    uses: Option<&mut ImageUse>,
     event: &Event,
 ) -> Vec<Alert> {
     let begun = Instant::now();
     let judged = drift.judge(event, roots);
+    if let Some(uses) = uses {
+        uses.add(&judged);
+    }
     tally.slowest = tally.slowest.max(begun.elapsed());
     tally.judged += judged.len() as u64;
     let drifted = judged.iter().filter(|judged| judged.verdict.is_drift());

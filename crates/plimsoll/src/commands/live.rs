@@ -25,7 +25,9 @@ use plimsoll_scan::party::OnPlatform;
 use serde_json::json;
 
 use super::Answer;
+use super::deeds::{Deeds, DeedsArguments};
 use super::drift::{DriftArguments, Watcher};
+use super::outputs::{Outputs, OutputsArguments};
 use crate::cli::PlatformArguments;
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -36,6 +38,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const TICK: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("asked").multiple(true)))]
 pub(crate) struct LiveArguments {
     /// Tell every event, as a recording, instead of the rules that were met
     #[arg(long, conflicts_with = "rules")]
@@ -62,12 +65,18 @@ pub(crate) struct LiveArguments {
 
     /// What is done about programs in containers before their first instruction: `upper-layer`, `memory`, `name:NAME` or
     /// `file:PATH`; may be given several times. Only told, unless --enforce is given
-    #[arg(long, value_name = "WHAT", value_parser = respond)]
+    #[arg(long, value_name = "WHAT", value_parser = respond, group = "asked")]
     respond: Vec<Respond>,
 
-    /// Kill what --respond names
-    #[arg(long, requires = "respond")]
+    /// Kill what --respond names, and do what --act says
+    #[arg(long, requires = "asked")]
     enforce: bool,
+
+    #[command(flatten)]
+    deeds: DeedsArguments,
+
+    #[command(flatten)]
+    outputs: OutputsArguments,
 
     #[command(flatten)]
     drift: DriftArguments,
@@ -84,6 +93,13 @@ pub(crate) struct RecordArguments {
 
     #[command(flatten)]
     sensing: SensingArguments,
+}
+
+impl LiveArguments {
+    /// Whether JSON is asked for by name.
+    pub(super) fn is_json(&self) -> bool {
+        self.format == Some(LiveForm::Json)
+    }
 }
 
 /// What is seen, and for how long.
@@ -170,6 +186,7 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
     if drift.is_some() {
         settings.calls.extend(Call::named("mmap").filter(|call| !settings.calls.contains(call)));
     }
+    settings.quarantine = arguments.deeds.quarantines() && arguments.enforce;
     let response = if arguments.enforce { Response::Kill } else { Response::DryRun };
     for respond in &arguments.respond {
         match respond {
@@ -192,6 +209,10 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
     });
     let watch = Watch {
         output,
+        deeds: Deeds::new(&arguments.deeds, arguments.enforce).map_err(|error| Failure::new(USAGE, error))?,
+        outputs: Outputs::open(&arguments.outputs, &environment.network)?,
+        places: None,
+        rules: engine.is_some().then(|| arguments.rules.clone()),
         form,
         engine,
         drift,
@@ -216,6 +237,10 @@ pub(super) fn record(arguments: &RecordArguments) -> Answer {
     let output = Output::File(Rotating::open(&arguments.file, &arguments.sensing, true)?);
     let watch = Watch {
         output,
+        deeds: Deeds::default(),
+        outputs: Outputs::default(),
+        places: None,
+        rules: None,
         form: LiveForm::Json,
         engine: None,
         drift: None,
@@ -233,17 +258,11 @@ pub(super) fn record(arguments: &RecordArguments) -> Answer {
 
 /// What the rules need, and nothing that costs more.
 fn settings(arguments: &SensingArguments, engine: Option<&Engine>) -> Settings {
-    let mut settings = Settings {
+    Settings {
         only_containers: arguments.containers,
         all_reads: arguments.all_opens,
-        ..Settings::default()
-    };
-    if let Some(engine) = engine {
-        let types = engine.event_types();
-        settings.calls.retain(|call| types.contains(&call.name()));
-        settings.dns = types.contains(&"dns");
+        ..engine.map_or_else(Settings::default, Settings::asked_by)
     }
-    settings
 }
 
 /// Device and inode of a file, as the kernel has them.
@@ -342,6 +361,12 @@ fn shift(path: &Path, keep: u32) -> anyhow::Result<()> {
 /// A watch that runs.
 struct Watch {
     output: Output,
+    outputs: Outputs,
+    deeds: Deeds,
+    /// Where cgroups and processes are, for what is done about containers.
+    places: Option<(plimsoll_runtime::respond::Groups, PathBuf)>,
+    /// The files of the rules, which SIGHUP has read again.
+    rules: Option<Vec<PathBuf>>,
     form: LiveForm,
     engine: Option<Engine>,
     drift: Option<Watcher>,
@@ -372,6 +397,7 @@ impl Watch {
         let places = Places { root: root.clone(), proc: root.join("proc") };
         let now = std::time::UNIX_EPOCH.elapsed().context("the clock is before 1970")?;
         let ended = sensor::end_on_signals();
+        let asked_again = sensor::reload_on_signal();
         let mut sensor = plimsoll_runtime::Sensor::start(settings, places, now).map_err(|error| {
             Failure::new(UNDECIDED, anyhow!(error).context("cannot watch")).hint(
                 "`plimsoll doctor` tells what this kernel offers; the sensor needs CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE, or root"
@@ -394,6 +420,10 @@ impl Watch {
             let header = record::Writer::new(Vec::new()).and_then(record::Writer::finish);
             self.put(&header.context("cannot begin a recording")?);
         }
+        self.places = sensor.groups().map(|groups| (groups.clone(), root.join("proc")));
+        if let Err(error) = sensor::confine() {
+            print::warning(&format!("the watch keeps the system calls that it does not need: {error}"));
+        }
         let begun = std::time::Instant::now();
         while !ended.load(std::sync::atomic::Ordering::Relaxed)
             && self.failed.is_none()
@@ -401,7 +431,28 @@ impl Watch {
         {
             sensor.read(TICK, &mut |event| self.event(&event));
             self.take_images();
+            for line in self.deeds.cut(|folder| sensor.quarantine(folder).map_err(|error| error.to_string()))
+            {
+                self.tell_deed(&line);
+            }
             self.flush();
+            if asked_again.swap(false, std::sync::atomic::Ordering::Relaxed) {
+                self.reload(&mut sensor, arguments);
+            }
+            let (counts, events) = (sensor.counts(), self.events);
+            self.outputs.count(|offered| {
+                offered.events = events;
+                (offered.lost_must, offered.lost_may) = (counts.lost_must, counts.lost_may);
+                offered.unreadable = counts.unreadable;
+                if offered.programs.is_empty() {
+                    offered.programs = sensor
+                        .programs()
+                        .iter()
+                        .map(|program| (program.name, program.state == sensor::Availability::Available))
+                        .collect();
+                }
+            });
+            self.write_in_use(lost(sensor.counts()), false);
         }
         let counts = sensor.stop(&mut |event| self.event(&event)).map_err(|error| {
             Failure::new(UNDECIDED, anyhow!(error).context("cannot end the watch in order"))
@@ -411,6 +462,8 @@ impl Watch {
             self.tell(alert);
         }
         self.flush();
+        let unsent = self.outputs.finish();
+        let unsaved = !self.write_in_use(lost(counts), true);
         if let Some(error) = self.failed {
             return Err(anyhow::Error::new(error).context("cannot write to standard output").into());
         }
@@ -424,12 +477,15 @@ impl Watch {
             self.events, counts.lost_must, counts.lost_may
         ));
         let tally = self.drift.as_ref().map(Watcher::tally);
-        if let Some(tally) = &tally {
+        if let Some(tally) = tally.as_ref().filter(|_| self.drift.as_ref().is_some_and(Watcher::tells_drift))
+        {
             print::talk(&tally.told());
         }
         let whole = tally.is_none_or(|tally| tally.is_whole())
             && counts.lost_must == 0
             && self.unwritten == 0
+            && !unsaved
+            && unsent == 0
             && self.skipped == 0
             && counts.unreadable == 0;
         Ok(if alerts > 0 {
@@ -439,6 +495,66 @@ impl Watch {
         } else {
             UNDECIDED
         })
+    }
+
+    /// Reads the rules again. What is wrong with them is told, and those of before stay.
+    #[cfg(feature = "runtime")]
+    fn reload(&mut self, sensor: &mut plimsoll_runtime::Sensor, arguments: &SensingArguments) {
+        let Some(rules) = &self.rules else {
+            print::warning("there are no rules to read again");
+            return;
+        };
+        let read =
+            super::watch::engine(rules).map_err(|failure| failure.line()).and_then(|(engine, skipped)| {
+                // Calls that the new rules need are seen from now on.
+                let Settings { mut calls, dns, .. } = settings(arguments, Some(&engine));
+                let unseen = |program: &sensor::Program| {
+                    program.name == "on_packet" && program.state == sensor::Availability::NotAsked
+                };
+                if dns && sensor.programs().iter().any(unseen) {
+                    return Err(
+                        "they ask for names that are looked up, and none of before did: start the watch anew"
+                            .to_owned(),
+                    );
+                }
+                if self.drift.is_some() {
+                    calls.extend(Call::named("mmap").filter(|call| !calls.contains(call)));
+                }
+                sensor.see(&calls).map_err(|error| error.to_string())?;
+                Ok((engine, skipped))
+            });
+        let taken = match read {
+            Ok((engine, skipped)) => {
+                print::talk(&format!("the rules were read again: {} run", engine.rules().len()));
+                self.skipped = skipped.len();
+                self.engine = Some(engine);
+                true
+            }
+            Err(why) => {
+                print::warning(&format!("the rules were not read again, those of before stay: {why}"));
+                false
+            }
+        };
+        self.outputs.count(|counts| {
+            counts.reloads += u64::from(taken);
+            counts.failed_reloads += u64::from(!taken);
+        });
+    }
+
+    /// Writes which packages ran, where that is asked for and it is time; whether it could.
+    fn write_in_use(&mut self, lost: bool, now: bool) -> bool {
+        match self.drift.as_mut().map_or(Ok(None), |drift| drift.write_in_use(lost, now)) {
+            Ok(told) => {
+                if let Some(told) = told.filter(|_| now) {
+                    print::talk(&told);
+                }
+                true
+            }
+            Err(why) => {
+                print::warning(&why);
+                false
+            }
+        }
     }
 
     fn event(&mut self, event: &Event) {
@@ -472,7 +588,25 @@ impl Watch {
             self.put(&json_line(&line));
         }
         for alert in met.into_iter().chain(drifted) {
+            let (groups, proc) = match &self.places {
+                Some((groups, proc)) => (Some(groups), proc.as_path()),
+                None => (None, Path::new("/proc")),
+            };
+            let done = self.deeds.about(&alert, &event.container, groups, proc);
             self.tell(alert);
+            for line in done {
+                self.tell_deed(&line);
+            }
+        }
+    }
+
+    fn tell_deed(&mut self, line: &serde_json::Value) {
+        match self.form {
+            LiveForm::Json => self.put(&json_line(line)),
+            LiveForm::Table => {
+                let text = format!("    {}\n", print::plain(&super::deeds::told(line)));
+                self.put(text.as_bytes());
+            }
         }
     }
 
@@ -498,6 +632,7 @@ impl Watch {
             LiveForm::Table => None,
         };
         let text = (self.form == LiveForm::Table).then(|| self.alert_row(&alert));
+        self.outputs.tell(&alert);
         // People read what is new; programs get every one.
         let new = self.groups.add(alert);
         match (line, text) {
@@ -515,13 +650,14 @@ impl Watch {
             _ => word,
         };
         format!(
-            "{} {word}  {}  {}\n    {}\n    where: {}\n    next: {}\n",
+            "{} {word}  {}  {}\n    {}\n    where: {}\n    next: {}\n    key: {}\n",
             clock(alert.time),
             alert.id,
             print::plain(&alert.rule),
             print::plain(&alert.output),
             print::plain(&alert.container.subject()),
-            print::plain(&alert.action)
+            print::plain(&alert.action),
+            alert.key
         )
     }
 
@@ -559,6 +695,12 @@ impl Watch {
             Output::File(file) => drop(file.file.flush()),
         }
     }
+}
+
+/// Whether anything that was recorded found no reader.
+#[cfg(feature = "runtime")]
+fn lost(counts: sensor::Counts) -> bool {
+    counts.lost_must + counts.lost_may + counts.unreadable > 0
 }
 
 fn json_line(value: &impl serde::Serialize) -> Vec<u8> {

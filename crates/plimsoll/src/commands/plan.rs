@@ -15,10 +15,11 @@ use crate::progress;
 pub(crate) fn run(arguments: &PlanArguments, environment: &Environment) -> Answer {
     let options = Options {
         database: scan::database(arguments.db.as_ref(), environment),
+        in_use: scan::in_use(&arguments.in_use)?,
         now: environment.now,
         ..scan::reading_options(&arguments.reading, environment)?
     };
-    let mut planner = Planner::default();
+    let mut planner = Planner::new(options.in_use.clone());
     for typed in &arguments.targets {
         match saved(typed).map_err(scan::failed)? {
             Some(Saved::Reports(reports)) => add(&mut planner, &reports),

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use plimsoll_format::template::{self, BUILT_IN, Template};
 use plimsoll_format::{Format, View};
 use plimsoll_model::Report;
+use plimsoll_model::in_use::{self, InUse};
 use plimsoll_model::license::Lists;
 use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::git;
@@ -45,6 +46,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
             &arguments.reading.registry,
             environment,
         )?,
+        in_use: in_use(&arguments.in_use)?,
         exceptions,
         line: arguments.fail_on.unwrap_or_default(),
         now: environment.now,
@@ -272,6 +274,22 @@ pub(super) fn write(
     let text = render(report, format, view)?;
     print::data(&text)?;
     Ok(())
+}
+
+/// Records of what ran.
+pub(super) fn in_use(paths: &[PathBuf]) -> Result<Vec<InUse>, Failure> {
+    let read = |path: &PathBuf| -> anyhow::Result<InUse> {
+        let name = path.display();
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(in_use::LARGEST + 1).read_to_end(&mut bytes))
+            .with_context(|| format!("cannot read the record of a watch `{name}`"))?;
+        if bytes.len() as u64 > in_use::LARGEST {
+            anyhow::bail!("the record of a watch `{name}` is larger than {} bytes", in_use::LARGEST);
+        }
+        InUse::parse(&bytes).with_context(|| format!("cannot read the record of a watch `{name}`"))
+    };
+    paths.iter().map(|path| read(path).map_err(|error| Failure::new(USAGE, error))).collect()
 }
 
 pub(super) fn read_exceptions(path: &Path, environment: &Environment) -> Result<Exceptions, Failure> {

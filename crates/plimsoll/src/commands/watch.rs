@@ -18,6 +18,7 @@ use plimsoll_scan::party::{ATTACK, ATTACK_ON_NODE, OnPlatform, is_system_namespa
 use serde::Serialize;
 use serde_json::json;
 
+use super::explained::{self, ExplainArguments};
 use super::live::{self, LiveArguments, RecordArguments};
 use super::{Answer, verify, whose};
 use crate::cli::PlatformArguments;
@@ -38,10 +39,14 @@ Examples:
   plimsoll watch
   plimsoll watch --containers --events | jq -c .action
   plimsoll watch --respond upper-layer --enforce
+  plimsoll watch --explain PW002 --alerts alerts.jsonl
   plimsoll watch record --for 10m events.jsonl")]
 pub(crate) struct WatchArguments {
     #[command(subcommand)]
     command: Option<WatchCommand>,
+
+    #[command(flatten)]
+    explain: ExplainArguments,
 
     #[command(flatten)]
     live: LiveArguments,
@@ -130,6 +135,10 @@ pub(super) fn priority(text: &str) -> Result<Priority, String> {
 
 pub(crate) fn run(arguments: &WatchArguments, environment: &Environment) -> Answer {
     match &arguments.command {
+        None if arguments.explain.explain.is_some() => {
+            let form = if arguments.live.is_json() { Form::Json } else { Form::Table };
+            explained::run(&arguments.explain, form, environment)
+        }
         None => live::live(&arguments.live, environment),
         Some(WatchCommand::Record(arguments)) => live::record(arguments),
         Some(WatchCommand::Replay(arguments)) => replay(arguments, environment),

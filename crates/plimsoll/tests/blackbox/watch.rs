@@ -57,6 +57,54 @@ fn a_recording_is_held_against_rules() {
 }
 
 #[test]
+fn an_alert_is_explained_and_its_exception_leaves_it_out() {
+    let place = Place::new();
+    let mut told = String::new();
+    for name in ["PW002.fires", "PW050.fires"] {
+        told += &place.run(&["watch", "replay", &recording(name), "--format", "json"]).exits(1).stdout;
+    }
+    let alerts = place.put("alerts.jsonl", &told);
+    let page = place.run(&["watch", "--explain", "PW050", "--alerts", &alerts]).exits(0).quiet().stdout;
+    for part in [
+        "PW050  critical  key ",
+        "2 times from 2026-",
+        "registry.example/shop:1.4",
+        "owner\n    application (namespace shop)",
+        "next\n    Stop",
+        "in the same container, within five minutes",
+        "PW002 Program without a file (key ",
+        "plimsoll watch --act 'PW050=freeze,evidence'",
+    ] {
+        assert!(page.contains(part), "{part} is not in\n{page}");
+    }
+    let json = ["watch", "--explain", "pw050", "--alerts", &alerts, "--format", "json"];
+    let explained = place.run(&json).exits(0).quiet().json();
+    against_schema(&explained);
+    assert_eq!(explained["alert"]["key"], explained["key"]);
+    // By a part of its key, and what it proposes is quiet about this and nothing else.
+    let key = explained["key"].as_str().unwrap();
+    let again = place.run(&["watch", "--explain", &key[..6], "--alerts", &alerts]).exits(0).stdout;
+    assert_eq!(again, page);
+    let wanted = place.put("wanted.yaml", explained["exception"].as_str().unwrap());
+    let rules = ["--rules", "builtin", "--rules", &wanted];
+    place.run(&["watch", "rules", "check", "builtin", &wanted]).exits(0);
+    place.run(&[&["watch", "replay", &recording("PW050.fires")], &rules[..]].concat()).exits(0);
+    place.run(&[&["watch", "replay", &recording("PW002.fires")], &rules[..]].concat()).exits(1);
+
+    place.run(&["watch", "--explain", "PW050"]).exits(0).quiet();
+    place
+        .run(&["watch", "--explain", "nothing"])
+        .exits(2)
+        .says(&["no detection has this id", "--alerts FILE"]);
+    place
+        .run(&["watch", "--explain", "none", "--alerts", &alerts])
+        .exits(3)
+        .says(&["none of the 2 kinds of alerts"]);
+    let wrong = place.put("wrong.jsonl", "nonsense\n");
+    place.run(&["watch", "--explain", "none", "--alerts", &wrong]).exits(3).says(&["wrong.jsonl`, line 1"]);
+}
+
+#[test]
 fn what_could_not_be_read_or_run_is_never_met() {
     let place = Place::new();
     let header = "{\"recording\":{\"schemaVersion\":\"1.0\"}}\n";
