@@ -25,9 +25,10 @@ use plimsoll_oci::{Daemons, Detected, Form, Image, Location, Platform, Registrie
 use plimsoll_posture::image::Files;
 use serde::{Deserialize, Serialize};
 
+use crate::answers::{self, Answer};
 use crate::assemble;
 use crate::base::{self, BaseFlag, Clues, Step};
-use crate::cache::{Cache, Keep};
+use crate::cache::{Cache, Keep, Key};
 use crate::check;
 use crate::dockerfile_lines::{self, BuildFile};
 use crate::exceptions::Exceptions;
@@ -100,7 +101,7 @@ pub struct Options {
     pub git: Option<GitSettings>,
     /// Of a folder read only what git tracks.
     pub tracked_only: bool,
-    /// Where inventories of images in registries are kept.
+    /// Where inventories of images in registries, and reports about them, are kept.
     pub cache: Option<Cache>,
     /// Take the inventory only: no advisories, no verdict.
     pub inventory_only: bool,
@@ -151,7 +152,7 @@ impl Options {
     }
 
     /// `YYYY-MM-DD`.
-    fn today(&self) -> String {
+    pub(crate) fn today(&self) -> String {
         jiff::tz::Offset::UTC.to_datetime(self.now).date().to_string()
     }
 
@@ -181,6 +182,9 @@ pub(crate) struct Seen {
     /// All files; absent where nobody asked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) tree: Option<Tree>,
+    /// The name under which it is kept, when it is, with the image whose layers these are.
+    #[serde(skip)]
+    pub(crate) known: Option<Key>,
 }
 
 impl Keep for Seen {
@@ -203,6 +207,17 @@ pub fn scan(
     // The database first: a damaged one should not cost the reading of an image before it is told.
     let opened = Opened::new(options)?;
     scan_with(typed, &opened, options, stdin, progress)
+}
+
+/// [`scan`] for somebody who wants the report as JSON: it is made, or as it was kept, and then nobody reads it again.
+pub fn answer(
+    typed: &str,
+    options: &Options,
+    stdin: &mut dyn Read,
+    progress: &dyn Progress,
+) -> Result<Answer, ScanError> {
+    let opened = Opened::new(options)?;
+    Asking::new(typed, &opened, options, stdin, progress)?.text()
 }
 
 /// What a scan asks, open.
@@ -229,14 +244,100 @@ pub(crate) fn scan_with(
     stdin: &mut dyn Read,
     progress: &dyn Progress,
 ) -> Result<Report, ScanError> {
-    let (target, mut seen) = read(typed, options, stdin, progress)?;
-    if let Some(index) = &opened.java_index {
-        java_index::name_archives(index, &mut seen.inventory);
+    Asking::new(typed, opened, options, stdin, progress)?.report()
+}
+
+/// A target that was read, with all that is asked about it.
+struct Asking<'a> {
+    target: TargetFacts,
+    seen: Seen,
+    newer: Option<Database>,
+    opened: &'a Opened,
+    oldest: Option<(String, Timestamp)>,
+    /// Where the answer is kept, and its name.
+    kept: Option<(&'a Cache, Key)>,
+    options: &'a Options,
+}
+
+impl<'a> Asking<'a> {
+    fn new(
+        typed: &str,
+        opened: &'a Opened,
+        options: &'a Options,
+        stdin: &mut dyn Read,
+        progress: &dyn Progress,
+    ) -> Result<Self, ScanError> {
+        let (target, mut seen) = read(typed, options, stdin, progress)?;
+        if let Some(index) = &opened.java_index {
+            java_index::name_archives(index, &mut seen.inventory);
+        }
+        let supply = options.supply.as_ref().filter(|_| options.looks_for(Scanner::Vulnerabilities));
+        let supplied = supply.map(|supply| supply.supply(&seen.inventory)).unwrap_or_default();
+        let newer = supplied.database.as_deref().map(Database::open).transpose()?;
+        let database = newer.as_ref().or(opened.database.as_ref());
+        let oldest = supplied.oldest;
+        let kept = match options.cache.as_ref().zip(seen.known.as_ref()) {
+            None => None,
+            Some((cache, known)) => {
+                let stale = stale(&database_info(database, options)?, oldest.as_ref(), options);
+                let problems = &seen.inventory.problems;
+                let name = answers::name(known, &target, problems, database, stale.as_deref(), options);
+                name.map(|name| (cache, name))
+            }
+        };
+        Ok(Asking { target, seen, newer, opened, oldest, kept, options })
     }
-    let supply = options.supply.as_ref().filter(|_| options.looks_for(Scanner::Vulnerabilities));
-    let supplied = supply.map(|supply| supply.supply(&seen.inventory)).unwrap_or_default();
-    let newer = supplied.database.as_deref().map(Database::open).transpose()?;
-    report(target, seen, newer.as_ref().or(opened.database.as_ref()), supplied.oldest, options)
+
+    fn made(self) -> Result<Report, ScanError> {
+        let database = self.newer.as_ref().or(self.opened.database.as_ref());
+        report(self.target, self.seen, database, self.oldest, self.options)
+    }
+
+    fn report(mut self) -> Result<Report, ScanError> {
+        let Some((cache, name)) = self.kept.take() else { return self.made() };
+        if let Some(known) = answers::report(cache, &name) {
+            return Ok(known);
+        }
+        let mut made = self.made()?;
+        answers::keep(cache, &name, &mut made);
+        Ok(made)
+    }
+
+    fn text(mut self) -> Result<Answer, ScanError> {
+        let Some((cache, name)) = self.kept.take() else {
+            return Ok(Answer::Report(Box::new(self.made()?)));
+        };
+        if let Some(known) = answers::text(cache, &name) {
+            // The process ends soon: freeing an inventory in its hundred thousand parts is work for nobody.
+            std::mem::forget(self);
+            return Ok(known);
+        }
+        let mut made = self.made()?;
+        Ok(match answers::keep(cache, &name, &mut made) {
+            Some(json) => {
+                let outcome = made.verdict.outcome;
+                std::mem::forget(made);
+                Answer::Text { json, outcome }
+            }
+            None => Answer::Report(Box::new(made)),
+        })
+    }
+}
+
+/// What is said of the advisories that are asked.
+fn database_info(database: Option<&Database>, options: &Options) -> Result<DatabaseInfo, ScanError> {
+    if !options.looks_for(Scanner::Vulnerabilities) {
+        return Ok(DatabaseInfo {
+            coverage: Coverage::None,
+            date: String::new(),
+            digest: None,
+            sources: Vec::new(),
+        });
+    }
+    Ok(match database {
+        Some(database) => database.info(),
+        None => Incidents::embedded()?.info(),
+    })
 }
 
 /// Reads what `typed` names.
@@ -472,14 +573,25 @@ pub(crate) fn image_of_registry(
     if let Some(mut seen) = kept {
         let target = image_facts(typed, image, &mut seen, options);
         complete(&mut seen, image, &target, options);
+        seen.known = known.and_then(|(_, key)| of_image(&key, image));
         return (target, seen);
     }
     let (target, mut seen, verified) = read_image(typed, image, options, progress);
     if let Some((cache, key)) = known.filter(|_| verified) {
         cache.put(&key, &seen);
+        seen.known = of_image(&key, image);
     }
     complete(&mut seen, image, &target, options);
     (target, seen)
+}
+
+/// The name of layers together with the documents of the image that has them. `None` where those have no digest.
+fn of_image(layers: &Key, image: &Image) -> Option<Key> {
+    let manifest = image.manifest_digest.as_ref()?.to_string();
+    let configuration = image.config_digest.to_string();
+    // Those of an index are not in the manifest.
+    let annotations = serde_json::to_vec(&image.annotations).ok()?;
+    Some(Key::of([layers.as_bytes(), manifest.as_bytes(), configuration.as_bytes(), &annotations]))
 }
 
 /// Adds what the documents of an image say, beside its layers: what is wrong with them, and secrets in them.
@@ -890,14 +1002,8 @@ fn report(
     problems.extend(unplaced.clone());
     problems.sort();
     problems.dedup();
-    let stale = options.max_database_age.and_then(|limit| match oldest {
-        Some((source, asked)) => unasked(&source, asked, limit, options.now),
-        None => staleness(&database_info, limit, options.now),
-    });
-    // Whoever looks for secrets only misses no advisories.
-    let asked = Some(&database_info)
-        .filter(|_| options.inventory_only || options.looks_for(Scanner::Vulnerabilities));
-    let stale = stale.filter(|_| asked.is_some());
+    let stale = stale(&database_info, oldest.as_ref(), options);
+    let asked = Some(&database_info).filter(|_| advisories_count(options));
     let mut verdict = verdict::judge(options.line, &findings, &problems, asked, stale);
     if verdict.outcome == Outcome::Met
         && inventory.packages.is_empty()
@@ -1051,6 +1157,20 @@ fn thin_coverage(database: &Database, inventory: &Inventory) -> Result<Vec<Probl
         problems.push(Problem::incomplete(ProblemKind::NotCovered, &first.purl, detail));
     }
     Ok(problems)
+}
+
+/// Whoever looks for secrets only misses no advisories.
+fn advisories_count(options: &Options) -> bool {
+    options.inventory_only || options.looks_for(Scanner::Vulnerabilities)
+}
+
+/// What is missing for the age of the advisories.
+fn stale(database: &DatabaseInfo, oldest: Option<&(String, Timestamp)>, options: &Options) -> Option<String> {
+    let limit = options.max_database_age.filter(|_| advisories_count(options))?;
+    match oldest {
+        Some((source, asked)) => unasked(source, *asked, limit, options.now),
+        None => staleness(database, limit, options.now),
+    }
 }
 
 /// What is missing when the newest data are older than the user allows. Sources say days.

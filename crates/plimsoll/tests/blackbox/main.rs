@@ -19,6 +19,7 @@ mod diff;
 mod git;
 mod hostile;
 mod java;
+mod keyless;
 #[cfg(feature = "runtime")]
 mod live;
 mod manifests;
