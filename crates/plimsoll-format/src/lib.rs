@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod asff;
 pub mod audit;
 pub mod benchmark;
 mod brief;
@@ -48,6 +49,7 @@ pub mod verification;
 pub mod who_can;
 mod xml;
 
+pub use asff::AwsAccount;
 pub use github::Build;
 pub use text::{clean, clean_lines, shell_word, wrap};
 
@@ -99,6 +101,8 @@ pub enum Format {
     PolicyReport,
     /// GitHub's dependency snapshot.
     GitHub,
+    /// AWS Security Finding Format.
+    Asff,
     /// GitLab's container scanning report.
     GitLabContainer,
     /// GitLab's dependency scanning report.
@@ -187,6 +191,7 @@ pub static FORMATS: &[Row] = &[
         true,
     ),
     row(Format::GitHub, "github", "GitHub dependency snapshot", true, false),
+    row(Format::Asff, "asff", "AWS Security Hub findings, for BatchImportFindings", false, true),
     row(Format::GitLabContainer, "gitlab-container", "GitLab container scanning report 15", false, false),
     row(Format::GitLabDependency, "gitlab-dependency", "GitLab dependency scanning report 15", false, false),
     row(Format::OpenVex, "openvex", "OpenVEX 0.2.0 to fill in; what is known is stated", false, false),
@@ -332,6 +337,8 @@ pub struct View {
     pub command: String,
     /// The build that the run is part of, for [`Format::GitHub`].
     pub build: Option<Build>,
+    /// The account that findings belong to, for [`Format::Asff`].
+    pub aws: Option<AwsAccount>,
     /// The template of [`Format::Template`].
     pub template: Option<template::Template>,
 }
@@ -349,6 +356,7 @@ impl Default for View {
             now: None,
             command: String::new(),
             build: None,
+            aws: None,
             template: None,
         }
     }
@@ -417,6 +425,7 @@ pub fn write(report: &Report, format: Format, view: &View) -> Result<String, Err
         Format::JUnit => Ok(junit::write(report)),
         Format::PolicyReport => policy_report::write(report),
         Format::GitHub => github::write(report, view),
+        Format::Asff => asff::write(report, view),
         Format::GitLabContainer => gitlab::write(report, gitlab::Kind::Container),
         Format::GitLabDependency => gitlab::write(report, gitlab::Kind::Dependency),
         Format::OpenVex => openvex::write(report),

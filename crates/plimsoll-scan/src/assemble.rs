@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use plimsoll_extract::binary::{dotnet, elf_note};
+use plimsoll_extract::lang::flatpak;
 use plimsoll_extract::{DeclaredLicenses, Extraction, Ownership, os};
 use plimsoll_model::{
     Ecosystem, ImagePath, Inventory, Location, Package, Presence, Problem, ProblemKind, Relation, Release,
@@ -44,6 +45,7 @@ pub fn inventory(found: Vec<Found>, links: &DirectoryLinks, mut problems: Vec<Pr
     let (release, contradictions) = os::release::resolve(releases);
     problems.extend(contradictions);
     drop_assemblies_of_lists(&mut packages);
+    give_flatpaks_their_versions(&mut packages);
     drop_notes_of_owned_files(&mut packages, &ownership, links);
     let release = release.or_else(|| release_of_notes(&packages));
     tell_foreign_notes_apart(&mut packages, release.as_ref());
@@ -60,6 +62,24 @@ pub fn inventory(found: Vec<Found>, links: &DirectoryLinks, mut problems: Vec<Pr
     problems.sort();
     problems.dedup();
     Inventory { release, packages, problems }
+}
+
+/// What an application of Flatpak is and which version it has stand in two files of one folder.
+fn give_flatpaks_their_versions(packages: &mut [Package]) {
+    let folder = |package: &Package| {
+        let location = package.locations.first().filter(|_| package.ecosystem == Ecosystem::Flatpak)?;
+        Some(flatpak::commit_folder(&location.path)?.to_vec())
+    };
+    let versions: HashMap<Vec<u8>, String> = packages
+        .iter()
+        .filter(|package| !package.version.is_empty())
+        .filter_map(|package| Some((folder(package)?, package.version.clone())))
+        .collect();
+    for package in packages.iter_mut().filter(|package| package.version.is_empty()) {
+        if let Some(version) = folder(package).and_then(|folder| versions.get(&folder)) {
+            package.version.clone_from(version);
+        }
+    }
 }
 
 /// Where an application or a framework has a list of its packages (`*.deps.json`), what its assemblies say of themselves adds nothing but
@@ -435,6 +455,24 @@ mod tests {
         assert_eq!(problems(vec![release("debian"), deb]), 0);
         assert_eq!(problems(vec![release("debian"), npm]), 1);
         assert_eq!(problems(vec![release("handmade")]), 0, "what manages its packages is not known");
+    }
+
+    #[test]
+    fn an_application_of_flatpak_has_the_version_that_shops_show() {
+        let of = |path: &str, version: &str| {
+            let location = Location::new(path.into());
+            found(1, vec![Package::new(Ecosystem::Flatpak, "org.example.Mast", version, location)], vec![])
+        };
+        let folder = "var/lib/flatpak/app/org.example.Mast/x86_64/stable";
+        let seen = vec![
+            of(&format!("{folder}/1/metadata"), ""),
+            of(&format!("{folder}/1/files/share/metainfo/org.example.Mast.metainfo.xml"), "3.2.1"),
+            of(&format!("{folder}/2/metadata"), ""),
+        ];
+        let inventory = inventory(seen, &DirectoryLinks::new(), vec![]);
+        let told: Vec<_> =
+            inventory.packages.iter().map(|one| (one.purl.as_str(), one.locations.len())).collect();
+        assert_eq!(told, [("pkg:flatpak/org.example.Mast", 1), ("pkg:flatpak/org.example.Mast@3.2.1", 2)]);
     }
 
     #[test]

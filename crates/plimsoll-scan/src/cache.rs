@@ -1,8 +1,8 @@
 //! What images of registries held, so that a second scan of the same layers downloads none of them.
 //!
 //! One file for each stack of layers: the inventory, under a name made of the diff ids in their order, the place where
-//! the base image ends, the versions of all extractors and of the program. Advisories are never kept: findings are derived
-//! anew each time. Only what was read whole and verified is kept, and only when it reads back as it was.
+//! the base image ends, the versions of all extractors and of the program. Only what was read whole and verified is kept,
+//! and only when it reads back as it was. Beside them whole reports, which [`crate::answers`] names.
 //!
 //! Many processes may use a folder at once and be killed at any moment: files are written beside their place and
 //! renamed, carry their own SHA-256, and a damaged one is a miss. The oldest ones go when the folder grows over its limit.
@@ -25,12 +25,18 @@ use sha2::{Digest as _, Sha256};
 const MARK: &[u8] = b"plimsoll inventory 2\n";
 /// End of the names of our files: others in the folder are not touched.
 const ENDING: &str = ".inventory";
+/// The same of reports.
+const ANSWER: &str = ".report";
 /// Beginning of the names of files in the making.
 const UNFINISHED: &str = ".unfinished-";
 /// A file in the making that is older was left by a killed process.
 const ABANDONED: Duration = Duration::from_hours(1);
 /// Largest inventory in bytes that is kept or read.
 const LARGEST: u64 = 64 * 1024 * 1024;
+/// First line of the file of a report.
+const MARK_OF_REPORTS: &[u8] = b"plimsoll report 1\n";
+/// Largest report in bytes that is kept.
+const LARGEST_REPORT: usize = 256 * 1024 * 1024;
 /// Share of the limit that is left after old files went, in percent, so that not every scan has to clean up.
 const KEEP: u64 = 80;
 /// Bytes of a digest.
@@ -52,8 +58,10 @@ pub struct Cache {
 /// What a cache holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStatus {
-    /// Images.
-    pub entries: u64,
+    /// Images whose inventory is known.
+    pub inventories: u64,
+    /// Reports about them.
+    pub reports: u64,
     /// Bytes of all files.
     pub bytes: u64,
 }
@@ -62,8 +70,54 @@ pub struct CacheStatus {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Key(String);
 
+impl Key {
+    /// The name that stands for all parts.
+    pub(crate) fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Key {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Key(hexadecimal(&hash.finalize()))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Inventory,
+    Report,
+    /// In the making, or left by a killed process.
+    Unfinished,
+}
+
+impl Kind {
+    fn of(name: &str) -> Option<Kind> {
+        if name.starts_with(UNFINISHED) {
+            Some(Kind::Unfinished)
+        } else if name.ends_with(ENDING) {
+            Some(Kind::Inventory)
+        } else if name.ends_with(ANSWER) {
+            Some(Kind::Report)
+        } else {
+            None
+        }
+    }
+}
+
 struct Entry {
     path: PathBuf,
+    kind: Kind,
     bytes: u64,
     used: SystemTime,
 }
@@ -74,11 +128,11 @@ impl Cache {
     /// # Errors
     /// When the folder is there and cannot be read.
     pub fn status(&self) -> std::io::Result<CacheStatus> {
-        let entries = self.entries()?;
-        Ok(CacheStatus {
-            entries: entries.len() as u64,
-            bytes: entries.iter().map(|entry| entry.bytes).sum(),
-        })
+        let mut status = CacheStatus::default();
+        for entry in self.entries()? {
+            status.add(&entry);
+        }
+        Ok(status)
     }
 
     /// Removes everything that was kept, and says what that was.
@@ -89,10 +143,7 @@ impl Cache {
         let mut removed = CacheStatus::default();
         for entry in self.entries()? {
             match std::fs::remove_file(&entry.path) {
-                Ok(()) => {
-                    removed.entries += 1;
-                    removed.bytes += entry.bytes;
-                }
+                Ok(()) => removed.add(&entry),
                 // Another process was faster.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -122,35 +173,54 @@ impl Cache {
         if diff_ids.is_empty() {
             return None;
         }
-        Some(Key(hash.finalize().iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })))
+        Some(Key(hexadecimal(&hash.finalize())))
     }
 
     fn path(&self, key: &Key) -> PathBuf {
         self.folder.join(format!("{}{ENDING}", key.0))
     }
 
+    fn path_of_report(&self, key: &Key) -> PathBuf {
+        self.folder.join(format!("{}{ANSWER}", key.0))
+    }
+
     /// What is known of a stack of layers. Whatever is wrong with a file, it is as if it were not there.
     pub(crate) fn get<T: Keep>(&self, key: &Key) -> Option<T> {
-        let path = self.path(key);
-        let file = std::fs::File::open(&path).ok()?;
+        self.read(&self.path(key), |bytes| decode(key, bytes))
+    }
+
+    /// A report that was kept, with the byte before it. The same holds here.
+    pub(crate) fn report(&self, key: &Key) -> Option<(u8, String)> {
+        self.read(&self.path_of_report(key), |bytes| decode_report(key, bytes))
+    }
+
+    fn read<T>(&self, path: &Path, decode: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+        let file = std::fs::File::open(path).ok()?;
         let mut bytes = Vec::new();
         (&file).take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
-        let known = decode(key, &bytes)?;
+        let known = decode(&bytes)?;
         // A folder that may not be written only loses the order in which files go.
-        let _ = std::fs::File::options()
-            .append(true)
-            .open(&path)
-            .and_then(|file| file.set_modified((self.now)()));
+        let _ =
+            std::fs::File::options().append(true).open(path).and_then(|file| file.set_modified((self.now)()));
         Some(known)
     }
 
     /// Keeps what is known. A cache that cannot be written costs the next scan its time, nothing else.
     pub(crate) fn put<T: Keep>(&self, key: &Key, known: &T) {
-        let Some(bytes) = encode(key, known) else { return };
-        if bytes.len() as u64 > self.limit || self.write(&self.path(key), &bytes).is_err() {
+        if let Some(bytes) = encode(key, known) {
+            self.keep(&self.path(key), &bytes);
+        }
+    }
+
+    /// Keeps a report, and one byte about it.
+    pub(crate) fn put_report(&self, key: &Key, about: u8, report: &str) {
+        if let Some(bytes) = encode_report(key, about, report) {
+            self.keep(&self.path_of_report(key), &bytes);
+        }
+    }
+
+    fn keep(&self, path: &Path, bytes: &[u8]) {
+        if bytes.len() as u64 > self.limit || self.write(path, bytes).is_err() {
             return;
         }
         let _ = self.shrink();
@@ -173,10 +243,9 @@ impl Cache {
         entries.sort_by_key(|entry| entry.used);
         let over = total > self.limit;
         for entry in &entries {
-            let name = entry.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let abandoned = name.starts_with(UNFINISHED)
-                && now.duration_since(entry.used).is_ok_and(|age| age > ABANDONED);
-            if abandoned || (over && total > self.limit / 100 * KEEP && !name.starts_with(UNFINISHED)) {
+            let unfinished = entry.kind == Kind::Unfinished;
+            let abandoned = unfinished && now.duration_since(entry.used).is_ok_and(|age| age > ABANDONED);
+            if abandoned || (over && total > self.limit / 100 * KEEP && !unfinished) {
                 let _ = std::fs::remove_file(&entry.path);
                 total = total.saturating_sub(entry.bytes);
             }
@@ -191,15 +260,26 @@ impl Cache {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let is_ours = |name: &str| name.ends_with(ENDING) || name.starts_with(UNFINISHED);
         Ok(folder
             .flatten()
-            .filter(|entry| entry.file_name().to_str().is_some_and(is_ours))
             .filter_map(|entry| {
+                let kind = Kind::of(entry.file_name().to_str()?)?;
                 let metadata = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
-                Some(Entry { path: entry.path(), bytes: metadata.len(), used: metadata.modified().ok()? })
+                let used = metadata.modified().ok()?;
+                Some(Entry { path: entry.path(), kind, bytes: metadata.len(), used })
             })
             .collect())
+    }
+}
+
+impl CacheStatus {
+    fn add(&mut self, entry: &Entry) {
+        match entry.kind {
+            Kind::Inventory => self.inventories += 1,
+            Kind::Report => self.reports += 1,
+            Kind::Unfinished => {}
+        }
+        self.bytes += entry.bytes;
     }
 }
 
@@ -223,6 +303,37 @@ fn decode<T: Keep>(key: &Key, bytes: &[u8]) -> Option<T> {
         return None;
     }
     serde_json::from_slice::<Kept<T>>(content).ok()?.whole()
+}
+
+/// The content of a report's file: mark, SHA-256 of what follows and of the name, the byte about it, the length of the
+/// report, zstd.
+fn encode_report(key: &Key, about: u8, report: &str) -> Option<Vec<u8>> {
+    if report.len() > LARGEST_REPORT {
+        return None;
+    }
+    let packed = zstd::bulk::compress(report.as_bytes(), 1).ok()?;
+    let mut content = Vec::with_capacity(packed.len() + 9);
+    content.push(about);
+    content.extend_from_slice(&(report.len() as u64).to_le_bytes());
+    content.extend_from_slice(&packed);
+    let mut bytes = MARK_OF_REPORTS.to_vec();
+    bytes.extend_from_slice(&checksum(key, &content));
+    bytes.extend_from_slice(&content);
+    (bytes.len() as u64 <= LARGEST).then_some(bytes)
+}
+
+fn decode_report(key: &Key, bytes: &[u8]) -> Option<(u8, String)> {
+    let rest = bytes.strip_prefix(MARK_OF_REPORTS)?;
+    let (expected, content) = rest.split_at_checked(DIGEST)?;
+    if checksum(key, content).as_slice() != expected {
+        return None;
+    }
+    let (about, rest) = content.split_first()?;
+    let (length, packed) = rest.split_first_chunk()?;
+    let length =
+        usize::try_from(u64::from_le_bytes(*length)).ok().filter(|length| *length <= LARGEST_REPORT)?;
+    let text = zstd::bulk::decompress(packed, length).ok().filter(|text| text.len() == length)?;
+    Some((*about, String::from_utf8(text).ok()?))
 }
 
 /// What can be kept: something with an inventory in it.
@@ -339,7 +450,7 @@ mod tests {
         assert_eq!(cache.status().unwrap(), CacheStatus::default());
         cache.put(&key, &inventory("x"));
         assert_eq!(cache.get(&key), Some(inventory("x")));
-        assert_eq!(cache.status().unwrap().entries, 1);
+        assert_eq!(cache.status().unwrap().inventories, 1);
         for other in [
             cache.key(&[diff_id(2), diff_id(1)], 1, ""),
             cache.key(&layers[..1], 1, ""),
@@ -352,7 +463,7 @@ mod tests {
         }
         assert_eq!(cache.key(&[diff_id(1), None], 0, ""), None);
         assert_eq!(cache.key(&[], 0, ""), None);
-        assert_eq!(cache.clear().unwrap().entries, 1);
+        assert_eq!(cache.clear().unwrap().inventories, 1);
         assert_eq!(cache.get::<Inventory>(&key), None);
     }
 
@@ -410,6 +521,54 @@ mod tests {
     }
 
     #[test]
+    fn reports_are_kept_beside_inventories() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cache = cache(folder.path(), 1_000_000);
+        let key = Key::of([&b"one"[..], b"two"]);
+        assert_ne!(key, Key::of([&b"on"[..], b"etwo"]));
+        assert_ne!(key, Key::of([&b"onetwo"[..]]));
+        let text = "{\"findings\": []}\n".repeat(1_000);
+        assert_eq!(cache.report(&key), None);
+        cache.put_report(&key, 3, &text);
+        assert_eq!(cache.report(&key), Some((3, text.clone())));
+        cache.put(&cache.key(&[diff_id(1)], 0, "").unwrap(), &inventory("x"));
+        let status = cache.status().unwrap();
+        assert_eq!((status.inventories, status.reports), (1, 1));
+        assert!(status.bytes < 2_000, "packed: {}", status.bytes);
+        let whole = std::fs::read(cache.path_of_report(&key)).unwrap();
+        for position in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[position] ^= 1;
+            assert_eq!(decode_report(&key, &damaged), None, "byte {position}");
+            assert_eq!(decode_report(&key, &whole[..position]), None, "cut at {position}");
+        }
+        let other = Key::of([]);
+        std::fs::copy(cache.path_of_report(&key), cache.path_of_report(&other)).unwrap();
+        assert_eq!(cache.report(&other), None, "under another name");
+        let removed = cache.clear().unwrap();
+        assert_eq!((removed.inventories, removed.reports), (1, 2));
+        // Both kinds share the limit.
+        cache.put_report(&key, 0, &text);
+        cache.limit = cache.status().unwrap().bytes + 1;
+        cache.put_report(&other, 0, &text);
+        assert!(cache.status().unwrap().bytes <= cache.limit);
+    }
+
+    /// A length that says more than there is, or more than is held.
+    #[test]
+    fn a_length_that_lies_is_a_miss() {
+        let key = Key::of([]);
+        let bytes = encode_report(&key, 0, "report").unwrap();
+        let content = &bytes[MARK_OF_REPORTS.len() + DIGEST..];
+        for length in [0, 5, 7, u64::MAX, LARGEST_REPORT as u64 + 1] {
+            let mut content = content.to_vec();
+            content[1..9].copy_from_slice(&length.to_le_bytes());
+            let bytes = [MARK_OF_REPORTS, &checksum(&key, &content), &content].concat();
+            assert_eq!(decode_report(&key, &bytes), None, "{length}");
+        }
+    }
+
+    #[test]
     fn what_does_not_read_back_is_not_kept() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path(), 1_000_000);
@@ -458,7 +617,7 @@ mod tests {
         cache.limit = 10;
         cache.clear().unwrap();
         cache.put(&keys[0], &inventory("x"));
-        assert_eq!(cache.status().unwrap().entries, 0);
+        assert_eq!(cache.status().unwrap().inventories, 0);
     }
 
     #[test]

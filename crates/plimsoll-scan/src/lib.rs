@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod answers;
 pub mod assemble;
 pub mod attest;
 pub mod audit;
@@ -46,6 +47,7 @@ mod vex_hub;
 mod visit;
 pub mod whose;
 
+pub use answers::Answer;
 pub use cache::{Cache, CacheStatus};
 pub use dockerfile_lines::BuildFile;
 pub use error::ScanError;
@@ -61,7 +63,7 @@ pub use plimsoll_oci::{
 };
 pub use plimsoll_policy::{self as policy, line as verdict};
 pub use plimsoll_trust as trust;
-pub use scan::{Options, Supplied, Supply, scan, span};
+pub use scan::{Options, Supplied, Supply, answer, scan, span};
 pub use scanners::{SCANNERS, Scanner, Scanners, ScannersError};
 pub use target::{ImageForm, Target};
 pub use vex_attached::AttachedVex;

@@ -1,6 +1,7 @@
 //! Scanning one target: from what was typed to the report.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::convert::Infallible;
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -25,9 +26,10 @@ use plimsoll_oci::{Daemons, Detected, Form, Image, Location, Platform, Registrie
 use plimsoll_posture::image::Files;
 use serde::{Deserialize, Serialize};
 
+use crate::answers::{self, Answer};
 use crate::assemble;
 use crate::base::{self, BaseFlag, Clues, Step};
-use crate::cache::{Cache, Keep};
+use crate::cache::{Cache, Keep, Key};
 use crate::check;
 use crate::dockerfile_lines::{self, BuildFile};
 use crate::exceptions::Exceptions;
@@ -103,7 +105,7 @@ pub struct Options {
     pub git: Option<GitSettings>,
     /// Of a folder read only what git tracks.
     pub tracked_only: bool,
-    /// Where inventories of images in registries are kept.
+    /// Where inventories of images in registries, and reports about them, are kept.
     pub cache: Option<Cache>,
     /// Take the inventory only: no advisories, no verdict.
     pub inventory_only: bool,
@@ -158,7 +160,7 @@ impl Options {
     }
 
     /// `YYYY-MM-DD`.
-    fn today(&self) -> String {
+    pub(crate) fn today(&self) -> String {
         jiff::tz::Offset::UTC.to_datetime(self.now).date().to_string()
     }
 
@@ -188,6 +190,9 @@ pub(crate) struct Seen {
     /// All files; absent where nobody asked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) tree: Option<Tree>,
+    /// The name of the image with its documents, where what it holds is kept.
+    #[serde(skip)]
+    pub(crate) known: Option<Key>,
 }
 
 impl Keep for Seen {
@@ -210,6 +215,20 @@ pub fn scan(
     // The database first: a damaged one should not cost the reading of an image before it is told.
     let opened = Opened::new(options)?;
     scan_with(typed, &opened, options, stdin, progress)
+}
+
+/// [`scan`] for somebody who wants the report as JSON: it is made, or as it was kept, and then nobody reads it again.
+pub fn answer(
+    typed: &str,
+    options: &Options,
+    stdin: &mut dyn Read,
+    progress: &dyn Progress,
+) -> Result<Answer, ScanError> {
+    let opened = Opened::new(options)?;
+    match ask(typed, &opened, options, stdin, progress, answers::text)? {
+        Said::Before(answer) => Ok(answer),
+        Said::Now(asking) => asking.text(),
+    }
 }
 
 /// What a scan asks, open.
@@ -236,14 +255,155 @@ pub(crate) fn scan_with(
     stdin: &mut dyn Read,
     progress: &dyn Progress,
 ) -> Result<Report, ScanError> {
-    let (target, mut seen) = read(typed, options, stdin, progress)?;
+    match ask(typed, opened, options, stdin, progress, answers::report)? {
+        Said::Before(report) => Ok(report),
+        Said::Now(asking) => asking.report(),
+    }
+}
+
+/// What there is to say.
+enum Said<'a, T> {
+    /// It was said before.
+    Before(T),
+    Now(Box<Asking<'a>>),
+}
+
+/// A target that was read, with all that is asked about it.
+struct Asking<'a> {
+    target: TargetFacts,
+    seen: Seen,
+    newer: Option<Database>,
+    opened: &'a Opened,
+    oldest: Option<(String, Timestamp)>,
+    /// Where the answer is kept, and its name.
+    kept: Option<(&'a Cache, Key)>,
+    options: &'a Options,
+}
+
+/// What is at the place of an image.
+pub(crate) enum Found<T> {
+    /// What was said of it before.
+    Kept(T),
+    /// What was read.
+    Read(Box<(TargetFacts, Seen)>),
+}
+
+/// Reads a target, unless it is an image about which `before` finds the answer.
+fn ask<'a, T>(
+    typed: &str,
+    opened: &'a Opened,
+    options: &'a Options,
+    stdin: &mut dyn Read,
+    progress: &dyn Progress,
+    before: fn(&Cache, &Key) -> Option<T>,
+) -> Result<Said<'a, T>, ScanError> {
+    let supply = options.supply.as_ref().filter(|_| options.looks_for(Scanner::Vulnerabilities));
+    let of_registry = |reference: &plimsoll_oci::Reference, may_be_kept: bool| {
+        let (image, origin) = locate(typed, reference, options)?;
+        // Which advisories are asked is known before the inventory is, where none are fetched for it.
+        if may_be_kept
+            && supply.is_none()
+            && let Some(known) = names(typed, &image, options).and_then(|names| names.image)
+            && let Some((cache, name)) =
+                kept(Some(&known), Some(&origin), opened.database.as_ref(), None, options)?
+            && let Some(answer) = before(cache, &name)
+        {
+            return Ok(Found::Kept(answer));
+        }
+        let (mut target, seen) = image_of_registry(typed, &image, options, progress);
+        target.origin = Some(origin);
+        Ok(Found::Read(Box::new((target, seen))))
+    };
+    let found = match Target::parse(typed)? {
+        Target::Registry(reference) => of_registry(&reference, true)?,
+        Target::Named { name, reference } => {
+            let of_registry = |may_be_kept| of_registry(&reference, may_be_kept);
+            daemon::named(typed, &name, &of_registry, options, progress)?
+        }
+        target => Found::Read(Box::new(read_target(typed, target, options, stdin, progress)?)),
+    };
+    let (target, mut seen) = match found {
+        Found::Kept(answer) => return Ok(Said::Before(answer)),
+        Found::Read(read) => *read,
+    };
     if let Some(index) = &opened.java_index {
         java_index::name_archives(index, &mut seen.inventory);
     }
-    let supply = options.supply.as_ref().filter(|_| options.looks_for(Scanner::Vulnerabilities));
     let supplied = supply.map(|supply| supply.supply(&seen.inventory)).unwrap_or_default();
     let newer = supplied.database.as_deref().map(Database::open).transpose()?;
-    report(target, seen, newer.as_ref().or(opened.database.as_ref()), supplied.oldest, options)
+    let oldest = supplied.oldest;
+    let database = newer.as_ref().or(opened.database.as_ref());
+    let kept = kept(seen.known.as_ref(), target.origin.as_ref(), database, oldest.as_ref(), options)?;
+    if let Some((cache, name)) = &kept
+        && let Some(answer) = before(cache, name)
+    {
+        // The process ends soon: freeing an inventory in its hundred thousand parts is work for nobody.
+        std::mem::forget(seen);
+        return Ok(Said::Before(answer));
+    }
+    Ok(Said::Now(Box::new(Asking { target, seen, newer, opened, oldest, kept, options })))
+}
+
+/// Where the answer about the image `known` is kept, and its name.
+fn kept<'a>(
+    known: Option<&Key>,
+    origin: Option<&Origin>,
+    database: Option<&Database>,
+    oldest: Option<&(String, Timestamp)>,
+    options: &'a Options,
+) -> Result<Option<(&'a Cache, Key)>, ScanError> {
+    let Some((cache, known)) = options.cache.as_ref().zip(known) else { return Ok(None) };
+    let stale = match options.max_database_age {
+        Some(_) => stale(&database_info(database, options)?, oldest, options),
+        None => None,
+    };
+    Ok(answers::name(known, origin, database, stale.as_deref(), options).map(|name| (cache, name)))
+}
+
+impl Asking<'_> {
+    fn made(self) -> Result<Report, ScanError> {
+        let database = self.newer.as_ref().or(self.opened.database.as_ref());
+        report(self.target, self.seen, database, self.oldest.as_ref(), self.options)
+    }
+
+    fn report(mut self) -> Result<Report, ScanError> {
+        let kept = self.kept.take();
+        let mut made = self.made()?;
+        if let Some((cache, name)) = kept {
+            answers::keep(cache, &name, &mut made);
+        }
+        Ok(made)
+    }
+
+    fn text(mut self) -> Result<Answer, ScanError> {
+        let kept = self.kept.take();
+        let mut made = self.made()?;
+        let json = kept.and_then(|(cache, name)| answers::keep(cache, &name, &mut made));
+        Ok(match json {
+            Some(json) => {
+                let outcome = made.verdict.outcome;
+                std::mem::forget(made);
+                Answer::Text { json, outcome }
+            }
+            None => Answer::Report(Box::new(made)),
+        })
+    }
+}
+
+/// What is said of the advisories that are asked.
+fn database_info(database: Option<&Database>, options: &Options) -> Result<DatabaseInfo, ScanError> {
+    if !options.looks_for(Scanner::Vulnerabilities) {
+        return Ok(DatabaseInfo {
+            coverage: Coverage::None,
+            date: String::new(),
+            digest: None,
+            sources: Vec::new(),
+        });
+    }
+    Ok(match database {
+        Some(database) => database.info(),
+        None => Incidents::embedded()?.info(),
+    })
 }
 
 /// Reads what `typed` names.
@@ -253,14 +413,33 @@ pub(crate) fn read(
     stdin: &mut dyn Read,
     progress: &dyn Progress,
 ) -> Result<(TargetFacts, Seen), ScanError> {
-    Ok(match Target::parse(typed)? {
+    read_target(typed, Target::parse(typed)?, options, stdin, progress)
+}
+
+fn read_target(
+    typed: &str,
+    target: Target,
+    options: &Options,
+    stdin: &mut dyn Read,
+    progress: &dyn Progress,
+) -> Result<(TargetFacts, Seen), ScanError> {
+    Ok(match target {
         Target::Directory(path) => directory(typed, &path, options, progress)?,
         Target::Images { form, path, reference } => {
             image_file(typed, &path, form, reference, options, progress)?
         }
         Target::Registry(reference) => of_registry(typed, &reference, options, progress)?,
         Target::Daemon { via, name } => daemon::image(typed, via, &name, options, progress)?,
-        Target::Named { name, reference } => daemon::named(typed, &name, &reference, options, progress)?,
+        Target::Named { name, reference } => {
+            let of_registry = |_| {
+                let read = of_registry(typed, &reference, options, progress)?;
+                Ok(Found::<Infallible>::Read(Box::new(read)))
+            };
+            match daemon::named(typed, &name, &of_registry, options, progress)? {
+                Found::Read(read) => *read,
+                Found::Kept(never) => match never {},
+            }
+        }
         Target::Container(name) => daemon::container(typed, &name, options, progress)?,
         Target::Process(number) => process::process(typed, number, options, progress)?,
         Target::Git(address) => repository(&address, options, progress)?,
@@ -276,15 +455,25 @@ pub(crate) fn of_registry(
     options: &Options,
     progress: &dyn Progress,
 ) -> Result<(TargetFacts, Seen), ScanError> {
+    let (image, origin) = locate(typed, reference, options)?;
+    let (mut target, seen) = image_of_registry(typed, &image, options, progress);
+    target.origin = Some(origin);
+    Ok((target, seen))
+}
+
+/// The documents of an image that a registry has, and who that is.
+fn locate(
+    typed: &str,
+    reference: &plimsoll_oci::Reference,
+    options: &Options,
+) -> Result<(Image, Origin), ScanError> {
     let Some(registries) = &options.registries else {
         return Err(ScanError::NotFound { target: typed.to_owned(), near: None });
     };
     let located = registries.locate(reference)?;
     let image = located.source.image(&selection(None, options))?;
-    let (mut target, seen) = image_of_registry(typed, &image, options, progress);
     let origin = Origin::new(Via::Registry, located.host);
-    target.origin = Some(Origin { decided_by: located.decided_by, ..origin });
-    Ok((target, seen))
+    Ok((image, Origin { decided_by: located.decided_by, ..origin }))
 }
 
 pub(crate) fn limits(options: &Options) -> Limits {
@@ -450,19 +639,22 @@ fn image(
     Ok((target, seen))
 }
 
-/// An image of a registry or of containerd: its layers are fetched only if nobody did before.
-pub(crate) fn image_of_registry(
-    typed: &str,
-    image: &Image,
-    options: &Options,
-    progress: &dyn Progress,
-) -> (TargetFacts, Seen) {
-    let diff_ids: Vec<Option<Digest>> = image.layers.iter().map(|blob| blob.diff_id.clone()).collect();
-    let history: Vec<Step> = image.history.iter().map(Step::from).collect();
-    let base_layers = boundary(image, &diff_ids, &history, options).layers;
+/// Names under which things about an image of a registry are kept.
+struct Names {
+    /// Of what its layers hold.
+    layers: Key,
+    /// Of that with everything that the report says of the image besides; `None` where its documents have no digest.
+    image: Option<Key>,
+}
+
+/// `None` where nothing is kept.
+fn names(typed: &str, image: &Image, options: &Options) -> Option<Names> {
     // A layer that cannot be had stays a problem, whatever others made of it.
     let all_there = image.layers.iter().all(|blob| blob.unavailable.is_none());
-    let known = options.cache.as_ref().filter(|_| all_there);
+    let cache = options.cache.as_ref().filter(|_| all_there)?;
+    let diff_ids: Vec<Option<Digest>> = image.layers.iter().map(|blob| blob.diff_id.clone()).collect();
+    let history: Vec<Step> = image.history.iter().map(Step::from).collect();
+    let base = boundary(image, &diff_ids, &history, options);
     // What was read without looking for secrets, or by other rules, says nothing of them.
     let mut purpose = String::new();
     if options.looks_for(Scanner::Secrets) {
@@ -474,16 +666,46 @@ pub(crate) fn image_of_registry(
     if options.contents {
         purpose.push_str(tree::PURPOSE);
     }
-    let known = known.and_then(|cache| Some((cache, cache.key(&diff_ids, base_layers, &purpose)?)));
-    let kept: Option<Seen> = known.as_ref().and_then(|(cache, key)| cache.get(key));
-    if let Some(mut seen) = kept {
+    let layers = cache.key(&diff_ids, base.layers, &purpose)?;
+    let image = with_documents(&layers, typed, image, &base);
+    Some(Names { layers, image })
+}
+
+fn with_documents(layers: &Key, typed: &str, image: &Image, base: &Base) -> Option<Key> {
+    let manifest = image.manifest_digest.as_ref()?.to_string();
+    let told = (
+        typed,
+        &image.reference,
+        image.config_digest.to_string(),
+        image.platform.to_string(),
+        // Those of an index are not in the manifest.
+        &image.annotations,
+        base,
+        &image.problems,
+    );
+    let told = serde_json::to_vec(&told).ok()?;
+    Some(Key::of([layers.as_bytes(), manifest.as_bytes(), &told]))
+}
+
+/// An image of a registry or of containerd: its layers are fetched only if nobody did before.
+pub(crate) fn image_of_registry(
+    typed: &str,
+    image: &Image,
+    options: &Options,
+    progress: &dyn Progress,
+) -> (TargetFacts, Seen) {
+    let names = options.cache.as_ref().zip(names(typed, image, options));
+    let known: Option<Seen> = names.as_ref().and_then(|(cache, names)| cache.get(&names.layers));
+    if let Some(mut seen) = known {
         let target = image_facts(typed, image, &mut seen, options);
         complete(&mut seen, image, &target, options);
+        seen.known = names.and_then(|(_, names)| names.image);
         return (target, seen);
     }
     let (target, mut seen, verified) = read_image(typed, image, options, progress);
-    if let Some((cache, key)) = known.filter(|_| verified) {
-        cache.put(&key, &seen);
+    if let Some((cache, names)) = names.filter(|_| verified) {
+        cache.put(&names.layers, &seen);
+        seen.known = names.image;
     }
     complete(&mut seen, image, &target, options);
     (target, seen)
@@ -810,7 +1032,7 @@ fn report(
     target: TargetFacts,
     seen: Seen,
     database: Option<&Database>,
-    oldest: Option<(String, Timestamp)>,
+    oldest: Option<&(String, Timestamp)>,
     options: &Options,
 ) -> Result<Report, ScanError> {
     let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
@@ -902,14 +1124,8 @@ fn report(
     problems.extend(unplaced.clone());
     problems.sort();
     problems.dedup();
-    let stale = options.max_database_age.and_then(|limit| match oldest {
-        Some((source, asked)) => unasked(&source, asked, limit, options.now),
-        None => staleness(&database_info, limit, options.now),
-    });
-    // Whoever looks for secrets only misses no advisories.
-    let asked = Some(&database_info)
-        .filter(|_| options.inventory_only || options.looks_for(Scanner::Vulnerabilities));
-    let stale = stale.filter(|_| asked.is_some());
+    let stale = stale(&database_info, oldest, options);
+    let asked = Some(&database_info).filter(|_| advisories_count(options));
     let mut verdict = verdict::judge(options.line, &findings, &problems, asked, stale);
     if verdict.outcome == Outcome::Met
         && inventory.packages.is_empty()
@@ -1072,6 +1288,20 @@ fn thin_coverage(database: &Database, inventory: &Inventory) -> Result<Vec<Probl
         problems.push(Problem::incomplete(ProblemKind::NotCovered, &first.purl, detail));
     }
     Ok(problems)
+}
+
+/// Whoever looks for secrets only misses no advisories.
+fn advisories_count(options: &Options) -> bool {
+    options.inventory_only || options.looks_for(Scanner::Vulnerabilities)
+}
+
+/// What is missing for the age of the advisories.
+fn stale(database: &DatabaseInfo, oldest: Option<&(String, Timestamp)>, options: &Options) -> Option<String> {
+    let limit = options.max_database_age.filter(|_| advisories_count(options))?;
+    match oldest {
+        Some((source, asked)) => unasked(source, *asked, limit, options.now),
+        None => staleness(database, limit, options.now),
+    }
 }
 
 /// What is missing when the newest data are older than the user allows. Sources say days.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use plimsoll_format::Build;
+use plimsoll_format::{AwsAccount, Build};
 use plimsoll_scan::kube::Surroundings;
 
 use plimsoll_scan::git::GitSettings;
@@ -62,6 +62,8 @@ pub(crate) struct Environment {
     pub(crate) identity: IdentityVariables,
     /// The build on GitHub that this run is part of.
     pub(crate) build: Option<Build>,
+    /// The account of AWS that findings belong to.
+    pub(crate) aws: Option<AwsAccount>,
 }
 
 impl Environment {
@@ -121,6 +123,7 @@ impl Environment {
                     .zip(variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN")),
             },
             build: build(variable),
+            aws: aws(variable),
             cluster: cluster(variable),
             git: GitSettings::new(std::env::vars_os().collect(), std::env::temp_dir()),
             network: Network::read(variable),
@@ -157,6 +160,14 @@ fn build(variable: impl Fn(&str) -> Option<String>) -> Option<Build> {
         correlator: format!("{} {}", variable("GITHUB_WORKFLOW")?, variable("GITHUB_JOB")?),
         url: page.map(|(server, repository)| format!("{server}/{repository}/actions/runs/{id}")),
         id,
+    })
+}
+
+/// The account and region that AWS's own tools are told by; `None` where either is missing.
+fn aws(variable: impl Fn(&str) -> Option<String>) -> Option<AwsAccount> {
+    Some(AwsAccount {
+        id: variable("AWS_ACCOUNT_ID")?,
+        region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"))?,
     })
 }
 

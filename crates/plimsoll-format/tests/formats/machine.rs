@@ -1,19 +1,20 @@
 //! Documents for other programs: snapshots, and what must hold for every report.
 
 use plimsoll_format::template::{BUILT_IN, Template};
-use plimsoll_format::{Build, Error, FORMATS, Format, View, write};
+use plimsoll_format::{AwsAccount, Build, Error, FORMATS, Format, View, write};
 use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::{arbitrary, sample};
 
 /// The formats that stand in no other suite.
-const NEW: [Format; 16] = [
+const NEW: [Format; 17] = [
     Format::Brief,
     Format::PolicyReport,
     Format::Csv,
     Format::JUnit,
     Format::GitHub,
+    Format::Asff,
     Format::GitLabContainer,
     Format::GitLabDependency,
     Format::OpenVex,
@@ -39,7 +40,8 @@ fn view() -> View {
         name: "all.json".into(),
         source: "[{{ target }}, {{ verdict }}, {{ findings }}, {{ packages }}]".into(),
     };
-    View { build: Some(build), template: Some(template), ..View::default() }
+    let aws = AwsAccount { id: "123456789012".into(), region: "eu-central-1".into() };
+    View { build: Some(build), aws: Some(aws), template: Some(template), ..View::default() }
 }
 
 #[test]

@@ -32,8 +32,9 @@ pub(crate) fn run(command: &CacheCommand, environment: &Environment) -> Answer {
                 .with_context(|| format!("cannot read the cache `{folder}`"))
                 .map_err(|error| Failure::new(UNDECIDED, error))?;
             format!(
-                "{folder}: {} inventories, {:.1} MB of at most {:.0} MB\n",
-                status.entries,
+                "{folder}: {} inventories, {} reports, {:.1} MB of at most {:.0} MB\n",
+                status.inventories,
+                status.reports,
                 megabytes(status.bytes),
                 megabytes(cache.limit)
             )
@@ -43,7 +44,12 @@ pub(crate) fn run(command: &CacheCommand, environment: &Environment) -> Answer {
                 .clear()
                 .with_context(|| format!("cannot clear the cache `{folder}`"))
                 .map_err(|error| Failure::new(UNDECIDED, error))?;
-            format!("{folder}: removed {} inventories, {:.1} MB\n", removed.entries, megabytes(removed.bytes))
+            format!(
+                "{folder}: removed {} inventories, {} reports, {:.1} MB\n",
+                removed.inventories,
+                removed.reports,
+                megabytes(removed.bytes)
+            )
         }
     };
     let kept = match &hubs {

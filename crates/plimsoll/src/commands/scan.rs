@@ -61,6 +61,9 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
     let [target] = arguments.targets.as_slice() else {
         return Err(Failure::new(USAGE, anyhow::anyhow!("no target was named")));
     };
+    if arguments.format == Format::Json && arguments.output.outputs.is_empty() {
+        return as_json(target, &options, environment);
+    }
     let report = scan(target, &options, environment)?;
     let view = View {
         all: arguments.all,
@@ -75,6 +78,26 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
     // The process ends: freeing the hundred thousand parts of a large report, one by one, is work for nobody.
     std::mem::forget(report);
     Ok(code)
+}
+
+/// A report that is wanted as JSON only, which may be known as such.
+fn as_json(target: &str, options: &Options, environment: &Environment) -> Answer {
+    let progress = progress::Line::new(environment.progress);
+    let result = plimsoll_scan::answer(target, options, &mut std::io::stdin().lock(), &progress);
+    drop(progress);
+    match result.map_err(failed)? {
+        plimsoll_scan::Answer::Text { json, outcome } => {
+            print::data(&json)?;
+            Ok(outcome.exit_code())
+        }
+        plimsoll_scan::Answer::Report(report) => {
+            let text = render(&report, Format::Json, &view(&git::shown(target), environment))?;
+            print::data(&text)?;
+            let code = report.verdict.outcome.exit_code();
+            std::mem::forget(report);
+            Ok(code)
+        }
+    }
 }
 
 /// What to look for, and the lists of licences, which are looked at where they are given.
@@ -241,6 +264,7 @@ pub(super) fn view(target: &str, environment: &Environment) -> View {
         now: Some(environment.now),
         command: target.to_owned(),
         build: environment.build.clone(),
+        aws: environment.aws.clone(),
         template: None,
     }
 }

@@ -21,6 +21,7 @@ mod fix;
 mod git;
 mod hostile;
 mod java;
+mod keyless;
 #[cfg(feature = "runtime")]
 mod live;
 mod manifests;

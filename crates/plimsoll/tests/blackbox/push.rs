@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Place;
 use super::common::feeds;
+use super::keyless::{ISSUER, Keyless, SUBJECT};
 use super::registry::{log_in, shared};
 
 /// `old.db`, `new.db` with one more advisory of thirty, `key`, `other`.
@@ -200,6 +201,65 @@ fn signed_with_sigstore_bundles() {
         .run(&[&["db", "pull", "new.db", "--db", "db"], &publisher[..]].concat())
         .exits(2)
         .says(&["only registries", "--db-key"]);
+}
+
+/// Signed by whoever an identity token names, without a key that anybody keeps.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "certificates are made for now: tests enter here")]
+fn signed_without_a_key() {
+    let Some(shared) = shared() else { return };
+    let place = place();
+    let registry = shared.start(&own_content(&place));
+    let target = format!("oci://127.0.0.1:{}/data/keyless:latest", registry.port);
+    let services = Keyless::start();
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().to_string();
+    let run = |arguments: &[&str]| place.run_with(arguments, &[("SOURCE_DATE_EPOCH", &now)]);
+    let flags = services.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let push = |database: &str| run(&[&["db", "push", &target, "--db", database], &flags[..]].concat());
+    let pull = |identity: &str, issuer: &str, root: &str| {
+        run(&[
+            "db",
+            "pull",
+            &target,
+            "--db",
+            "db",
+            "--identity",
+            identity,
+            "--issuer",
+            issuer,
+            "--trust-root",
+            root,
+        ])
+    };
+    let root = services.root();
+    let pushed = push("old.db").exits(0).quiet();
+    assert!(pushed.stdout.contains("sigstore bundle sha256:"), "{}", pushed.stdout);
+    let pulled = pull(SUBJECT, ISSUER, &root).exits(0).quiet();
+    assert!(pulled.stdout.contains(&format!("signed by {SUBJECT}")), "{}", pulled.stdout);
+    assert_eq!(digest(&place, "db"), digest(&place, "old.db"));
+    // The next one, as a delta, by a pattern.
+    push("new.db").exits(0).quiet();
+    let pulled = pull("https://example.test/owner/data/**", ISSUER, &root).exits(0).quiet();
+    assert!(pulled.stdout.contains("updated by a delta"), "{}", pulled.stdout);
+    assert_eq!(digest(&place, "db"), digest(&place, "new.db"));
+    // Somebody else, vouched for by somebody else, or by services that nobody trusts.
+    let others = Keyless::start();
+    for (identity, issuer, root) in [
+        ("https://example.test/owner/else/**", ISSUER, &root),
+        (SUBJECT, "https://else.example.test", &root),
+        (SUBJECT, ISSUER, &others.root()),
+    ] {
+        pull(identity, issuer, root).exits(3).says(&["is not signed by whom you named"]);
+    }
+    // What the services answer must verify against the root that whoever signs trusts; else nothing is stored.
+    let mut wrong = flags.clone();
+    let other = others.root();
+    *wrong.last_mut().unwrap() = &other;
+    run(&[&["db", "push", &target, "--db", "old.db"], &wrong[..]].concat()).exits(3);
+    pull(SUBJECT, ISSUER, &root).exits(0).quiet();
+    assert_eq!(digest(&place, "db"), digest(&place, "new.db"));
 }
 
 #[test]

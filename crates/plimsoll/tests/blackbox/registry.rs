@@ -12,6 +12,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use plimsoll_testing::{Registry, free_port};
 use serde_json::{Value, json};
 
+use super::common::feeds;
 use super::common::image::{self, Pack};
 use super::common::shop;
 use super::{Place, Run, database, text};
@@ -603,12 +604,14 @@ fn known_layers_are_not_downloaded_again() {
     // Another end of the base image may change whose a package is.
     assert_eq!(taken(&["--base", "layers:2"]).1, 6);
     let status = place.run(&["cache", "status", "--cache-dir", &elsewhere]).exits(0).stdout;
-    assert!(status.contains(": 1 inventories, "), "{status}");
-    // What is damaged is read again.
-    let file = std::fs::read_dir(&elsewhere).unwrap().next().unwrap().unwrap().path();
-    let mut bytes = std::fs::read(&file).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    std::fs::write(&file, bytes).unwrap();
+    assert!(status.contains(": 1 inventories, 1 reports, "), "{status}");
+    // What is damaged is read again, and found again.
+    for file in std::fs::read_dir(&elsewhere).unwrap() {
+        let file = file.unwrap().path();
+        let mut bytes = std::fs::read(&file).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&file, bytes).unwrap();
+    }
     assert_eq!(taken(&["--cache-dir", &elsewhere]), (first.clone(), 6));
     assert!(
         place.run(&["cache", "clear", "--cache-dir", &elsewhere]).exits(0).stdout.contains("removed 1 inv")
@@ -618,6 +621,133 @@ fn known_layers_are_not_downloaded_again() {
     let file = place.put("file", "");
     assert_eq!(taken(&["--cache-dir", &file]), (first, 6));
     place.run(&["cache", "status", "--cache-dir", &file]).exits(3).says(&["cannot read the cache"]);
+}
+
+/// Whatever decides what a report says: with what is kept it is the same to the byte as without.
+#[test]
+fn an_answer_that_is_kept_is_the_answer() {
+    let Some(shared) = shared() else { return };
+    let registry = shared.start(&json!({}));
+    let place = Place::new();
+    let name = format!("127.0.0.1:{}/team/shop:1.0", registry.port);
+    let reports = || {
+        let files = std::fs::read_dir(place.path("kept")).unwrap().map(|file| file.unwrap().path());
+        files.filter(|file| file.extension().is_some_and(|end| end == "report")).collect::<Vec<_>>()
+    };
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let make_old = || {
+        for report in reports() {
+            std::fs::File::options().append(true).open(report).unwrap().set_modified(long_ago).unwrap();
+        }
+    };
+    let used = || {
+        let is_used = |report: &std::path::PathBuf| report.metadata().unwrap().modified().unwrap() > long_ago;
+        reports().iter().filter(|report| is_used(report)).count()
+    };
+    let first = place.path("feeds");
+    feeds::write(&first);
+    place.run(&["db", "build", "--from", "feeds", "--out", "first.db"]).exits(0);
+    std::fs::remove_dir_all(first.join("kev")).unwrap();
+    place.run(&["db", "build", "--from", "feeds", "--out", "second.db"]).exits(0);
+    let exception = "[[exception]]\nid = \"CVE-2099-0030\"\nreason = \"not reached\"\n";
+    let until = |day: &str| format!("{exception}expires = \"{day}\"\n");
+    let ignore = place.put("ignore.toml", exception);
+    let expires = place.put("expires.toml", until("2026-11-30"));
+    let vex = |status: &str| {
+        json!({
+            "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://example.com/vex", "author": "tests",
+            "timestamp": "2026-01-01T00:00:00Z", "version": 1,
+            "statements": [{
+                "vulnerability": { "name": "CVE-2099-0030" }, "status": status, "impact_statement": "x",
+                "action_statement": "x",
+                "products": [{ "@id": "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1" }],
+            }],
+        })
+        .to_string()
+    };
+    let vex_a = place.put("a/vex.json", vex("not_affected"));
+    let vex_b = place.put("b/vex.json", vex("under_investigation"));
+    let by_digest = {
+        let report = place.json(&name, &["--cache-dir", "elsewhere"]);
+        format!("{}@{}", name.trim_end_matches(":1.0"), text(&report["target"]["digest"]))
+    };
+    // Each of these is another question.
+    let questions: Vec<Vec<&str>> = vec![
+        vec![&name, "--db", "first.db"],
+        vec![&name, "--db", "second.db"],
+        vec![&by_digest, "--db", "first.db"],
+        vec![&name],
+        vec![&name, "--db", "first.db", "--fail-on", "low"],
+        vec![&name, "--db", "first.db", "--fail-on", "critical,kev"],
+        vec![&name, "--db", "first.db", "--scanners", "vuln"],
+        vec![&name, "--db", "first.db", "--scanners", "vuln,secret,config"],
+        vec![&name, "--db", "first.db", "--scanners", "secret"],
+        vec![&name, "--db", "first.db", "--license-deny", "GPL-3.0-only"],
+        vec![&name, "--db", "first.db", "--license-allow", "MIT"],
+        vec![&name, "--db", "first.db", "--base", "layers:1"],
+        vec![&name, "--db", "first.db", "--ignore-file", &ignore],
+        vec![&name, "--db", "first.db", "--ignore-file", &expires],
+        vec![&name, "--db", "first.db", "--vex", &vex_a],
+        vec![&name, "--db", "first.db", "--vex", &vex_b],
+        vec![&name, "--db", "first.db", "--max-db-age", "0"],
+    ];
+    for (number, question) in questions.iter().enumerate() {
+        let ask = |more: &[&str]| {
+            let run = place.run(&[&["scan"], question.as_slice(), more].concat());
+            (run.code, run.stdout, run.stderr)
+        };
+        let without = ask(&["--no-cache", "--format", "json"]);
+        assert!(without.1.starts_with('{'), "{question:?}: {}", without.2);
+        assert_eq!(ask(&["--cache-dir", "kept", "--format", "json"]), without, "first: {question:?}");
+        assert_eq!(reports().len(), number + 1, "{question:?} has an answer of its own");
+        make_old();
+        assert_eq!(ask(&["--cache-dir", "kept", "--format", "json"]), without, "second: {question:?}");
+        assert_eq!(used(), 1, "{question:?}");
+        let formats = ["table", "sarif", "cyclonedx@1.6", "csv"];
+        for format in if number == 0 { &formats[..] } else { &formats[..1] } {
+            let without = ask(&["--no-cache", "--format", format]);
+            make_old();
+            assert_eq!(ask(&["--cache-dir", "kept", "--format", format]), without, "{question:?} {format}");
+            assert_eq!(used(), 1, "{question:?} {format}");
+        }
+    }
+    // Nothing else is read for an answer that is there.
+    for file in std::fs::read_dir(place.path("kept")).unwrap().map(|file| file.unwrap().path()) {
+        if file.extension().is_some_and(|end| end == "inventory") {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    let inventories = || {
+        let files = std::fs::read_dir(place.path("kept")).unwrap().map(|file| file.unwrap().path());
+        files.filter(|file| file.extension().is_some_and(|end| end == "inventory")).count()
+    };
+    make_old();
+    place.run(&[&["scan"], questions[0].as_slice(), &["--cache-dir", "kept", "--format", "json"]].concat());
+    assert_eq!((used(), inventories()), (1, 0));
+    // The last day of an exception passes.
+    let later = |more: &[&str]| {
+        let arguments = [&["scan"], questions[13].as_slice(), &["--format", "json"], more].concat();
+        let run = place.run_with(&arguments, &[("SOURCE_DATE_EPOCH", "1796169600")]);
+        (run.code, run.stdout, run.stderr)
+    };
+    assert_eq!(later(&["--cache-dir", "kept"]), later(&["--no-cache"]));
+    // Many at once, with an empty folder: all the same.
+    let expected = place.run(&["scan", &name, "--db", "first.db", "--format", "json", "--no-cache"]).stdout;
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                let arguments = ["scan", &name, "--db", "first.db", "--format", "json", "--cache-dir", "new"];
+                assert_eq!(place.run(&arguments).stdout, expected);
+            });
+        }
+    });
+    // What decides and is not part of the name: nothing is kept.
+    let before = reports().len();
+    let dockerfile = place.put("Dockerfile", "FROM scratch\n");
+    let arguments =
+        ["scan", &name, "--db", "first.db", "--format", "json", "--cache-dir", "kept", "--dockerfile"];
+    place.run(&[&arguments[..], &[dockerfile.as_str()]].concat());
+    assert_eq!(reports().len(), before);
 }
 
 #[test]
