@@ -7,7 +7,7 @@
 use plimsoll_advisory::Database;
 use plimsoll_format::{Format, View};
 use plimsoll_model::functions::Functions;
-use plimsoll_model::{Outcome, Problem, Report, Target};
+use plimsoll_model::{Origin, Outcome, Report};
 use sha2::{Digest as _, Sha256};
 
 use crate::Options;
@@ -27,19 +27,18 @@ pub enum Answer {
     },
 }
 
-/// The name of the answer about a target whose layers are known as `layers`; `None` where something else decides too.
+/// The name of the answer about the image `known` of `origin`; `None` where something else decides too.
 ///
 /// `stale` is what is missing for the age of the advisories.
 pub(crate) fn name(
-    layers: &Key,
-    target: &Target,
-    problems: &[Problem],
+    known: &Key,
+    origin: Option<&Origin>,
     database: Option<&Database>,
     stale: Option<&str>,
     options: &Options,
 ) -> Option<Key> {
     // Every option is named, so that nobody adds one without thinking of its place here. Those without a name of their own
-    // decide where and how something is read, which the target and the names of its layers tell.
+    // decide where and how something is read, which the name of the image tells.
     let Options {
         platform: _,
         base: _,
@@ -79,19 +78,12 @@ pub(crate) fn name(
         Some(database) => database.digest()?.to_string(),
         None => String::new(),
     };
-    let target = serde_json::to_vec(target).ok()?;
-    let problems = serde_json::to_vec(problems).ok()?;
+    let origin = serde_json::to_vec(&origin).ok()?;
     let vex: Vec<(&str, [u8; 32])> =
         vex.iter().map(|(name, content)| (name.as_str(), Sha256::digest(content).into())).collect();
     let set =
         format!("{vex:?} {exceptions:?} {line:?} {scanners:?} {licenses:?} {stale:?} {}", options.today());
-    Some(Key::of([
-        layers.as_bytes(),
-        target.as_slice(),
-        problems.as_slice(),
-        database.as_bytes(),
-        set.as_bytes(),
-    ]))
+    Some(Key::of([known.as_bytes(), origin.as_slice(), database.as_bytes(), set.as_bytes()]))
 }
 
 /// What was answered before, as text. Whatever is wrong with it, it is as if it were not there.

@@ -1,11 +1,11 @@
 //! Images and containers that a daemon has, and images that are named without a place.
 
 use plimsoll_model::{Inventory, Problem, ProblemKind, Target as TargetFacts, TargetKind, Via};
-use plimsoll_oci::{DaemonContainer, DaemonImage, Daemons, Error, Reference, Selection};
+use plimsoll_oci::{DaemonContainer, DaemonImage, Daemons, Error, Selection};
 
 use crate::scan::{
-    Heard, Seen, add_settings, assembled, attribute_to_base, complete, image_facts, image_of_registry,
-    limits, of_registry, rewritten_above_base, selection, stream_layers,
+    Found, Heard, Seen, add_settings, assembled, attribute_to_base, complete, image_facts, image_of_registry,
+    limits, rewritten_above_base, selection, stream_layers,
 };
 use crate::visit::PackageDatabases;
 use crate::{Options, Progress, ScanError};
@@ -49,24 +49,29 @@ fn of_containerd(
 ///
 /// A place that is not there is passed over in silence; one that is there and refuses is named in the report, since the
 /// image may have been meant that it has.
-pub(crate) fn named(
+///
+/// `of_registry` asks the registry, and is told whether what was said of the image before is all there is to say.
+pub(crate) fn named<T>(
     typed: &str,
     name: &str,
-    reference: &Reference,
+    of_registry: &dyn Fn(bool) -> Result<Found<T>, ScanError>,
     options: &Options,
     progress: &dyn Progress,
-) -> Read {
+) -> Result<Found<T>, ScanError> {
+    let read = |read| Found::Read(Box::new(read));
     let mut refused: Vec<Problem> = Vec::new();
     let mut tried = Vec::new();
     let mut hint = None;
     for via in &options.from {
         let found = match (via, &options.daemons) {
-            (Via::Registry, _) => Ok(of_registry(typed, reference, options, progress)?),
+            (Via::Registry, _) => Ok(of_registry(refused.is_empty())?),
             (_, None) => continue,
-            (Via::Containerd, Some(daemons)) => of_containerd(typed, daemons, name, options, progress),
+            (Via::Containerd, Some(daemons)) => {
+                of_containerd(typed, daemons, name, options, progress).map(read)
+            }
             (_, Some(daemons)) => match daemons.image(*via, name) {
                 Ok(image) if options.platform.as_ref().is_none_or(|wanted| image.platform.serves(wanted)) => {
-                    Ok(read_image(typed, &image, options, progress)?)
+                    Ok(read(read_image(typed, &image, options, progress)?))
                 }
                 Ok(image) => {
                     tried.push(format!("{} has it for {} only", image.origin().place, image.platform));
@@ -75,8 +80,8 @@ pub(crate) fn named(
                 Err(error) => Err(error.into()),
             },
         };
-        let mut read = match found {
-            Ok(read) => read,
+        let found = match found {
+            Ok(found) => found,
             Err(ScanError::Image(error)) => {
                 match &error {
                     Error::NotInDaemon { .. } => hint = hint.or_else(|| error.hint()),
@@ -91,8 +96,15 @@ pub(crate) fn named(
             }
             Err(error) => return Err(error),
         };
-        read.1.inventory.problems.append(&mut refused);
-        return Ok(read);
+        return Ok(match found {
+            Found::Read(mut read) if !refused.is_empty() => {
+                // What a daemon says today decides what the report says.
+                read.1.known = None;
+                read.1.inventory.problems.append(&mut refused);
+                Found::Read(read)
+            }
+            found => found,
+        });
     }
     Err(ScanError::Nowhere { kind: "image", name: name.to_owned(), tried, hint })
 }

@@ -105,8 +105,9 @@ impl ScanError {
             | ScanError::Untold { detail: None, .. }
             | ScanError::NoTarget { .. }
             | ScanError::NothingBelow { .. }
-            | ScanError::Vex { .. }
-            | ScanError::Trust(_) => true,
+            | ScanError::Vex { .. } => true,
+            // What services of others answer is nobody's mistake here.
+            ScanError::Trust(error) => !matches!(error, plimsoll_trust::Error::Keyless { .. }),
             ScanError::Database(_)
             | ScanError::Sbom { .. }
             | ScanError::SavedReport { .. }

@@ -1,6 +1,7 @@
 //! Scanning one target: from what was typed to the report.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::convert::Infallible;
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -182,7 +183,7 @@ pub(crate) struct Seen {
     /// All files; absent where nobody asked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) tree: Option<Tree>,
-    /// The name under which it is kept, when it is, with the image whose layers these are.
+    /// The name of the image with its documents, where what it holds is kept.
     #[serde(skip)]
     pub(crate) known: Option<Key>,
 }
@@ -217,7 +218,10 @@ pub fn answer(
     progress: &dyn Progress,
 ) -> Result<Answer, ScanError> {
     let opened = Opened::new(options)?;
-    Asking::new(typed, &opened, options, stdin, progress)?.text()
+    match ask(typed, &opened, options, stdin, progress, answers::text)? {
+        Said::Before(answer) => Ok(answer),
+        Said::Now(asking) => asking.text(),
+    }
 }
 
 /// What a scan asks, open.
@@ -244,7 +248,17 @@ pub(crate) fn scan_with(
     stdin: &mut dyn Read,
     progress: &dyn Progress,
 ) -> Result<Report, ScanError> {
-    Asking::new(typed, opened, options, stdin, progress)?.report()
+    match ask(typed, opened, options, stdin, progress, answers::report)? {
+        Said::Before(report) => Ok(report),
+        Said::Now(asking) => asking.report(),
+    }
+}
+
+/// What there is to say.
+enum Said<'a, T> {
+    /// It was said before.
+    Before(T),
+    Now(Box<Asking<'a>>),
 }
 
 /// A target that was read, with all that is asked about it.
@@ -259,61 +273,106 @@ struct Asking<'a> {
     options: &'a Options,
 }
 
-impl<'a> Asking<'a> {
-    fn new(
-        typed: &str,
-        opened: &'a Opened,
-        options: &'a Options,
-        stdin: &mut dyn Read,
-        progress: &dyn Progress,
-    ) -> Result<Self, ScanError> {
-        let (target, mut seen) = read(typed, options, stdin, progress)?;
-        if let Some(index) = &opened.java_index {
-            java_index::name_archives(index, &mut seen.inventory);
-        }
-        let supply = options.supply.as_ref().filter(|_| options.looks_for(Scanner::Vulnerabilities));
-        let supplied = supply.map(|supply| supply.supply(&seen.inventory)).unwrap_or_default();
-        let newer = supplied.database.as_deref().map(Database::open).transpose()?;
-        let database = newer.as_ref().or(opened.database.as_ref());
-        let oldest = supplied.oldest;
-        let kept = match options.cache.as_ref().zip(seen.known.as_ref()) {
-            None => None,
-            Some((cache, known)) => {
-                let stale = stale(&database_info(database, options)?, oldest.as_ref(), options);
-                let problems = &seen.inventory.problems;
-                let name = answers::name(known, &target, problems, database, stale.as_deref(), options);
-                name.map(|name| (cache, name))
-            }
-        };
-        Ok(Asking { target, seen, newer, opened, oldest, kept, options })
-    }
+/// What is at the place of an image.
+pub(crate) enum Found<T> {
+    /// What was said of it before.
+    Kept(T),
+    /// What was read.
+    Read(Box<(TargetFacts, Seen)>),
+}
 
+/// Reads a target, unless it is an image about which `before` finds the answer.
+fn ask<'a, T>(
+    typed: &str,
+    opened: &'a Opened,
+    options: &'a Options,
+    stdin: &mut dyn Read,
+    progress: &dyn Progress,
+    before: fn(&Cache, &Key) -> Option<T>,
+) -> Result<Said<'a, T>, ScanError> {
+    let supply = options.supply.as_ref().filter(|_| options.looks_for(Scanner::Vulnerabilities));
+    let of_registry = |reference: &plimsoll_oci::Reference, may_be_kept: bool| {
+        let (image, origin) = locate(typed, reference, options)?;
+        // Which advisories are asked is known before the inventory is, where none are fetched for it.
+        if may_be_kept
+            && supply.is_none()
+            && let Some(known) = names(typed, &image, options).and_then(|names| names.image)
+            && let Some((cache, name)) =
+                kept(Some(&known), Some(&origin), opened.database.as_ref(), None, options)?
+            && let Some(answer) = before(cache, &name)
+        {
+            return Ok(Found::Kept(answer));
+        }
+        let (mut target, seen) = image_of_registry(typed, &image, options, progress);
+        target.origin = Some(origin);
+        Ok(Found::Read(Box::new((target, seen))))
+    };
+    let found = match Target::parse(typed)? {
+        Target::Registry(reference) => of_registry(&reference, true)?,
+        Target::Named { name, reference } => {
+            let of_registry = |may_be_kept| of_registry(&reference, may_be_kept);
+            daemon::named(typed, &name, &of_registry, options, progress)?
+        }
+        target => Found::Read(Box::new(read_target(typed, target, options, stdin, progress)?)),
+    };
+    let (target, mut seen) = match found {
+        Found::Kept(answer) => return Ok(Said::Before(answer)),
+        Found::Read(read) => *read,
+    };
+    if let Some(index) = &opened.java_index {
+        java_index::name_archives(index, &mut seen.inventory);
+    }
+    let supplied = supply.map(|supply| supply.supply(&seen.inventory)).unwrap_or_default();
+    let newer = supplied.database.as_deref().map(Database::open).transpose()?;
+    let oldest = supplied.oldest;
+    let database = newer.as_ref().or(opened.database.as_ref());
+    let kept = kept(seen.known.as_ref(), target.origin.as_ref(), database, oldest.as_ref(), options)?;
+    if let Some((cache, name)) = &kept
+        && let Some(answer) = before(cache, name)
+    {
+        // The process ends soon: freeing an inventory in its hundred thousand parts is work for nobody.
+        std::mem::forget(seen);
+        return Ok(Said::Before(answer));
+    }
+    Ok(Said::Now(Box::new(Asking { target, seen, newer, opened, oldest, kept, options })))
+}
+
+/// Where the answer about the image `known` is kept, and its name.
+fn kept<'a>(
+    known: Option<&Key>,
+    origin: Option<&Origin>,
+    database: Option<&Database>,
+    oldest: Option<&(String, Timestamp)>,
+    options: &'a Options,
+) -> Result<Option<(&'a Cache, Key)>, ScanError> {
+    let Some((cache, known)) = options.cache.as_ref().zip(known) else { return Ok(None) };
+    let stale = match options.max_database_age {
+        Some(_) => stale(&database_info(database, options)?, oldest, options),
+        None => None,
+    };
+    Ok(answers::name(known, origin, database, stale.as_deref(), options).map(|name| (cache, name)))
+}
+
+impl Asking<'_> {
     fn made(self) -> Result<Report, ScanError> {
         let database = self.newer.as_ref().or(self.opened.database.as_ref());
-        report(self.target, self.seen, database, self.oldest, self.options)
+        report(self.target, self.seen, database, self.oldest.as_ref(), self.options)
     }
 
     fn report(mut self) -> Result<Report, ScanError> {
-        let Some((cache, name)) = self.kept.take() else { return self.made() };
-        if let Some(known) = answers::report(cache, &name) {
-            return Ok(known);
-        }
+        let kept = self.kept.take();
         let mut made = self.made()?;
-        answers::keep(cache, &name, &mut made);
+        if let Some((cache, name)) = kept {
+            answers::keep(cache, &name, &mut made);
+        }
         Ok(made)
     }
 
     fn text(mut self) -> Result<Answer, ScanError> {
-        let Some((cache, name)) = self.kept.take() else {
-            return Ok(Answer::Report(Box::new(self.made()?)));
-        };
-        if let Some(known) = answers::text(cache, &name) {
-            // The process ends soon: freeing an inventory in its hundred thousand parts is work for nobody.
-            std::mem::forget(self);
-            return Ok(known);
-        }
+        let kept = self.kept.take();
         let mut made = self.made()?;
-        Ok(match answers::keep(cache, &name, &mut made) {
+        let json = kept.and_then(|(cache, name)| answers::keep(cache, &name, &mut made));
+        Ok(match json {
             Some(json) => {
                 let outcome = made.verdict.outcome;
                 std::mem::forget(made);
@@ -347,14 +406,33 @@ pub(crate) fn read(
     stdin: &mut dyn Read,
     progress: &dyn Progress,
 ) -> Result<(TargetFacts, Seen), ScanError> {
-    Ok(match Target::parse(typed)? {
+    read_target(typed, Target::parse(typed)?, options, stdin, progress)
+}
+
+fn read_target(
+    typed: &str,
+    target: Target,
+    options: &Options,
+    stdin: &mut dyn Read,
+    progress: &dyn Progress,
+) -> Result<(TargetFacts, Seen), ScanError> {
+    Ok(match target {
         Target::Directory(path) => directory(typed, &path, options, progress)?,
         Target::Images { form, path, reference } => {
             image_file(typed, &path, form, reference, options, progress)?
         }
         Target::Registry(reference) => of_registry(typed, &reference, options, progress)?,
         Target::Daemon { via, name } => daemon::image(typed, via, &name, options, progress)?,
-        Target::Named { name, reference } => daemon::named(typed, &name, &reference, options, progress)?,
+        Target::Named { name, reference } => {
+            let of_registry = |_| {
+                let read = of_registry(typed, &reference, options, progress)?;
+                Ok(Found::<Infallible>::Read(Box::new(read)))
+            };
+            match daemon::named(typed, &name, &of_registry, options, progress)? {
+                Found::Read(read) => *read,
+                Found::Kept(never) => match never {},
+            }
+        }
         Target::Container(name) => daemon::container(typed, &name, options, progress)?,
         Target::Process(number) => process::process(typed, number, options, progress)?,
         Target::Git(address) => repository(&address, options, progress)?,
@@ -370,15 +448,25 @@ pub(crate) fn of_registry(
     options: &Options,
     progress: &dyn Progress,
 ) -> Result<(TargetFacts, Seen), ScanError> {
+    let (image, origin) = locate(typed, reference, options)?;
+    let (mut target, seen) = image_of_registry(typed, &image, options, progress);
+    target.origin = Some(origin);
+    Ok((target, seen))
+}
+
+/// The documents of an image that a registry has, and who that is.
+fn locate(
+    typed: &str,
+    reference: &plimsoll_oci::Reference,
+    options: &Options,
+) -> Result<(Image, Origin), ScanError> {
     let Some(registries) = &options.registries else {
         return Err(ScanError::NotFound { target: typed.to_owned(), near: None });
     };
     let located = registries.locate(reference)?;
     let image = located.source.image(&selection(None, options))?;
-    let (mut target, seen) = image_of_registry(typed, &image, options, progress);
     let origin = Origin::new(Via::Registry, located.host);
-    target.origin = Some(Origin { decided_by: located.decided_by, ..origin });
-    Ok((target, seen))
+    Ok((image, Origin { decided_by: located.decided_by, ..origin }))
 }
 
 pub(crate) fn limits(options: &Options) -> Limits {
@@ -544,19 +632,22 @@ fn image(
     Ok((target, seen))
 }
 
-/// An image of a registry or of containerd: its layers are fetched only if nobody did before.
-pub(crate) fn image_of_registry(
-    typed: &str,
-    image: &Image,
-    options: &Options,
-    progress: &dyn Progress,
-) -> (TargetFacts, Seen) {
-    let diff_ids: Vec<Option<Digest>> = image.layers.iter().map(|blob| blob.diff_id.clone()).collect();
-    let history: Vec<Step> = image.history.iter().map(Step::from).collect();
-    let base_layers = boundary(image, &diff_ids, &history, options).layers;
+/// Names under which things about an image of a registry are kept.
+struct Names {
+    /// Of what its layers hold.
+    layers: Key,
+    /// Of that with everything that the report says of the image besides; `None` where its documents have no digest.
+    image: Option<Key>,
+}
+
+/// `None` where nothing is kept.
+fn names(typed: &str, image: &Image, options: &Options) -> Option<Names> {
     // A layer that cannot be had stays a problem, whatever others made of it.
     let all_there = image.layers.iter().all(|blob| blob.unavailable.is_none());
-    let known = options.cache.as_ref().filter(|_| all_there);
+    let cache = options.cache.as_ref().filter(|_| all_there)?;
+    let diff_ids: Vec<Option<Digest>> = image.layers.iter().map(|blob| blob.diff_id.clone()).collect();
+    let history: Vec<Step> = image.history.iter().map(Step::from).collect();
+    let base = boundary(image, &diff_ids, &history, options);
     // What was read without looking for secrets, or by other rules, says nothing of them.
     let mut purpose = String::new();
     if options.looks_for(Scanner::Secrets) {
@@ -568,30 +659,49 @@ pub(crate) fn image_of_registry(
     if options.contents {
         purpose.push_str(tree::PURPOSE);
     }
-    let known = known.and_then(|cache| Some((cache, cache.key(&diff_ids, base_layers, &purpose)?)));
-    let kept: Option<Seen> = known.as_ref().and_then(|(cache, key)| cache.get(key));
-    if let Some(mut seen) = kept {
+    let layers = cache.key(&diff_ids, base.layers, &purpose)?;
+    let image = with_documents(&layers, typed, image, &base);
+    Some(Names { layers, image })
+}
+
+fn with_documents(layers: &Key, typed: &str, image: &Image, base: &Base) -> Option<Key> {
+    let manifest = image.manifest_digest.as_ref()?.to_string();
+    let told = (
+        typed,
+        &image.reference,
+        image.config_digest.to_string(),
+        image.platform.to_string(),
+        // Those of an index are not in the manifest.
+        &image.annotations,
+        base,
+        &image.problems,
+    );
+    let told = serde_json::to_vec(&told).ok()?;
+    Some(Key::of([layers.as_bytes(), manifest.as_bytes(), &told]))
+}
+
+/// An image of a registry or of containerd: its layers are fetched only if nobody did before.
+pub(crate) fn image_of_registry(
+    typed: &str,
+    image: &Image,
+    options: &Options,
+    progress: &dyn Progress,
+) -> (TargetFacts, Seen) {
+    let names = options.cache.as_ref().zip(names(typed, image, options));
+    let known: Option<Seen> = names.as_ref().and_then(|(cache, names)| cache.get(&names.layers));
+    if let Some(mut seen) = known {
         let target = image_facts(typed, image, &mut seen, options);
         complete(&mut seen, image, &target, options);
-        seen.known = known.and_then(|(_, key)| of_image(&key, image));
+        seen.known = names.and_then(|(_, names)| names.image);
         return (target, seen);
     }
     let (target, mut seen, verified) = read_image(typed, image, options, progress);
-    if let Some((cache, key)) = known.filter(|_| verified) {
-        cache.put(&key, &seen);
-        seen.known = of_image(&key, image);
+    if let Some((cache, names)) = names.filter(|_| verified) {
+        cache.put(&names.layers, &seen);
+        seen.known = names.image;
     }
     complete(&mut seen, image, &target, options);
     (target, seen)
-}
-
-/// The name of layers together with the documents of the image that has them. `None` where those have no digest.
-fn of_image(layers: &Key, image: &Image) -> Option<Key> {
-    let manifest = image.manifest_digest.as_ref()?.to_string();
-    let configuration = image.config_digest.to_string();
-    // Those of an index are not in the manifest.
-    let annotations = serde_json::to_vec(&image.annotations).ok()?;
-    Some(Key::of([layers.as_bytes(), manifest.as_bytes(), configuration.as_bytes(), &annotations]))
 }
 
 /// Adds what the documents of an image say, beside its layers: what is wrong with them, and secrets in them.
@@ -915,7 +1025,7 @@ fn report(
     target: TargetFacts,
     seen: Seen,
     database: Option<&Database>,
-    oldest: Option<(String, Timestamp)>,
+    oldest: Option<&(String, Timestamp)>,
     options: &Options,
 ) -> Result<Report, ScanError> {
     let today = jiff::tz::Offset::UTC.to_datetime(options.now).date();
@@ -1002,7 +1112,7 @@ fn report(
     problems.extend(unplaced.clone());
     problems.sort();
     problems.dedup();
-    let stale = stale(&database_info, oldest.as_ref(), options);
+    let stale = stale(&database_info, oldest, options);
     let asked = Some(&database_info).filter(|_| advisories_count(options));
     let mut verdict = verdict::judge(options.line, &findings, &problems, asked, stale);
     if verdict.outcome == Outcome::Met
