@@ -43,11 +43,11 @@ pub(crate) fn write(report: &Report) -> Result<String, Error> {
             continue;
         }
         let told = summary::told(finding).unwrap_or_else(|| clean(&finding.title).into_owned());
-        let message = match &aside {
-            Some(aside) => format!("{told}; {}", aside.told()),
-            None if finding.remedy.action.is_empty() => told,
-            None => format!("{told}; {}", clean(&finding.remedy.action)),
+        let end = match &aside {
+            Some(aside) => aside.told(),
+            None => clean(&finding.remedy.action).into_owned(),
         };
+        let message = [told, end].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
         let mut properties = json!({ "move": summary.row(index).word() });
         if let Some(place) = summary.place(finding) {
             properties["place"] = summary::place(place).into();

@@ -196,6 +196,211 @@ const CONTROLS: &[(&str, &str, &[&str])] = &[
     ("pod-security-standards", "restricted/non-root", &["container-may-run-as-root", "container-user-root"]),
     ("pod-security-standards", "restricted/seccomp", &["seccomp-unconfined"]),
     ("pod-security-standards", "restricted/capabilities", &["capabilities-kept"]),
+    (
+        "mitre-attack",
+        "T1046",
+        &[
+            "no-network-policy",
+            "network-policy-open",
+            "network-policy-selects-nothing",
+            "network-policy-peer-unknown",
+        ],
+    ),
+    ("mitre-attack", "T1070", &["rbac-deletes-events"]),
+    (
+        "mitre-attack",
+        "T1078",
+        &[
+            "api-server-anonymous",
+            "api-server-basic-auth",
+            "api-server-deleted-accounts-valid",
+            "api-server-token-file",
+            "bound-to-",
+            "default-account-bound",
+            "kubelet-anonymous",
+            "rbac-everything",
+            "rbac-wildcard",
+        ],
+    ),
+    ("mitre-attack", "T1098", &["rbac-approves-certificates", "rbac-changes-webhooks", "rbac-escalates"]),
+    (
+        "mitre-attack",
+        "T1133",
+        &["api-server-insecure-", "host-port", "kubelet-read-only-port", "service-exposed", "ssh-port"],
+    ),
+    ("mitre-attack", "T1190", &["ingress-snippet", "service-exposed"]),
+    (
+        "mitre-attack",
+        "T1204",
+        &["image-not-pulled-anew", "image-tag-moves", "image-without-digest", "registry-frozen"],
+    ),
+    ("mitre-attack", "T1496", &["cpu-limit-missing", "memory-limit-missing"]),
+    (
+        "mitre-attack",
+        "T1528",
+        &[
+            "default-service-account",
+            "rbac-makes-tokens",
+            "service-account-token-mounted",
+            "token-never-expires",
+        ],
+    ),
+    (
+        "mitre-attack",
+        "T1552",
+        &[
+            "api-server-secrets-unencrypted",
+            "rbac-reads-secrets",
+            "secret-as-environment",
+            "secret-in-argument",
+            "secret-in-config-map",
+            "secret-in-environment-value",
+        ],
+    ),
+    (
+        "mitre-attack",
+        "T1557",
+        &[
+            "api-server-weak-ciphers",
+            "ingress-without-tls",
+            "rbac-changes-service-status",
+            "service-external-addresses",
+        ],
+    ),
+    ("mitre-attack", "T1562", &["api-server-audit-log-", "webhook-fails-open"]),
+    (
+        "mitre-attack",
+        "T1609",
+        &["kubelet-allows-everything", "rbac-node-proxy", "rbac-runs-commands", "ssh-port"],
+    ),
+    (
+        "mitre-attack",
+        "T1610",
+        &["api-server-admits-everything", "namespace-without-pod-security", "rbac-creates-workloads"],
+    ),
+    (
+        "mitre-attack",
+        "T1611",
+        &[
+            "apparmor-unconfined",
+            "capabilities-kept",
+            "container-may-run-as-root",
+            "container-user-root",
+            "dangerous-capability",
+            "host-",
+            "privilege-escalation-allowed",
+            "privileged-container",
+            "proc-unmasked",
+            "rbac-makes-volumes",
+            "seccomp-unconfined",
+            "sensitive-host-path",
+            "unsafe-sysctl",
+        ],
+    ),
+    (
+        "mitre-attack",
+        "T1613",
+        &["api-server-allows-everything", "dashboard-deployed", "kubelet-read-only-port"],
+    ),
+    ("nist-800-190", "4.3.1", &["default-account-bound", "rbac-", "dashboard-deployed", "tiller-deployed"]),
+    (
+        "nist-800-190",
+        "4.3.2",
+        &[
+            "api-server-allows-everything",
+            "api-server-insecure-",
+            "default-service-account",
+            "kubelet-allows-everything",
+            "kubelet-read-only-port",
+            "service-account-token-mounted",
+            "token-never-expires",
+        ],
+    ),
+    ("nist-800-190", "4.3.3", &["ingress-without-tls", "network-policy-peer-unknown"]),
+    ("nist-800-190", "4.3.4", &["default-namespace", "namespace-without-pod-security", "system-namespace"]),
+    (
+        "nist-800-190",
+        "4.4.2",
+        &["host-network", "host-port", "ingress-snippet", "service-exposed", "service-external-addresses"],
+    ),
+    (
+        "nist-800-190",
+        "4.4.3",
+        &[
+            "cpu-limit-missing",
+            "host-ipc",
+            "host-pid",
+            "host-process",
+            "memory-limit-missing",
+            "process-namespace-shared",
+            "unsafe-sysctl",
+        ],
+    ),
+    ("nist-800-190", "4.4.4", &["container-group-root", "user-id-low"]),
+    (
+        "nist-800-190",
+        "4.4.5",
+        &[
+            "api-server-admits-everything",
+            "api-server-without-image-pull-check",
+            "namespace-without-pod-security",
+            "webhook-fails-open",
+        ],
+    ),
+    ("nist-800-190", "4.5.3", &["api-version-removed"]),
+    ("nsa-cisa", "pods/non-root", &["container-group-root", "user-id-low"]),
+    ("nsa-cisa", "pods/host", &["host-port", "host-process", "process-namespace-shared"]),
+    ("nsa-cisa", "pods/hardening", &["proc-unmasked", "unsafe-sysctl"]),
+    (
+        "nsa-cisa",
+        "pods/images",
+        &["image-not-pulled-anew", "image-tag-moves", "image-without-digest", "registry-frozen"],
+    ),
+    (
+        "nsa-cisa",
+        "pods/service-account-token",
+        &["default-account-bound", "default-service-account", "token-never-expires"],
+    ),
+    ("nsa-cisa", "pods/admission", &["api-server-admits-everything", "webhook-fails-open"]),
+    ("nsa-cisa", "network/namespaces", &["default-namespace", "system-namespace"]),
+    ("nsa-cisa", "network/policies", &["network-policy-peer-unknown", "network-policy-selects-nothing"]),
+    (
+        "nsa-cisa",
+        "network/exposure",
+        &[
+            "ingress-snippet",
+            "ingress-without-tls",
+            "service-exposed",
+            "service-external-addresses",
+            "ssh-port",
+        ],
+    ),
+    (
+        "nsa-cisa",
+        "network/control-plane",
+        &["api-server-kubelet-", "dashboard-deployed", "kubelet-", "tiller-deployed"],
+    ),
+    ("nsa-cisa", "upgrades/versions", &["api-version-removed"]),
+    (
+        "owasp-kubernetes",
+        "K01",
+        &[
+            "apparmor-unconfined",
+            "container-group-root",
+            "cpu-request-missing",
+            "memory-request-missing",
+            "process-namespace-shared",
+            "proc-unmasked",
+            "ssh-port",
+            "unsafe-sysctl",
+            "user-id-low",
+        ],
+    ),
+    ("owasp-kubernetes", "K02", &["image-not-pulled-anew"]),
+    ("owasp-kubernetes", "K04", &["default-namespace", "system-namespace"]),
+    ("owasp-kubernetes", "K06", &["default-service-account"]),
+    ("owasp-kubernetes", "K07", &["ingress-without-tls", "service-exposed", "service-external-addresses"]),
+    ("owasp-kubernetes", "K09", &["ingress-snippet"]),
 ];
 
 /// What rules look at, by the beginning of their ids: the first that fits; all others look at pods.
@@ -275,7 +480,10 @@ impl Framework {
             let fits = |one: &&str| *one == rule.id || one.ends_with('-') && rule.id.starts_with(*one);
             *name == self.name && rules.iter().any(fits)
         });
-        named.chain(listed.map(|(_, id, _)| *id)).collect()
+        let mut all: Vec<&'static str> = named.chain(listed.map(|(_, id, _)| *id)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 }
 
@@ -389,6 +597,69 @@ mod tests {
         let fronts = CONCERNS.iter().map(|(front, _)| front).chain(BESIDE.iter().map(|(front, _)| front));
         for front in fronts.chain(NOT_IN_SNAPSHOTS) {
             assert!(RULES.iter().any(|rule| rule.id.starts_with(front)), "{front}");
+        }
+    }
+
+    /// Rules about whether something works, which no framework of security speaks of.
+    const WORKS: &[&str] = &[
+        "autoscaler-",
+        "budget-above-replicas",
+        "eviction-blocked",
+        "ingress-without-service",
+        "job-never-cleaned",
+        "liveness-probe-missing",
+        "monitor-selects-nothing",
+        "pod-without-controller",
+        "privileged-port",
+        "probe-port-unknown",
+        "probes-alike",
+        "readiness-probe-missing",
+        "selector-misses-template",
+        "service-account-by-old-name",
+        "service-account-unknown",
+        "service-selects-nothing",
+        "unhealthy-pods-block-eviction",
+        "variable-set-twice",
+    ];
+
+    /// Every rule about the security of objects answers a control of four frameworks at least one of which is general; those of the
+    /// Pod Security Standards answer all. The counts are those that the documentation tells.
+    #[test]
+    fn every_rule_about_objects_answers_controls_or_is_about_something_else() {
+        let fits = |names: &[&str], id: &str| {
+            names.iter().any(|name| *name == id || name.ends_with('-') && id.starts_with(name))
+        };
+        for rule in RULES.iter().filter(|rule| rule.area() == Area::Kubernetes) {
+            let of = |name: &str| Framework::find(name).is_some_and(|one| !one.controls_of(rule).is_empty());
+            if fits(WORKS, rule.id) {
+                continue;
+            }
+            let general =
+                ["nist-800-190", "nsa-cisa", "owasp-kubernetes"].into_iter().filter(|name| of(name));
+            let count = general.count();
+            assert!(count > 0 || of("cis-kubernetes"), "{} answers no control", rule.id);
+            if of("pod-security-standards") {
+                assert_eq!(count, 3, "{} is missing in one", rule.id);
+                assert!(of("mitre-attack"), "{}", rule.id);
+            }
+        }
+        let status = std::fs::read_to_string(
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/status.md"),
+        )
+        .expect("the documentation is there");
+        for (name, told) in [
+            ("cis-kubernetes", "CIS Kubernetes"),
+            ("mitre-attack", "MITRE ATT&CK"),
+            ("nist-800-190", "NIST SP 800-190"),
+            ("nsa-cisa", "NSA/CISA"),
+            ("owasp-kubernetes", "OWASP Kubernetes"),
+            ("pod-security-standards", "Pod Security Standards"),
+        ] {
+            let count = Framework::find(name).expect("a framework").controls().len();
+            assert!(
+                status.contains(&format!("{told} {count}")),
+                "docs/status.md does not say `{told} {count}`"
+            );
         }
     }
 

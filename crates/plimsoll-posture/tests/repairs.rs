@@ -181,6 +181,68 @@ fn repairs_of_pods_that_others_wrote() {
     assert!(repaired > 1_000, "{repaired}");
 }
 
+/// What Polaris makes of a file for one of its checks means what our repair of the rule makes of it. The other pairs at hand are about
+/// decisions that we leave to people (limits, probes, host ports) or take a capability that was asked for away.
+#[test]
+fn repairs_mean_what_the_mutations_of_polaris_mean() {
+    /// Whether a field that is off is written or left out says the same.
+    fn normal(value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                map.retain(|key, value| {
+                    !(matches!(key.as_str(), "hostIPC" | "hostPID") && *value == Value::Bool(false))
+                });
+                map.values_mut().for_each(normal);
+            }
+            Value::Array(items) => items.iter_mut().for_each(normal),
+            _ => {}
+        }
+    }
+    let read = |text: &str| -> Vec<Value> {
+        let stream = yaml::read(text);
+        let mut all: Vec<Value> = stream.documents.iter().map(|node| Value::from(node.value())).collect();
+        all.iter_mut().for_each(normal);
+        all
+    };
+    let Some(archive) = plimsoll_testing::shared("fixtures/posture/polaris-checks-give.tar.zst") else {
+        return;
+    };
+    let folder = plimsoll_testing::unpack(&archive);
+    let mut equal = 0;
+    for (check, rule, ends) in [
+        ("hostIPCSet", "host-ipc", &[".yaml"][..]),
+        ("hostPIDSet", "host-pid", &[".yaml"]),
+        ("insecureCapabilities", "capabilities-kept", &[".yaml"]),
+        ("pullPolicyNotAlways", "image-not-pulled-anew", &[".yaml", ".deployment.yaml", ".cron-job.yaml"]),
+    ] {
+        for end in ends {
+            let at = folder.path().join("polaris-checks-give/test/checks").join(check);
+            let file = |name: &str| {
+                std::fs::read_to_string(at.join(format!("{name}{end}"))).expect("the suite is whole")
+            };
+            let (failure, mutated) = (file("failure"), file("mutated"));
+            let stream = yaml::read(&failure);
+            let values: Vec<_> = stream.documents.iter().map(yaml::Node::value).collect();
+            let mut objects = Objects::default();
+            for (place, value) in values.iter().enumerate() {
+                objects.add(value, place, &Kinds::default());
+            }
+            let mut changes = Vec::new();
+            for (object, judged) in objects.iter().zip(check_objects(&objects)) {
+                let of_rule: Vec<&Breach> = judged.breaches.iter().filter(|one| one.rule == rule).collect();
+                for repair in repairs(object, &of_rule, &|_| true) {
+                    let Repair::Changes(own) = repair else { panic!("{check}{end}: {repair:?}") };
+                    changes.extend(own.into_iter().map(|change| (object.place, change)));
+                }
+            }
+            let edits = edit::edits(&failure, &changes).expect("edits");
+            assert_eq!(read(&edit::apply(&failure, &edits)), read(&mutated), "{check}{end}");
+            equal += 1;
+        }
+    }
+    assert_eq!(equal, 6);
+}
+
 #[test]
 fn every_repair_mends_the_example_of_its_rule() {
     for (id, asked) in REPAIRED {

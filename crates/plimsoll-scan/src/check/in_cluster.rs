@@ -71,7 +71,7 @@ pub fn check_cluster(seen: &Seen, kept: Kept, options: &CheckOptions) -> Report 
         run.undecided.extend(asked.iter().map(|rule| rule.id));
         let detail = format!(
             "snapshots hold no commands, arguments, values of environments, probes and most annotations, so that these are not decided: {}; check the live cluster or the manifests",
-            named(&left_out)
+            named(if asked.is_empty() { &left_out } else { &asked })
         );
         run.problems.push(undecided(&seen.info.name, &detail, &asked, options));
     }

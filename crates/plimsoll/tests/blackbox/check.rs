@@ -73,7 +73,7 @@ fn comments_accept() {
     place.put("Dockerfile", BAD);
     let report = place.run(&["check", "Dockerfile", "--format", "json"]).json();
     let root = finding(&report, "last-user-is-root");
-    assert_eq!(root["suppressedBy"]["reason"], "binds port 80");
+    assert_eq!(root["suppressedBy"]["reason"], "binds port 80 (owner: ops)");
     assert_eq!(root["suppressedBy"]["expires"], "2026-12-31");
     assert_eq!(finding(&report, "sudo-in-build")["suppressedBy"]["source"], "Dockerfile:9");
 
