@@ -20,7 +20,7 @@ use crate::summary::{Summary, is_summary};
 
 /// The issuer of GitHub's workflows. Its certificates name the workflow that built, so that provenance by them can be held
 /// against its signer.
-const GITHUB: &str = "https://token.actions.githubusercontent.com";
+pub(crate) const GITHUB: &str = "https://token.actions.githubusercontent.com";
 
 /// How deep `anyOf` and `allOf` may stand in each other.
 const DEEPEST: usize = 4;
@@ -238,7 +238,7 @@ pub(crate) enum Rule {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Verified {
-    signers: Vec<String>,
+    pub(crate) signers: Vec<String>,
     policies: Vec<plimsoll_model::Digest>,
     verifier: Option<Pattern>,
     resource: Option<Pattern>,
@@ -627,7 +627,7 @@ fn bases(written: &BaseImages) -> Result<Vec<Base>, String> {
 }
 
 /// Whether one maker is one signer.
-fn is(maker: &Maker, logged: bool, signer: &Signer, keys: &BTreeMap<String, String>) -> bool {
+pub(crate) fn is(maker: &Maker, logged: bool, signer: &Signer, keys: &BTreeMap<String, String>) -> bool {
     match (maker, signer) {
         (Maker::Key(fingerprint), Signer::Key { pem, log }) => {
             keys.get(pem).is_some_and(|known| known == fingerprint) && (logged || !log)

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plimsoll_model::decision::Decision;
+use plimsoll_model::explanation::Explanation;
 use plimsoll_model::{Digest, FindingKind, Remedy, Report, one_line};
 use plimsoll_oci::{Error as OciError, Platform, Reference, Registries, Selection};
 use plimsoll_policy::{
@@ -134,6 +135,41 @@ impl Gate {
         options: &Options,
         progress: &dyn Progress,
     ) -> Result<Decided, ScanError> {
+        let (reference, gathered) = self.gathered(name, options, progress)?;
+        let facts = gathered.facts(image_name(name, &reference), self.workload.clone());
+        let decision = decide(&facts, &self.policies, options.now.as_second());
+        let mut inputs: Vec<(String, Digest)> = gathered.inputs.into_iter().flatten().collect();
+        inputs.sort_by_key(|(repository, manifest)| (repository.clone(), manifest.to_string()));
+        inputs.dedup();
+        Ok(Decided { decision, repository: reference.name().to_string(), inputs })
+    }
+
+    /// Decides, and says why it came out so and what would change it.
+    ///
+    /// # Errors
+    /// As [`Gate::decide`].
+    pub fn explain(
+        &self,
+        name: &str,
+        options: &Options,
+        progress: &dyn Progress,
+    ) -> Result<Explanation, ScanError> {
+        let (reference, gathered) = self.gathered(name, options, progress)?;
+        let facts = gathered.facts(image_name(name, &reference), self.workload.clone());
+        let place = |input: &Option<(String, Digest)>| {
+            input.as_ref().map(|(repository, manifest)| format!("{repository}@{manifest}"))
+        };
+        let places: Vec<Option<String>> = gathered.inputs.iter().map(place).collect();
+        Ok(plimsoll_policy::explain(&facts, &places, &self.policies, options.now.as_second()))
+    }
+
+    /// What is needed to decide on an image by its name.
+    fn gathered(
+        &self,
+        name: &str,
+        options: &Options,
+        progress: &dyn Progress,
+    ) -> Result<(Reference, Gathered), ScanError> {
         let reference = Reference::parse(name.strip_prefix("registry:").unwrap_or(name))?;
         let facts = Facts {
             image: image_name(name, &reference),
@@ -141,11 +177,8 @@ impl Gate {
             ..Facts::default()
         };
         let needs = self.policies.needs(&facts);
-        let mut gathered = self.gather(&reference, &needs, options, progress);
-        let inputs = std::mem::take(&mut gathered.inputs);
-        let facts = gathered.facts(facts.image, facts.workload);
-        let decision = decide(&facts, &self.policies, options.now.as_second());
-        Ok(Decided { decision, repository: reference.name().to_string(), inputs })
+        let gathered = self.gather(&reference, &needs, options, progress);
+        Ok((reference, gathered))
     }
 
     /// Gathers what is needed to decide on an image, and no more.
@@ -251,14 +284,9 @@ impl Gate {
             }
             let Some(fact) = fact(checked) else { continue };
             evidence.push(fact);
-            inputs.extend(
-                one.place.manifest.iter().map(|manifest| (one.place.repository.clone(), manifest.clone())),
-            );
+            let manifest = one.place.manifest.as_ref();
+            inputs.push(manifest.map(|manifest| (one.place.repository.clone(), manifest.clone())));
         }
-        inputs.sort_by_key(|(repository, manifest): &(String, Digest)| {
-            (repository.clone(), manifest.to_string())
-        });
-        inputs.dedup();
         gathered.inputs = inputs;
         gathered.evidence = Known::Seen(evidence);
     }
@@ -289,8 +317,8 @@ pub struct Gathered {
     pub bases: BTreeMap<String, Known<Vec<Digest>>>,
     /// Signatures and attestations that verify.
     pub evidence: Known<Vec<Evidence>>,
-    /// Repository and manifest of each of them.
-    pub inputs: Vec<(String, Digest)>,
+    /// Repository and manifest of each of them, in the same order; `None` for what stands in no manifest.
+    pub inputs: Vec<Option<(String, Digest)>>,
     /// Evidence that could not be read or judged.
     pub unread_evidence: Vec<String>,
     /// The scan.
@@ -393,7 +421,7 @@ impl Gathered {
         let report = self.report.seen().map_or(0, |report| 2 * written(report));
         let bases: usize = self.bases.iter().map(|(name, layers)| 100 + name.len() + digests(layers)).sum();
         let unread: usize = self.unread_evidence.iter().map(|text| 24 + text.len()).sum();
-        let inputs: usize = self.inputs.iter().map(|(place, _)| place.len() + 150).sum();
+        let inputs: usize = self.inputs.iter().flatten().map(|(place, _)| place.len() + 150).sum();
         size_of::<Self>() + digests(&self.layers) + bases + evidence + inputs + unread + report
     }
 

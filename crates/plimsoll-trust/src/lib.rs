@@ -46,6 +46,8 @@ pub use private_key::{SigningKey, is_encrypted};
 pub use roots::{Root, Window};
 pub use sign::{SIGNED, Seal, Sealed, attestation};
 pub use statement::{Statement, Subject};
+#[doc(hidden)]
+pub use tuf::Anchor;
 pub use tuf::{Origin, Roots};
 pub use verify::{By, Checked, Log, Outcome, Signer, Target, Trust, What};
 

@@ -1040,6 +1040,9 @@ pub(crate) enum TrustCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
+    /// Why policies let an image in or not: what decided, from which evidence, and what would let it in; exit codes as
+    /// those of `plimsoll verify --policy`
+    Explain(Box<PolicyExplainArguments>),
     /// Run the test files of Gatekeeper (`gator verify`) and Kyverno (`kyverno test`): 0 all right, 1 one wrong, 3 one could not be run
     Test(PolicyTestArguments),
     /// Turn policies of Sigstore's policy-controller and Kyverno into ours, never looser: 0 all of it, 3 a condition of
@@ -1052,6 +1055,55 @@ pub(crate) enum PolicyCommand {
     Replay(Box<PolicyReplayArguments>),
     /// Sign an exception, so that policies that take exceptions of some people only (`exceptions: {signedBy: [NAME]}`) take it
     SignException(PolicySignExceptionArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  plimsoll policy explain ghcr.io/acme/shop:1.4 --policy policies/ --namespace shop")]
+pub(crate) struct PolicyExplainArguments {
+    /// The image in its registry
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+
+    /// Policies, exceptions and revocations (YAML), a file or a folder of them; may be given several times
+    #[arg(long = "policy", value_name = "PATH", required = true)]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// The namespace where it is to run
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(crate) namespace: String,
+
+    /// A label of what is to run; may be given several times
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub(crate) labels: Vec<String>,
+
+    /// The advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
+    #[arg(long = "notation-revocations", value_name = "PATH")]
+    pub(crate) notation_revocations: Vec<PathBuf>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github`, one of `plimsoll trust add`, or a trusted_root.json; may be given several times
+    /// [default: sigstore, github]
+    #[arg(long = "trust-root", value_name = "NAME|FILE")]
+    pub(crate) roots: Vec<String>,
+
+    /// Another repository that holds evidence; may be given several times
+    #[arg(long = "evidence-repository", value_name = "NAME")]
+    pub(crate) repositories: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+
+    /// Form of the answer: table or json
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
+    pub(crate) format: Format,
+
+    /// Explain every requirement, not only those that decided
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]

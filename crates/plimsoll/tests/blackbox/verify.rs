@@ -210,6 +210,55 @@ fn policies_decide_with_reasons_and_a_proof() {
 }
 
 #[test]
+fn a_decision_is_explained_by_what_decided_and_what_would_change_it() {
+    let Some((_registry, place, name)) = harbour() else { return };
+    let explain = |file: &str, more: &[&str]| {
+        place.run(&[&["policy", "explain", &name, "--policy", file, "--namespace", "shop"], more].concat())
+    };
+    place.run(&["attest", &name, "--key", &place.text("theirs.pem")]).exits(0);
+    let signed =
+        policy(&place, "  - signedBy: {signers: [ours]}\n  - registries: {allow: ['127.0.0.1:*/**']}\n");
+    let expired = "apiVersion: plimsoll.dev/v1
+kind: Exception
+metadata: {name: before}
+spec: {policies: [harbour], requirements: [signedBy], images: ['**'], owner: ada, reason: old, expires: 2020-01-01}
+";
+    place.put("expired.yaml", std::fs::read_to_string(&signed).unwrap() + "---\n" + expired);
+    let file = place.text("expired.yaml");
+    let told = explain(&file, &[]).exits(1).stdout;
+    for part in [
+        "DENY",
+        "harbour/signedBy",
+        "sign it (`plimsoll attest`, `cosign sign`) as ours (a key)",
+        "or renew the exception `before` of ada",
+        "`before` of ada ended on 2020-01-02T00:00:00Z",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let told: Value = serde_json::from_str(&explain(&file, &["--format", "json"]).exits(1).stdout).unwrap();
+    assert_eq!(super::faults("explanation-1.0.json", &told), Vec::<String>::new());
+    let proof = place.run(&["verify", &name, "--policy", &file, "--namespace", "shop", "--format", "json"]);
+    let mut proof: Value = serde_json::from_str(&proof.exits(1).stdout).unwrap();
+    proof["decidedAt"] = told["decision"]["decidedAt"].clone();
+    assert_eq!(told["decision"], proof, "the same proof");
+    // Signed by the key of others, with no word of whose: no evidence verified with a key that nobody knows.
+    assert_eq!(told["requirements"][1]["answer"], "met");
+
+    place.run(&["attest", &name, "--key", &place.text("ours.pem")]).exits(0);
+    let told: Value = serde_json::from_str(&explain(&file, &["--format", "json"]).exits(0).stdout).unwrap();
+    assert_eq!(super::faults("explanation-1.0.json", &told), Vec::<String>::new());
+    let seen = told["requirements"][0]["evidence"].as_array().unwrap();
+    let counts = seen.iter().find(|one| one["counts"] == true).unwrap();
+    assert!(text_of(&counts["from"]).contains("/team/shop@sha256:"), "{counts}");
+    let elsewhere = place.run(&["policy", "explain", &name, "--policy", &file]).exits(3).stdout;
+    assert!(elsewhere.contains("it is for the namespaces shop; no namespace is named"), "{elsewhere}");
+}
+
+fn text_of(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[test]
 fn an_image_that_cannot_be_reached_is_unknown_where_it_matters() {
     let place = Place::new();
     place.put("ours.pub", "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE1Olb3zMAFFxXKHiIkQO5cJ3Yhl5i6UPp+IhuteBJbuHcA5UogKo0EWtlWwW6KSaKoTNEYL7JlCQiVnkhBktUgg==\n-----END PUBLIC KEY-----\n");
