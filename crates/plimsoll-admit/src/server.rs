@@ -193,7 +193,11 @@ impl Server {
                     Some(_) => &counts.refused,
                 };
                 counter.fetch_add(1, Relaxed);
-                json(answer.to_json())
+                let answer = answer.to_json();
+                if hook == Hook::Validate {
+                    self.settings.log.review(&body, &answer, (self.settings.now)());
+                }
+                json(answer)
             }
             Err(error) => {
                 self.engine.metrics.malformed.fetch_add(1, Relaxed);

@@ -163,14 +163,17 @@ impl Gate {
         Ok(plimsoll_policy::explain(&facts, &places, &self.policies, options.now.as_second()))
     }
 
-    /// What is needed to decide on an image by its name.
+    /// What is needed to decide on an image by its name, which may be short: the user's files say what it stands for.
     fn gathered(
         &self,
         name: &str,
         options: &Options,
         progress: &dyn Progress,
     ) -> Result<(Reference, Gathered), ScanError> {
-        let reference = Reference::parse(name.strip_prefix("registry:").unwrap_or(name))?;
+        let mut reference = Reference::parse(name.strip_prefix("registry:").unwrap_or(name))?;
+        if let Some(registries) = &options.registries {
+            reference = registries.meant(&reference)?;
+        }
         let facts = Facts {
             image: image_name(name, &reference),
             workload: self.workload.clone(),

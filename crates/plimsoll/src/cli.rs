@@ -1051,7 +1051,8 @@ pub(crate) enum PolicyCommand {
     /// Turn policies into ValidatingAdmissionPolicies, as far as API servers can decide by themselves: 0 all of it, 3 something
     /// of them is left to the webhook, and said on standard error
     Export(PolicyExportArguments),
-    /// What a draft would refuse of what runs, and the policies in force would not: 0 nothing, 1 something, 3 cannot be told
+    /// What a draft would refuse of what runs, or of what was asked for, and the policies in force would not: 0 nothing, 1
+    /// something, 3 cannot be told
     Replay(Box<PolicyReplayArguments>),
     /// Sign an exception, so that policies that take exceptions of some people only (`exceptions: {signedBy: [NAME]}`) take it
     SignException(PolicySignExceptionArguments),
@@ -1147,17 +1148,24 @@ pub(crate) struct PolicyExportArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   plimsoll cluster snapshot > cluster.jsonl
-  plimsoll policy replay draft.yaml --against cluster.jsonl --policy policies/")]
+  plimsoll policy replay draft.yaml --against cluster.jsonl --policy policies/
+  plimsoll policy replay draft.yaml --reviews reviews/")]
 pub(crate) struct PolicyReplayArguments {
     /// The draft: policies, exceptions and revocations that would hold instead, a file or a folder of them
     #[arg(required = true, value_name = "PATH")]
     pub(crate) draft: Vec<PathBuf>,
 
     /// What runs: a snapshot (`plimsoll cluster snapshot`), or objects in JSON or YAML; `-` for standard input
-    #[arg(long, required = true, value_name = "FILE")]
-    pub(crate) against: PathBuf,
+    #[arg(long, required_unless_present = "reviews", value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
 
-    /// The policies that hold now; may be given several times [default: none, so that everything runs]
+    /// Instead of what runs, what was asked for: reviews (`plimsoll admit --record`, or AdmissionReview in JSON, one or one in
+    /// each line), a file or a folder of them
+    #[arg(long, conflicts_with = "against", value_name = "PATH")]
+    pub(crate) reviews: Option<PathBuf>,
+
+    /// The policies that hold now; may be given several times [default: what was answered, where reviews say it; else none, so
+    /// that everything runs]
     #[arg(long = "policy", value_name = "PATH")]
     pub(crate) policies: Vec<PathBuf>,
 
@@ -1296,6 +1304,15 @@ pub(crate) struct AdmitArguments {
     /// Longest time in milliseconds that a review waits for evidence; less where the API server waits less
     #[arg(long, help_heading = SERVING, value_name = "MS", default_value_t = 6_000)]
     pub(crate) budget: u32,
+
+    /// Write reviews with their answers into a folder, for `plimsoll policy replay`. They hold whole objects, passwords in
+    /// variables too; only this user can read them. Dry runs leave none
+    #[arg(long, help_heading = SERVING, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// Most MiB of them; the oldest go
+    #[arg(long, help_heading = SERVING, value_name = "MIB", default_value_t = 256, requires = "record", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) record_limit: u32,
 
     /// Advisory database [default: PLIMSOLL_DB, else the user's data folder]
     #[arg(long, help_heading = EVIDENCE, value_name = "FILE")]

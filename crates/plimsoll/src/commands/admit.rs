@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use plimsoll_admit::authority::Authority;
 use plimsoll_admit::evidence::Limits;
 use plimsoll_admit::manifests::{self, Manifests, Trust};
+use plimsoll_admit::recorded::Recorder;
 use plimsoll_admit::server::Settings;
 use plimsoll_admit::service::{Lines, ServeError, Setup, serve};
 use plimsoll_admit::tls::{Certificates, load_authority};
@@ -25,7 +26,7 @@ use crate::network;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 /// What the cluster itself needs to start.
-const EXEMPT: [&str; 2] = ["kube-node-lease", "kube-system"];
+pub(super) const EXEMPT: [&str; 2] = ["kube-node-lease", "kube-system"];
 
 pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answer {
     let usage = |error| Failure::new(USAGE, error);
@@ -39,6 +40,16 @@ pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answ
     }
     let certificates = certificates(arguments).map_err(usage)?;
     let log = Arc::new(Lines::new(Box::new(std::io::stdout())));
+    let recorder = match &arguments.record {
+        Some(folder) => {
+            let limit = u64::from(arguments.record_limit) << 20;
+            let recorder = Recorder::new(folder, limit, log.clone())
+                .with_context(|| format!("cannot record reviews in `{}`", folder.display()))
+                .map_err(usage)?;
+            Some(Arc::new(recorder))
+        }
+        None => None,
+    };
     let setup = Setup {
         load: Box::new(|| gate(arguments, environment).map_err(|error| format!("{error:#}"))),
         cluster: Box::new(|| {
@@ -80,13 +91,20 @@ pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answ
         server: Settings {
             budget: Duration::from_millis(arguments.budget.into()),
             now: Arc::new(seconds),
-            log: log.clone(),
+            log: match &recorder {
+                Some(recorder) => recorder.clone(),
+                None => log.clone(),
+            },
             linger: Duration::from_secs(5),
         },
     };
     // Nobody but a signal ends it.
     let (_keep, stop) = tokio::sync::watch::channel(false);
     let done = serve(setup, stop, |address| print::talk(&format!("listening at https://{address}")));
+    let lost = recorder.map(|recorder| recorder.finish()).unwrap_or_default();
+    if lost > 0 {
+        print::warning(&format!("{lost} reviews were not recorded: the disk could not keep up"));
+    }
     log.finish();
     done.map(|()| 0).map_err(failed)
 }
@@ -188,6 +206,7 @@ fn print_manifests(
         ("--client-certificate", arguments.registry.client_certificate.is_some()),
         ("--notation-revocations", !arguments.notation_revocations.is_empty()),
         ("--db", arguments.db.is_some()),
+        ("--record", arguments.record.is_some()),
     ] {
         if given {
             print::warning(&format!(

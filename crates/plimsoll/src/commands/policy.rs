@@ -21,6 +21,7 @@ use crate::print::{self, Failure, UNDECIDED, USAGE};
 const DEEPEST: usize = 32;
 
 mod replay;
+mod reviews;
 mod sign_exception;
 
 pub(crate) fn run(command: &PolicyCommand, environment: &Environment) -> Answer {

@@ -207,6 +207,16 @@ fn policies_decide_with_reasons_and_a_proof() {
     let absent = policy(&place, "  - baseImages: {allow: [{image: '127.0.0.1:1/nothing'}]}\n");
     let unknown = decide(&absent, &[]).exits(3);
     assert!(unknown.stdout.contains("not known: layers of 127.0.0.1:1/nothing"), "{}", unknown.stdout);
+    // A short name stands for what the user's files say, and policies are about that.
+    let (host, _) = name.split_once('/').unwrap();
+    place.put(".config/containers/registries.conf", format!("[aliases]\n\"boat\" = \"{host}/team/shop\"\n"));
+    let both = policy(
+        &place,
+        "  - signedBy: {signers: [ours]}\n  - registries: {allow: ['127.0.0.1:*/team/shop']}\n",
+    );
+    let short = |name: &str| place.run(&["verify", name, "--policy", &both, "--namespace", "shop"]);
+    let told = short("boat:1.0").exits(0).stdout;
+    assert!(told.starts_with("boat:1.0  sha256:") && told.contains("/team/shop is allowed"), "{told}");
 }
 
 #[test]
