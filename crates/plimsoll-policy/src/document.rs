@@ -426,6 +426,23 @@ impl Policies {
         needs
     }
 
+    /// Whether more evidence than what was found so far could change nothing, not a word of the proof: then nobody need ask for
+    /// it. Further evidence must come behind what is there.
+    pub fn evidence_suffices(&self, facts: &crate::Facts<'_>, now: i64) -> bool {
+        // A revocation takes signatures out of the whole, and the proof says which.
+        self.revocations.is_empty()
+            && self.all.iter().filter(|policy| policy.is_about(facts)).all(|policy| {
+                let context = crate::decide::Context {
+                    policy,
+                    keys: &self.keys,
+                    now,
+                    revoked: &[],
+                    revocation_gaps: &[],
+                };
+                policy.requirements.iter().all(|one| one.settled(facts, &context))
+            })
+    }
+
     /// What decisions look at of a scan, beside the kind, severity and risk of findings. The rest need not be kept.
     pub fn kept(&self) -> Kept {
         let revoking = self.revocations.iter().any(|revocation| revocation.need() == Some(Need::Scan));

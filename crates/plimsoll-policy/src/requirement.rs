@@ -499,6 +499,28 @@ impl Requirement {
         }
     }
 
+    /// Whether it is met by the evidence that was found so far, and would be told in the same words whatever more is found: all
+    /// signers that it names are there. A requirement of which more evidence could make something else is not settled.
+    pub(crate) fn settled(&self, facts: &Facts<'_>, context: &Context<'_>) -> bool {
+        let all = |rule: Rule| {
+            let whole = Requirement { name: String::new(), on_missing: self.on_missing, rule };
+            matches!(whole.answer(facts, context), Answer::Met { .. })
+        };
+        match &self.rule {
+            Rule::SignedBy { signers, .. } => {
+                all(Rule::SignedBy { signers: signers.clone(), at_least: signers.len() })
+            }
+            Rule::AttestedBy { predicate_type, signers, .. } => {
+                let (predicate_type, at_least) = (predicate_type.clone(), signers.len());
+                all(Rule::AttestedBy { predicate_type, signers: signers.clone(), at_least })
+            }
+            Rule::AllOf(inner) => inner.iter().all(|one| one.settled(facts, context)),
+            // Of builds the first that fits is told, and what comes later is further back.
+            Rule::BuiltBy { .. } => matches!(self.answer(facts, context), Answer::Met { .. }),
+            _ => !self.needs().contains(&Need::Evidence),
+        }
+    }
+
     /// Decides.
     pub(crate) fn answer(&self, facts: &Facts<'_>, context: &Context<'_>) -> Answer {
         match &self.rule {

@@ -1,8 +1,10 @@
 //! `plimsoll verify` and `plimsoll attest` against a real registry.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use plimsoll_scan::{Artifact, Descriptor, Part, Reference, Registries, RegistrySettings, Repository};
@@ -262,6 +264,79 @@ spec: {policies: [harbour], requirements: [signedBy], images: ['**'], owner: ada
     assert!(text_of(&counts["from"]).contains("/team/shop@sha256:"), "{counts}");
     let elsewhere = place.run(&["policy", "explain", &name, "--policy", &file]).exits(3).stdout;
     assert!(elsewhere.contains("it is for the namespaces shop; no namespace is named"), "{elsewhere}");
+}
+
+/// Stands before a registry and writes down what it is asked.
+fn counted(host: &str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().to_string();
+    let (host, asked) = (host.to_owned(), Arc::new(Mutex::new(Vec::new())));
+    let heard = asked.clone();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&host).unwrap());
+            let (mut back, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut back, &mut to_client);
+                let _ = to_client.shutdown(Shutdown::Both);
+            });
+            let heard = heard.clone();
+            std::thread::spawn(move || {
+                let (mut line, mut buffer) = (Vec::new(), [0; 4096]);
+                while let Ok(count) = client.read(&mut buffer) {
+                    if count == 0 || server.write_all(&buffer[..count]).is_err() {
+                        break;
+                    }
+                    for byte in &buffer[..count] {
+                        line.push(*byte);
+                        if *byte == b'\n' {
+                            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                            if text.ends_with(" HTTP/1.1") {
+                                heard.lock().unwrap().push(text);
+                            }
+                            line.clear();
+                        }
+                    }
+                }
+                let _ = server.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    (own, asked)
+}
+
+#[test]
+fn a_cold_verify_asks_a_registry_four_times() {
+    let Some((registry, place, name)) = harbour() else { return };
+    place.run(&["attest", &name, "--key", &place.text("ours.pem")]).exits(0);
+    let file = policy(&place, "  - signedBy: {signers: [ours]}\n");
+    let (host, asked) = counted(&registry.host);
+    let decide = |name: &str, file: &str| {
+        asked.lock().unwrap().clear();
+        let run = place.run(&["verify", name, "--policy", file, "--namespace", "shop", "--no-cache"]);
+        (run.code, asked.lock().unwrap().clone())
+    };
+    // This registry does not know the referrers API, so that one of them is for its tag.
+    let (code, requests) = decide(&format!("{host}/team/shop:1.0"), &file);
+    assert_eq!(code, 0);
+    assert!(requests.len() <= 4, "{requests:#?}");
+    // Where more evidence may change the answer, or a word of it, all of it is looked at.
+    let other = place.put(
+        "theirs.yaml",
+        std::fs::read_to_string(&file)
+            .unwrap()
+            .replace("signedBy: {signers: [ours]}", "signedBy: {signers: [ours, theirs]}")
+            .replace(
+                "  requirements",
+                &format!(
+                    "    theirs: {{noTransparencyLog: true, key: {:?}}}\n  requirements",
+                    std::fs::read_to_string(place.path("theirs.pub")).unwrap()
+                ),
+            ),
+    );
+    let (code, requests) = decide(&format!("{host}/team/shop:1.0"), &other);
+    assert_eq!((code, requests.len()), (0, 7), "{requests:#?}");
+    assert!(requests.iter().any(|one| one.contains(".sig ")), "{requests:#?}");
 }
 
 fn text_of(value: &Value) -> &str {
