@@ -265,6 +265,8 @@ fn reasons(event: &Event) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     struct Nothing;
@@ -321,7 +323,6 @@ mod tests {
         assert!(bytes <= 8_000 && bytes > 4_000, "{bytes}");
         assert_eq!(all.last().expect("one")["request"]["uid"], "199");
         assert!(all.iter().all(|one| one["request"]["uid"] != "dry"));
-        use std::os::unix::fs::PermissionsExt as _;
         let newest = *numbers(folder.path()).expect("listed").last().expect("one");
         let mode = std::fs::metadata(name(folder.path(), newest)).expect("a file").permissions().mode();
         assert_eq!(mode & 0o077, 0, "nobody else reads them");
