@@ -187,7 +187,8 @@ fn numbers(folder: &Path) -> std::io::Result<BTreeSet<u64>> {
     let mut numbers = BTreeSet::new();
     for entry in std::fs::read_dir(folder)? {
         let name = entry?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix(STEM)?.strip_suffix(END)?.parse().ok());
+        let number: Option<u64> =
+            name.to_str().and_then(|name| name.strip_prefix(STEM)?.strip_suffix(END)?.parse().ok());
         numbers.extend(number);
     }
     Ok(numbers)

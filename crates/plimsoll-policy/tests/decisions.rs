@@ -981,7 +981,10 @@ fn what_would_let_an_image_in_does() {
         "notJudged: a moon",
         "registries: {allow: ['docker.io/**']}",
     ];
-    for chosen in 1..1_u32 << kinds.len() {
+    // Each by itself, and some of the combinations: all of them take minutes.
+    let all = (1_u32 << kinds.len()) - 1;
+    let alone = (0..kinds.len()).map(|at| 1 << at);
+    for chosen in alone.chain((1..all).step_by(89)).chain([all]) {
         let of = |at: &usize| chosen & (1 << at) != 0;
         let lines = (0..kinds.len()).filter(of).map(|at| format!("  - {}\n    name: r{at}\n", kinds[at]));
         let text = policy(&lines.collect::<String>());

@@ -208,6 +208,8 @@ fn reviews_are_recorded_and_a_draft_is_held_against_them() {
         "open.yaml",
         "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: open}\nspec: {requirements: [{registries: {deny: ['127.0.0.1:1/**']}}]}\n",
     );
+    let made = ["--policy", &open, "--authority", "authority", "--image", "x/plimsoll:1"];
+    place.run(&[["admit", "--print-manifests"].as_slice(), &made].concat()).exits(0);
     let mut gate = Gate::start(&place, &["--policy", &open, "--record", "reviews"]);
     assert_eq!(gate.validate(&name)["allowed"], true);
     assert_eq!(gate.validate("127.0.0.1:1/evil:1")["allowed"], false);
