@@ -82,7 +82,7 @@ pub fn explain(facts: &Facts<'_>, places: &[Option<String>], policies: &Policies
                 policy: result.policy.clone(),
                 namespace: result.namespace.clone(),
                 requirement: one.requirement.clone(),
-                asks: asks(requirement, policy),
+                asks: asks(requirement),
                 answer: one.answer,
                 effect: one.effect,
                 decides,
@@ -212,7 +212,7 @@ fn new_exception(policy: &Policy) -> String {
 }
 
 /// What a requirement asks, in words.
-fn asks(requirement: &Requirement, policy: &Policy) -> String {
+fn asks(requirement: &Requirement) -> String {
     let of = |signers: &[String], at_least: usize| match signers {
         [one] => one.clone(),
         all => format!("{at_least} of {}", all.join(", ")),
@@ -252,10 +252,10 @@ fn asks(requirement: &Requirement, policy: &Policy) -> String {
         Rule::NotRevoked => "no revocation that hits it, all of it seen".into(),
         Rule::Absent(kind) => format!("no {}", kind.word()),
         Rule::AnyOf(all) => {
-            format!("one of: {}", all.iter().map(|one| asks(one, policy)).collect::<Vec<_>>().join("; "))
+            format!("one of: {}", all.iter().map(asks).collect::<Vec<_>>().join("; "))
         }
         Rule::AllOf(all) => {
-            format!("all of: {}", all.iter().map(|one| asks(one, policy)).collect::<Vec<_>>().join("; "))
+            format!("all of: {}", all.iter().map(asks).collect::<Vec<_>>().join("; "))
         }
         Rule::PodSecurity(standard) => format!("a pod that meets {standard}"),
         Rule::Cel(cel) => format!("`{}`", shortened(cel.text())),
@@ -342,7 +342,7 @@ fn ways(requirement: &Requirement, facts: &Facts<'_>, context: &Context<'_>) -> 
             "copy it to a repository that is not denied".into()
         }
         Rule::Registries { allow, .. } => format!("copy it to one of {}", listed(allow)),
-        Rule::BaseImages(_) => format!("build it again, {}", asks(requirement, context.policy)),
+        Rule::BaseImages(_) => format!("build it again, {}", asks(requirement)),
         Rule::MaxSeverity(..) => {
             "take what fixes it (`plimsoll scan` names the changes), or say why it is not affected (VEX)"
                 .into()

@@ -334,7 +334,7 @@ struct Said {
 pub fn image_name(text: &str, reference: &Reference) -> ImageName {
     ImageName {
         text: text.to_owned(),
-        repository: reference.name().to_string(),
+        repository: reference.name().without_usual_port(),
         tag: reference.tag().map(str::to_owned),
         digest: reference.digest().cloned(),
     }

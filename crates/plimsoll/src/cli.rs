@@ -1258,6 +1258,11 @@ pub(crate) struct AdmitArguments {
     #[arg(long = "policy", value_name = "PATH", required = true)]
     pub(crate) policies: Vec<PathBuf>,
 
+    /// Exceptions that others write (YAML), a file or a folder of them, which may be absent; nothing else counts there, and a
+    /// file with a mistake is left out; may be given several times
+    #[arg(long = "exceptions", value_name = "PATH")]
+    pub(crate) exceptions: Vec<PathBuf>,
+
     /// What becomes of what does not meet them
     #[arg(long, value_enum, default_value_t = AdmitMode::Enforce, value_name = "MODE")]
     pub(crate) mode: AdmitMode,

@@ -17,7 +17,7 @@ use plimsoll_model::workload::Kinds;
 use plimsoll_scan::Options;
 use plimsoll_scan::gate::Gate;
 use plimsoll_scan::kube::{Access, Client};
-use plimsoll_scan::policy::{Mode, OnMissing};
+use plimsoll_scan::policy::{Mode, OnMissing, Policies};
 
 use super::{Answer, notation, scan, verify};
 use crate::cli::{AdmitArguments, AdmitMode, Unmatched};
@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answ
             let access = Access::find(&environment.cluster, None, &settings);
             access.map(Client::new).map_err(|error| plimsoll_model::one_line(&error))
         }),
-        policies: arguments.policies.clone(),
+        policies: arguments.policies.iter().chain(&arguments.exceptions).cloned().collect(),
         trust: trust_files(arguments, environment),
         options: Options {
             database: scan::database(arguments.db.as_ref(), environment),
@@ -120,12 +120,42 @@ fn trust_files(arguments: &AdmitArguments, environment: &Environment) -> Vec<Pat
 
 /// The policies with what they are checked by.
 fn gate(arguments: &AdmitArguments, environment: &Environment) -> anyhow::Result<Gate> {
-    let (policies, rules) = verify::policies_and_rules(&arguments.policies)?;
+    let (mut policies, rules) = verify::policies_and_rules(&arguments.policies)?;
+    for path in &arguments.exceptions {
+        add_exceptions(&mut policies, path);
+    }
     let revocations = notation::revocations(&arguments.notation_revocations)?;
     let mut gate = Gate::new(policies, verify::roots(&arguments.roots, environment)?, &revocations)?;
     gate.rules = Arc::new(rules);
     gate.repositories = verify::repositories(&arguments.repositories)?;
     Ok(gate)
+}
+
+/// Adds exceptions of those who may write them and nothing else. What is wrong with a file is told and takes that file out
+/// alone: nobody's mistake there keeps a revocation from being taken over, and no policy is slipped in.
+fn add_exceptions(policies: &mut Policies, path: &Path) {
+    if !path.exists() || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) {
+        return;
+    }
+    let files = match verify::policy_files(&[path.to_owned()]) {
+        Ok(files) => files,
+        Err(error) => return print::warning(&format!("no exception is taken from there: {error:#}")),
+    };
+    for (file, text) in files {
+        let name = file.display().to_string();
+        let mut alone = Policies::default();
+        let added = match alone.add(&name, &text) {
+            Ok(()) if alone.policies().is_empty() && alone.revocations().is_empty() => policies.add(&name, &text),
+            Ok(()) => {
+                print::warning(&format!("`{name}` is left out: it holds something else than exceptions"));
+                continue;
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = added {
+            print::warning(&format!("exceptions are left out: {error}"));
+        }
+    }
 }
 
 fn failed(error: ServeError) -> Failure {

@@ -343,3 +343,51 @@ fn rules_of_other_engines_run_beside_policies_and_bad_ones_are_named() {
     // What is only about images cannot use them, and says so.
     place.run(&["verify", "r.io/a:1", "--policy", "policies"]).exits(2).says(&["admissionregistration"]);
 }
+
+#[test]
+fn exceptions_of_others_let_in_and_can_do_nothing_else() {
+    let Some((_registry, place, name)) = harbour() else { return };
+    std::fs::create_dir_all(place.path("policies")).unwrap();
+    std::fs::create_dir_all(place.path("exceptions")).unwrap();
+    let signed = policy(&place, "  - signedBy: {signers: [ours]}\n");
+    std::fs::rename(&signed, place.path("policies/signed.yaml")).unwrap();
+    let made = ["--policy", "policies", "--authority", "authority", "--image", "x/plimsoll:1"];
+    place.run(&[["admit", "--print-manifests"].as_slice(), &made].concat()).exits(0);
+    let gate = Gate::start(&place, &["--policy", "policies", "--exceptions", "exceptions"]);
+    let until = |is_let_in: bool, why: &str| {
+        let since = Instant::now();
+        while gate.validate(&name)["allowed"] != is_let_in {
+            assert!(since.elapsed() < Duration::from_secs(15), "{why}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    until(false, "nobody signed it");
+    // The webhook goes by the machine's clock.
+    let end = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
+    let exception = format!(
+        "apiVersion: plimsoll.dev/v1\nkind: Exception\nmetadata: {{name: night}}\nspec: {{policies: [harbour], requirements: [signedBy], images: ['**'], namespaces: [shop], owner: ada, reason: an outage, expires: '{end}'}}\n"
+    );
+    place.put("exceptions/night.yaml", &exception);
+    until(true, "ada excepts it");
+    assert!(gate.validate(&name)["auditAnnotations"]["exceptions"].as_str().unwrap().contains("ada"));
+    assert_eq!(gate.ask("validate", &name, "other", false)["allowed"], false, "of no other namespace");
+    // A mistake in one file takes nothing else out, and what is no exception does not count.
+    place.put("exceptions/broken.yaml", "kind: [");
+    place.put(
+        "exceptions/policy.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: all}\nspec: {requirements: [{registries: {deny: ['**']}}]}\n",
+    );
+    std::thread::sleep(Duration::from_secs(3));
+    until(true, "the one exception goes on to hold");
+    let digest = gate.validate(&name)["auditAnnotations"]["images"].as_str().unwrap().to_owned();
+    let digest = digest.split_once('@').unwrap().1.split(' ').next().unwrap().to_owned();
+    place.put(
+        "policies/revoked.yaml",
+        format!("apiVersion: plimsoll.dev/v1\nkind: Revocation\nmetadata: {{name: bad}}\nspec: {{reason: stolen, digest: '{digest}'}}\n"),
+    );
+    until(false, "a revocation holds, whatever others write");
+    std::fs::remove_file(place.path("policies/revoked.yaml")).unwrap();
+    until(true, "taken back");
+    std::fs::remove_file(place.path("exceptions/night.yaml")).unwrap();
+    until(false, "the exception is gone");
+}
