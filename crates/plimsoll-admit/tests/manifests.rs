@@ -83,7 +83,10 @@ fn they_hold_together() {
     // The right over exceptions is a right over the one object that the webhook takes them from.
     let role = &one(&all, "Role")["rules"][0];
     assert_eq!(role["resourceNames"], serde_json::json!([all[3]["metadata"]["name"]]));
-    assert_eq!((&role["resources"], role["verbs"].to_string().contains('*')), (&serde_json::json!(["configmaps"]), false));
+    assert_eq!(
+        (&role["resources"], role["verbs"].to_string().contains('*')),
+        (&serde_json::json!(["configmaps"]), false)
+    );
     assert_eq!(all[3].get("data"), None, "who applies this again takes no exception away");
     let deployment = one(&all, "Deployment");
     let template = &deployment["spec"]["template"];

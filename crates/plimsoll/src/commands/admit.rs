@@ -145,7 +145,9 @@ fn add_exceptions(policies: &mut Policies, path: &Path) {
         let name = file.display().to_string();
         let mut alone = Policies::default();
         let added = match alone.add(&name, &text) {
-            Ok(()) if alone.policies().is_empty() && alone.revocations().is_empty() => policies.add(&name, &text),
+            Ok(()) if alone.policies().is_empty() && alone.revocations().is_empty() => {
+                policies.add(&name, &text)
+            }
             Ok(()) => {
                 print::warning(&format!("`{name}` is left out: it holds something else than exceptions"));
                 continue;

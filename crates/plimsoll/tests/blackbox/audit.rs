@@ -537,7 +537,6 @@ spec:
         assert_eq!((&told["owner"], &told["effect"]), (&json!("harbour"), &json!("deny")), "{what}: {told}");
         assert!(told["reasons"].to_string().contains(reason), "{what}: {told}");
         assert!(told["next"].as_str().is_some_and(|next| !next.is_empty()), "{what}: {told}");
-        println!("{what}: told after {took:?}");
     };
     let replace = |with: &str| {
         std::fs::copy(place.path(with), place.path("new.db")).unwrap();
