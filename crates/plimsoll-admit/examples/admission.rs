@@ -5,15 +5,17 @@
 //! 3. Memory with 100 policies and evidence of 10,000 digests.
 //! 4. An audit of 100,000 pods of 1,000 workloads with 100 images, by 20 policies and by two rules in CEL: from
 //!    the text of the objects to the answer. No registry is asked, so that what would come from there is unknown.
+//! 5. A decision about a signed image that nothing is known of, from a registry on loopback, with a new client each time.
+//!    How often the registry is asked is a test: `a_cold_verify_asks_a_registry_four_times`.
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "nothing here is input")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use plimsoll_admit::authority::Authority;
 use plimsoll_admit::engine::{Engine, Hook, Rules, Step};
@@ -22,9 +24,11 @@ use plimsoll_admit::evidence::{Limits, Source, Store};
 use plimsoll_admit::server::{Server, Settings, listen};
 use plimsoll_admit::tls::{Certificates, Showcase, configuration};
 use plimsoll_model::Digest;
-use plimsoll_scan::Reference;
+use plimsoll_scan::attest::{Place, Said};
 use plimsoll_scan::gate::{Gate, Gathered};
-use plimsoll_scan::policy::{Certificate, Evidence, Known, Maker, Need, Policies};
+use plimsoll_scan::policy::{Certificate, Effect, Evidence, Known, Maker, Need, Policies};
+use plimsoll_scan::trust::{SIGNED, SigningKey};
+use plimsoll_scan::{Artifact, NoProgress, Options, Part, Reference, Registries, RegistrySettings};
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::json;
 
@@ -365,10 +369,75 @@ spec:
     }
 }
 
+struct Still;
+
+impl plimsoll_http::Clock for Still {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+
+    fn sleep(&self, _: Duration) {}
+}
+
+fn cold_verify() {
+    const TIMES: usize = 200;
+    let Some(registry) = plimsoll_testing::Registry::start() else {
+        println!("cold verify: not measured, there is no docker-registry here");
+        return;
+    };
+    let registries = || {
+        let http = plimsoll_http::Settings::new("plimsoll-example", 1, Arc::new(Still));
+        Registries::new(RegistrySettings::new(http))
+    };
+    let name = format!("{}/team/shop:1.0", registry.host);
+    let reference = Reference::parse(&name).unwrap();
+    let part = Part {
+        media_type: "application/octet-stream".into(),
+        bytes: b"an image".to_vec(),
+        annotations: BTreeMap::new(),
+    };
+    let image = Artifact {
+        artifact_type: "application/vnd.example".into(),
+        parts: vec![part],
+        annotations: BTreeMap::new(),
+        subject: None,
+    };
+    let repository = registries().repository_to_write(reference.name()).unwrap();
+    repository.put_artifact(Some("1.0"), &image).unwrap();
+    let key = SigningKey::generate().unwrap();
+    let said = Said { kind: SIGNED.into(), predicate: json!({}) };
+    Place::find(&name, &registries()).unwrap().attest(&said, &key).unwrap();
+    let mut policies = Policies::default();
+    let text = json!({
+        "apiVersion": "plimsoll.dev/v1", "kind": "Policy", "metadata": { "name": "cold" },
+        "spec": {
+            "signers": { "ours": { "noTransparencyLog": true, "key": key.public().to_pem() } },
+            "requirements": [{ "signedBy": { "signers": ["ours"] } }],
+        },
+    });
+    policies.add("cold.yaml", &text.to_string()).unwrap();
+    let mut took = Vec::with_capacity(TIMES);
+    for _ in 0..TIMES {
+        let since = Instant::now();
+        let gate = Gate::new(policies.clone(), Vec::new(), &Arc::default()).unwrap();
+        let options = Options { registries: Some(registries()), ..Options::default() };
+        let decision = gate.decide(&name, &options, &NoProgress).unwrap();
+        took.push(since.elapsed());
+        assert_eq!(decision.effect, Effect::Allow, "{decision:?}");
+    }
+    took.sort_unstable();
+    println!(
+        "cold verify from a registry on loopback, one signature: p50 {:?}, p99 {:?}",
+        percentile(&took, 50.0),
+        percentile(&took, 99.0)
+    );
+}
+
 fn main() {
     // The memory first: what the others used is not given back.
     memory();
     in_process();
     through_tls();
     cluster();
+    cold_verify();
 }

@@ -22,7 +22,7 @@ use crate::event::{Event, ImageEvent, RuleEvent};
 use crate::evidence::{Flight, Held, Store};
 use crate::metrics::{Metrics, PolicyCosts};
 use crate::namespaces::Namespaces;
-use crate::review::{Answer, Code, Operation, Replace, Review, ReviewError, clean};
+use crate::review::{Answer, Code, Head, Operation, Replace, Review, ReviewError, clean};
 
 /// Most images of one object; more is no workload but an attack.
 const MOST_IMAGES: usize = 500;
@@ -146,10 +146,12 @@ impl Engine {
     ) -> Result<Step, ReviewError> {
         let text =
             std::str::from_utf8(body).map_err(|error| ReviewError(format!("it is not UTF-8: {error}")))?;
-        let value: Value<'_> =
-            serde_json::from_str(text).map_err(|error| ReviewError(format!("it is no JSON: {error}")))?;
-        let review = Review::read(&value)?;
         let rules = self.rules();
+        let value: Value<'_> = match serde_json::from_str(text) {
+            Ok(value) => value,
+            Err(error) => return self.unreadable(&rules, hook, text, &error, now),
+        };
+        let review = Review::read(&value)?;
         // First of all, and of nothing else: whatever fails below cannot lock these out.
         if rules.exempt.contains(review.namespace) {
             let mut answer = Answer::allow(review.uid);
@@ -172,6 +174,44 @@ impl Engine {
         Ok(match hook {
             Hook::Validate => asked.validate(),
             Hook::Mutate => asked.pin(),
+        })
+    }
+}
+
+impl Engine {
+    /// What cannot be read as a whole, because it is nested deeper than any kind of Kubernetes itself is. A server that gets
+    /// an error goes by its `failurePolicy`: it gets an answer, as long as it can be told what is asked about.
+    fn unreadable(
+        &self,
+        rules: &Rules,
+        hook: Hook,
+        text: &str,
+        error: &serde_json::Error,
+        now: i64,
+    ) -> Result<Step, ReviewError> {
+        let unread = format!("it is no JSON that can be read: {error}");
+        // Whatever is not asked for here is passed over without being built up, however deep it is.
+        let head: Head<'_> = serde_json::from_str(text).map_err(|_| ReviewError(unread.clone()))?;
+        let review = head.review()?;
+        let asked = Asked {
+            engine: self,
+            rules,
+            review: &review,
+            value: &Value::Null,
+            namespace: None,
+            now,
+            landed: &[],
+            last: true,
+        };
+        if rules.exempt.contains(review.namespace) {
+            return Ok(asked.allow("exempt namespace"));
+        }
+        if matches!(review.operation, Operation::Delete | Operation::Connect) {
+            return Ok(asked.allow("runs nothing new"));
+        }
+        Ok(match hook {
+            Hook::Validate => asked.verdict(&[], &[unread], &[]),
+            Hook::Mutate => asked.allow("cannot be read, and is not pinned"),
         })
     }
 }
@@ -307,8 +347,8 @@ impl<'v> Asked<'_, 'v> {
         };
         let images: usize = found.pods.iter().map(|pod| pod.containers.len()).sum();
         if images > MOST_IMAGES {
-            let message = format!("it names {images} images, and more than {MOST_IMAGES} are not looked at");
-            return Step::Done(Answer::refuse(self.review.uid, Code::Forbidden, &message), None);
+            let unread = format!("it names {images} images, and more than {MOST_IMAGES} are not looked at");
+            return self.verdict(&[], &[unread], &objections);
         }
         let mut judged = Vec::new();
         let mut flights = Vec::new();

@@ -89,4 +89,10 @@ pub struct Notice {
 pub trait Log: Send + Sync {
     /// Takes one line, without its end.
     fn line(&self, line: &str);
+
+    /// Takes a review that was validated, as it came, with what was answered, at a moment (seconds since 1970). Most do not
+    /// keep it.
+    fn review(&self, body: &[u8], answer: &[u8], now: i64) {
+        let _ = (body, answer, now);
+    }
 }

@@ -188,6 +188,29 @@ data:
     for (name, text) in &manifests.policies {
         block(&mut out, 2, name, text);
     }
+    let _ = write!(
+        out,
+        "---
+# Apart from the policies: who may write this one object may let an image in for a while, in the open, and do nothing else.
+# Bind the role to those people. They change it by kubectl edit, and the API server's audit log names them.
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: plimsoll-exceptions
+  namespace: {namespace}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: plimsoll-exceptions
+  namespace: {namespace}
+rules:
+- apiGroups: [\"\"]
+  resources: [configmaps]
+  resourceNames: [plimsoll-exceptions]
+  verbs: [get, update, patch]
+"
+    );
     let mut bundle = None;
     match &manifests.trust {
         Trust::Authority { files, bundle: own } => {
@@ -252,6 +275,7 @@ spec:
         format!("--listen=[::]:{PORT}"),
         format!("--namespace={namespace}"),
         "--policy=/etc/plimsoll/policies".to_owned(),
+        "--exceptions=/etc/plimsoll/exceptions".to_owned(),
     ];
     arguments.extend(flags);
     arguments.extend(manifests.exempt.iter().map(|name| format!("--exempt={name}")));
@@ -343,6 +367,7 @@ spec:
             drop: [ALL]
         volumeMounts:
         - {{name: policies, mountPath: /etc/plimsoll/policies, readOnly: true}}
+        - {{name: exceptions, mountPath: /etc/plimsoll/exceptions, readOnly: true}}
         - {{name: certificates, mountPath: /etc/plimsoll/certificates, readOnly: true}}
         - {{name: registries, mountPath: /etc/plimsoll/registries, readOnly: true}}
         - {{name: data, mountPath: /var/lib/plimsoll}}
@@ -350,6 +375,8 @@ spec:
       volumes:
       - name: policies
         configMap: {{name: plimsoll-policies}}
+      - name: exceptions
+        configMap: {{name: plimsoll-exceptions, optional: true}}
       - name: certificates
         # 0440: readers of YAML differ in what they take octal numbers for.
         secret: {{secretName: {secret}, defaultMode: 288}}

@@ -3,11 +3,17 @@
 //! A review is parsed once and borrowed from. Only what decisions need is looked at; the rest may have any form, so that a
 //! newer API server is understood.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json_borrow::Value;
 
+const VERSION: &str = "admission.k8s.io/v1";
+const KIND: &str = "AdmissionReview";
+/// Longest name of a question in bytes: they are UUIDs.
+const LONGEST_UID: usize = 200;
 /// Longest message of an answer in characters: what people see in their terminal.
 const LONGEST_MESSAGE: usize = 1_500;
 /// Longest warning in characters: API servers cut longer ones.
@@ -83,12 +89,12 @@ impl<'v> Review<'v> {
     /// When it has no `uid` that could be answered, or is of another version.
     pub fn read(value: &'v Value<'v>) -> Result<Self, ReviewError> {
         let wrong = |detail: &str| ReviewError(detail.to_owned());
-        if text(value, "apiVersion") != "admission.k8s.io/v1" || text(value, "kind") != "AdmissionReview" {
+        if text(value, "apiVersion") != VERSION || text(value, "kind") != KIND {
             return Err(wrong("apiVersion and kind say something else"));
         }
         let request = get(value, "request").ok_or_else(|| wrong("`request` is missing"))?;
         let uid = text(request, "uid");
-        if uid.is_empty() || uid.len() > 200 {
+        if uid.is_empty() || uid.len() > LONGEST_UID {
             return Err(wrong("`request.uid` is missing"));
         }
         let object = get(request, "object").filter(|object| object.is_object());
@@ -119,6 +125,60 @@ impl<'v> Review<'v> {
     pub fn is_leaving(&self) -> bool {
         let metadata = |object: Option<&'v Value<'v>>| object.and_then(|object| get(object, "metadata"));
         metadata(self.old).is_some_and(|metadata| get(metadata, "deletionTimestamp").is_some())
+    }
+}
+
+/// What a review says of itself, without its objects.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Head<'t> {
+    #[serde(borrow, default)]
+    api_version: Cow<'t, str>,
+    #[serde(borrow, default)]
+    kind: Cow<'t, str>,
+    #[serde(borrow)]
+    request: HeadRequest<'t>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HeadRequest<'t> {
+    #[serde(borrow, default)]
+    uid: Cow<'t, str>,
+    #[serde(borrow, default)]
+    namespace: Cow<'t, str>,
+    #[serde(borrow, default)]
+    operation: Cow<'t, str>,
+    #[serde(borrow, default)]
+    name: Cow<'t, str>,
+    #[serde(default)]
+    dry_run: Option<bool>,
+}
+
+impl Head<'_> {
+    /// The review without its objects.
+    ///
+    /// # Errors
+    /// As [`Review::read`].
+    pub(crate) fn review(&self) -> Result<Review<'_>, ReviewError> {
+        let Head { api_version, kind, request } = self;
+        if api_version != VERSION || kind != KIND {
+            return Err(ReviewError("apiVersion and kind say something else".into()));
+        }
+        if request.uid.is_empty() || request.uid.len() > LONGEST_UID {
+            return Err(ReviewError("`request.uid` is missing".into()));
+        }
+        Ok(Review {
+            uid: &request.uid,
+            namespace: &request.namespace,
+            operation: Operation::from_word(&request.operation),
+            dry_run: request.dry_run == Some(true),
+            user: "",
+            kind: "",
+            name: &request.name,
+            object: None,
+            old: None,
+        })
     }
 }
 

@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use plimsoll_scan::policy::Mode;
 use rustls::ServerConfig;
 use serde_json_borrow::Value;
 use tokio::net::TcpListener;
@@ -193,7 +194,11 @@ impl Server {
                     Some(_) => &counts.refused,
                 };
                 counter.fetch_add(1, Relaxed);
-                json(answer.to_json())
+                let answer = answer.to_json();
+                if hook == Hook::Validate {
+                    self.settings.log.review(&body, &answer, (self.settings.now)());
+                }
+                json(answer)
             }
             Err(error) => {
                 self.engine.metrics.malformed.fetch_add(1, Relaxed);
@@ -253,7 +258,18 @@ impl Server {
             .and_then(|value| Review::read(&value).ok().map(|review| review.uid.to_owned()))
             .unwrap_or_default();
         let message = "the program failed while it decided, and what is not decided is not let through; please report it";
-        Answer::refuse(&uid, Code::Failed, message)
+        match self.engine.rules().mode {
+            Mode::Enforce => Answer::refuse(&uid, Code::Failed, message),
+            // A mode that refuses nothing refuses nothing.
+            mode => {
+                let mut answer = Answer::allow(&uid);
+                answer.annotations.push(("decision", "failed".into()));
+                if mode == Mode::Warn {
+                    answer.warn(&format!("would be refused: {message}"));
+                }
+                answer
+            }
+        }
     }
 }
 

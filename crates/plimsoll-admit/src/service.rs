@@ -109,6 +109,11 @@ impl Source for Registry {
     }
 }
 
+/// Looks at images in registries, with what the policies need kept of them.
+pub fn registry(gate: &Arc<Gate>, options: &Options, now: &Clock) -> Arc<dyn Source> {
+    Arc::new(Registry { gate: gate.clone(), options: options.clone(), now: now.clone() })
+}
+
 impl Setup<'_> {
     fn rules(&self) -> Result<Rules, ServeError> {
         let gate = (self.load)().map_err(ServeError::Policies)?;
@@ -122,7 +127,7 @@ impl Setup<'_> {
     }
 
     fn source(&self, gate: &Arc<Gate>) -> Arc<dyn Source> {
-        Arc::new(Registry { gate: gate.clone(), options: self.options.clone(), now: self.server.now.clone() })
+        registry(gate, &self.options, &self.server.now)
     }
 
     /// Follows the namespaces of the cluster when policies look at them. Without a cluster they stay unknown, and so does what

@@ -59,8 +59,8 @@ pub enum CertificateError {
     /// The authority cannot be used.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
-    /// The authority has ended, or ends before what it issues would.
-    #[error("the authority in `{}` is no longer, or not yet, good", .folder.display())]
+    /// No authority is there, or it has ended, or ends before what it issues would.
+    #[error("there is no authority in `{}` that is good now", .folder.display())]
     NoAuthority {
         /// The folder.
         folder: PathBuf,

@@ -1,8 +1,4 @@
 //! The webhook behind a real API server (Kubernetes 1.20), registered as the manifests register it.
-//!
-//! Not the mutating one: this build of the server (1.20 by Go 1.19) breaks when any webhook answers with a patch, in the
-//! library that writes the patch into its audit annotations (reflect2 before 1.0.2 reads maps as Go did until 1.17). That
-//! a server takes the registration is tested; what the patches do to objects is in `reviews.rs`.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -67,28 +63,71 @@ fn settings(authorities: &[&Authority]) -> Manifests {
     }
 }
 
-/// The validating registration, but at an address of this machine instead of a service: there are no nodes.
-fn registration(serving: &Serving, authorities: &[&Authority]) -> (String, Value) {
+/// A registration, but at an address of this machine instead of a service: there are no nodes.
+fn registration(kind: &str, serving: &Serving, authorities: &[&Authority]) -> (String, Value) {
     let all = documents(authorities);
-    let mut document =
-        all.iter().find(|one| one["kind"] == "ValidatingWebhookConfiguration").unwrap().clone();
+    let mut document = all.iter().find(|one| one["kind"] == kind).unwrap().clone();
     for hook in document["webhooks"].as_array_mut().unwrap() {
         let service = hook["clientConfig"].as_object_mut().unwrap().remove("service").unwrap();
         let path = service["path"].as_str().unwrap();
         hook["clientConfig"]["url"] = json!(format!("https://{}{path}", serving.address));
     }
-    (format!("{HOOKS}/validatingwebhookconfigurations"), document)
+    (format!("{HOOKS}/{}s", kind.to_lowercase()), document)
+}
+
+/// The image of a pod's first container.
+fn image(pod: &Value) -> &str {
+    pod["spec"]["containers"][0]["image"].as_str().unwrap_or_default()
+}
+
+/// Tags become digests before anybody else sees them, and what runs is what was decided on, wherever the tag goes.
+fn tags_are_pinned(server: &ApiServer, moved: &AtomicBool) {
+    let (status, answer) = send(server, "POST", PODS, &named("pinned", "r.io/good:1"));
+    assert_eq!((status, image(&answer)), (201, format!("r.io/good:1@{}", digest("11")).as_str()), "{answer}");
+    let (_, kept) = send(server, "GET", &format!("{PODS}/pinned"), &Value::Null);
+    assert_eq!(image(&kept), image(&answer), "as it is kept");
+    // Other places of a pod, in one patch.
+    let mut object = named("places", "r.io/good:1");
+    object["spec"]["initContainers"] = json!([{"name": "i", "image": "r.io/good"}]);
+    let (status, answer) = send(server, "POST", PODS, &object);
+    assert_eq!(status, 201, "{answer}");
+    let first = answer["spec"]["initContainers"][0]["image"].as_str().unwrap();
+    assert_eq!(first, format!("r.io/good:latest@{}", digest("11")));
+    // A digest stays as it is.
+    let by_digest = format!("r.io/good@{}", digest("33"));
+    let (status, answer) = send(server, "POST", PODS, &named("digest", &by_digest));
+    assert_eq!((status, image(&answer)), (201, by_digest.as_str()), "{answer}");
+    // An image that changes is pinned as well.
+    let change = json!({"spec": {"containers": [{"name": "c0", "image": "r.io/good:2"}]}}).to_string();
+    let path = format!("{PODS}/pinned");
+    let (status, answer) =
+        server.request("PATCH", &path, "application/strategic-merge-patch+json", change.as_bytes(), "admin");
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!((status, image(&answer)), (200, format!("r.io/good:2@{}", digest("11")).as_str()), "{answer}");
+    // The tag goes to an image that nobody signed, between the two webhooks or after them.
+    let (status, answer) = send(server, "POST", PODS, &named("before", "r.io/moves:1"));
+    assert_eq!(
+        (status, image(&answer)),
+        (201, format!("r.io/moves:1@{}", digest("21")).as_str()),
+        "{answer}"
+    );
+    moved.store(true, SeqCst);
+    let (status, answer) = send(server, "POST", PODS, &named("after", "r.io/moves:2"));
+    assert_eq!(status, 403, "{answer}");
+    assert!(answer["message"].as_str().unwrap().contains(&digest("22").to_string()), "{answer}");
 }
 
 fn register(server: &ApiServer, serving: &Serving, authorities: &[&Authority]) {
-    let (path, document) = registration(serving, authorities);
-    let (status, answer) = send(server, "POST", &path, &document);
-    assert_eq!(status, 201, "{answer}");
+    for kind in ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] {
+        let (path, document) = registration(kind, serving, authorities);
+        let (status, answer) = send(server, "POST", &path, &document);
+        assert_eq!(status, 201, "{answer}");
+    }
     // Servers need a moment until they ask.
     let since = Instant::now();
     loop {
-        let (status, _) = send(server, "POST", &format!("{PODS}?dryRun=All"), &named("probe", "r.io/bad:1"));
-        if status != 201 {
+        let try_out = |image| send(server, "POST", &format!("{PODS}?dryRun=All"), &named("probe", image));
+        if try_out("r.io/bad:1").0 != 201 && image(&try_out("r.io/good:1").1).contains('@') {
             return;
         }
         assert!(since.elapsed() < Duration::from_secs(30), "the webhook is never asked");
@@ -166,6 +205,39 @@ fn namespaces_are_followed(server: &ApiServer) {
     assert!(namespaces.get("kube-system").is_some() && namespaces.get("nothing").is_none());
 }
 
+/// Who has the role of the manifests may write exceptions, and no policy.
+fn exceptions_are_a_right_of_their_own(server: &ApiServer, written: &[Value]) {
+    let here = "/api/v1/namespaces/gate/configmaps";
+    let api = "/apis/rbac.authorization.k8s.io/v1/namespaces/gate";
+    for (path, kind) in [(here, "ConfigMap"), (&format!("{api}/roles"), "Role")] {
+        for one in written.iter().filter(|one| one["kind"] == kind) {
+            let (status, answer) = send(server, "POST", path, one);
+            assert_eq!(status, 201, "{answer}");
+        }
+    }
+    let change = |name: &str| {
+        let body = json!({"data": {"now.yaml": "# an exception\n"}}).to_string();
+        let path = format!("{here}/{name}");
+        server.request("PATCH", &path, "application/merge-patch+json", body.as_bytes(), "auditor").0
+    };
+    assert_eq!((change("plimsoll-exceptions"), change("plimsoll-policies")), (403, 403));
+    let (status, answer) = send(
+        server,
+        "POST",
+        &format!("{api}/rolebindings"),
+        &json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "on-call"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "plimsoll-exceptions"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "auditor"}]}),
+    );
+    assert_eq!(status, 201, "{answer}");
+    let since = Instant::now();
+    while change("plimsoll-exceptions") != 200 {
+        assert!(since.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(change("plimsoll-policies"), 403);
+}
+
 #[test]
 #[expect(clippy::print_stdout, reason = "it tells how many pods it made")]
 fn a_cluster_is_guarded() {
@@ -180,10 +252,17 @@ fn a_cluster_is_guarded() {
     namespaces_are_followed(&server);
     let yaml = policy("production", SIGNED);
     let key = fingerprint(&gate(&yaml));
+    let moved = Arc::new(AtomicBool::new(false));
+    let moves = moved.clone();
     let source = Scripted::new(move |reference, _| {
         let own = reference.digest().cloned().unwrap_or_else(|| digest("11"));
         match reference.name().path() {
             "good" => signed(&own, &key),
+            "moves" => {
+                let now = if moves.load(SeqCst) { digest("22") } else { digest("21") };
+                let own = reference.digest().cloned().unwrap_or(now);
+                if own == digest("21") { signed(&own, &key) } else { unsigned(&own) }
+            }
             "slow" => {
                 std::thread::sleep(Duration::from_secs(20));
                 signed(&own, &key)
@@ -199,6 +278,7 @@ fn a_cluster_is_guarded() {
         let kind = document["kind"].as_str().unwrap().to_lowercase();
         let path = match kind.as_str() {
             "namespace" | "poddisruptionbudget" => continue,
+            "role" => "/apis/rbac.authorization.k8s.io/v1/namespaces/gate/roles".to_owned(),
             "deployment" => "/apis/apps/v1/namespaces/gate/deployments".to_owned(),
             kind if kind.ends_with("configuration") => format!("{HOOKS}/{kind}s"),
             kind => format!("/api/v1/namespaces/gate/{kind}s"),
@@ -206,8 +286,10 @@ fn a_cluster_is_guarded() {
         let (status, answer) = send(&server, "POST", &format!("{path}?dryRun=All"), &document);
         assert_eq!(status, 201, "{kind}: {answer}");
     }
+    exceptions_are_a_right_of_their_own(&server, &documents(&[&first, &second]));
     register(&server, &serving, &[&first, &second]);
 
+    tags_are_pinned(&server, &moved);
     // Refused, with reason and next step; let in.
     let (status, answer) = send(&server, "POST", PODS, &named("bad", "r.io/bad:1"));
     let said = answer["message"].as_str().unwrap_or_default();

@@ -67,6 +67,8 @@ fn they_hold_together() {
             "Namespace",
             "ServiceAccount",
             "ConfigMap",
+            "ConfigMap",
+            "Role",
             "Secret",
             "Deployment",
             "PodDisruptionBudget",
@@ -75,9 +77,17 @@ fn they_hold_together() {
             "MutatingWebhookConfiguration"
         ]
     );
-    for document in &all[1..7] {
+    for document in &all[1..9] {
         assert_eq!(document["metadata"]["namespace"], "gate");
     }
+    // The right over exceptions is a right over the one object that the webhook takes them from.
+    let role = &one(&all, "Role")["rules"][0];
+    assert_eq!(role["resourceNames"], serde_json::json!([all[3]["metadata"]["name"]]));
+    assert_eq!(
+        (&role["resources"], role["verbs"].to_string().contains('*')),
+        (&serde_json::json!(["configmaps"]), false)
+    );
+    assert_eq!(all[3].get("data"), None, "who applies this again takes no exception away");
     let deployment = one(&all, "Deployment");
     let template = &deployment["spec"]["template"];
     let labels = &template["metadata"]["labels"];
@@ -104,11 +114,12 @@ fn they_hold_together() {
             .clone()
     };
     assert_eq!(volume("certificates")["secret"]["secretName"], one(&all, "Secret")["metadata"]["name"]);
-    assert_eq!(volume("policies")["configMap"]["name"], one(&all, "ConfigMap")["metadata"]["name"]);
+    assert_eq!(volume("policies")["configMap"]["name"], all[2]["metadata"]["name"]);
+    assert_eq!(volume("exceptions")["configMap"]["name"], all[3]["metadata"]["name"]);
     assert_eq!(template["spec"]["serviceAccountName"], one(&all, "ServiceAccount")["metadata"]["name"]);
 
     // What is mounted is what was given.
-    let data = &one(&all, "ConfigMap")["data"];
+    let data = &all[2]["data"];
     for (name, text) in &written.policies {
         assert_eq!(data[name].as_str().unwrap(), text);
     }

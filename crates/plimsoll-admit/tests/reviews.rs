@@ -11,7 +11,7 @@ use common::{
     NOW, SIGNED, Scripted, Webhook, annotations, create, digest, fingerprint, gate, pod, policy, refusal,
     response, signed, unsigned, update,
 };
-use plimsoll_admit::engine::{Hook, Rules};
+use plimsoll_admit::engine::{Hook, Rules, Step};
 use plimsoll_admit::evidence::Limits;
 use plimsoll_admit::review::Code;
 use plimsoll_scan::gate::Gathered;
@@ -509,8 +509,42 @@ fn what_is_no_review_is_an_error_and_hostile_ones_are_refused() {
     let images: Vec<String> = (0..600).map(|number| format!("r.io/bad:{number}")).collect();
     let many: Vec<&str> = images.iter().map(String::as_str).collect();
     assert!(refusal(&webhook.validate(&create(&pod(&many)))).contains("600 images"));
+    let event = webhook.log.all().pop().unwrap();
+    assert!(event["unread"][0].as_str().unwrap().contains("600 images"), "it is written down: {event}");
     let hostile = webhook.validate(&create(&pod(&["r.io/x\u{1b}[31m\u{202e}:1"])));
     assert!(!refusal(&hostile).chars().any(|character| character.is_control() || character == '\u{202e}'));
+}
+
+#[test]
+fn what_is_nested_too_deep_is_answered_all_the_same() {
+    let yaml = policy("production", SIGNED);
+    let mut rules = Rules::new(gate(&yaml));
+    rules.exempt.insert("kube-system".to_owned());
+    let webhook = Webhook::new(rules, source(&yaml), Limits::default(), Duration::from_secs(1));
+    let deep = "{\"a\":".repeat(5_000) + "1" + &"}".repeat(5_000);
+    let step = |hook, namespace: &str, operation: &str| {
+        let review = format!(
+            r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"object":{{"kind":"Runner","spec":{deep}}},"uid":"u-9","namespace":"{namespace}","operation":"{operation}"}}}}"#
+        );
+        match webhook.engine.step(hook, review.as_bytes(), NOW, &[], true).unwrap() {
+            Step::Done(answer, event) => (answer, event),
+            Step::Wait(_) => panic!("nobody to wait for"),
+        }
+    };
+    // An error would go by `failurePolicy`, which may let it in.
+    let (answer, event) = step(Hook::Validate, "shop", "CREATE");
+    assert_eq!((answer.uid.as_str(), answer.allowed()), ("u-9", false));
+    assert!(refusal(&answer).contains("no JSON that can be read"), "{answer:?}");
+    assert_eq!(event.unwrap().unread.len(), 1);
+    for (hook, namespace, operation) in [
+        (Hook::Validate, "kube-system", "CREATE"),
+        (Hook::Validate, "shop", "DELETE"),
+        (Hook::Mutate, "shop", "CREATE"),
+    ] {
+        assert!(step(hook, namespace, operation).0.allowed(), "{namespace} {operation}");
+    }
+    let cut = webhook.engine.step(Hook::Validate, b"{\"request\": {\"uid\": \"u\"", NOW, &[], true);
+    assert!(cut.is_err(), "half a review is none");
 }
 
 #[test]

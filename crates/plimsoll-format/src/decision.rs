@@ -41,7 +41,8 @@ fn table(decision: &Decision, view: &View) -> String {
             line(&format!("{}{row}", if index == 0 { "  " } else { "    " }));
         }
     }
-    for note in &decision.disowned {
+    // Where the image is refused they are among the reasons.
+    for note in decision.disowned.iter().filter(|_| decision.effect <= Effect::Warn) {
         line(&format!("  left out: {}", clean(note)));
     }
     for policy in &decision.policies {

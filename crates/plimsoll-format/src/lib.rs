@@ -19,6 +19,7 @@ mod csv;
 pub mod decision;
 pub mod diff;
 pub mod drift;
+pub mod explanation;
 mod github;
 mod gitlab;
 mod html;

@@ -36,6 +36,17 @@ impl Lines {
         }
     }
 
+    /// As [`Lines::wrapped`], for what is to be copied: a long word is longer than the line, and whole.
+    pub(crate) fn copied(&mut self, lead: &str, text: &str) {
+        let indent = " ".repeat(lead.chars().count());
+        let rows = wrap(text, self.width.saturating_sub(indent.len()).max(20));
+        for (index, row) in rows.iter().enumerate() {
+            self.text.push_str(if index == 0 { lead } else { &indent });
+            self.text.push_str(row);
+            self.text.push('\n');
+        }
+    }
+
     pub(crate) fn head(&mut self, title: &str) {
         self.line("");
         self.line(title);

@@ -16,6 +16,7 @@ mod digest;
 pub mod distribution;
 pub mod drift;
 pub mod ecosystem;
+pub mod explanation;
 pub mod finding;
 pub mod functions;
 pub mod fuzz;

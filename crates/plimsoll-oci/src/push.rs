@@ -19,6 +19,12 @@ use crate::store::digest_of;
 /// Media type of a configuration that says nothing (image-spec 1.1, "Guidance for an Empty Descriptor").
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 
+/// Bundles of sigstore are small and always asked for: the manifest holds them beside the blob (image-spec 1.1, descriptor.md,
+/// "Embedded Content"), so that whoever reads the manifest need not ask again. Others take the blob.
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
+/// Most bytes that a manifest holds of one.
+const MOST_EMBEDDED: usize = 16 << 10;
+
 /// A blob or manifest as others refer to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Descriptor {
@@ -177,6 +183,10 @@ impl Repository {
             let mut layer = descriptor.json();
             if !part.annotations.is_empty() {
                 layer["annotations"] = json!(part.annotations);
+            }
+            if part.media_type.starts_with(BUNDLE) && part.bytes.len() <= MOST_EMBEDDED {
+                use base64::Engine as _;
+                layer["data"] = base64::engine::general_purpose::STANDARD.encode(&part.bytes).into();
             }
             layers.push(layer);
         }

@@ -32,6 +32,16 @@ impl RepositoryName {
         &self.path
     }
 
+    /// The name as policies see it: the port that HTTPS has anyway makes no other registry (`ghcr.io:443/a` is `ghcr.io/a`).
+    /// It stays where the name would be of a folder of Docker Hub without it, and with addresses.
+    pub fn without_usual_port(&self) -> String {
+        let is_name = |host: &&str| {
+            host.contains('.') && !host.contains(':') && host.bytes().any(|byte| byte.is_ascii_alphabetic())
+        };
+        let host = self.registry.strip_suffix(":443").filter(is_name).unwrap_or(&self.registry);
+        format!("{host}/{}", self.path)
+    }
+
     /// A repository from a registry's own list.
     pub(crate) fn listed(registry: &str, path: &str) -> Option<Self> {
         let fits = is_path(path) && registry.len() + 1 + path.len() <= LONGEST_NAME;
@@ -122,12 +132,17 @@ impl Reference {
             Some((first, _)) if is_registry(first) => Short(None),
             _ => Short(Some(rest.to_owned())),
         };
-        let registry = match registry {
-            "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => DOCKER_HUB,
-            other => other,
+        // Hosts have no case; but a host that only its upper case tells from a folder of Docker Hub keeps it.
+        let lower = registry.to_ascii_lowercase();
+        let registry = if is_registry(&lower) { lower } else { registry.to_owned() };
+        let registry = match registry.strip_suffix(":443").unwrap_or(&registry) {
+            DOCKER_HUB | "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => {
+                DOCKER_HUB.to_owned()
+            }
+            _ => registry,
         };
-        if !is_host_and_port(registry) {
-            return Err(wrong(&format!("`{}` is no host", plain(registry))));
+        if !is_host_and_port(&registry) {
+            return Err(wrong(&format!("`{}` is no host", plain(&registry))));
         }
         let path =
             if registry == DOCKER_HUB && !path.contains('/') { format!("library/{path}") } else { path };
@@ -147,9 +162,6 @@ impl Reference {
             (None, Some(_)) => None,
             (None, None) => Some("latest".to_owned()),
         };
-        // Hosts have no case; but a host that only its upper case tells from a folder of Docker Hub keeps it.
-        let lower = registry.to_ascii_lowercase();
-        let registry = if is_registry(&lower) { lower } else { registry.to_owned() };
         let name = RepositoryName { registry, path };
         Ok(Reference { name, tag, digest, short })
     }
@@ -237,7 +249,10 @@ pub(crate) fn is_host_and_port(text: &str) -> bool {
     };
     host.is_none_or(|host| host.split('.').all(is_label))
         && port.is_none_or(|port| {
-            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+            // `0443` is another name for 443 to some, so that it is none here.
+            port.bytes().all(|byte| byte.is_ascii_digit())
+                && !port.starts_with('0')
+                && port.parse::<u16>().is_ok()
         })
 }
 
@@ -278,6 +293,10 @@ mod tests {
             ("library/debian", Some("docker.io/library/debian:latest")),
             ("bitnami/redis:7", Some("docker.io/bitnami/redis:7")),
             ("index.docker.io/debian", Some("docker.io/library/debian:latest")),
+            ("INDEX.Docker.io/debian", Some("docker.io/library/debian:latest")),
+            ("DOCKER.IO/debian", Some("docker.io/library/debian:latest")),
+            ("docker.io:443/debian", Some("docker.io/library/debian:latest")),
+            ("Registry-1.docker.io:443/a/b", Some("docker.io/a/b:latest")),
             ("localhost/a", Some("localhost/a:latest")),
             ("localhost:5000/a/b/c:1", Some("localhost:5000/a/b/c:1")),
             ("127.0.0.1:5000/a", Some("127.0.0.1:5000/a:latest")),
@@ -301,6 +320,8 @@ mod tests {
             ("[::1/a", None),
             ("[zz]/a", None),
             ("h.x:99999/a", None),
+            ("h.x:0443/a", None),
+            ("docker.io:00443/a", None),
             ("h.x:/a", None),
             ("-h.x/a", None),
             ("debian@sha256:00", None),
@@ -317,6 +338,20 @@ mod tests {
         assert!(Reference::parse(&"a".repeat(300)).is_err());
         let error = Reference::parse("ghcr.io/Owner/a").unwrap_err();
         assert!(error.to_string().contains("lower case"), "{error}");
+    }
+
+    #[test]
+    fn two_names_of_one_registry_are_one() {
+        for (text, expected) in [
+            ("ghcr.io:443/a/b", "ghcr.io/a/b"),
+            ("GHCR.io:443/a/b", "ghcr.io/a/b"),
+            ("ghcr.io:8443/a", "ghcr.io:8443/a"),
+            ("intranet:443/a", "intranet:443/a"),
+            ("10.0.0.1:443/a", "10.0.0.1:443/a"),
+            ("[::1]:443/a", "[::1]:443/a"),
+        ] {
+            assert_eq!(Reference::parse(text).unwrap().name().without_usual_port(), expected);
+        }
     }
 
     proptest! {

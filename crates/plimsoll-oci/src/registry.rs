@@ -647,9 +647,12 @@ impl Endpoint {
         let first = self.client().send(&Request::get(secured.clone()).repeatable(!may_be_open));
         let (base, response) = match first {
             Ok(response) => (secured, response),
-            Err(Http::NotTls { .. } | Http::Tls { .. } | Http::Connect { .. } | Http::Cut { .. })
-                if may_be_open =>
-            {
+            // Somebody is there and speaks without TLS: the first request that means something tells how.
+            Err(Http::NotTls { .. }) if may_be_open => {
+                session.base = Some(open.clone());
+                return Ok(open);
+            }
+            Err(Http::Tls { .. } | Http::Connect { .. } | Http::Cut { .. }) if may_be_open => {
                 let response = self.client().send(&Request::get(open.clone()))?;
                 (open, response)
             }

@@ -111,6 +111,10 @@ pub fn decide_observed(
             reasons.extend(one.reasons.iter().map(|reason| format!("{whose}: {reason}")));
         }
     }
+    if effect > Effect::Warn {
+        // It may be what was missing.
+        reasons.extend(disowned.iter().map(|note| format!("left out: {note}")));
+    }
     Decision {
         schema_version: "1.0".into(),
         image: facts.image.text.clone(),
@@ -125,7 +129,7 @@ pub fn decide_observed(
 }
 
 /// The facts without the signatures of makers that are revoked.
-fn without_disowned<'f, 'a>(
+pub(crate) fn without_disowned<'f, 'a>(
     facts: &'f Facts<'a>,
     policies: &Policies,
     disowned: &mut Vec<String>,

@@ -426,6 +426,23 @@ impl Policies {
         needs
     }
 
+    /// Whether more evidence than what was found so far could change nothing, not a word of the proof: then nobody need ask for
+    /// it. Further evidence must come behind what is there.
+    pub fn evidence_suffices(&self, facts: &crate::Facts<'_>, now: i64) -> bool {
+        // A revocation takes signatures out of the whole, and the proof says which.
+        self.revocations.is_empty()
+            && self.all.iter().filter(|policy| policy.is_about(facts)).all(|policy| {
+                let context = crate::decide::Context {
+                    policy,
+                    keys: &self.keys,
+                    now,
+                    revoked: &[],
+                    revocation_gaps: &[],
+                };
+                policy.requirements.iter().all(|one| one.settled(facts, &context))
+            })
+    }
+
     /// What decisions look at of a scan, beside the kind, severity and risk of findings. The rest need not be kept.
     pub fn kept(&self) -> Kept {
         let revoking = self.revocations.iter().any(|revocation| revocation.need() == Some(Need::Scan));
@@ -753,13 +770,44 @@ fn notation_signer(written: &NotationSpec) -> Result<NotationSigner, String> {
 impl Policy {
     /// Whether it is about this image there.
     pub(crate) fn is_about(&self, facts: &crate::Facts<'_>) -> bool {
+        self.not_about(facts).is_none()
+    }
+
+    /// Why it is not about this image there.
+    pub(crate) fn not_about(&self, facts: &crate::Facts<'_>) -> Option<NotAbout<'_>> {
         let fits = |patterns: &[Pattern], value: &str| patterns.iter().any(|pattern| pattern.matches(value));
         let (repository, workload) = (facts.image.repository.as_str(), &facts.workload);
-        self.namespace.as_ref().is_none_or(|own| *own == workload.namespace)
-            && (self.images.is_empty() || fits(&self.images, repository))
-            && !fits(&self.exclude_images, repository)
-            && (self.namespaces.is_empty() || fits(&self.namespaces, &workload.namespace))
-            && !fits(&self.exclude_namespaces, &workload.namespace)
-            && self.labels.iter().all(|(name, value)| workload.labels.get(name) == Some(value))
+        if self.namespace.as_ref().is_some_and(|own| *own != workload.namespace) {
+            return Some(NotAbout::Namespace);
+        }
+        if !(self.images.is_empty() || fits(&self.images, repository)) {
+            return Some(NotAbout::Image(&self.images));
+        }
+        if fits(&self.exclude_images, repository) {
+            return Some(NotAbout::ImageExcluded);
+        }
+        if !(self.namespaces.is_empty() || fits(&self.namespaces, &workload.namespace)) {
+            return Some(NotAbout::Namespaces(&self.namespaces));
+        }
+        if fits(&self.exclude_namespaces, &workload.namespace) {
+            return Some(NotAbout::NamespaceExcluded);
+        }
+        let label = self.labels.iter().find(|(name, value)| workload.labels.get(*name) != Some(value));
+        label.map(|(name, value)| NotAbout::Label(name, value))
     }
+}
+
+/// Why a policy is not about an image.
+#[derive(Debug)]
+pub(crate) enum NotAbout<'p> {
+    /// It is of the people of another namespace.
+    Namespace,
+    /// The image is none of these.
+    Image(&'p [Pattern]),
+    ImageExcluded,
+    /// The namespace is none of these.
+    Namespaces(&'p [Pattern]),
+    NamespaceExcluded,
+    /// The label is not there, or says something else.
+    Label(&'p str, &'p str),
 }

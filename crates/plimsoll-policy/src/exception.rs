@@ -152,17 +152,14 @@ impl Exception {
 
     pub(crate) fn stand(&self, policy: &Policy, requirement: &str, facts: &Facts<'_>, now: i64) -> Stand {
         let fits = |patterns: &[Pattern], value: &str| patterns.iter().any(|pattern| pattern.matches(value));
+        let named = self.names(policy, requirement);
         // People of a namespace can except from their own policies only: never from the platform's.
         let theirs =
             self.namespace.is_none() || (self.namespace == policy.namespace && policy.namespace.is_some());
         let here = self.namespaces.is_empty() || fits(&self.namespaces, &facts.workload.namespace);
         let image = fits(&self.images, &facts.image.repository)
             || facts.digest.seen().is_ok_and(|digest| self.digests.contains(digest));
-        let covers = theirs
-            && here
-            && image
-            && self.policies.contains(&policy.name)
-            && (self.break_glass || self.requirements.iter().any(|name| name == requirement));
+        let covers = theirs && here && image && named;
         let longest = if self.break_glass { LONGEST_HOURS * 3600 } else { LONGEST_DAYS * 86_400 };
         match self.expires.saturating_sub(now) {
             _ if !covers => Stand::Not,
@@ -171,6 +168,12 @@ impl Exception {
             _ if !policy.exceptions_by.is_empty() && self.signer(policy).is_none() => Stand::Unsigned,
             _ => Stand::Covers,
         }
+    }
+
+    /// Whether it is about this requirement of this policy, for whatever image.
+    pub(crate) fn names(&self, policy: &Policy, requirement: &str) -> bool {
+        self.policies.contains(&policy.name)
+            && (self.break_glass || self.requirements.iter().any(|name| name == requirement))
     }
 
     /// Which of those whose exceptions a policy takes signed it.

@@ -1,6 +1,6 @@
 //! Policies as ValidatingAdmissionPolicies: what API servers can decide by themselves, without a webhook.
 //!
-//! Only what needs no evidence can be: names of images, and expressions over the object. What cannot be carried over is
+//! Only what needs no evidence can be: names of images, Pod Security Standards, and expressions over the object. What cannot be carried over is
 //! listed with the reason; it is for a webhook to ask. An exported policy is about pods only, since everything that runs
 //! becomes one, and never lets in what the policy itself would refuse: without exceptions it may refuse more.
 
@@ -13,6 +13,8 @@ use sha2::{Digest as _, Sha256};
 use crate::document::{Policies, Policy};
 use crate::identity::Pattern;
 use crate::requirement::{Requirement, Rule};
+
+mod pod_security;
 
 /// Namespaces of the cluster itself, which must be able to start.
 pub const EXEMPT: [&str; 2] = ["kube-node-lease", "kube-system"];
@@ -46,6 +48,11 @@ pub fn export(policies: &Policies, exempt: &[String]) -> Exported {
         let mut validations = Vec::new();
         let mut looks_at_object = false;
         for requirement in policy.requirements() {
+            if let Rule::PodSecurity(standard) = &requirement.rule {
+                let controls = pod_security::controls(*standard);
+                validations.extend(controls.iter().map(|control| of_pod(requirement, control)));
+                continue;
+            }
             match predicate(&requirement.rule) {
                 Ok(predicate) => {
                     looks_at_object |= requirement.names("object") || requirement.names("namespaceObject");
@@ -128,10 +135,11 @@ fn predicate(rule: &Rule) -> Result<String, String> {
             let between = if matches!(rule, Rule::AnyOf(_)) { " || " } else { " && " };
             Ok(format!("({})", parts.join(between)))
         }
-        Rule::PodSecurity(standard) => Err(format!(
-            "API servers have it already: label namespaces `pod-security.kubernetes.io/enforce: {}`",
-            standard.level.word()
-        )),
+        Rule::PodSecurity(standard) => {
+            let all = pod_security::controls(*standard);
+            let all: Vec<String> = all.iter().map(|control| format!("({})", control.expression)).collect();
+            Ok(if all.is_empty() { "true".into() } else { format!("({})", all.join(" && ")) })
+        }
         Rule::SignedBy { .. } | Rule::AttestedBy { .. } | Rule::BuiltBy { .. } | Rule::VerifiedBy(_) => {
             evidence("signatures or attestations")
         }
@@ -155,6 +163,15 @@ fn validation(requirement: &Requirement, predicate: &str) -> Value {
         "expression": format!("variables.about.all(p, {predicate})"),
         "message": format!("{name}: {message}"),
         "messageExpression": format!("{} + {failing}", text(&format!("{name}: {message}: "))),
+    })
+}
+
+/// What a control asks of the pod, when the policy is about any of its images.
+fn of_pod(requirement: &Requirement, control: &pod_security::Control) -> Value {
+    let pod_security::Control { id, expression } = control;
+    json!({
+        "expression": format!("variables.about.size() == 0 || ({expression})"),
+        "message": format!("{}: {id}", requirement.name()),
     })
 }
 
@@ -190,8 +207,10 @@ fn variables(policy: &Policy) -> Value {
         {"name": "untagged", "expression": step("names",
             "p.name.matches('^(.*/)?[^/]*:[^/]*$') ? p.name.substring(0, p.name.lastIndexOf(':')) : p.name")},
         {"name": "hosted", "expression": step("untagged",
-            &format!("p.name.contains('/') && ({host}.matches('[.:A-Z]') || {host} == 'localhost') ? {host}.lowerAscii() + p.name.substring(p.name.indexOf('/')) : 'docker.io/' + p.name"))},
-        {"name": "docker", "expression": step("hosted",
+            &format!("p.name.contains('/') && ({host}.matches('[.:A-Z]') || {host} == 'localhost') ? ({host}.matches('[.:]') || {host}.lowerAscii() == 'localhost' ? {host}.lowerAscii() : {host}) + p.name.substring(p.name.indexOf('/')) : 'docker.io/' + p.name"))},
+        {"name": "portless", "expression": step("hosted",
+            "p.name.matches('^[^:/]*[.][^:/]*:443/') && p.name.matches('^[^:/]*[a-z][^:/]*:443/') ? p.name.substring(0, p.name.indexOf(':443/')) + p.name.substring(p.name.indexOf('/')) : p.name")},
+        {"name": "docker", "expression": step("portless",
             "p.name.matches('^(index\\\\.docker\\\\.io|registry-1\\\\.docker\\\\.io|registry\\\\.hub\\\\.docker\\\\.com)/') ? 'docker.io' + p.name.substring(p.name.indexOf('/')) : p.name")},
         {"name": "repositories", "expression": step("docker",
             "p.name.matches('^docker\\\\.io/[^/]+$') ? 'docker.io/library/' + p.name.substring(10) : p.name")},

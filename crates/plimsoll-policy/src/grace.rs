@@ -44,7 +44,7 @@ impl Since {
 /// How long a finding does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grace {
-    days: u32,
+    pub(crate) days: u32,
     since: Since,
 }
 

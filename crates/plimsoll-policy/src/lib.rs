@@ -13,6 +13,7 @@ pub mod cel;
 mod decide;
 mod document;
 mod exception;
+mod explain;
 pub mod export;
 mod facts;
 pub mod fuzz;
@@ -33,6 +34,7 @@ pub use document::{
     SignedTexts, sign_exception,
 };
 pub use exception::Exception;
+pub use explain::explain;
 pub use facts::{Config, Evidence, Facts, ImageName, Known, Maker, PodSecurity, Statement, Workload};
 pub use identity::{Certificate, Pattern, PatternError};
 pub use moment::moment;

@@ -20,7 +20,7 @@ use crate::summary::{Summary, is_summary};
 
 /// The issuer of GitHub's workflows. Its certificates name the workflow that built, so that provenance by them can be held
 /// against its signer.
-const GITHUB: &str = "https://token.actions.githubusercontent.com";
+pub(crate) const GITHUB: &str = "https://token.actions.githubusercontent.com";
 
 /// How deep `anyOf` and `allOf` may stand in each other.
 const DEEPEST: usize = 4;
@@ -238,7 +238,7 @@ pub(crate) enum Rule {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Verified {
-    signers: Vec<String>,
+    pub(crate) signers: Vec<String>,
     policies: Vec<plimsoll_model::Digest>,
     verifier: Option<Pattern>,
     resource: Option<Pattern>,
@@ -499,6 +499,28 @@ impl Requirement {
         }
     }
 
+    /// Whether it is met by the evidence that was found so far, and would be told in the same words whatever more is found: all
+    /// signers that it names are there. A requirement of which more evidence could make something else is not settled.
+    pub(crate) fn settled(&self, facts: &Facts<'_>, context: &Context<'_>) -> bool {
+        let all = |rule: Rule| {
+            let whole = Requirement { name: String::new(), on_missing: self.on_missing, rule };
+            matches!(whole.answer(facts, context), Answer::Met { .. })
+        };
+        match &self.rule {
+            Rule::SignedBy { signers, .. } => {
+                all(Rule::SignedBy { signers: signers.clone(), at_least: signers.len() })
+            }
+            Rule::AttestedBy { predicate_type, signers, .. } => {
+                let (predicate_type, at_least) = (predicate_type.clone(), signers.len());
+                all(Rule::AttestedBy { predicate_type, signers: signers.clone(), at_least })
+            }
+            Rule::AllOf(inner) => inner.iter().all(|one| one.settled(facts, context)),
+            // Of builds the first that fits is told, and what comes later is further back.
+            Rule::BuiltBy { .. } => matches!(self.answer(facts, context), Answer::Met { .. }),
+            _ => !self.needs().contains(&Need::Evidence),
+        }
+    }
+
     /// Decides.
     pub(crate) fn answer(&self, facts: &Facts<'_>, context: &Context<'_>) -> Answer {
         match &self.rule {
@@ -627,7 +649,7 @@ fn bases(written: &BaseImages) -> Result<Vec<Base>, String> {
 }
 
 /// Whether one maker is one signer.
-fn is(maker: &Maker, logged: bool, signer: &Signer, keys: &BTreeMap<String, String>) -> bool {
+pub(crate) fn is(maker: &Maker, logged: bool, signer: &Signer, keys: &BTreeMap<String, String>) -> bool {
     match (maker, signer) {
         (Maker::Key(fingerprint), Signer::Key { pem, log }) => {
             keys.get(pem).is_some_and(|known| known == fingerprint) && (logged || !log)

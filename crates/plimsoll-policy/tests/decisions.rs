@@ -9,7 +9,7 @@ use plimsoll_model::{
 };
 use plimsoll_policy::{
     Certificate, Decision, Effect, Evidence, Facts, ImageName, Kept, Known, Maker, PodSecurity, Policies,
-    Statement, Workload, decide,
+    Statement, Workload, decide, explain,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -899,5 +899,110 @@ fn the_newest_summary_about_the_question_counts() {
     ] {
         let error = Policies::default().add("policy.yaml", &policy(written)).expect_err(written).to_string();
         assert!(error.contains(said), "{error}");
+    }
+}
+
+/// A document of an exception from requirements of `production`.
+fn excepted(name: &str, requirement: &str, expires: &str) -> String {
+    format!(
+        "---
+apiVersion: plimsoll.dev/v1
+kind: Exception
+metadata: {{name: {name}}}
+spec: {{policies: [production], requirements: [{requirement}], images: ['ghcr.io/acme/**'], owner: ada, reason: old, expires: {expires}}}
+"
+    )
+}
+
+#[test]
+fn an_explanation_names_what_decided_and_what_would_change_it() {
+    let asks = policy(
+        "  - signedBy: {signers: [key]}
+  - registries: {allow: ['ghcr.io/acme/**']}
+  - maxAge: 12h
+  - maxSeverity: {severity: high}
+    onMissing: warn",
+    );
+    let places = [Some("ghcr.io/acme/shop@sha256:22".to_owned())];
+    // 2027-01-15T08:00:00Z is the moment.
+    let text = format!(
+        "{asks}{}{}",
+        excepted("over", "maxAge", "2027-01-14"),
+        excepted("far", "signedBy", "2028-01-01")
+    );
+    let one = explain(&facts(), &places, &policies(&text), NOW);
+    assert_eq!(one.decision, decide(&facts(), &policies(&text), NOW), "the proof is the same");
+    let decided: Vec<&str> = one.decided_by.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(decided, ["production/signedBy", "production/maxAge"]);
+    let stands = |requirement: usize| one.requirements[requirement].exceptions[0].stands.as_str();
+    assert_eq!((stands(0), stands(2)), ("tooLong", "expired"));
+    let seen = one.requirements[0].evidence.iter().find(|seen| seen.kind == "signature").expect("looked at");
+    assert_eq!((seen.counts, &seen.from), (Some(false), &places[0]), "{seen:?}");
+    assert!(seen.detail.contains("release.yml"), "{seen:?}");
+    let ways = |at: usize| one.to_pass[at].any_of.join("\n");
+    assert!(ways(0).contains("as key (a key, in a transparency log)"), "{}", ways(0));
+    assert!(ways(0).contains("an earlier end"), "{}", ways(0));
+    assert!(ways(1).contains("renew the exception `over` of ada"), "{}", ways(1));
+
+    // Who signed counts, and what is let in needs nothing.
+    let met = explain(&facts(), &places, &policies(&policy("  - signedBy: {signers: [release]}")), NOW);
+    assert!(met.decided_by.is_empty() && met.to_pass.is_empty(), "{met:?}");
+    assert_eq!(met.requirements[0].evidence.last().expect("a signature").counts, Some(true));
+
+    // A signer who is revoked: the signature is shown, does not count, and by which revocation.
+    let revoked = format!(
+        "{}---\napiVersion: plimsoll.dev/v1\nkind: Revocation\nmetadata: {{name: leak}}\nspec: {{reason: stolen, identity: 'https://github.com/acme/**'}}\n",
+        policy("  - signedBy: {signers: [release]}")
+    );
+    let one = explain(&facts(), &places, &policies(&revoked), NOW);
+    assert_eq!(one.decision.effect, Effect::Deny);
+    assert_eq!((one.revocations.len(), one.revocations[0].stands.as_str()), (1, "disowns"));
+    assert_eq!(one.requirements[0].evidence.last().expect("a signature").counts, Some(false));
+
+    // Nobody's policy: why each of them is not.
+    let elsewhere = asks.replace("spec:", "spec:\n  match: {namespaces: [pay]}");
+    let one = explain(&facts(), &places, &policies(&elsewhere), NOW);
+    assert_eq!(one.not_about[0].reason, "it is for the namespaces pay; the namespace is shop");
+    assert_eq!(one.decided_by[0].what, "no policy is about this image");
+}
+
+/// What is said to let the image in does, and nothing less: with an exception from all of it, and from all but one.
+#[test]
+fn what_would_let_an_image_in_does() {
+    let kinds = [
+        "signedBy: {signers: [key]}",
+        "signedBy: {signers: [release]}",
+        "maxAge: 12h",
+        "maxAge: 90d",
+        "pinDigest: true",
+        "maxSeverity: {severity: high}",
+        "anyOf: [{pinDigest: true}, {maxAge: 1h}]",
+        "allOf: [{pinDigest: true}, {maxAge: 90d}]",
+        "notJudged: a moon",
+        "registries: {allow: ['docker.io/**']}",
+    ];
+    // Each by itself, and some of the combinations: all of them take minutes.
+    let all = (1_u32 << kinds.len()) - 1;
+    let alone = (0..kinds.len()).map(|at| 1 << at);
+    for chosen in alone.chain((1..all).step_by(89)).chain([all]) {
+        let of = |at: &usize| chosen & (1 << at) != 0;
+        let lines = (0..kinds.len()).filter(of).map(|at| format!("  - {}\n    name: r{at}\n", kinds[at]));
+        let text = policy(&lines.collect::<String>());
+        let one = explain(&facts(), &[], &policies(&text), NOW);
+        let names: Vec<&str> = one
+            .to_pass
+            .iter()
+            .map(|one| one.what.strip_prefix("production/").expect("a requirement"))
+            .collect();
+        assert!(one.to_pass.iter().all(|one| one.any_of.len() > 1), "{:?}", one.to_pass);
+        let passes = |left_out: usize| {
+            let of = |(at, name): (usize, &&str)| {
+                (at != left_out).then(|| excepted(&format!("e{at}"), name, "2027-02-01"))
+            };
+            let text = text.clone() + &names.iter().enumerate().filter_map(of).collect::<String>();
+            decide(&facts(), &policies(&text), NOW).effect <= Effect::Warn
+        };
+        assert!(passes(usize::MAX), "{names:?}");
+        assert!((0..names.len()).all(|left_out| !passes(left_out)), "{names:?}");
     }
 }

@@ -4,12 +4,13 @@
 //! each release changed. Each control is one row of [`CONTROLS`] and one function. A pod whose fields do not have the form
 //! that the API gives them cannot be judged: that is [`Judged::unread`], never a pass.
 
-use plimsoll_model::pod_security::{Level, Standard, Version};
+pub use plimsoll_model::pod_security::NEWEST;
+pub(crate) use plimsoll_model::pod_security::RESTRICTED_VOLUMES;
+use plimsoll_model::pod_security::{
+    DEFAULT_CAPABILITIES, Level, SAFE_SYSCTLS, SE_LINUX_TYPES, Standard, Version,
+};
 use plimsoll_model::shortened as shown;
 use serde_json_borrow::{ObjectAsVec, Value};
-
-/// The newest minor release of Kubernetes 1 whose standard is known here; later ones are judged by it.
-pub const NEWEST: u16 = 37;
 
 /// Most violations and unread fields that are told apart; further ones are the last's.
 const MOST: usize = 1000;
@@ -249,63 +250,6 @@ pub const CONTROLS: &[Control] = &[
         windows_host_process,
         "leave windowsOptions.hostProcess out"
     ),
-];
-
-/// Capabilities that a container has anyway.
-const DEFAULT_CAPABILITIES: [&str; 13] = [
-    "AUDIT_WRITE",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "MKNOD",
-    "NET_BIND_SERVICE",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYS_CHROOT",
-];
-
-/// Sysctls that concern the pod alone, with the minor release since which they count as such.
-const SAFE_SYSCTLS: [(&str, u16); 14] = [
-    ("kernel.shm_rmid_forced", 0),
-    ("net.ipv4.ip_local_port_range", 0),
-    ("net.ipv4.ip_unprivileged_port_start", 0),
-    ("net.ipv4.ping_group_range", 0),
-    ("net.ipv4.tcp_syncookies", 0),
-    ("net.ipv4.ip_local_reserved_ports", 27),
-    ("net.ipv4.tcp_fin_timeout", 29),
-    ("net.ipv4.tcp_keepalive_intvl", 29),
-    ("net.ipv4.tcp_keepalive_probes", 29),
-    ("net.ipv4.tcp_keepalive_time", 29),
-    ("net.ipv4.tcp_rmem", 32),
-    ("net.ipv4.tcp_wmem", 32),
-    ("net.ipv4.tcp_notsent_lowat", 37),
-    ("net.ipv4.tcp_slow_start_after_idle", 37),
-];
-
-/// SELinux types for containers, with the minor release since which they count as such.
-const SE_LINUX_TYPES: [(&str, u16); 5] = [
-    ("", 0),
-    ("container_t", 0),
-    ("container_init_t", 0),
-    ("container_kvm_t", 0),
-    ("container_engine_t", 31),
-];
-
-/// Volumes that are no way to the node.
-pub(crate) const RESTRICTED_VOLUMES: [&str; 9] = [
-    "configMap",
-    "csi",
-    "downwardAPI",
-    "emptyDir",
-    "ephemeral",
-    "image",
-    "persistentVolumeClaim",
-    "projected",
-    "secret",
 ];
 
 const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";

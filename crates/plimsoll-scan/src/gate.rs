@@ -8,14 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plimsoll_model::decision::Decision;
+use plimsoll_model::explanation::Explanation;
 use plimsoll_model::{Digest, FindingKind, Remedy, Report, one_line};
-use plimsoll_oci::{Error as OciError, Platform, Reference, Registries, Selection};
+use plimsoll_oci::{
+    Error as OciError, Platform, Reference, Registries, Repository, RepositoryName, Selection,
+};
 use plimsoll_policy::{
     Config, Evidence, Facts, ImageName, Known, Maker, Need, Policies, SIGNED_EXCEPTION, Statement, Workload,
     decide,
 };
 use plimsoll_trust::notation::{self, Revocations, Verification, Written};
-use plimsoll_trust::{By, Checked, Log, Outcome, PublicKey, Root, Signer, Target, Trust, What};
+use plimsoll_trust::{By, Checked, Discovery, Log, Outcome, PublicKey, Root, Signer, Target, Trust, What};
 
 use crate::scanners::Scanner;
 use crate::verify::everything_said;
@@ -137,21 +140,59 @@ impl Gate {
         options: &Options,
         progress: &dyn Progress,
     ) -> Result<Decided, ScanError> {
-        let reference = Reference::parse(name.strip_prefix("registry:").unwrap_or(name))?;
+        let (reference, gathered) = self.gathered(name, options, progress, true)?;
+        let facts = gathered.facts(image_name(name, &reference), self.workload.clone());
+        let decision = decide(&facts, &self.policies, options.now.as_second());
+        let mut inputs: Vec<(String, Digest)> = gathered.inputs.into_iter().flatten().collect();
+        inputs.sort_by_key(|(repository, manifest)| (repository.clone(), manifest.to_string()));
+        inputs.dedup();
+        Ok(Decided { decision, repository: reference.name().to_string(), inputs })
+    }
+
+    /// Decides, and says why it came out so and what would change it.
+    ///
+    /// # Errors
+    /// As [`Gate::decide`].
+    pub fn explain(
+        &self,
+        name: &str,
+        options: &Options,
+        progress: &dyn Progress,
+    ) -> Result<Explanation, ScanError> {
+        let (reference, gathered) = self.gathered(name, options, progress, false)?;
+        let facts = gathered.facts(image_name(name, &reference), self.workload.clone());
+        let place = |input: &Option<(String, Digest)>| {
+            input.as_ref().map(|(repository, manifest)| format!("{repository}@{manifest}"))
+        };
+        let places: Vec<Option<String>> = gathered.inputs.iter().map(place).collect();
+        Ok(plimsoll_policy::explain(&facts, &places, &self.policies, options.now.as_second()))
+    }
+
+    /// What is needed to decide on an image by its name, when `sparing` no more than that. The name may be short: the
+    /// user's files say what it stands for.
+    fn gathered(
+        &self,
+        name: &str,
+        options: &Options,
+        progress: &dyn Progress,
+        sparing: bool,
+    ) -> Result<(Reference, Gathered), ScanError> {
+        let mut reference = Reference::parse(name.strip_prefix("registry:").unwrap_or(name))?;
+        if let Some(registries) = &options.registries {
+            reference = registries.meant(&reference)?;
+        }
         let facts = Facts {
             image: image_name(name, &reference),
             workload: self.workload.clone(),
             ..Facts::default()
         };
         let needs = self.policies.needs(&facts);
-        let mut gathered = self.gather(&reference, &needs, options, progress);
-        let inputs = std::mem::take(&mut gathered.inputs);
-        let facts = gathered.facts(facts.image, facts.workload);
-        let decision = decide(&facts, &self.policies, options.now.as_second());
-        Ok(Decided { decision, repository: reference.name().to_string(), inputs })
+        let asked = sparing.then_some(&facts);
+        let gathered = self.gather_for(&reference, &needs, options, progress, asked);
+        Ok((reference, gathered))
     }
 
-    /// Gathers what is needed to decide on an image, and no more.
+    /// Gathers what is needed to decide on an image, and no more: all of it, whatever is asked later.
     pub fn gather(
         &self,
         reference: &Reference,
@@ -159,23 +200,32 @@ impl Gate {
         options: &Options,
         progress: &dyn Progress,
     ) -> Gathered {
+        self.gather_for(reference, needs, options, progress, None)
+    }
+
+    /// As [`Gate::gather`]; of the evidence no more than what decides on the one image and place that is asked about.
+    fn gather_for(
+        &self,
+        reference: &Reference,
+        needs: &BTreeSet<Need>,
+        options: &Options,
+        progress: &dyn Progress,
+        asked: Option<&Facts<'_>>,
+    ) -> Gathered {
         let mut gathered = Gathered::default();
         let Some(registries) = &options.registries else { return gathered };
         let needs = |need: Need| needs.contains(&need);
         if needs(Need::Digest) {
-            let manifest = registries
-                .repository(reference.name())
-                .and_then(|repository| repository.manifest(&reference.selector()));
+            let manifest = registries.repository(reference.name()).and_then(|repository| {
+                let manifest = repository.manifest(&reference.selector())?;
+                Ok((repository, manifest))
+            });
             match manifest {
-                Ok(manifest) => {
+                Ok((repository, manifest)) => {
                     if needs(Need::Evidence) {
-                        self.evidence(
-                            &mut gathered,
-                            registries,
-                            reference,
-                            &manifest,
-                            options.now.as_second(),
-                        );
+                        let own = (&repository, reference.name());
+                        let now = options.now.as_second();
+                        self.evidence(&mut gathered, registries, own, &manifest, now, asked);
                     }
                     gathered.digest = Known::Seen(manifest.digest);
                 }
@@ -230,48 +280,64 @@ impl Gate {
         gathered
     }
 
-    /// Gathers what is said of an image.
+    /// Gathers what is said of an image; no more than decides about `asked`, where that is given.
     fn evidence(
         &self,
         gathered: &mut Gathered,
         registries: &Registries,
-        reference: &Reference,
+        own: (&Repository, &RepositoryName),
         manifest: &plimsoll_oci::Manifest,
         now: i64,
+        asked: Option<&Facts<'_>>,
     ) {
-        let found = everything_said(registries, reference.name(), &self.repositories, &manifest.digest);
-        gathered.unread_evidence = found.problems;
         let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes), now };
-        let (mut evidence, mut inputs) = (Vec::new(), Vec::new());
-        for one in &found.evidence {
+        let mut judged = Said::default();
+        let mut enough = |found: &Discovery| {
+            let Some(asked) = asked else { return false };
+            self.check(&mut judged, found, target);
+            let evidence = Known::Seen(Cow::Borrowed(judged.evidence.as_slice()));
+            let facts = Facts { evidence, ..asked.clone() };
+            self.policies.evidence_suffices(&facts, now)
+        };
+        let found = everything_said(registries, own, &self.repositories, &manifest.digest, &mut enough);
+        self.check(&mut judged, &found, target);
+        gathered.unread_evidence = found.problems;
+        gathered.unread_evidence.extend(judged.unread);
+        gathered.inputs = judged.inputs;
+        gathered.evidence = Known::Seen(judged.evidence);
+    }
+
+    /// Checks what was not checked yet.
+    fn check(&self, judged: &mut Said, found: &Discovery, target: Target<'_>) {
+        for one in found.evidence.iter().skip(judged.checked) {
+            judged.checked += 1;
             let checked = self.trust.check(one, target);
             if let Outcome::Unreadable { reason } = &checked.outcome {
-                gathered.unread_evidence.push(format!(
-                    "{} ({}): {reason}",
-                    one.format.name(),
-                    one.place.layout.name()
-                ));
+                judged.unread.push(format!("{} ({}): {reason}", one.format.name(), one.place.layout.name()));
             }
             let Some(fact) = fact(checked) else { continue };
-            evidence.push(fact);
-            inputs.extend(
-                one.place.manifest.iter().map(|manifest| (one.place.repository.clone(), manifest.clone())),
-            );
+            judged.evidence.push(fact);
+            let manifest = one.place.manifest.as_ref();
+            judged.inputs.push(manifest.map(|manifest| (one.place.repository.clone(), manifest.clone())));
         }
-        inputs.sort_by_key(|(repository, manifest): &(String, Digest)| {
-            (repository.clone(), manifest.to_string())
-        });
-        inputs.dedup();
-        gathered.inputs = inputs;
-        gathered.evidence = Known::Seen(evidence);
     }
+}
+
+/// Evidence, checked.
+#[derive(Default)]
+struct Said {
+    /// How many pieces were looked at.
+    checked: usize,
+    evidence: Vec<Evidence>,
+    inputs: Vec<Option<(String, Digest)>>,
+    unread: Vec<String>,
 }
 
 /// The name of an image as policies see it.
 pub fn image_name(text: &str, reference: &Reference) -> ImageName {
     ImageName {
         text: text.to_owned(),
-        repository: reference.name().to_string(),
+        repository: reference.name().without_usual_port(),
         tag: reference.tag().map(str::to_owned),
         digest: reference.digest().cloned(),
     }
@@ -292,8 +358,8 @@ pub struct Gathered {
     pub bases: BTreeMap<String, Known<Vec<Digest>>>,
     /// Signatures and attestations that verify.
     pub evidence: Known<Vec<Evidence>>,
-    /// Repository and manifest of each of them.
-    pub inputs: Vec<(String, Digest)>,
+    /// Repository and manifest of each of them, in the same order; `None` for what stands in no manifest.
+    pub inputs: Vec<Option<(String, Digest)>>,
     /// Evidence that could not be read or judged.
     pub unread_evidence: Vec<String>,
     /// The scan.
@@ -396,7 +462,7 @@ impl Gathered {
         let report = self.report.seen().map_or(0, |report| 2 * written(report));
         let bases: usize = self.bases.iter().map(|(name, layers)| 100 + name.len() + digests(layers)).sum();
         let unread: usize = self.unread_evidence.iter().map(|text| 24 + text.len()).sum();
-        let inputs: usize = self.inputs.iter().map(|(place, _)| place.len() + 150).sum();
+        let inputs: usize = self.inputs.iter().flatten().map(|(place, _)| place.len() + 150).sum();
         size_of::<Self>() + digests(&self.layers) + bases + evidence + inputs + unread + report
     }
 

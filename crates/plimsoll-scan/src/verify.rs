@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use plimsoll_model::verification::{BuildInfo, EvidenceInfo, EvidenceOutcome, RootInfo, Verification};
 use plimsoll_model::{Digest, Outcome as Answer, Verdict};
-use plimsoll_oci::{Reference, Registries, RepositoryName};
+use plimsoll_oci::{Reference, Registries, Repository, RepositoryName};
 use plimsoll_trust::provenance::{Build, Provenance};
 use plimsoll_trust::{
-    Checked, Discovery, Evidence, Layout, Outcome, Target, Trust, What, discover, discover_within,
+    Checked, Discovery, Evidence, Layout, Outcome, Target, Trust, What, discover, discover_referrers,
+    discover_tags, discover_within,
 };
 
 use crate::ScanError;
@@ -44,7 +45,8 @@ pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<V
     let repository = registries.repository(reference.name())?;
     // Resolved once: from here on there is only the digest.
     let manifest = repository.manifest(&reference.selector())?;
-    let mut found = everything_said(registries, reference.name(), &wanted.repositories, &manifest.digest);
+    let own = (&repository, reference.name());
+    let mut found = everything_said(registries, own, &wanted.repositories, &manifest.digest, &mut |_| false);
     let within = discover_within(&repository, &reference.name().to_string(), &manifest);
     found.evidence.extend(within.evidence);
     for (path, bytes) in &wanted.files {
@@ -80,22 +82,30 @@ pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<V
     })
 }
 
-/// What an image's own repository and further ones hold about it.
+/// What an image's own repository and further ones hold about it: in the order of `own`'s referrers, its tags, the others. What
+/// was found of the referrers is shown to `enough` first, which may say that nothing more is needed.
 pub(crate) fn everything_said(
     registries: &Registries,
-    own: &RepositoryName,
+    (own, own_name): (&Repository, &RepositoryName),
     others: &[Reference],
     digest: &Digest,
+    enough: &mut dyn FnMut(&Discovery) -> bool,
 ) -> Discovery {
-    let mut found = Discovery::default();
-    for name in std::iter::once(own).chain(others.iter().map(Reference::name)) {
+    let mut found = discover_referrers(own, &own_name.to_string(), digest);
+    if enough(&found) {
+        return found;
+    }
+    let mut add = |more: Discovery| {
+        found.evidence.extend(more.evidence);
+        found.problems.extend(more.problems);
+    };
+    add(discover_tags(own, &own_name.to_string(), digest));
+    for name in others.iter().map(Reference::name) {
         match registries.repository(name) {
-            Ok(repository) => {
-                let Discovery { evidence, problems } = discover(&repository, &name.to_string(), digest);
-                found.evidence.extend(evidence);
-                found.problems.extend(problems);
+            Ok(repository) => add(discover(&repository, &name.to_string(), digest)),
+            Err(error) => {
+                add(Discovery { problems: vec![plimsoll_model::one_line(&error)], ..Discovery::default() });
             }
-            Err(error) => found.problems.push(plimsoll_model::one_line(&error)),
         }
     }
     found

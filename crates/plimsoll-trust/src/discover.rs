@@ -58,6 +58,22 @@ struct Layer {
     digest: Digest,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
+    /// The content itself, in base64 (image-spec 1.1, descriptor.md, "Embedded Content").
+    #[serde(default)]
+    data: String,
+}
+
+impl Layer {
+    /// The content, when the manifest holds it: it counts as if it had been fetched, by its digest.
+    fn embedded(&self) -> Option<Vec<u8>> {
+        use base64::Engine as _;
+        use sha2::Digest as _;
+        if self.data.is_empty() || self.digest.algorithm() != plimsoll_model::Algorithm::Sha256 {
+            return None;
+        }
+        let bytes = base64::engine::general_purpose::STANDARD.decode(&self.data).ok()?;
+        (sha2::Sha256::digest(&bytes).as_slice() == self.digest.bytes()).then_some(bytes)
+    }
 }
 
 /// What is looked for.
@@ -81,40 +97,64 @@ pub fn discover_vex(repository: &Repository, name: &str, digest: &Digest) -> Dis
     look(repository, name, digest, Purpose::Vex)
 }
 
+/// The first part of [`discover`]: what the referrers API or its tag lists.
+pub fn discover_referrers(repository: &Repository, name: &str, digest: &Digest) -> Discovery {
+    let mut discovery = Discovery::default();
+    discovery.referrers(repository, name, digest, Purpose::Everything);
+    discovery
+}
+
+/// The rest of [`discover`]: the tags `.sig`, `.att` and `.sbom`.
+pub fn discover_tags(repository: &Repository, name: &str, digest: &Digest) -> Discovery {
+    let mut discovery = Discovery::default();
+    discovery.tags(repository, name, digest, Purpose::Everything);
+    discovery
+}
+
 fn look(repository: &Repository, name: &str, digest: &Digest, purpose: Purpose) -> Discovery {
     let mut discovery = Discovery::default();
-    match repository.referrers(digest) {
-        Ok(referrers) => {
-            if referrers.len() > MOST_REFERRERS {
-                discovery.problems.push(format!(
-                    "only the first {MOST_REFERRERS} of {} referrers were read",
-                    referrers.len()
-                ));
-            }
-            for referrer in referrers.into_iter().take(MOST_REFERRERS) {
-                if purpose.wants(&referrer.artifact_type, &referrer.annotations) {
-                    discovery.manifest(
-                        repository,
-                        name,
-                        digest,
-                        &referrer.digest.to_string(),
-                        Layout::Referrer,
-                        purpose,
-                    );
+    discovery.referrers(repository, name, digest, purpose);
+    discovery.tags(repository, name, digest, purpose);
+    discovery
+}
+
+impl Discovery {
+    fn referrers(&mut self, repository: &Repository, name: &str, digest: &Digest, purpose: Purpose) {
+        match repository.referrers(digest) {
+            Ok(referrers) => {
+                if referrers.len() > MOST_REFERRERS {
+                    self.problems.push(format!(
+                        "only the first {MOST_REFERRERS} of {} referrers were read",
+                        referrers.len()
+                    ));
+                }
+                for referrer in referrers.into_iter().take(MOST_REFERRERS) {
+                    if purpose.wants(&referrer.artifact_type, &referrer.annotations) {
+                        self.manifest(
+                            repository,
+                            name,
+                            digest,
+                            &referrer.digest.to_string(),
+                            Layout::Referrer,
+                            purpose,
+                        );
+                    }
                 }
             }
-        }
-        Err(error) => discovery.problems.push(format!("the referrers could not be listed: {error}")),
-    }
-    let stem = format!("{}-{}", digest.algorithm().name(), digest.hex());
-    for (ending, layout) in
-        [("sig", Layout::SignatureTag), ("att", Layout::AttestationTag), ("sbom", Layout::SbomTag)]
-    {
-        if purpose == Purpose::Everything || layout == Layout::AttestationTag {
-            discovery.manifest(repository, name, digest, &format!("{stem}.{ending}"), layout, purpose);
+            Err(error) => self.problems.push(format!("the referrers could not be listed: {error}")),
         }
     }
-    discovery
+
+    fn tags(&mut self, repository: &Repository, name: &str, digest: &Digest, purpose: Purpose) {
+        let stem = format!("{}-{}", digest.algorithm().name(), digest.hex());
+        for (ending, layout) in
+            [("sig", Layout::SignatureTag), ("att", Layout::AttestationTag), ("sbom", Layout::SbomTag)]
+        {
+            if purpose == Purpose::Everything || layout == Layout::AttestationTag {
+                self.manifest(repository, name, digest, &format!("{stem}.{ending}"), layout, purpose);
+            }
+        }
+    }
 }
 
 impl Purpose {
@@ -288,6 +328,8 @@ impl Discovery {
             } else if purpose == Purpose::Vex {
                 let held: usize = self.evidence.iter().map(|evidence| evidence.bytes.len()).sum();
                 repository.blob(&layer.digest, MOST_BYTES_OF_VEX.saturating_sub(held as u64))
+            } else if let Some(bytes) = layer.embedded() {
+                Ok(bytes)
             } else {
                 repository.blob(&layer.digest, statement::LARGEST)
             };

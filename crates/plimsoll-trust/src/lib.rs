@@ -35,7 +35,8 @@ mod verify;
 mod x509;
 
 pub use discover::{
-    Discovery, discover, discover_vex, discover_vex_within, discover_within, is_vex_predicate,
+    Discovery, discover, discover_referrers, discover_tags, discover_vex, discover_vex_within,
+    discover_within, is_vex_predicate,
 };
 pub use error::Error;
 pub use evidence::{Evidence, Format, Layout, Place};
@@ -46,6 +47,8 @@ pub use private_key::{SigningKey, is_encrypted};
 pub use roots::{Root, Window};
 pub use sign::{SIGNED, Seal, Sealed, attestation};
 pub use statement::{Statement, Subject};
+#[doc(hidden)]
+pub use tuf::Anchor;
 pub use tuf::{Origin, Roots};
 pub use verify::{By, Checked, Log, Outcome, Signer, Target, Trust, What};
 

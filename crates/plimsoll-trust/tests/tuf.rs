@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use plimsoll_http::{Client, Retries, Settings};
-use plimsoll_trust::{Origin, Roots, SigningKey};
+use plimsoll_trust::{Anchor, Origin, Roots, SigningKey};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -247,6 +247,65 @@ fn an_honest_repository_and_life_without_it() {
     let (_, origin) = roots.root("ours", far + 1_000_000).expect("usable").expect("known");
     assert!(matches!(origin, Origin::Updated { fresh_until, .. } if fresh_until == far));
     yard.refused(&roots, "timestamp.json", "an empty repository");
+}
+
+#[test]
+fn what_is_built_in_begins_with_the_root_of_its_digest_and_no_other() {
+    let yard = Yard::build();
+    let anchor = |sha256: String| -> &'static [Anchor] {
+        let (address, sha256) = (yard.address.clone().leak(), sha256.leak());
+        Box::leak(Box::new([Anchor { name: "sigstore", address, version: 1, sha256 }]))
+    };
+    let digest = hex(&Sha256::digest(yard.get("1.root.json")));
+    let roots = Roots::anchored(yard.folder.path(), anchor(digest.clone()));
+    // Without any update it is the snapshot inside the program.
+    assert_eq!(roots.root("sigstore", NOW).expect("usable").expect("known").1, Origin::Snapshot);
+    roots.update("sigstore", &yard.client, NOW).expect("fetched");
+    let updated =
+        |roots: &Roots| matches!(roots.root("sigstore", NOW), Ok(Some((_, Origin::Updated { .. }))));
+    assert!(updated(&roots));
+    // Without its network the root that is kept is enough.
+    let first = yard.folder.path().join("sigstore/first.root.json");
+    let served = yard.get("1.root.json");
+    yard.files.lock().expect("no panic before").remove("1.root.json");
+    roots.update("sigstore", &yard.client, NOW).expect("kept");
+    // Another root in its place, or none, is found out each time, and mended by an update.
+    let other = yard.root(1, &yard.online, FAR, &[1, 2]);
+    for damage in [Some(other.clone()), Some(b"{}".to_vec()), None] {
+        match damage {
+            Some(bytes) => std::fs::write(&first, bytes).expect("written"),
+            None => std::fs::remove_file(&first).expect("removed"),
+        }
+        assert!(roots.root("sigstore", NOW).is_err());
+        assert!(roots.update("sigstore", &yard.client, NOW).is_err(), "nobody has it");
+        yard.put("1.root.json", served.clone());
+        roots.update("sigstore", &yard.client, NOW).expect("fetched again");
+        assert!(updated(&roots));
+        yard.files.lock().expect("no panic before").remove("1.root.json");
+    }
+    // A repository that has another root under that number is not believed, and nothing of it is kept.
+    yard.put("1.root.json", other);
+    let folder = tempfile::tempdir().expect("a folder");
+    let roots = Roots::anchored(folder.path(), anchor(digest));
+    let error =
+        plimsoll_model::one_line(roots.update("sigstore", &yard.client, NOW).expect_err("another root"));
+    assert!(error.contains("is not the one with SHA-256"), "{error}");
+    assert_eq!(roots.root("sigstore", NOW).expect("usable").expect("known").1, Origin::Snapshot);
+}
+
+#[test]
+fn a_repository_is_added_with_its_root_from_an_address_that_is_secured() {
+    let yard = Yard::build();
+    let first = String::from_utf8(yard.get("1.root.json")).expect("text");
+    let roots = yard.roots();
+    for (address, first) in
+        [("http://tuf.example.test", first.as_str()), ("https://tuf.example.test", "{}"), ("?", "")]
+    {
+        assert!(roots.add_repository("other", address, first).is_err(), "{address}");
+    }
+    roots.add_repository("other", "https://tuf.example.test", &first).expect("kept");
+    // Not fetched yet: there is nothing to trust.
+    assert!(roots.root("other", 0).expect("no error").is_none());
 }
 
 #[test]

@@ -1088,6 +1088,9 @@ pub(crate) enum TrustCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
+    /// Why policies let an image in or not: what decided, from which evidence, and what would let it in; exit codes as
+    /// those of `plimsoll verify --policy`
+    Explain(Box<PolicyExplainArguments>),
     /// Run the test files of Gatekeeper (`gator verify`) and Kyverno (`kyverno test`): 0 all right, 1 one wrong, 3 one could not be run
     Test(PolicyTestArguments),
     /// Turn policies of Sigstore's policy-controller and Kyverno into ours, never looser: 0 all of it, 3 a condition of
@@ -1096,10 +1099,60 @@ pub(crate) enum PolicyCommand {
     /// Turn policies into ValidatingAdmissionPolicies, as far as API servers can decide by themselves: 0 all of it, 3 something
     /// of them is left to the webhook, and said on standard error
     Export(PolicyExportArguments),
-    /// What a draft would refuse of what runs, and the policies in force would not: 0 nothing, 1 something, 3 cannot be told
+    /// What a draft would refuse of what runs, or of what was asked for, and the policies in force would not: 0 nothing, 1
+    /// something, 3 cannot be told
     Replay(Box<PolicyReplayArguments>),
     /// Sign an exception, so that policies that take exceptions of some people only (`exceptions: {signedBy: [NAME]}`) take it
     SignException(PolicySignExceptionArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  plimsoll policy explain ghcr.io/acme/shop:1.4 --policy policies/ --namespace shop")]
+pub(crate) struct PolicyExplainArguments {
+    /// The image in its registry
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+
+    /// Policies, exceptions and revocations (YAML), a file or a folder of them; may be given several times
+    #[arg(long = "policy", value_name = "PATH", required = true)]
+    pub(crate) policies: Vec<PathBuf>,
+
+    /// The namespace where it is to run
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(crate) namespace: String,
+
+    /// A label of what is to run; may be given several times
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub(crate) labels: Vec<String>,
+
+    /// The advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
+    #[arg(long = "notation-revocations", value_name = "PATH")]
+    pub(crate) notation_revocations: Vec<PathBuf>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github`, one of `plimsoll trust add`, or a trusted_root.json; may be given several times
+    /// [default: sigstore, github]
+    #[arg(long = "trust-root", value_name = "NAME|FILE")]
+    pub(crate) roots: Vec<String>,
+
+    /// Another repository that holds evidence; may be given several times
+    #[arg(long = "evidence-repository", value_name = "NAME")]
+    pub(crate) repositories: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+
+    /// Form of the answer: table or json
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
+    pub(crate) format: Format,
+
+    /// Explain every requirement, not only those that decided
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]
@@ -1143,17 +1196,24 @@ pub(crate) struct PolicyExportArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   plimsoll cluster snapshot > cluster.jsonl
-  plimsoll policy replay draft.yaml --against cluster.jsonl --policy policies/")]
+  plimsoll policy replay draft.yaml --against cluster.jsonl --policy policies/
+  plimsoll policy replay draft.yaml --reviews reviews/")]
 pub(crate) struct PolicyReplayArguments {
     /// The draft: policies, exceptions and revocations that would hold instead, a file or a folder of them
     #[arg(required = true, value_name = "PATH")]
     pub(crate) draft: Vec<PathBuf>,
 
     /// What runs: a snapshot (`plimsoll cluster snapshot`), or objects in JSON or YAML; `-` for standard input
-    #[arg(long, required = true, value_name = "FILE")]
-    pub(crate) against: PathBuf,
+    #[arg(long, required_unless_present = "reviews", value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
 
-    /// The policies that hold now; may be given several times [default: none, so that everything runs]
+    /// Instead of what runs, what was asked for: reviews (`plimsoll admit --record`, or AdmissionReview in JSON, one or one in
+    /// each line), a file or a folder of them
+    #[arg(long, conflicts_with = "against", value_name = "PATH")]
+    pub(crate) reviews: Option<PathBuf>,
+
+    /// The policies that hold now; may be given several times [default: what was answered, where reviews say it; else none, so
+    /// that everything runs]
     #[arg(long = "policy", value_name = "PATH")]
     pub(crate) policies: Vec<PathBuf>,
 
@@ -1255,6 +1315,11 @@ pub(crate) struct AdmitArguments {
     #[arg(long, value_name = "FILE", requires = "rules")]
     pub(crate) ignore_file: Option<PathBuf>,
 
+    /// Exceptions that others write (YAML), a file or a folder of them, which may be absent; nothing else counts there, and a
+    /// file with a mistake is left out; may be given several times
+    #[arg(long = "exceptions", value_name = "PATH")]
+    pub(crate) exceptions: Vec<PathBuf>,
+
     /// What becomes of what does not meet them
     #[arg(long, value_enum, default_value_t = AdmitMode::Enforce, value_name = "MODE")]
     pub(crate) mode: AdmitMode,
@@ -1301,6 +1366,15 @@ pub(crate) struct AdmitArguments {
     /// Longest time in milliseconds that a review waits for evidence; less where the API server waits less
     #[arg(long, help_heading = SERVING, value_name = "MS", default_value_t = 6_000)]
     pub(crate) budget: u32,
+
+    /// Write reviews with their answers into a folder, for `plimsoll policy replay`. They hold whole objects, passwords in
+    /// variables too; only this user can read them. Dry runs leave none
+    #[arg(long, help_heading = SERVING, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// Most MiB of them; the oldest go
+    #[arg(long, help_heading = SERVING, value_name = "MIB", default_value_t = 256, requires = "record", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) record_limit: u32,
 
     /// Advisory database [default: PLIMSOLL_DB, else the user's data folder]
     #[arg(long, help_heading = EVIDENCE, value_name = "FILE")]

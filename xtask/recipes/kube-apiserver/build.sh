@@ -30,12 +30,18 @@ apt=(
 )
 apt-get "${apt[@]}" update
 apt-get "${apt[@]}" source --download-only "kubernetes=$kubernetes"
-apt-get "${apt[@]}" download golang-1.19-go golang-1.19-src etcd-server
+apt-get "${apt[@]}" download golang-1.19-go golang-1.19-src golang-github-modern-go-reflect2-dev etcd-server
 for package in ./*.deb; do
     dpkg-deb -x "$package" unpacked
 done
 # Debian's patches are about kubectl alone.
 tar --extract --file kubernetes_*.orig.tar.* --no-same-owner
+# The reflect2 within it reads maps as Go did until 1.17: a server that writes a map by it (the patch of a webhook into the
+# annotations of an audit, any object of a kind that a CRD brings) breaks. Debian's own fits its compiler.
+reflect2=kubernetes-*/vendor/github.com/modern-go/reflect2
+rm $reflect2/*.go $reflect2/*.s
+cp unpacked/usr/share/gocode/src/github.com/modern-go/reflect2/*.{go,s} $reflect2/
+rm -f $reflect2/*_test.go
 
 # A home and a cache of its own: Go's settings of whoever runs this must not matter.
 go="$work/unpacked/usr/lib/go-1.19"

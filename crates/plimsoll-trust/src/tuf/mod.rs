@@ -4,6 +4,7 @@
 //!
 //! Hides sigstore-tuf. Its futures wait for nothing here, since requests are made as the rest of the program makes them.
 
+use std::fmt::Write as _;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -12,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use plimsoll_http::{Client, Request, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use sigstore_tuf::transport::FetchFuture;
 use sigstore_tuf::{FileStore, Repository, Updater};
 
@@ -30,17 +32,64 @@ const METADATA: &str = "tuf";
 /// The same while a new one takes its place.
 const OLD: &str = "tuf.old";
 
-/// The sources that are built in: name, address, first root.
-const BUILT_IN: [(&str, &str, &str); 3] = [
-    ("sigstore", "https://tuf-repo-cdn.sigstore.dev", include_str!("sigstore.json")),
-    ("github", "https://tuf-repo.github.com", include_str!("github.json")),
-    ("sigstore-staging", "https://tuf-repo-cdn.sigstage.dev", include_str!("sigstore-staging.json")),
+/// A TUF repository that is known, by the digest of one of its roots: updates fetch that root and go on from it.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct Anchor {
+    /// Name of the trust root.
+    pub name: &'static str,
+    /// Address of the repository.
+    pub address: &'static str,
+    /// Version of the root.
+    pub version: u64,
+    /// SHA-256 of its file, in hexadecimal digits.
+    pub sha256: &'static str,
+}
+
+/// The sources that are built in. Versions and digests are those of the roots that sigstore-trust-root 0.15.1 begins with;
+/// an old one only makes the walk to the newest longer.
+const BUILT_IN: &[Anchor] = &[
+    Anchor {
+        name: "sigstore",
+        address: "https://tuf-repo-cdn.sigstore.dev",
+        version: 16,
+        sha256: "27aea7e372aa7864065174f0661784fcf8b0e28b1dbfebeada31a0f1fb19167f",
+    },
+    Anchor {
+        name: "github",
+        address: "https://tuf-repo.github.com",
+        version: 9,
+        sha256: "eb303461e0109458144b6ebcbfd62aaa6f6d7481e9ca77504b85f17761661462",
+    },
+    Anchor {
+        name: "sigstore-staging",
+        address: "https://tuf-repo-cdn.sigstage.dev",
+        version: 15,
+        sha256: "3cfd686011642e1fe151d5e413524bc1fe47ac69e87d44a33a811d04fe1795b9",
+    },
 ];
+
+impl Anchor {
+    /// A root, when it is the one that is meant.
+    fn check(&self, root: String) -> Result<String, Error> {
+        let digest = Sha256::digest(root.as_bytes());
+        let hex = digest.iter().fold(String::new(), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        });
+        if hex == self.sha256 {
+            return Ok(root);
+        }
+        let Anchor { name, version, sha256, .. } = self;
+        Err(fault(name, format!("its root {version} is not the one with SHA-256 {sha256}, but {hex}")))
+    }
+}
 
 /// A folder of trust roots, one folder in it for each.
 #[derive(Clone, Debug)]
 pub struct Roots {
     folder: PathBuf,
+    built_in: &'static [Anchor],
 }
 
 /// Where a trust root that is in use comes from.
@@ -87,7 +136,13 @@ fn check_name(name: &str) -> Result<(), Error> {
 impl Roots {
     /// The trust roots in a folder, which need not be there.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Roots { folder: folder.into() }
+        Roots::anchored(folder, BUILT_IN)
+    }
+
+    /// With other sources than those that are built in: for tests.
+    #[doc(hidden)]
+    pub fn anchored(folder: impl Into<PathBuf>, built_in: &'static [Anchor]) -> Self {
+        Roots { folder: folder.into(), built_in }
     }
 
     /// Names of those that are kept or built in, sorted.
@@ -95,7 +150,7 @@ impl Roots {
     /// # Errors
     /// When the folder cannot be read.
     pub fn names(&self) -> Result<Vec<String>, Error> {
-        let mut names: Vec<String> = BUILT_IN.iter().map(|(name, ..)| (*name).to_owned()).collect();
+        let mut names: Vec<String> = self.built_in.iter().map(|one| one.name.to_owned()).collect();
         let failed = |error| caused(&self.folder.display().to_string(), "cannot be listed", error);
         match std::fs::read_dir(&self.folder) {
             Ok(entries) => {
@@ -134,6 +189,12 @@ impl Roots {
         if !metadata.join("timestamp.json").exists() {
             return snapshot();
         }
+        let Some(first) = first else {
+            return Err(fault(
+                name,
+                "the root that updates began with is gone; `plimsoll trust update` fetches it",
+            ));
+        };
         // Metadata that has expired is still whole: it is checked at its last moment, and its end is told.
         let fresh_until = fresh_until(name, &metadata)?;
         let at = now.min(fresh_until.saturating_sub(1));
@@ -141,11 +202,22 @@ impl Roots {
         Ok(Some((Root::from_json(name, &json)?, Origin::Updated { address, fresh_until })))
     }
 
-    /// Address and first root of a source, where it is a TUF repository.
-    fn source(&self, name: &str) -> Result<Option<(String, String)>, Error> {
+    fn anchor(&self, name: &str) -> Option<&'static Anchor> {
+        self.built_in.iter().find(|one| one.name == name)
+    }
+
+    /// Address and first root of a source, where it is a TUF repository. The first root of what is built in is there once it
+    /// was fetched, and is held against its digest each time.
+    fn source(&self, name: &str) -> Result<Option<(String, Option<String>)>, Error> {
         let folder = self.folder.join(name);
-        if let Some((_, address, first)) = BUILT_IN.iter().find(|(known, ..)| *known == name) {
-            return Ok(Some(((*address).to_owned(), (*first).to_owned())));
+        if let Some(anchor) = self.anchor(name) {
+            let file = folder.join(FIRST);
+            let first = if file.exists() {
+                Some(text(name, &file).and_then(|root| anchor.check(root))?)
+            } else {
+                None
+            };
+            return Ok(Some((anchor.address.to_owned(), first)));
         }
         if !folder.join(SOURCE).exists() {
             return Ok(None);
@@ -153,7 +225,7 @@ impl Roots {
         let source: Source = serde_json::from_str(&text(name, &folder.join(SOURCE))?)
             .map_err(|error| caused(name, "where it comes from cannot be read", error))?;
         let Some(address) = source.repository else { return Ok(None) };
-        Ok(Some((address, text(name, &folder.join(FIRST))?)))
+        Ok(Some((address, Some(text(name, &folder.join(FIRST))?))))
     }
 
     /// Fetches a root from its repository. The moment until which its metadata is fresh.
@@ -162,7 +234,12 @@ impl Roots {
     /// When the repository cannot be reached or anything of it breaks TUF's rules; what was kept stays.
     pub fn update(&self, name: &str, client: &Client, now: i64) -> Result<i64, Error> {
         check_name(name)?;
-        let Some((address, first)) = self.source(name)? else {
+        // What is damaged of a root that has a digest is fetched again.
+        let known = match (self.source(name), self.anchor(name)) {
+            (Err(_), Some(anchor)) => Some((anchor.address.to_owned(), None)),
+            (known, _) => known?,
+        };
+        let Some((address, first)) = known else {
             return Err(fault(name, "no TUF repository is known for it"));
         };
         let base = Url::parse(&format!("{}/", address.trim_end_matches('/')))
@@ -174,6 +251,17 @@ impl Roots {
         let new = tempfile::Builder::new().prefix(".new").tempdir_in(&folder).map_err(failed)?;
         copy(&current(&folder), new.path()).map_err(failed)?;
         let repository = Remote { client: client.clone(), base };
+        let first = match (first, self.anchor(name)) {
+            (Some(first), _) => first,
+            (None, Some(anchor)) => {
+                let first = repository.first(anchor)?;
+                let file = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
+                std::fs::write(file.path(), &first).map_err(failed)?;
+                file.persist(folder.join(FIRST)).map_err(|error| failed(error.error))?;
+                first
+            }
+            (None, None) => return Err(fault(name, "the root that updates begin with is not there")),
+        };
         let json = fetched(name, repository, &first, Some(FileStore::new(new.path())), now)?;
         // One that cannot be used here is said at once.
         Root::from_json(name, &json)?;
@@ -210,8 +298,7 @@ impl Roots {
     fn add(&self, name: &str, source: &Source, files: &[(&str, &str)]) -> Result<(), Error> {
         check_name(name)?;
         let folder = self.folder.join(name);
-        let taken = BUILT_IN.iter().any(|(known, ..)| *known == name);
-        if taken || folder.join(SOURCE).exists() {
+        if self.anchor(name).is_some() || folder.join(SOURCE).exists() {
             return Err(fault(name, "there is a trust root of that name already"));
         }
         let failed = |error| caused(name, "cannot be kept", error);
@@ -324,6 +411,18 @@ struct Remote {
 }
 
 impl Remote {
+    /// The root that updates of what is built in begin with.
+    fn first(&self, anchor: &Anchor) -> Result<String, Error> {
+        let (name, file) = (anchor.name, format!("{}.root.json", anchor.version));
+        let bytes = self
+            .fetch(&file, LARGEST)
+            .map_err(|error| caused(name, "the root that updates begin with", error))?
+            .ok_or_else(|| fault(name, format!("its repository does not have `{file}`")))?;
+        let root =
+            String::from_utf8(bytes).map_err(|error| caused(name, "its first root is no text", error))?;
+        anchor.check(root)
+    }
+
     fn fetch(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, sigstore_tuf::Error> {
         let failed = |error: plimsoll_http::Error| {
             sigstore_tuf::Error::transport_with_source(format!("`{path}` cannot be fetched"), error)
@@ -399,10 +498,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_roots_hold_and_names_are_names() {
-        for (name, _, first) in BUILT_IN {
-            sigstore_tuf::TrustedMetadataSet::from_root(first.as_bytes())
-                .unwrap_or_else(|error| panic!("{name}: {error}"));
+    fn what_is_built_in_is_named_and_names_are_names() {
+        for one in BUILT_IN {
+            let digits = one.sha256.len() == 64 && one.sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+            assert!(digits && one.version > 0 && one.address.starts_with("https://"), "{one:?}");
+            assert!(Root::builtin(one.name).is_some(), "{}", one.name);
         }
         let folder = tempfile::tempdir().expect("a folder");
         let roots = Roots::new(folder.path());
@@ -420,13 +520,6 @@ mod tests {
         );
         let (root, origin) = roots.root("ours", 0).expect("usable").expect("known");
         assert_eq!((root.name(), origin), ("ours", Origin::File));
-        for (address, first) in
-            [("http://tuf.example.test", BUILT_IN[0].2), ("https://tuf.example.test", "{}"), ("?", "")]
-        {
-            assert!(roots.add_repository("other", address, first).is_err(), "{address}");
-        }
-        roots.add_repository("other", "https://tuf.example.test", BUILT_IN[0].2).expect("kept");
-        // Not fetched yet: there is nothing to trust.
-        assert!(roots.root("other", 0).expect("no error").is_none());
+        assert!(roots.add_repository("other", "https://tuf.example.test", "{}").is_err());
     }
 }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use plimsoll_admit::authority::Authority;
 use plimsoll_admit::evidence::Limits;
 use plimsoll_admit::manifests::{self, Manifests, Trust};
+use plimsoll_admit::recorded::Recorder;
 use plimsoll_admit::server::Settings;
 use plimsoll_admit::service::{Lines, ServeError, Setup, serve};
 use plimsoll_admit::tls::{Certificates, load_authority};
@@ -18,7 +19,7 @@ use plimsoll_scan::check::one_object::ObjectRules;
 use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::gate::Gate;
 use plimsoll_scan::kube::{Access, Client};
-use plimsoll_scan::policy::{Mode, OnMissing};
+use plimsoll_scan::policy::{Mode, OnMissing, Policies};
 
 use super::{Answer, notation, scan, verify};
 use crate::cli::{AdmitArguments, AdmitMode, Unmatched};
@@ -27,7 +28,7 @@ use crate::network;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 /// What the cluster itself needs to start.
-const EXEMPT: [&str; 2] = ["kube-node-lease", "kube-system"];
+pub(super) const EXEMPT: [&str; 2] = ["kube-node-lease", "kube-system"];
 
 pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answer {
     let usage = |error| Failure::new(USAGE, error);
@@ -41,6 +42,16 @@ pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answ
     }
     let certificates = certificates(arguments).map_err(usage)?;
     let log = Arc::new(Lines::new(Box::new(std::io::stdout())));
+    let recorder = match &arguments.record {
+        Some(folder) => {
+            let limit = u64::from(arguments.record_limit) << 20;
+            let recorder = Recorder::new(folder, limit, log.clone())
+                .with_context(|| format!("cannot record reviews in `{}`", folder.display()))
+                .map_err(usage)?;
+            Some(Arc::new(recorder))
+        }
+        None => None,
+    };
     let setup = Setup {
         load: Box::new(|| gate(arguments, environment).map_err(|error| format!("{error:#}"))),
         cluster: Box::new(|| {
@@ -48,7 +59,7 @@ pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answ
             let access = Access::find(&environment.cluster, None, &settings);
             access.map(Client::new).map_err(|error| plimsoll_model::one_line(&error))
         }),
-        policies: arguments.policies.clone(),
+        policies: arguments.policies.iter().chain(&arguments.exceptions).cloned().collect(),
         trust: trust_files(arguments, environment),
         options: Options {
             database: scan::database(arguments.db.as_ref(), environment),
@@ -82,13 +93,20 @@ pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answ
         server: Settings {
             budget: Duration::from_millis(arguments.budget.into()),
             now: Arc::new(seconds),
-            log: log.clone(),
+            log: match &recorder {
+                Some(recorder) => recorder.clone(),
+                None => log.clone(),
+            },
             linger: Duration::from_secs(5),
         },
     };
     // Nobody but a signal ends it.
     let (_keep, stop) = tokio::sync::watch::channel(false);
     let done = serve(setup, stop, |address| print::talk(&format!("listening at https://{address}")));
+    let lost = recorder.map(|recorder| recorder.finish()).unwrap_or_default();
+    if lost > 0 {
+        print::warning(&format!("{lost} reviews were not recorded: the disk could not keep up"));
+    }
     log.finish();
     done.map(|()| 0).map_err(failed)
 }
@@ -105,7 +123,10 @@ fn trust_files(arguments: &AdmitArguments, environment: &Environment) -> Vec<Pat
 
 /// The policies with what they are checked by.
 fn gate(arguments: &AdmitArguments, environment: &Environment) -> anyhow::Result<Gate> {
-    let (policies, rules) = verify::policies_and_rules(&arguments.policies)?;
+    let (mut policies, rules) = verify::policies_and_rules(&arguments.policies)?;
+    for path in &arguments.exceptions {
+        add_exceptions(&mut policies, path);
+    }
     let revocations = notation::revocations(&arguments.notation_revocations)?;
     let mut gate = Gate::new(policies, verify::roots(&arguments.roots, environment)?, &revocations)?;
     gate.rules = Arc::new(rules);
@@ -123,6 +144,35 @@ fn gate(arguments: &AdmitArguments, environment: &Environment) -> anyhow::Result
     };
     gate.repositories = verify::repositories(&arguments.repositories)?;
     Ok(gate)
+}
+
+/// Adds exceptions of those who may write them and nothing else. What is wrong with a file is told and takes that file out
+/// alone: nobody's mistake there keeps a revocation from being taken over, and no policy is slipped in.
+fn add_exceptions(policies: &mut Policies, path: &Path) {
+    if !path.exists() || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) {
+        return;
+    }
+    let files = match verify::policy_files(&[path.to_owned()]) {
+        Ok(files) => files,
+        Err(error) => return print::warning(&format!("no exception is taken from there: {error:#}")),
+    };
+    for (file, text) in files {
+        let name = file.display().to_string();
+        let mut alone = Policies::default();
+        let added = match alone.add(&name, &text) {
+            Ok(()) if alone.policies().is_empty() && alone.revocations().is_empty() => {
+                policies.add(&name, &text)
+            }
+            Ok(()) => {
+                print::warning(&format!("`{name}` is left out: it holds something else than exceptions"));
+                continue;
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = added {
+            print::warning(&format!("exceptions are left out: {error}"));
+        }
+    }
 }
 
 fn failed(error: ServeError) -> Failure {
@@ -205,6 +255,7 @@ fn print_manifests(
         ("--db", arguments.db.is_some()),
         ("--rules", arguments.rules.is_some()),
         ("--ignore-file", arguments.ignore_file.is_some()),
+        ("--record", arguments.record.is_some()),
     ] {
         if given {
             print::warning(&format!(

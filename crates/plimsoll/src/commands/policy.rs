@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
+use plimsoll_format::View;
 use plimsoll_policy::import::Change;
 use plimsoll_rules::suite::{Case, Outcome, gator, kyverno};
 use serde_json::json;
 
-use super::{Answer, verify};
+use super::{Answer, scan, verify};
 use crate::cli::{
-    PolicyCommand, PolicyExportArguments, PolicyImportArguments, PolicyTestArguments, PolicyTestFormat,
+    PolicyCommand, PolicyExplainArguments, PolicyExportArguments, PolicyImportArguments, PolicyTestArguments,
+    PolicyTestFormat,
 };
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -19,16 +21,40 @@ use crate::print::{self, Failure, UNDECIDED, USAGE};
 const DEEPEST: usize = 32;
 
 mod replay;
+mod reviews;
 mod sign_exception;
 
 pub(crate) fn run(command: &PolicyCommand, environment: &Environment) -> Answer {
     match command {
+        PolicyCommand::Explain(arguments) => explain(arguments, environment),
         PolicyCommand::Export(arguments) => export(arguments),
         PolicyCommand::Replay(arguments) => replay::run(arguments, environment),
         PolicyCommand::SignException(arguments) => sign_exception::run(arguments, environment),
         PolicyCommand::Test(arguments) => test(arguments),
         PolicyCommand::Import(arguments) => import(arguments),
     }
+}
+
+/// Why a decision comes out as it does. Exit codes are those of the decision.
+fn explain(arguments: &PolicyExplainArguments, environment: &Environment) -> Answer {
+    let question = verify::Question {
+        image: &arguments.image,
+        policies: &arguments.policies,
+        namespace: &arguments.namespace,
+        labels: &arguments.labels,
+        db: arguments.db.as_ref(),
+        notation_revocations: &arguments.notation_revocations,
+        roots: &arguments.roots,
+        repositories: &arguments.repositories,
+        registry: &arguments.registry,
+    };
+    let explanation = question.explain(environment)?;
+    let view = View { all: arguments.all, ..scan::view(&arguments.image, environment) };
+    let text = plimsoll_format::explanation::write(&explanation, arguments.format, &view)
+        .context("cannot render the explanation")
+        .map_err(|error| Failure::new(USAGE, error))?;
+    print::data(&text)?;
+    Ok(explanation.decision.outcome().exit_code())
 }
 
 /// A suite that was run, or why it could not be.

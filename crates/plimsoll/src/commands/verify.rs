@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use plimsoll_format::{Format, View};
+use plimsoll_model::explanation::Explanation;
 use plimsoll_rules::Rules;
 use plimsoll_scan::gate::{Decided, Gate};
 use plimsoll_scan::policy::{Decision, Policies};
 use plimsoll_scan::trust::provenance::Build;
 use plimsoll_scan::trust::{By, Log, Pattern, PublicKey, Root, Signer, Trust};
 use plimsoll_scan::verify::Wanted;
-use plimsoll_scan::{Options, Reference};
+use plimsoll_scan::{Options, Progress, Reference, ScanError};
 
 use super::{Answer, notation, scan, trust};
 use crate::cli::{RegistryArguments, VerifyArguments};
@@ -53,6 +54,21 @@ pub(super) struct Question<'a> {
 impl Question<'_> {
     /// Gathers and decides.
     pub(super) fn decide(&self, environment: &Environment) -> Result<Decided, Failure> {
+        self.ask(environment, |gate, options, progress| {
+            gate.decide_with_inputs(self.image, options, progress)
+        })
+    }
+
+    /// Gathers, decides and explains.
+    pub(super) fn explain(&self, environment: &Environment) -> Result<Explanation, Failure> {
+        self.ask(environment, |gate, options, progress| gate.explain(self.image, options, progress))
+    }
+
+    fn ask<A>(
+        &self,
+        environment: &Environment,
+        answer: impl FnOnce(&Gate, &Options, &dyn Progress) -> Result<A, ScanError>,
+    ) -> Result<A, Failure> {
         let usage = |error| Failure::new(USAGE, error);
         let policies = policies(self.policies).map_err(usage)?;
         let revocations = notation::revocations(self.notation_revocations).map_err(usage)?;
@@ -79,9 +95,9 @@ impl Question<'_> {
             ..Options::default()
         };
         let progress = progress::Line::new(environment.progress);
-        let decided = gate.decide_with_inputs(self.image, &options, &progress);
+        let answer = answer(&gate, &options, &progress);
         drop(progress);
-        decided.map_err(scan::failed)
+        answer.map_err(scan::failed)
     }
 }
 

@@ -202,6 +202,77 @@ fn images_from_a_real_registry_are_let_in_or_refused() {
 }
 
 #[test]
+fn reviews_are_recorded_and_a_draft_is_held_against_them() {
+    let Some((registry, place, name)) = harbour() else { return };
+    let open = place.put(
+        "open.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: open}\nspec: {requirements: [{registries: {deny: ['127.0.0.1:1/**']}}]}\n",
+    );
+    let made = ["--policy", &open, "--authority", "authority", "--image", "x/plimsoll:1"];
+    place.run(&[["admit", "--print-manifests"].as_slice(), &made].concat()).exits(0);
+    let mut gate = Gate::start(&place, &["--policy", &open, "--record", "reviews"]);
+    assert_eq!(gate.validate(&name)["allowed"], true);
+    assert_eq!(gate.validate("127.0.0.1:1/evil:1")["allowed"], false);
+    assert_eq!(gate.validate(&format!("{}/team/nothing:1", registry.host))["allowed"], true);
+    assert_eq!(gate.ask("validate", &name, "kube-system", false)["allowed"], true);
+    gate.ask("validate", &name, "shop", true);
+    gate.ask("mutate", &name, "shop", false);
+    assert!(Command::new("kill").args(["-TERM", &gate.child.id().to_string()]).status().unwrap().success());
+    assert!(gate.child.wait().unwrap().success());
+
+    // The draft asks for a signature that nobody made yet: of the four that were recorded one has it refused already, and
+    // one is of a namespace that is let be.
+    let draft = policy(&place, "  - signedBy: {signers: [ours]}\n");
+    let replay = |more: &[&str]| {
+        let run = place
+            .run(&[&["policy", "replay", &draft, "--reviews", "reviews", "--format", "json"], more].concat());
+        let told: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
+        assert_eq!(super::faults("replay-1.0.json", &told), Vec::<String>::new());
+        let count = |word: &str| told[word].as_u64().unwrap();
+        let counts = ["reviews", "newlyDenied", "newlyUnknown", "newlyAllowed", "same"].map(count);
+        (run.code, counts, told)
+    };
+    let (code, counts, told) = replay(&[]);
+    assert_eq!((code, counts), (1, [4, 1, 1, 0, 2]), "{told:#}");
+    let denied = &told["changes"][0];
+    assert_eq!(
+        (&denied["change"], &denied["user"], &denied["name"]),
+        (&json!("newlyDenied"), &json!("ada"), &json!("web"))
+    );
+    assert!(denied["reasons"][0].as_str().unwrap().contains("harbour/signedBy: not signed"), "{denied}");
+    assert!(denied["at"].as_str().unwrap().ends_with("reviews-000000000001.jsonl: line 1"), "{denied}");
+    let table = place.run(&["policy", "replay", &draft, "--reviews", "reviews"]).exits(1).stdout;
+    assert!(table.contains("Would have been refused\n  shop/Pod web  CREATE by ada\n"), "{table}");
+
+    // Signed meanwhile: the draft refuses nothing that is known, and of the image that is gone nothing can be told.
+    place.run(&["attest", &name, "--key", &place.text("ours.pem")]).exits(0);
+    let (code, counts, told) = replay(&[]);
+    assert_eq!((code, counts), (3, [4, 0, 1, 0, 3]), "{told:#}");
+    // Against policies instead of what was answered.
+    let (code, counts, told) = replay(&["--policy", &draft]);
+    assert_eq!((code, counts), (0, [4, 0, 0, 0, 4]), "{told:#}");
+    // Without registries nothing of signatures is known.
+    let (code, counts, told) = replay(&["--offline"]);
+    assert_eq!((code, counts), (3, [4, 0, 2, 0, 2]), "{told:#}");
+    // Less than was asked before: what was refused would be let in.
+    let anything = place
+        .put("anything.yaml", std::fs::read_to_string(&open).unwrap().replace("127.0.0.1:1", "other.io"));
+    let run = place.run(&["policy", "replay", &anything, "--reviews", "reviews"]).exits(0);
+    assert!(run.stdout.contains("Would have been let in\n  shop/Pod web"), "{}", run.stdout);
+
+    // One review as a file; a broken line is named and never passed over; nothing is no answer.
+    let one = std::fs::read_to_string(place.path("reviews/reviews-000000000001.jsonl")).unwrap();
+    place.put("one.json", one.lines().next().unwrap());
+    place.run(&["policy", "replay", &anything, "--reviews", "one.json"]).exits(0);
+    place.put("half.jsonl", format!("{}\n{{\"apiVersion\": \"admission", one.lines().next().unwrap()));
+    let run = place.run(&["policy", "replay", &anything, "--reviews", "half.jsonl"]).exits(3);
+    assert!(run.stdout.contains("not read  half.jsonl: line 2"), "{}", run.stdout);
+    place.put("none.jsonl", "");
+    place.run(&["policy", "replay", &anything, "--reviews", "none.jsonl"]).exits(2).says(&["no review"]);
+    place.run(&["policy", "replay", &anything]).exits(2).says(&["--against"]);
+}
+
+#[test]
 fn what_it_cannot_start_with_is_named() {
     let place = Place::new();
     let file = place.put(
@@ -271,4 +342,52 @@ fn rules_of_other_engines_run_beside_policies_and_bad_ones_are_named() {
         .says(&["ClusterPolicy `old`", "no rule that can be run here"]);
     // What is only about images cannot use them, and says so.
     place.run(&["verify", "r.io/a:1", "--policy", "policies"]).exits(2).says(&["admissionregistration"]);
+}
+
+#[test]
+fn exceptions_of_others_let_in_and_can_do_nothing_else() {
+    let Some((_registry, place, name)) = harbour() else { return };
+    std::fs::create_dir_all(place.path("policies")).unwrap();
+    std::fs::create_dir_all(place.path("exceptions")).unwrap();
+    let signed = policy(&place, "  - signedBy: {signers: [ours]}\n");
+    std::fs::rename(&signed, place.path("policies/signed.yaml")).unwrap();
+    let made = ["--policy", "policies", "--authority", "authority", "--image", "x/plimsoll:1"];
+    place.run(&[["admit", "--print-manifests"].as_slice(), &made].concat()).exits(0);
+    let gate = Gate::start(&place, &["--policy", "policies", "--exceptions", "exceptions"]);
+    let until = |is_let_in: bool, why: &str| {
+        let since = Instant::now();
+        while gate.validate(&name)["allowed"] != is_let_in {
+            assert!(since.elapsed() < Duration::from_secs(15), "{why}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    until(false, "nobody signed it");
+    // The webhook goes by the machine's clock.
+    let end = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
+    let exception = format!(
+        "apiVersion: plimsoll.dev/v1\nkind: Exception\nmetadata: {{name: night}}\nspec: {{policies: [harbour], requirements: [signedBy], images: ['**'], namespaces: [shop], owner: ada, reason: an outage, expires: '{end}'}}\n"
+    );
+    place.put("exceptions/night.yaml", &exception);
+    until(true, "ada excepts it");
+    assert!(gate.validate(&name)["auditAnnotations"]["exceptions"].as_str().unwrap().contains("ada"));
+    assert_eq!(gate.ask("validate", &name, "other", false)["allowed"], false, "of no other namespace");
+    // A mistake in one file takes nothing else out, and what is no exception does not count.
+    place.put("exceptions/broken.yaml", "kind: [");
+    place.put(
+        "exceptions/policy.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: all}\nspec: {requirements: [{registries: {deny: ['**']}}]}\n",
+    );
+    std::thread::sleep(Duration::from_secs(3));
+    until(true, "the one exception goes on to hold");
+    let digest = gate.validate(&name)["auditAnnotations"]["images"].as_str().unwrap().to_owned();
+    let digest = digest.split_once('@').unwrap().1.split(' ').next().unwrap().to_owned();
+    place.put(
+        "policies/revoked.yaml",
+        format!("apiVersion: plimsoll.dev/v1\nkind: Revocation\nmetadata: {{name: bad}}\nspec: {{reason: stolen, digest: '{digest}'}}\n"),
+    );
+    until(false, "a revocation holds, whatever others write");
+    std::fs::remove_file(place.path("policies/revoked.yaml")).unwrap();
+    until(true, "taken back");
+    std::fs::remove_file(place.path("exceptions/night.yaml")).unwrap();
+    until(false, "the exception is gone");
 }

@@ -1,7 +1,7 @@
 //! `plimsoll audit`: its JSON against the published schema, and `--watch` on a real API server.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use plimsoll_testing::ApiServer;
 use serde_json::{Value, json};
 
 use super::Place;
+use super::common::{feeds, image, shop};
 
 const POLICY: &str = "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: own}\nspec: {requirements: [{registries: {allow: ['ghcr.io/acme/**']}}]}\n";
 /// The digest that the node tells of the pod.
@@ -298,19 +299,18 @@ struct Watching {
 }
 
 impl Watching {
-    fn start(place: &Place, kubeconfig: &str, policies: &str) -> Self {
+    fn start(place: &Place, kubeconfig: &str, policies: &str, more: &[&str]) -> Self {
         let mut child = place
             .command(&[
                 "audit",
                 "--watch",
-                "--offline",
                 "--no-provenance",
                 "--policy",
                 policies,
                 "--kubeconfig",
                 kubeconfig,
             ])
-            .args(["--publish", "events", "--publish", "reports"])
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -386,7 +386,8 @@ fn what_stops_meeting_the_requirements_is_told_within_seconds() {
     std::fs::create_dir(place.path("policies")).unwrap();
     place.put("policies/own.yaml", POLICY);
     let kubeconfig = server.kubeconfig("auditor").display().to_string();
-    let watching = Watching::start(&place, &kubeconfig, "policies");
+    let more = ["--offline", "--publish", "events", "--publish", "reports"];
+    let watching = Watching::start(&place, &kubeconfig, "policies", &more);
     fits(&schema, &watching.hears("watching", ""));
 
     // Somebody starts what is not allowed.
@@ -446,6 +447,133 @@ fn what_stops_meeting_the_requirements_is_told_within_seconds() {
     {
         assert!(since.elapsed() < Duration::from_secs(20));
     }
+}
+
+/// A small image with one package, and a database that knows of one flaw in it, exploited or not.
+fn exploited(place: &Place, name: &str, is_exploited: bool) {
+    let feeds = place.path(&format!("feeds-{name}"));
+    for number in 0..20 {
+        let id = format!("DEBIAN-CVE-2099-9{number:03}");
+        let package = if number == 0 { "corelib".to_owned() } else { format!("elsewhere-{number}") };
+        let vector = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:L/I:N/A:N";
+        let record = feeds::osv(&id, &[&id[7..]], vector, "Debian:12", &package, &[("0", "9.0-1")]);
+        feeds::put(&feeds, "Debian", &record);
+    }
+    let all = if is_exploited {
+        json!([{"cveID": "CVE-2099-9000", "dateAdded": "2026-11-22", "dueDate": "2026-12-16", "knownRansomwareCampaignUse": "Unknown"}])
+    } else {
+        json!([])
+    };
+    let count = all.as_array().unwrap().len();
+    let catalogue = json!({"title": "known exploited", "catalogVersion": "2026.11.22", "dateReleased": "2026-11-22T00:00:00.000Z", "count": count, "vulnerabilities": all});
+    place.put(&format!("feeds-{name}/kev/known_exploited_vulnerabilities.json"), catalogue.to_string());
+    place.run(&["db", "build", "--from", &format!("feeds-{name}"), "--out", name]).exits(0);
+}
+
+/// What becomes untrue of an image that runs and does not change: its flaw is exploited, an exception ends, the key that signed
+/// it is revoked. Each is told within seconds.
+#[test]
+fn what_becomes_untrue_of_a_running_image_is_told_within_seconds() {
+    let Some(server) = ApiServer::start(&[]) else { return };
+    let Some(registry) = plimsoll_testing::Registry::start() else { return };
+    let place = Place::new();
+    let status = "Package: libcore6\nStatus: install ok installed\nArchitecture: amd64\nSource: corelib\nVersion: 2.36-9\nDescription: core\n\n";
+    let tree = image::Tree::new()
+        .file("etc/os-release", shop::OS_RELEASE)
+        .file("var/lib/dpkg/status", status)
+        .file("var/lib/dpkg/info/libcore6.list", "/.\n/usr/share/doc/libcore6\n");
+    place.layout("small", &image::Image::new().layer("ADD base", tree));
+    let name = format!("{}/team/small:1.0", registry.host);
+    let script = format!(
+        "skopeo copy -q --insecure-policy --dest-tls-verify=false oci:small:1.0 docker://{name}
+         openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ours.pem 2>/dev/null
+         openssl pkey -in ours.pem -pubout -out ours.pub
+         openssl pkey -in ours.pem -pubout -outform DER | sha256sum | cut -d' ' -f1 > fingerprint"
+    );
+    let done = Command::new("sh").args(["-ec", &script]).current_dir(place.folder.path()).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    place.run(&["attest", &name, "--key", &place.text("ours.pem")]).exits(0);
+    exploited(&place, "before.db", false);
+    exploited(&place, "after.db", true);
+    std::fs::copy(place.path("before.db"), place.path("used.db")).unwrap();
+    let key = std::fs::read_to_string(place.path("ours.pub")).unwrap();
+    place.put(
+        "policies/own.yaml",
+        format!(
+            "apiVersion: plimsoll.dev/v1
+kind: Policy
+metadata: {{name: own}}
+spec:
+  signers: {{ours: {{noTransparencyLog: true, key: {key:?}}}}}
+  requirements:
+  - signedBy: {{signers: [ours]}}
+  - maxSeverity: {{severity: critical, kev: true}}
+"
+        ),
+    );
+
+    grant(&server, "audit-watch", "auditor");
+    server.apply("/api/v1/namespaces/shop", "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}");
+    server.apply(
+        "/api/v1/namespaces/shop/pods/small",
+        &format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: small, namespace: shop, annotations: {{plimsoll.dev/owner: harbour}}}}, spec: {{containers: [{{name: a, image: '{name}'}}]}}}}"
+        ),
+    );
+    let kubeconfig = server.kubeconfig("auditor").display().to_string();
+    let watching = Watching::start(&place, &kubeconfig, "policies", &["--db", "used.db", "--no-cache"]);
+    let first = watching.hears("watching", "");
+    // The clock of the watch: it goes on from the day of the tests.
+    let (clock, since) = (first["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap(), Instant::now());
+    let schema = schema();
+    // Until the image was looked at once there is nothing that could stop being met.
+    std::thread::sleep(Duration::from_secs(3));
+    let told = |what: &str, within: u64, reason: &str| {
+        let began = Instant::now();
+        let told = watching.hears("noLongerMet", "small");
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(within), "{what}: {took:?}");
+        fits(&schema, &told);
+        assert_eq!((&told["owner"], &told["effect"]), (&json!("harbour"), &json!("deny")), "{what}: {told}");
+        assert!(told["reasons"].to_string().contains(reason), "{what}: {told}");
+        assert!(told["next"].as_str().is_some_and(|next| !next.is_empty()), "{what}: {told}");
+    };
+    let replace = |with: &str| {
+        std::fs::copy(place.path(with), place.path("new.db")).unwrap();
+        std::fs::rename(place.path("new.db"), place.path("used.db")).unwrap();
+    };
+
+    replace("after.db");
+    told("its flaw is exploited", 10, "1 known-exploited finding has a fix");
+
+    // Somebody excepts it, for some seconds.
+    let passed = i64::try_from(since.elapsed().as_secs()).unwrap();
+    let end = jiff::Timestamp::from_second(clock.as_second() + passed + 12).unwrap();
+    place.put(
+        "policies/exception.yaml",
+        format!(
+            "apiVersion: plimsoll.dev/v1
+kind: Exception
+metadata: {{name: while}}
+spec: {{policies: [own], requirements: [maxSeverity], images: ['{}/team/*'], owner: ada, reason: a moment, expires: '{end}'}}
+",
+            registry.host
+        ),
+    );
+    fits(&schema, &watching.hears("metAgain", "small"));
+    told("an exception ended", 22, "the exception `while` has expired");
+
+    replace("before.db");
+    watching.hears("metAgain", "small");
+    let fingerprint = std::fs::read_to_string(place.path("fingerprint")).unwrap();
+    place.put(
+        "policies/revoked.yaml",
+        format!(
+            "apiVersion: plimsoll.dev/v1\nkind: Revocation\nmetadata: {{name: leak}}\nspec: {{reason: stolen, key: {}}}\n",
+            fingerprint.trim()
+        ),
+    );
+    told("its signer is revoked", 10, "whose maker `leak` revokes");
 }
 
 #[test]

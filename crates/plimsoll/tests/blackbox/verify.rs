@@ -1,8 +1,10 @@
 //! `plimsoll verify` and `plimsoll attest` against a real registry.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use plimsoll_scan::{Artifact, Descriptor, Part, Reference, Registries, RegistrySettings, Repository};
@@ -207,6 +209,138 @@ fn policies_decide_with_reasons_and_a_proof() {
     let absent = policy(&place, "  - baseImages: {allow: [{image: '127.0.0.1:1/nothing'}]}\n");
     let unknown = decide(&absent, &[]).exits(3);
     assert!(unknown.stdout.contains("not known: layers of 127.0.0.1:1/nothing"), "{}", unknown.stdout);
+    // A short name stands for what the user's files say, and policies are about that.
+    let (host, _) = name.split_once('/').unwrap();
+    place.put(".config/containers/registries.conf", format!("[aliases]\n\"boat\" = \"{host}/team/shop\"\n"));
+    let both = policy(
+        &place,
+        "  - signedBy: {signers: [ours]}\n  - registries: {allow: ['127.0.0.1:*/team/shop']}\n",
+    );
+    let short = |name: &str| place.run(&["verify", name, "--policy", &both, "--namespace", "shop"]);
+    let told = short("boat:1.0").exits(0).stdout;
+    assert!(told.starts_with("boat:1.0  sha256:") && told.contains("/team/shop is allowed"), "{told}");
+}
+
+#[test]
+fn a_decision_is_explained_by_what_decided_and_what_would_change_it() {
+    let Some((_registry, place, name)) = harbour() else { return };
+    let explain = |file: &str, more: &[&str]| {
+        place.run(&[&["policy", "explain", &name, "--policy", file, "--namespace", "shop"], more].concat())
+    };
+    place.run(&["attest", &name, "--key", &place.text("theirs.pem")]).exits(0);
+    let signed =
+        policy(&place, "  - signedBy: {signers: [ours]}\n  - registries: {allow: ['127.0.0.1:*/**']}\n");
+    let expired = "apiVersion: plimsoll.dev/v1
+kind: Exception
+metadata: {name: before}
+spec: {policies: [harbour], requirements: [signedBy], images: ['**'], owner: ada, reason: old, expires: 2020-01-01}
+";
+    place.put("expired.yaml", std::fs::read_to_string(&signed).unwrap() + "---\n" + expired);
+    let file = place.text("expired.yaml");
+    let told = explain(&file, &[]).exits(1).stdout;
+    for part in [
+        "DENY",
+        "harbour/signedBy",
+        "sign it (`plimsoll attest`, `cosign sign`) as ours (a key)",
+        "or renew the exception `before` of ada",
+        "`before` of ada ended on 2020-01-02T00:00:00Z",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let told: Value = serde_json::from_str(&explain(&file, &["--format", "json"]).exits(1).stdout).unwrap();
+    assert_eq!(super::faults("explanation-1.0.json", &told), Vec::<String>::new());
+    let proof = place.run(&["verify", &name, "--policy", &file, "--namespace", "shop", "--format", "json"]);
+    let mut proof: Value = serde_json::from_str(&proof.exits(1).stdout).unwrap();
+    proof["decidedAt"] = told["decision"]["decidedAt"].clone();
+    assert_eq!(told["decision"], proof, "the same proof");
+    // Signed by the key of others, with no word of whose: no evidence verified with a key that nobody knows.
+    assert_eq!(told["requirements"][1]["answer"], "met");
+
+    place.run(&["attest", &name, "--key", &place.text("ours.pem")]).exits(0);
+    let told: Value = serde_json::from_str(&explain(&file, &["--format", "json"]).exits(0).stdout).unwrap();
+    assert_eq!(super::faults("explanation-1.0.json", &told), Vec::<String>::new());
+    let seen = told["requirements"][0]["evidence"].as_array().unwrap();
+    let counts = seen.iter().find(|one| one["counts"] == true).unwrap();
+    assert!(text_of(&counts["from"]).contains("/team/shop@sha256:"), "{counts}");
+    let elsewhere = place.run(&["policy", "explain", &name, "--policy", &file]).exits(3).stdout;
+    assert!(elsewhere.contains("it is for the namespaces shop; no namespace is named"), "{elsewhere}");
+}
+
+/// Stands before a registry and writes down what it is asked.
+fn counted(host: &str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().to_string();
+    let (host, asked) = (host.to_owned(), Arc::new(Mutex::new(Vec::new())));
+    let heard = asked.clone();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&host).unwrap());
+            let (mut back, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut back, &mut to_client);
+                let _ = to_client.shutdown(Shutdown::Both);
+            });
+            let heard = heard.clone();
+            std::thread::spawn(move || {
+                let (mut line, mut buffer) = (Vec::new(), [0; 4096]);
+                while let Ok(count) = client.read(&mut buffer) {
+                    if count == 0 || server.write_all(&buffer[..count]).is_err() {
+                        break;
+                    }
+                    for byte in &buffer[..count] {
+                        line.push(*byte);
+                        if *byte == b'\n' {
+                            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                            if text.ends_with(" HTTP/1.1") {
+                                heard.lock().unwrap().push(text);
+                            }
+                            line.clear();
+                        }
+                    }
+                }
+                let _ = server.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    (own, asked)
+}
+
+#[test]
+fn a_cold_verify_asks_a_registry_four_times() {
+    let Some((registry, place, name)) = harbour() else { return };
+    place.run(&["attest", &name, "--key", &place.text("ours.pem")]).exits(0);
+    let file = policy(&place, "  - signedBy: {signers: [ours]}\n");
+    let (host, asked) = counted(&registry.host);
+    let decide = |name: &str, file: &str| {
+        asked.lock().unwrap().clear();
+        let run = place.run(&["verify", name, "--policy", file, "--namespace", "shop", "--no-cache"]);
+        (run.code, asked.lock().unwrap().clone())
+    };
+    // This registry does not know the referrers API, so that one of them is for its tag.
+    let (code, requests) = decide(&format!("{host}/team/shop:1.0"), &file);
+    assert_eq!(code, 0);
+    assert!(requests.len() <= 4, "{requests:#?}");
+    // Where more evidence may change the answer, or a word of it, all of it is looked at.
+    let other = place.put(
+        "theirs.yaml",
+        std::fs::read_to_string(&file)
+            .unwrap()
+            .replace("signedBy: {signers: [ours]}", "signedBy: {signers: [ours, theirs]}")
+            .replace(
+                "  requirements",
+                &format!(
+                    "    theirs: {{noTransparencyLog: true, key: {:?}}}\n  requirements",
+                    std::fs::read_to_string(place.path("theirs.pub")).unwrap()
+                ),
+            ),
+    );
+    let (code, requests) = decide(&format!("{host}/team/shop:1.0"), &other);
+    assert_eq!((code, requests.len()), (0, 7), "{requests:#?}");
+    assert!(requests.iter().any(|one| one.contains(".sig ")), "{requests:#?}");
+}
+
+fn text_of(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 #[test]

@@ -15,7 +15,7 @@ use plimsoll_scan::policy::Policies;
 use serde_json::json;
 
 use super::super::{audit, cache, scan};
-use super::{Answer, verify};
+use super::{Answer, reviews, verify};
 use crate::cli::{PolicyReplayArguments, PolicyTestFormat};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -34,16 +34,6 @@ pub(super) fn run(arguments: &PolicyReplayArguments, environment: &Environment) 
         [] => None,
         paths => Some(gate(paths).map_err(usage)?),
     };
-    let standards = |gate: &Gate| Policies::standards(gate.policies());
-    let mut all = standards(&draft);
-    all.extend(current.iter().flat_map(standards));
-    let kinds = audit::kinds(&arguments.kinds).map_err(usage)?;
-    let collector = |gate: &Gate| Collector::new(kinds.clone(), all.clone()).with_rules(&gate.rules);
-    // What runs is read once, for both.
-    let mut what_runs = Both(collector(&draft), current.as_ref().map(collector));
-    let told = audit::read_file(&arguments.against, &mut what_runs)?;
-    let Both(mut for_draft, mut for_current) = what_runs;
-    let named = ClusterInfo { name: arguments.against.display().to_string(), ..ClusterInfo::default() };
     let options = Options {
         database: scan::database(arguments.db.as_ref(), environment),
         now: environment.now,
@@ -55,6 +45,23 @@ pub(super) fn run(arguments: &PolicyReplayArguments, environment: &Environment) 
         },
         ..Options::default()
     };
+    let against = match (&arguments.against, &arguments.reviews) {
+        (_, Some(path)) => return reviews::run(arguments, path, (draft, current), &options, environment),
+        (Some(against), None) => against,
+        (None, None) => {
+            return Err(usage(anyhow!("give what to hold the draft against: `--against` or `--reviews`")));
+        }
+    };
+    let standards = |gate: &Gate| Policies::standards(gate.policies());
+    let mut all = standards(&draft);
+    all.extend(current.iter().flat_map(standards));
+    let kinds = audit::kinds(&arguments.kinds).map_err(usage)?;
+    let collector = |gate: &Gate| Collector::new(kinds.clone(), all.clone()).with_rules(&gate.rules);
+    // What runs is read once, for both.
+    let mut what_runs = Both(collector(&draft), current.as_ref().map(collector));
+    let told = audit::read_file(against, &mut what_runs)?;
+    let Both(mut for_draft, mut for_current) = what_runs;
+    let named = ClusterInfo { name: against.display().to_string(), ..ClusterInfo::default() };
     let progress = progress::Line::new(environment.progress);
     let judge = |gate: &Gate, collector: &mut Collector, paths: &[PathBuf]| {
         let settings = Settings {
@@ -93,10 +100,7 @@ pub(super) fn run(arguments: &PolicyReplayArguments, environment: &Environment) 
         .chain(after.problems.iter().map(|problem| format!("{}: {}", problem.subject, problem.detail)))
         .collect();
     if after.results.is_empty() && after.summary.objects == 0 && unseen.is_empty() {
-        return Err(usage(anyhow!(
-            "nothing runs in `{}`: there is nothing to replay",
-            arguments.against.display()
-        )));
+        return Err(usage(anyhow!("nothing runs in `{}`: there is nothing to replay", against.display())));
     }
     let text = match arguments.format {
         PolicyTestFormat::Table => table(&changes, &after, &unseen),
