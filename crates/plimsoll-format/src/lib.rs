@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod attack;
 pub mod audit;
 pub mod chain;
 mod csaf;

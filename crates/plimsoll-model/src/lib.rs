@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod attack;
 pub mod audit;
 pub mod chain;
 pub mod content_set;

@@ -112,6 +112,91 @@ fn paths_are_told_with_steps_and_the_cut() {
     assert!(!run.stdout.contains("User ann"), "{}", run.stdout);
 }
 
+/// A report about an image with one flaw that is known to be exploited.
+fn report(image: &str) -> String {
+    let purl = "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1";
+    let id = format!("CVE-2021-44228@{purl}");
+    json!({
+        "schemaVersion": "1.0", "plimsoll": "0.1.0",
+        "target": {"kind": "image", "name": image},
+        "database": {"coverage": "database", "date": "2026-11-01", "sources": []},
+        "verdict": {"outcome": "notMet", "line": "--fail-on critical", "reasons": [], "inputsMissing": []},
+        "packages": [],
+        "findings": [{
+            "id": id, "kind": "vulnerability", "advisory": "CVE-2021-44228", "aliases": [], "title": "",
+            "subject": {"kind": "package", "ecosystem": "Maven", "packages": [purl],
+                "source": {"name": "org.apache.logging.log4j:log4j-core", "version": "2.14.1"}},
+            "severity": {"level": "critical", "vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H"},
+            "risk": {"fixable": true, "kev": {"added": "2021-12-10", "due": "2021-12-24", "ransomware": true}},
+            "status": "fixed", "fixedVersion": "2.15.0", "party": {"kind": "application", "name": null},
+            "remedy": {"action": "upgrade log4j-core to 2.15.0"}, "evidence": []
+        }],
+        "changes": [], "problems": []
+    })
+    .to_string()
+}
+
+#[test]
+fn a_route_from_outside_is_told_with_its_cheapest_cut() {
+    let place = Place::new();
+    let file = place.put(
+        "cluster.json",
+        list(&[
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}),
+            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "web", "namespace": "shop"}}),
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
+                "spec": {"template": {"metadata": {"labels": {"app": "web", "team": "evil\u{1b}[31m"}}, "spec":
+                    {"serviceAccountName": "web", "containers": [{"name": "a", "image": "shop/web:1",
+                        "securityContext": {"privileged": true}, "ports": [{"containerPort": 80}]}]}}}}),
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"},
+                "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80}]}}),
+            role(
+                "ClusterRole",
+                None,
+                "own",
+                &json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]),
+            ),
+            binding(
+                None,
+                "own",
+                ("ClusterRole", "own"),
+                &json!([{"kind": "ServiceAccount", "name": "web", "namespace": "shop"}]),
+            ),
+        ]),
+    );
+    let scanned = place.put("web.json", report("docker.io/shop/web:1"));
+    let run = place.run(&["cluster", "attack", "--file", &file, "--report", &scanned]).exits(1);
+    let words = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for wanted in [
+        "1 workload: 1 open from outside, 1 with a flaw, 1 with a way to the node, 1 with a strong account",
+        "shop/Deployment/web",
+        "open: LoadBalancer shop/web",
+        "CVE-2021-44228 in org.apache.logging.log4j:log4j-core 2.14.1 (critical, known to be exploited)",
+        "leads: node-root: container `a` is privileged",
+        "leads: all-secrets: shop/web > reads secrets (ClusterRoleBinding own)",
+        "cut: patch the image (application): upgrade log4j-core to 2.15.0",
+    ] {
+        assert!(words.contains(wanted), "{wanted}\n{}", run.stdout);
+    }
+    assert!(!run.stdout.contains('\u{1b}'), "{}", run.stdout);
+    let arguments = ["cluster", "attack", "--file", &file, "--report", &scanned];
+    let form = |form: &str| place.run(&[&arguments[..], &["--format", form]].concat()).exits(1);
+    let answer = form("json");
+    assert_eq!(form("json").stdout, answer.stdout);
+    assert_eq!(faults("attack-1.0.json", &answer.json()), <[String; 0]>::default());
+    let mut wrong = answer.json();
+    wrong["routes"][0]["vulnerable"] = json!("perhaps");
+    assert!(!faults("attack-1.0.json", &wrong).is_empty());
+    let markdown = form("markdown");
+    assert!(markdown.stdout.contains("- [ ] cut: patch the image"), "{}", markdown.stdout);
+    assert!(!markdown.stdout.contains('\u{1b}'), "{}", markdown.stdout);
+    // Without a report nothing is known of flaws; what is no report is said.
+    let run = place.run(&["cluster", "attack", "--file", &file]).exits(3);
+    assert!(run.stdout.contains("not known: no report about it was given"), "{}", run.stdout);
+    let run = place.run(&["cluster", "attack", "--file", &file, "--report", &file]);
+    assert!(run.code >= 2 && run.stderr.contains("hint: reports are what"), "{} {}", run.code, run.stderr);
+}
+
 #[test]
 fn a_list_that_may_not_be_read_leaves_who_can_unknown() {
     let place = Place::new();

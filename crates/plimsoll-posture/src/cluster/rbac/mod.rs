@@ -3,6 +3,7 @@
 //! A role that could not be seen is not one that allows nothing: its subjects *may* be allowed. What other authorizers of a
 //! cluster allow - that of nodes, webhooks of clouds - is in no object, and is not looked at.
 
+pub(crate) mod graph;
 mod paths;
 mod request;
 mod who_can;
@@ -229,5 +230,7 @@ pub(crate) fn holder(subject: &BindingSubject) -> Holder {
     }
 }
 
+#[cfg(test)]
+mod proof;
 #[cfg(test)]
 mod tests;
