@@ -35,7 +35,8 @@ pub(crate) enum ClusterCommand {
     Pss(PssArguments),
     /// Network policies that allow what is known to be needed and nothing else, as YAML that says what is not known
     Suggest(SuggestArguments),
-    /// What got worse, and what better, from one snapshot to another: ways in, connections, pod security, findings of rules
+    /// What got worse, and what better, from one snapshot to another: ways in, connections, pod security, roles and
+    /// who becomes what by them, findings of rules
     Diff(DriftArguments),
     /// Who can do something by the roles of a cluster, and why: the binding, the role and its rule, and what runs as whom
     WhoCan(WhoCanArguments),
@@ -376,6 +377,10 @@ pub(crate) struct PathsArguments {
     /// Only to this goal
     #[arg(long, value_enum, value_name = "GOAL")]
     pub(crate) to: Option<AskedGoal>,
+
+    /// Exceptions (TOML or YAML), see docs/exceptions.md: `id` is the goal, `target` the subject; what they accept does not count
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ignore_file: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) input: WholeCluster,

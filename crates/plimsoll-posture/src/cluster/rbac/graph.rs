@@ -793,11 +793,15 @@ impl Place<'_> {
                 self.step(Node::Pods(self.place()), kind, &both);
             }
         }
-        // A volume is of the whole cluster.
-        let volumes = self.whole.is_some_and(|whole| whole[at::VOLUMES].is_some());
+        // A volume is of the whole cluster: the right to make one counts nowhere else.
+        let volumes = self.whole.and_then(|whole| support(whole[at::VOLUMES].as_deref().into_iter()));
         for pods in at::PODS {
-            if volumes && let Some(both) = self.together(&[at::VOLUMES, pods]) {
-                self.step(Node::Goal(Goal::NodeRoot), VOLUME, &both);
+            if let Some(volumes) = &volumes
+                && self.here[pods].is_some()
+                && !self.alone(&[at::VOLUMES, pods])
+                && let Some(pods) = self.any(pods)
+            {
+                self.step(Node::Goal(Goal::NodeRoot), VOLUME, &pods.and(volumes.clone()));
             }
             if let Some(both) = self.together(&[at::NAMESPACES, pods]) {
                 self.step(Node::Goal(Goal::NodeRoot), NAMESPACE_LABEL, &both);

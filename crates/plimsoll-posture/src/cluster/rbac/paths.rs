@@ -8,7 +8,7 @@ use plimsoll_model::paths::{AttackPath, Cut, Goal, PATHS_VERSION, PathStep, Path
 use plimsoll_model::rights::Holder;
 
 use super::graph::{Node, Over, build, is_system, told};
-use super::{Rbac, binding_shown, hides};
+use super::{MASTERS, Rbac, binding_shown, hides, holder};
 use crate::cluster::{Cluster, Origin};
 
 /// Bindings of each goal that are tried as its cut: those that lie on most shortest paths.
@@ -24,6 +24,49 @@ pub struct PathsAsked {
     /// Also from the subjects of the cluster itself, and from members of groups that have the path themselves.
     pub all: bool,
 }
+
+/// Names that are proposed for one that nobody has.
+const NEAR: usize = 5;
+
+/// What is near a name that nobody has, as far as everybody is known; `None` where somebody has it, or may.
+pub fn nobody(rbac: &Rbac<'_>, name: &str) -> Option<Vec<String>> {
+    let cluster = rbac.cluster;
+    // Who is bound by what was not seen is not known.
+    if cluster.missing("ClusterRoleBinding").or(cluster.missing("RoleBinding")).is_some() {
+        return None;
+    }
+    let account = |namespace: &str, name: &str| Holder {
+        kind: "ServiceAccount".into(),
+        namespace: Some(namespace.to_owned()),
+        name: name.to_owned(),
+    };
+    let bound = cluster.bindings.iter().flat_map(|binding| binding.subjects.iter().map(holder));
+    let own = cluster.service_accounts.iter().map(|own| account(&own.namespace, &own.name));
+    let run = cluster.workloads.iter().map(|own| account(&own.namespace, &own.service_account));
+    let masters = Holder { kind: "Group".into(), namespace: None, name: MASTERS.into() };
+    let all: BTreeSet<Holder> = bound.chain(own).chain(run).chain([masters]).collect();
+    if all.iter().any(|one| one.shown() == name || one.name == name) {
+        return None;
+    }
+    // The last part is what is most often known.
+    let asked = name.rsplit([' ', '/']).next().unwrap_or(name).to_ascii_lowercase();
+    let mut near: Vec<(usize, String)> = all
+        .iter()
+        .map(|one| {
+            let own = one.name.to_ascii_lowercase();
+            let far = if own.contains(&asked) { 0 } else { plimsoll_model::edits(&own, &asked) };
+            (far, one.shown())
+        })
+        .filter(|(far, _)| *far <= asked.chars().count().div_ceil(3))
+        .collect();
+    near.sort();
+    Some(near.into_iter().take(NEAR).map(|(_, shown)| shown).collect())
+}
+
+/// What paths of several subjects have in common: goal, whether it is not sure, how many steps, and these, without who takes
+/// the first one and by which bindings.
+type Chain = (Goal, bool, usize, Vec<PathStep>);
+
 /// Everybody's shortest paths.
 pub fn paths(rbac: &Rbac<'_>, asked: &PathsAsked, info: &ClusterInfo) -> Paths {
     let cluster = rbac.cluster;
@@ -31,7 +74,7 @@ pub fn paths(rbac: &Rbac<'_>, asked: &PathsAsked, info: &ClusterInfo) -> Paths {
     let wanted = |holder: &Holder| {
         asked.from.as_deref().is_none_or(|from| holder.shown() == from || holder.name == from)
     };
-    let mut found: BTreeMap<(Goal, bool, usize, Vec<PathStep>), Vec<Holder>> = BTreeMap::new();
+    let mut found: BTreeMap<Chain, Vec<(Holder, Vec<String>)>> = BTreeMap::new();
     let mut system = BTreeSet::new();
     let mut cuts = Vec::new();
     for goal in Goal::ALL.into_iter().filter(|goal| asked.to.is_none_or(|to| to == *goal)) {
@@ -63,12 +106,14 @@ pub fn paths(rbac: &Rbac<'_>, asked: &PathsAsked, info: &ClusterInfo) -> Paths {
             if graph.edges[first].is_member() && !asked.all && asked.from.is_none() {
                 continue;
             }
-            let steps = told(rbac, &graph, &path);
-            let mut key = steps.clone();
-            if let Some(first) = key.first_mut() {
+            let mut steps = told(rbac, &graph, &path);
+            let mut bindings = Vec::new();
+            if let Some(first) = steps.first_mut() {
                 first.from = String::new();
+                bindings = std::mem::take(&mut first.bindings);
             }
-            found.entry((goal, !is_sure, steps.len(), key)).or_default().push(holder.clone());
+            let chain = (goal, !is_sure, steps.len(), steps);
+            found.entry(chain).or_default().push((holder.clone(), bindings));
         }
         let mut candidates: Vec<(usize, u64)> = on_paths.into_iter().collect();
         candidates.sort_by_key(|(at, number)| (std::cmp::Reverse(*number), *at));
@@ -97,10 +142,18 @@ pub fn paths(rbac: &Rbac<'_>, asked: &PathsAsked, info: &ClusterInfo) -> Paths {
         .into_iter()
         .map(|((goal, unsure, _, mut steps), mut subjects)| {
             subjects.sort();
-            if let (Some(first), Some(subject)) = (steps.first_mut(), subjects.first()) {
+            let same = subjects.windows(2).all(|pair| pair[0].1 == pair[1].1);
+            if let (Some(first), Some((subject, bindings))) = (steps.first_mut(), subjects.first()) {
                 first.from = subject.shown();
+                first.bindings.clone_from(bindings);
             }
-            AttackPath { goal, sure: !unsure, subjects, steps }
+            let bindings = if same {
+                Vec::new()
+            } else {
+                subjects.iter().map(|(_, bindings)| bindings.clone()).collect()
+            };
+            let subjects = subjects.into_iter().map(|(subject, _)| subject).collect();
+            AttackPath { goal, sure: !unsure, subjects, bindings, accepted: None, steps }
         })
         .collect();
     let mut missing: Vec<_> = [

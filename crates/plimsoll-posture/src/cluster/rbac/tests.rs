@@ -536,6 +536,27 @@ fn each_right_leads_where_it_does() {
 }
 
 #[test]
+fn subjects_of_one_chain_are_told_together_whatever_binds_them() {
+    let mut objects =
+        vec![role(None, "own", &json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]))];
+    for at in 0..2_000 {
+        let group = json!([{"kind": "Group", "name": format!("g{at:04}")}]);
+        objects.push(binding(None, &format!("b{at:04}"), ("ClusterRole", "own"), &group));
+    }
+    let answer = walk(&cluster(&objects));
+    let all: Vec<_> = answer.paths.iter().filter(|path| path.sure && path.subjects.len() > 1).collect();
+    let [path] = all.as_slice() else { panic!("{}", all.len()) };
+    assert_eq!((path.subjects.len(), path.bindings.len()), (2_000, 2_000));
+    assert_eq!(path.subjects[7].name, "g0007");
+    assert_eq!(path.bindings[7], ["ClusterRoleBinding b0007"]);
+    assert_eq!(path.steps[0].bindings, ["ClusterRoleBinding b0000"]);
+    // With one binding there is nothing to say of each.
+    let groups = json!([{"kind": "Group", "name": "g"}, {"kind": "Group", "name": "h"}]);
+    let answer = walk(&cluster(&[objects[0].clone(), binding(None, "b", ("ClusterRole", "own"), &groups)]));
+    assert!(answer.paths.iter().all(|path| path.bindings.is_empty()));
+}
+
+#[test]
 fn a_missing_list_makes_paths_unknown_never_gone() {
     let strong = json!([{"kind": "ServiceAccount", "name": "strong", "namespace": "shop"}]);
     let whole = cluster(&[
