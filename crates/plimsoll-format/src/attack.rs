@@ -10,6 +10,8 @@ use crate::lines::Lines;
 use crate::text::{clean, count, markdown_code, markdown_text, thousands};
 use crate::{Error, View};
 
+mod page;
+
 /// Routes that are shown unless all are asked for.
 const SHOWN: usize = 5;
 /// Parts of one, likewise.
@@ -24,6 +26,8 @@ pub enum AttackForm {
     Json,
     /// Markdown for tickets.
     Markdown,
+    /// One page.
+    Html,
 }
 
 /// Writes it.
@@ -35,6 +39,7 @@ pub fn write(attack: &Attack, form: AttackForm, view: &View) -> Result<String, E
         AttackForm::Table => table(attack, view),
         AttackForm::Json => crate::text::json(attack)?,
         AttackForm::Markdown => markdown(attack),
+        AttackForm::Html => page::write(attack)?,
     })
 }
 
@@ -168,12 +173,18 @@ fn end(route: &AttackRoute, end: &AttackEnd) -> String {
     text
 }
 
-fn cut(lead: &str, cut: &AttackCut, lines: &mut Lines) {
-    let mut text = format!("{} ({}): {}", cut.kind.word(), party(&cut.party), clean(&cut.action));
-    if !cut.cuts.is_empty() {
-        let goals: Vec<&str> = cut.cuts.iter().map(|goal| goal.name()).collect();
-        text.extend(["; takes ", &goals.join(", "), " away"]);
+/// What a cut takes away.
+fn cut_goals(cut: &AttackCut) -> String {
+    if cut.cuts.is_empty() {
+        return String::new();
     }
+    let goals: Vec<&str> = cut.cuts.iter().map(|goal| goal.name()).collect();
+    format!("; takes {} away", goals.join(", "))
+}
+
+fn cut(lead: &str, cut: &AttackCut, lines: &mut Lines) {
+    let text =
+        format!("{} ({}): {}{}", cut.kind.word(), party(&cut.party), clean(&cut.action), cut_goals(cut));
     lines.wrapped(lead, &text);
 }
 

@@ -48,8 +48,11 @@ fn table(answer: &Paths, view: &View) -> String {
     });
     let accepted: Vec<&AttackPath> = answer.paths.iter().filter(|path| path.accepted.is_some()).collect();
     if !accepted.is_empty() {
-        lines
-            .line(&format!("{} accepted, which do not count", count(accepted.len(), "path is", "paths are")));
+        let count = match accepted.len() {
+            1 => "1 path is accepted, which does not count".to_owned(),
+            number => format!("{number} paths are accepted, which do not count"),
+        };
+        lines.line(&count);
     }
     for goal in Goal::ALL {
         for is_sure in [true, false] {

@@ -234,8 +234,11 @@ fn attacks_of_kubehound_are_found_or_the_difference_has_its_reason() {
                 NotHere(_) => {}
             }
             match one {
-                PerhapsNode(..) | Perhaps(..) => differ += 1,
-                NotHere(_) => {}
+                PerhapsNode(of, why) | Perhaps(of, _, why) => {
+                    println!("{name}: {of}: not known: {why}");
+                    differ += 1;
+                }
+                NotHere(why) => println!("{name}: not here: {why}"),
                 _ => agree += 1,
             }
         }

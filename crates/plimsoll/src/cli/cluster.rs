@@ -78,6 +78,7 @@ pub(crate) enum AttackFormat {
     Table,
     Json,
     Markdown,
+    Html,
 }
 
 impl AttackFormat {
@@ -86,6 +87,7 @@ impl AttackFormat {
             AttackFormat::Table => AttackForm::Table,
             AttackFormat::Json => AttackForm::Json,
             AttackFormat::Markdown => AttackForm::Markdown,
+            AttackFormat::Html => AttackForm::Html,
         }
     }
 }

@@ -121,9 +121,11 @@ fn paths_are_told_with_steps_and_the_cut() {
         format!("[[exception]]\nid = \"all-secrets\"\ntarget = \"{target}\"\nreason = \"on call\"\n{more}\n")
     };
     let run = accepted("one.toml", &entry("User ann", "owner = \"ops\"")).exits(1);
-    for wanted in
-        ["1 subject has a path", "1 path is accepted", "accepted: on call (owner: ops) (without end, "]
-    {
+    for wanted in [
+        "2 subjects have a path",
+        "1 path is accepted, which does not count",
+        "accepted: on call (owner: ops) (without end, ",
+    ] {
         assert!(run.stdout.contains(wanted), "{wanted}\n{}", run.stdout);
     }
     let run = accepted("all.toml", &entry("*", ""));
@@ -171,10 +173,10 @@ fn report(image: &str) -> String {
         "packages": [],
         "findings": [{
             "id": id, "kind": "vulnerability", "advisory": "CVE-2021-44228", "aliases": [], "title": "",
-            "subject": {"kind": "package", "ecosystem": "Maven", "packages": [purl],
+            "subject": {"kind": "package", "ecosystem": "maven", "packages": [purl],
                 "source": {"name": "org.apache.logging.log4j:log4j-core", "version": "2.14.1"}},
             "severity": {"level": "critical", "vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H"},
-            "risk": {"fixable": true, "kev": {"added": "2021-12-10", "due": "2021-12-24", "ransomware": true}},
+            "risk": {"fixable": true, "development": false, "notRun": false, "kev": {"added": "2021-12-10", "due": "2021-12-24", "ransomware": true}},
             "status": "fixed", "fixedVersion": "2.15.0", "party": {"kind": "application", "name": null},
             "remedy": {"action": "upgrade log4j-core to 2.15.0"}, "evidence": []
         }],
@@ -237,6 +239,18 @@ fn a_route_from_outside_is_told_with_its_cheapest_cut() {
     let markdown = form("markdown");
     assert!(markdown.stdout.contains("- [ ] cut: patch the image"), "{}", markdown.stdout);
     assert!(!markdown.stdout.contains('\u{1b}'), "{}", markdown.stdout);
+    // The page loads nothing and runs nothing, and what the cluster says is text in it.
+    let page = form("html");
+    assert!(
+        page.stdout.contains("default-src 'none'") && !page.stdout.contains("<script"),
+        "{}",
+        page.stdout
+    );
+    for wanted in
+        ["<span>CVE-2021-44228</span>", "<b>patch the image</b>", "all-secrets: shop/web &#62; reads secrets"]
+    {
+        assert!(page.stdout.contains(wanted), "{wanted}\n{}", page.stdout);
+    }
     // Without a report nothing is known of flaws; what is no report is said.
     let run = place.run(&["cluster", "attack", "--file", &file]).exits(3);
     assert!(run.stdout.contains("not known: no report about it was given"), "{}", run.stdout);
@@ -316,12 +330,12 @@ fn rights_paths_and_routes_of_a_real_api_server() {
         &json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
             "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}},
                 "spec": {"serviceAccountName": "web", "containers": [{"name": "a", "image": "shop/web:1",
-                    "securityContext": {"privileged": true}, "ports": [{"containerPort": 80}]}]}}}}),
+                    "securityContext": {"privileged": true}, "ports": [{"containerPort": 80, "protocol": "TCP"}]}]}}}}),
     );
     apply(
         "/api/v1/namespaces/shop/services/web",
         &json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"},
-            "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80}]}}),
+            "spec": {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80, "protocol": "TCP"}]}}),
     );
     let subject = json!([{"kind": "ServiceAccount", "name": "web", "namespace": "shop"}]);
     apply(

@@ -4,7 +4,7 @@
 //! which that is not known. Every edge says without which bindings it would not be there, so that what a cut takes away is
 //! found by a search that leaves these edges out, not by making the graph anew.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use plimsoll_model::paths::{Goal, PathStep};
 use plimsoll_model::rights::Holder;
@@ -374,6 +374,8 @@ impl Over {
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     ids: HashMap<Node, usize>,
+    /// Of each point whether somebody is seen there: a name in a rule is nobody by itself.
+    seen: Vec<bool>,
     pub(crate) edges: Vec<Edge>,
     /// Numbers of edges by where they lead, and by where they begin.
     into: Vec<Vec<usize>>,
@@ -387,8 +389,24 @@ impl Graph {
         }
         let id = self.nodes.len();
         self.nodes.push(node.clone());
+        self.seen.push(false);
         self.ids.insert(node, id);
         id
+    }
+
+    /// The point of somebody who is bound, is an account or runs pods.
+    fn somebody(&mut self, holder: Holder) -> usize {
+        let id = self.id(Node::Subject(holder));
+        self.seen[id] = true;
+        id
+    }
+
+    /// Whoever is seen there.
+    pub(crate) fn subject(&self, at: usize) -> Option<&Holder> {
+        match &self.nodes[at] {
+            Node::Subject(holder) if self.seen[at] => Some(holder),
+            _ => None,
+        }
     }
 
     fn edge(&mut self, from: usize, to: Node, kind: usize, support: &Support) {
@@ -582,7 +600,7 @@ pub(crate) fn build(rbac: &Rbac<'_>) -> Graph {
     let mut cache: HashMap<usize, RoleRights> = HashMap::new();
     let mut held: HashMap<usize, BTreeMap<Option<&str>, HeldRights>> = HashMap::new();
     let masters = Holder { kind: "Group".into(), namespace: None, name: MASTERS.into() };
-    let masters = graph.id(Node::Subject(masters));
+    let masters = graph.somebody(masters);
     graph.plain(masters, Node::Goal(Goal::ClusterAdmin), EVERYTHING, None);
     let everything = rights(&mut rbac.everything().iter());
     for (number, binding) in cluster.bindings.iter().enumerate() {
@@ -605,7 +623,7 @@ pub(crate) fn build(rbac: &Rbac<'_>) -> Graph {
         }
         let scope = binding.namespace.as_deref();
         for subject in &binding.subjects {
-            let subject = graph.id(Node::Subject(holder(subject)));
+            let subject = graph.somebody(holder(subject));
             if unseen {
                 let support = Support { bindings: vec![number], sole: vec![number], unknown: Some(ROLE) };
                 let within = |scope: &str| Some(scope.to_owned());
@@ -636,25 +654,53 @@ pub(crate) fn build(rbac: &Rbac<'_>) -> Graph {
     let signs = || cluster.service_accounts.iter().flat_map(|account| account.annotations.iter());
     let eks = signs().any(|(name, _)| name == "eks.amazonaws.com/role-arn");
     let cloud = signs().next().is_some() || cluster.missing("ServiceAccount").is_some();
+    let known = Accounts::new(cluster);
     let mut subjects: Vec<usize> = held.keys().copied().collect();
     subjects.sort_unstable();
     for subject in subjects {
         let scopes = &held[&subject];
         let whole = scopes.get(&None).map(Vec::as_slice);
         for (scope, here) in scopes {
-            let mut place = Place { graph: &mut graph, subject, scope: *scope, here, whole, apart: None };
+            let graph = &mut graph;
+            let mut place = Place { graph, known: &known, subject, scope: *scope, here, whole, apart: None };
             place.steps();
             place.of_cloud(cloud, eks);
         }
     }
-    world(&mut graph, cluster);
-    with_groups(&mut graph, &held);
+    world(&mut graph, cluster, known.whole);
+    with_groups(&mut graph, &known, &held);
     graph.sorted()
+}
+
+/// Accounts that are there.
+struct Accounts<'c> {
+    all: HashSet<(&'c str, &'c str)>,
+    /// Whether there are no others.
+    whole: bool,
+}
+
+impl<'c> Accounts<'c> {
+    fn new(cluster: &'c Cluster) -> Self {
+        let own = cluster.service_accounts.iter().map(|own| (own.namespace.as_ref(), own.name.as_ref()));
+        let run = cluster.workloads.iter().map(|own| (own.namespace.as_ref(), own.service_account.as_ref()));
+        let whole = cluster.origin == Origin::Cluster && cluster.missing("ServiceAccount").is_none();
+        Accounts { all: own.chain(run).collect(), whole }
+    }
+
+    /// Why it is not known whether one is there; `None` where it is not.
+    fn has(&self, namespace: &str, name: &str) -> Option<Option<&'static str>> {
+        if name == "default" || self.all.contains(&(namespace, name)) {
+            Some(None)
+        } else {
+            (!self.whole).then_some(Some(ACCOUNT))
+        }
+    }
 }
 
 /// What a subject holds in one namespace, or everywhere.
 struct Place<'h> {
     graph: &'h mut Graph,
+    known: &'h Accounts<'h>,
     subject: usize,
     scope: Option<&'h str>,
     here: &'h [Option<Box<Held>>],
@@ -666,6 +712,27 @@ struct Place<'h> {
 
 /// Rights of one subject, in a place and everywhere.
 type Parts<'h> = [Option<&'h [Option<Box<Held>>]>; 2];
+
+/// A right that is held in one of these places.
+fn any(parts: &Parts<'_>, right: usize) -> Option<Support> {
+    support(parts.iter().flatten().filter_map(|held| held[right].as_deref()))
+}
+
+/// Several rights, each held in one of these places.
+fn every(parts: &Parts<'_>, needed: &[usize]) -> Option<Support> {
+    needed.iter().map(|right| any(parts, *right)).try_fold(Support::default(), |all, one| Some(all.and(one?)))
+}
+
+/// Whoever acts as a member of a group acts as some user too: why that may be.
+fn some_user(parts: &Parts<'_>) -> Option<Support> {
+    let user = [any(parts, at::AS_USER), any(parts, at::AS_ACCOUNT)];
+    let user = user.into_iter().flatten().reduce(|one, other| {
+        let sole = one.sole.iter().filter(|binding| other.sole.contains(binding)).copied().collect();
+        Support { bindings: one.bindings, sole, unknown: None }
+    });
+    // Any user will do.
+    user.map(|user| Support { unknown: None, ..user })
+}
 
 impl Place<'_> {
     fn place(&self) -> Option<String> {
@@ -687,36 +754,23 @@ impl Place<'_> {
 
     /// A right, held here or everywhere.
     fn any(&self, right: usize) -> Option<Support> {
-        let all = [Some(self.here), self.whole];
-        support(all.into_iter().flatten().filter_map(|held| held[right].as_deref()))
+        any(&[Some(self.here), self.whole], right)
     }
 
-    /// Whether one of those whose rights are put together fits by itself.
-    fn one_has<'s>(&'s self, fits: &dyn Fn(&dyn Fn(usize) -> std::vec::IntoIter<&'s Held>) -> bool) -> bool {
+    /// Whether one of those whose rights are put together has it by itself, and loses it by the same cuts.
+    fn alone(&self, all: &Support, own: &dyn Fn(&Parts<'_>) -> Option<Support>) -> bool {
         self.apart.is_some_and(|apart| {
-            apart.iter().any(|parts| {
-                let of = |right: usize| -> Vec<&'s Held> {
-                    parts.iter().flatten().filter_map(|held| held[right].as_deref()).collect()
-                };
-                fits(&|right| of(right).into_iter())
-            })
+            apart.iter().filter_map(own).any(|own| own.unknown.is_none() && own.sole == all.sole)
         })
-    }
-
-    /// Whether one of those whose rights are put together has all of these, without a limit, by itself.
-    fn alone(&self, needed: &[usize]) -> bool {
-        self.one_has(&|of| needed.iter().all(|right| of(*right).any(|held| !held.whole.is_empty())))
     }
 
     /// Several rights at once, of which one at least is held here.
     fn together(&self, needed: &[usize]) -> Option<Support> {
-        if needed.iter().all(|right| self.here[*right].is_none()) || self.alone(needed) {
+        if needed.iter().all(|right| self.here[*right].is_none()) {
             return None;
         }
-        needed
-            .iter()
-            .map(|right| self.any(*right))
-            .try_fold(Support::default(), |all, one| Some(all.and(one?)))
+        let all = every(&[Some(self.here), self.whole], needed)?;
+        (!self.alone(&all, &|own| every(own, needed))).then_some(all)
     }
 
     /// What a subject can do in one place by what it holds there, and everywhere.
@@ -772,7 +826,14 @@ impl Place<'_> {
             let (names, more) = held.names();
             for (name, support) in names.iter().take(NAMES) {
                 match self.scope {
-                    Some(namespace) => self.step(account(name, namespace), kind, support),
+                    Some(namespace) => {
+                        // There is no token of an account that is not there; one may act as it all the same.
+                        let is_there =
+                            if kind == TOKEN_CREATE { self.known.has(namespace, name) } else { Some(None) };
+                        let Some(unknown) = is_there else { continue };
+                        let support = Support { unknown, ..support.clone() };
+                        self.step(account(name, namespace), kind, &support);
+                    }
                     None => self.step(Node::Accounts(None), kind, &support.perhaps(NAMED)),
                 }
             }
@@ -798,10 +859,14 @@ impl Place<'_> {
         for pods in at::PODS {
             if let Some(volumes) = &volumes
                 && self.here[pods].is_some()
-                && !self.alone(&[at::VOLUMES, pods])
-                && let Some(pods) = self.any(pods)
+                && let Some(own) = self.any(pods)
             {
-                self.step(Node::Goal(Goal::NodeRoot), VOLUME, &pods.and(volumes.clone()));
+                let all = own.and(volumes.clone());
+                let own =
+                    |parts: &Parts<'_>| Some(any(parts, pods)?.and(any(&[None, parts[1]], at::VOLUMES)?));
+                if !self.alone(&all, &own) {
+                    self.step(Node::Goal(Goal::NodeRoot), VOLUME, &all);
+                }
             }
             if let Some(both) = self.together(&[at::NAMESPACES, pods]) {
                 self.step(Node::Goal(Goal::NodeRoot), NAMESPACE_LABEL, &both);
@@ -827,23 +892,15 @@ impl Place<'_> {
                 self.step(Node::Users, IMPERSONATE, &own.perhaps(MORE_NAMES));
             }
         }
-        // Who acts as a member of a group acts as some user too.
-        let user = [self.any(at::AS_USER), self.any(at::AS_ACCOUNT)];
-        let user = user.into_iter().flatten().reduce(|one, other| {
-            let sole = one.sole.iter().filter(|binding| other.sole.contains(binding)).copied().collect();
-            Support { bindings: one.bindings, sole, unknown: None }
-        });
-        let groups_alone = self.one_has(&|of| {
-            of(at::AS_GROUP).any(|held| !held.whole.is_empty())
-                && (of(at::AS_USER).next().is_some() || of(at::AS_ACCOUNT).next().is_some())
-        });
-        let groups = self.here[at::AS_GROUP].clone().filter(|_| !groups_alone);
-        if let (Some(held), Some(user)) = (groups, user) {
-            // Any user will do.
-            let user = Support { unknown: None, ..user };
+        let groups = self.here[at::AS_GROUP].clone();
+        if let (Some(held), Some(user)) = (groups, some_user(&[Some(self.here), self.whole])) {
             let own = support(std::iter::once(held.as_ref()));
             if let Some(own) = own.as_ref().filter(|own| own.unknown.is_none()) {
-                self.step(plain("Group", MASTERS), IMPERSONATE, &own.clone().and(user.clone()));
+                let all = own.clone().and(user.clone());
+                let own = |parts: &Parts<'_>| Some(any(parts, at::AS_GROUP)?.and(some_user(parts)?));
+                if !self.alone(&all, &own) {
+                    self.step(plain("Group", MASTERS), IMPERSONATE, &all);
+                }
             }
             let (names, more) = held.names();
             for (name, support) in names.iter().take(NAMES) {
@@ -862,15 +919,14 @@ impl Place<'_> {
             }
         }
         // A role that is named is enough where it is the one that may everything.
-        if let Some(held) = self.here[at::BIND_CLUSTER].clone()
-            && let Some(admin) = held.names().0.get("cluster-admin")
-            && let Some(write) = self.any(at::CLUSTER_BINDINGS).filter(|write| write.unknown.is_none())
-            && !self.one_has(&|of| {
-                of(at::BIND_CLUSTER).any(|held| held.names().0.contains_key("cluster-admin"))
-                    && of(at::CLUSTER_BINDINGS).any(|held| !held.whole.is_empty())
-            })
-        {
-            self.step(Node::Goal(Goal::ClusterAdmin), BIND, &admin.clone().and(write));
+        let named = |parts: &Parts<'_>| -> Option<Support> {
+            let own = parts.iter().flatten().find_map(|held| {
+                held[at::BIND_CLUSTER].as_deref()?.names().0.get("cluster-admin").cloned()
+            })?;
+            Some(own.and(any(parts, at::CLUSTER_BINDINGS).filter(|write| write.unknown.is_none())?))
+        };
+        if let Some(all) = named(&[Some(self.here), self.whole]).filter(|all| !self.alone(all, &named)) {
+            self.step(Node::Goal(Goal::ClusterAdmin), BIND, &all);
         }
         if let Some(own) = self.here([at::PROXY]) {
             self.step(Node::Running(None), NODES_PROXY, &own);
@@ -926,7 +982,17 @@ fn groups_of(holder: &Holder) -> Vec<String> {
 
 /// What somebody can do by rights of their own and of their groups together, or of several groups, that none of these gives
 /// alone.
-fn with_groups(graph: &mut Graph, held: &HashMap<usize, BTreeMap<Option<&str>, HeldRights>>) {
+fn with_groups(
+    graph: &mut Graph,
+    known: &Accounts<'_>,
+    held: &HashMap<usize, BTreeMap<Option<&str>, HeldRights>>,
+) {
+    fn part<'p>(
+        own: &'p BTreeMap<Option<&str>, HeldRights>,
+        scope: Option<&'p str>,
+    ) -> Option<&'p [Option<Box<Held>>]> {
+        own.get(&scope).map(Vec::as_slice)
+    }
     for subject in 0..graph.nodes.len() {
         let Node::Subject(holder) = &graph.nodes[subject] else { continue };
         let groups = groups_of(holder).into_iter().filter_map(|name| {
@@ -956,16 +1022,16 @@ fn with_groups(graph: &mut Graph, held: &HashMap<usize, BTreeMap<Option<&str>, H
         let whole = merged(None);
         for scope in scopes {
             let here = merged(scope);
-            let part = |own: &BTreeMap<Option<&str>, HeldRights>, scope| own.get(&scope).map(Vec::as_slice);
             let apart: Vec<Parts<'_>> = all.iter().map(|own| [part(own, scope), part(own, None)]).collect();
             let whole = Some(whole.as_slice());
-            Place { graph: &mut *graph, subject, scope, here: &here, whole, apart: Some(&apart) }.steps();
+            let graph = &mut *graph;
+            Place { graph, known, subject, scope, here: &here, whole, apart: Some(&apart) }.steps();
         }
     }
 }
 
 /// What every cluster has, and what runs in this one.
-fn world(graph: &mut Graph, cluster: &Cluster) {
+fn world(graph: &mut Graph, cluster: &Cluster, whole: bool) {
     let mut accounts: BTreeMap<(String, String), bool> = BTreeMap::new();
     let mut cloud: BTreeSet<(String, String)> = BTreeSet::new();
     for account in &cluster.service_accounts {
@@ -978,7 +1044,6 @@ fn world(graph: &mut Graph, cluster: &Cluster) {
     for workload in &cluster.workloads {
         accounts.insert((workload.namespace.to_string(), workload.service_account.to_string()), true);
     }
-    let whole = cluster.origin == Origin::Cluster && cluster.missing("ServiceAccount").is_none();
     for node in graph.nodes.clone() {
         if let Node::Subject(Holder { namespace: Some(namespace), name, .. }) = node
             && (!whole || name == "default")
@@ -1013,11 +1078,26 @@ fn world(graph: &mut Graph, cluster: &Cluster) {
         let hub = graph.id(Node::Accounts(Some(namespace.clone())));
         graph.plain(hub, own.clone(), MEMBER, (!known).then_some(ACCOUNT));
         let own = graph.id(own);
+        graph.seen[own] |= known;
         if cluster.missing("ServiceAccount").is_some() {
             graph.plain(own, Node::Goal(Goal::CloudRole), IDENTITY, Some(ANNOTATIONS));
         }
         if cloud.contains(&(namespace.clone(), name.clone())) {
             graph.plain(own, Node::Goal(Goal::CloudRole), IDENTITY, None);
+        }
+    }
+    // An account that was not seen is in these groups too.
+    if !whole {
+        let within = |namespace: &str| format!("{SERVICE_ACCOUNTS}:{namespace}");
+        let everywhere = [SERVICE_ACCOUNTS.to_owned(), AUTHENTICATED.to_owned()];
+        let hubs = namespaces.iter().map(|own| (Some(own.clone()), vec![within(own)]));
+        for (namespace, groups) in hubs.chain([(None, everywhere.to_vec())]) {
+            let own = graph.id(Node::Accounts(namespace));
+            for to in groups.into_iter().chain(everywhere.clone()).map(&group) {
+                if graph.ids.contains_key(&to) {
+                    graph.plain(own, to, MEMBER, Some(ACCOUNT));
+                }
+            }
         }
     }
     // Groups that accounts and users are in, where they are bound.

@@ -7,7 +7,7 @@ use plimsoll_model::audit::ClusterInfo;
 use plimsoll_model::paths::{AttackPath, Cut, Goal, PATHS_VERSION, PathStep, Paths};
 use plimsoll_model::rights::Holder;
 
-use super::graph::{Node, Over, build, is_system, told};
+use super::graph::{Over, build, is_system, told};
 use super::{MASTERS, Rbac, binding_shown, hides, holder};
 use crate::cluster::{Cluster, Origin};
 
@@ -82,8 +82,8 @@ pub fn paths(rbac: &Rbac<'_>, asked: &PathsAsked, info: &ClusterInfo) -> Paths {
         let perhaps = graph.towards(goal, Over { unknown: true, without: None });
         let mut on_paths: HashMap<usize, u64> = HashMap::new();
         let mut reached = 0_u64;
-        for (at, node) in graph.nodes.iter().enumerate() {
-            let Node::Subject(holder) = node else { continue };
+        for at in 0..graph.nodes.len() {
+            let Some(holder) = graph.subject(at) else { continue };
             let (next, is_sure) = if sure[at].is_some() { (&sure, true) } else { (&perhaps, false) };
             let Some(first) = next[at] else { continue };
             if !wanted(holder) {
@@ -120,9 +120,11 @@ pub fn paths(rbac: &Rbac<'_>, asked: &PathsAsked, info: &ClusterInfo) -> Paths {
         let mut best: Option<Cut> = None;
         for (at, _) in candidates.into_iter().take(CANDIDATES) {
             let left = graph.towards(goal, Over { unknown: false, without: Some(at) });
-            let still = graph.nodes.iter().zip(&left).filter(|(node, next)| {
-                matches!(node, Node::Subject(holder) if next.is_some() && wanted(holder)
-                    && (asked.all || asked.from.is_some() || !is_system(holder)))
+            let still = (0..graph.nodes.len()).filter(|at| {
+                left[*at].is_some()
+                    && graph.subject(*at).is_some_and(|holder| {
+                        wanted(holder) && (asked.all || asked.from.is_some() || !is_system(holder))
+                    })
             });
             let cut = reached.saturating_sub(still.count() as u64);
             if cut > best.as_ref().map_or(0, |best| best.cuts) {

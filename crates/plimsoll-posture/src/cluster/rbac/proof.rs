@@ -293,11 +293,14 @@ impl Plain<'_> {
                 self.of("ServiceAccount").filter(|account| account["metadata"]["namespace"] == namespace)
             {
                 let name = account["metadata"]["name"].as_str().expect("one");
-                let named = names(Some(namespace), "impersonate", "", "serviceaccounts").contains(name)
-                    || names(Some(namespace), "create", "", "serviceaccounts/token").contains(name);
+                let named = names(Some(namespace), "create", "", "serviceaccounts/token").contains(name);
                 if accounts || named {
                     add(&format!("S {namespace}/{name}"));
                 }
+            }
+            // Nobody asks whether they are there.
+            for name in names(Some(namespace), "impersonate", "", "serviceaccounts") {
+                add(&format!("S {namespace}/{name}"));
             }
             let binds = may(write, RBAC, "rolebindings")
                 && (may(&["bind"], RBAC, "clusterroles") || may(&["bind"], RBAC, "roles"));
