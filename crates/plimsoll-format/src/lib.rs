@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod asff;
+pub mod attack;
 pub mod audit;
 pub mod benchmark;
 mod brief;

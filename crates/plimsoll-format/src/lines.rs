@@ -28,6 +28,13 @@ impl Lines {
         self.text.push('\n');
     }
 
+    /// Something to be copied whole.
+    pub(crate) fn command(&mut self, lead: &str, command: &str) {
+        self.text.push_str(lead);
+        self.text.push_str(command);
+        self.text.push('\n');
+    }
+
     /// A longer text, over several lines.
     pub(crate) fn wrapped(&mut self, lead: &str, text: &str) {
         let indent = " ".repeat(lead.chars().count());

@@ -40,16 +40,24 @@ fn table(answer: &Paths, view: &View) -> String {
     let mut lines = Lines::new(view);
     lines.line(&clean(&answer.cluster.name));
     let sure: BTreeSet<_> =
-        answer.paths.iter().filter(|path| path.sure).flat_map(|path| &path.subjects).collect();
+        counted(answer).filter(|path| path.sure).flat_map(|path| &path.subjects).collect();
     lines.line(&match sure.len() {
         0 if answer.verdict == Outcome::Met => "nobody has a path".to_owned(),
         0 => "nobody is seen to have a path, but not all is known".to_owned(),
         number => format!("{} a path", count(number, "subject has", "subjects have")),
     });
+    let accepted: Vec<&AttackPath> = answer.paths.iter().filter(|path| path.accepted.is_some()).collect();
+    if !accepted.is_empty() {
+        let count = match accepted.len() {
+            1 => "1 path is accepted, which does not count".to_owned(),
+            number => format!("{number} paths are accepted, which do not count"),
+        };
+        lines.line(&count);
+    }
     for goal in Goal::ALL {
         for is_sure in [true, false] {
             let all: Vec<&AttackPath> =
-                answer.paths.iter().filter(|path| path.goal == goal && path.sure == is_sure).collect();
+                counted(answer).filter(|path| path.goal == goal && path.sure == is_sure).collect();
             if all.is_empty() {
                 continue;
             }
@@ -74,8 +82,25 @@ fn table(answer: &Paths, view: &View) -> String {
             lines.more(all.len(), shown);
         }
     }
+    if view.all && !accepted.is_empty() {
+        lines.head(&format!("Accepted ({})", accepted.len()));
+        for path in accepted {
+            one(path, view, &mut lines);
+            if let Some(accepted) = &path.accepted {
+                let until = accepted.expires.as_deref().unwrap_or("without end");
+                let text =
+                    format!("accepted: {} ({until}, {})", clean(&accepted.reason), clean(&accepted.source));
+                lines.wrapped("  ", &text);
+            }
+        }
+    }
     lines.tail(&answer.notes, &answer.missing, &answer.problems, view);
     lines.text()
+}
+
+/// The paths that nobody decided to live with.
+fn counted(answer: &Paths) -> impl Iterator<Item = &AttackPath> {
+    answer.paths.iter().filter(|path| path.accepted.is_none())
 }
 
 fn one(path: &AttackPath, view: &View, lines: &mut Lines) {
@@ -86,12 +111,14 @@ fn one(path: &AttackPath, view: &View, lines: &mut Lines) {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     lines.line("");
     lines.wrapped("", &format!("{}{more}", names.join(", ")));
-    for step in &path.steps {
+    for (at, step) in path.steps.iter().enumerate() {
         let mut text = format!("> {}: {}", clean(&step.to), step.what);
         if !step.bindings.is_empty() {
             let bindings: Vec<String> =
                 step.bindings.iter().map(|binding| clean(binding).into_owned()).collect();
-            text.extend([" (", &bindings.join(", "), ")"]);
+            let others = path.bindings.iter().filter(|other| **other != step.bindings).count();
+            let others = if at == 0 && others > 0 { "; others by others" } else { "" };
+            text.extend([" (", &bindings.join(", "), others, ")"]);
         }
         if let Some(unknown) = &step.unknown {
             text.extend(["; not known: ", &clean(unknown)]);

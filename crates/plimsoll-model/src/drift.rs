@@ -49,16 +49,22 @@ pub enum DriftArea {
     Connection,
     /// Levels of the Pod Security Standards.
     PodSecurity,
+    /// A role that somebody has, or what a role allows.
+    Right,
+    /// What somebody becomes by rights.
+    Path,
     /// A finding of a rule.
     Rule,
 }
 
 impl DriftArea {
     /// All, with their titles.
-    pub const ALL: [(DriftArea, &'static str); 4] = [
+    pub const ALL: [(DriftArea, &'static str); 6] = [
         (DriftArea::Exposure, "open from outside"),
         (DriftArea::Connection, "connections"),
         (DriftArea::PodSecurity, "pod security"),
+        (DriftArea::Right, "roles"),
+        (DriftArea::Path, "who becomes what"),
         (DriftArea::Rule, "rules"),
     ];
 }

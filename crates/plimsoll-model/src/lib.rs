@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod attack;
 pub mod audit;
 pub mod benchmark;
 pub mod bundle;

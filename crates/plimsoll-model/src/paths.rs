@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::{ClusterInfo, Missing};
 use crate::rights::Holder;
-use crate::{Outcome, Problem};
+use crate::{Outcome, Problem, Suppression};
 
 /// Version of the form of [`Paths`]: `docs/schema/paths-1.0.json`.
 pub const PATHS_VERSION: &str = "1.0";
@@ -73,6 +73,12 @@ pub struct AttackPath {
     pub sure: bool,
     /// Who can go it by the same steps.
     pub subjects: Vec<Holder>,
+    /// Where they take the first step by different bindings: those of each subject, in the order of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bindings: Vec<Vec<String>>,
+    /// Who decided to live with it, and why: it does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Suppression>,
     /// The steps, for the first of the subjects.
     pub steps: Vec<PathStep>,
 }

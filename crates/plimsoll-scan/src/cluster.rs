@@ -1,19 +1,24 @@
 //! A cluster for analyses: live, as a snapshot, or as manifests, with what could not be seen of it.
 
+mod accept;
+mod attack;
 mod drift;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+pub use accept::accept;
+pub use attack::image_flaws;
 pub use drift::{Kept, drift};
 use plimsoll_kube::{Client, Error};
 use plimsoll_model::audit::{ClusterInfo, Missing};
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{Problem, ProblemKind};
+pub use plimsoll_posture::cluster::attack::{ImageFlaws, attack};
 pub use plimsoll_posture::cluster::pss::{Asked, pss};
 pub use plimsoll_posture::cluster::rbac::{
-    Asked as AskedRight, PathsAsked, Place as AskedWhere, Rbac, paths, who_can,
+    Asked as AskedRight, PathsAsked, Place as AskedWhere, Rbac, nobody, paths, who_can,
 };
 pub use plimsoll_posture::cluster::reach::{AskedPort, End, Reachability, TooLarge, diff};
 pub use plimsoll_posture::cluster::suggest::suggest;

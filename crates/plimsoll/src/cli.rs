@@ -15,8 +15,8 @@ use plimsoll_scan::verdict::Line;
 use plimsoll_scan::{Mirror, Scanners, Via};
 
 pub(crate) use cluster::{
-    AskedGoal, ClusterCheckArguments, ClusterCommand, ClusterInput, DriftArguments, PathsArguments,
-    PssArguments, ReachArguments, SuggestArguments, SuggestFormat, WhoCanArguments,
+    AskedGoal, AttackArguments, ClusterCheckArguments, ClusterCommand, ClusterInput, DriftArguments,
+    PathsArguments, PssArguments, ReachArguments, SuggestArguments, SuggestFormat, WhoCanArguments,
 };
 
 /// Container security that says whose move it is.

@@ -8,6 +8,7 @@ use plimsoll_model::workload::{self, ContainerKind, Kinds, Pod};
 use plimsoll_model::{Problem, ProblemKind, shortened};
 use serde_json_borrow::{ObjectAsVec, Value};
 
+use super::breakout;
 use super::labels::{Labels, Selector, Texts};
 use super::policy::{self, ClusterPolicy, NetworkPolicy, Peer, PortPlace, Protocol, Rule};
 use super::{
@@ -631,6 +632,7 @@ impl Builder {
                 let one = at(object, &["status", "podIP"]).into_iter();
                 let parsed = addresses.chain(one).filter_map(|text| text.as_str()?.parse::<IpAddr>().ok());
                 workload.addresses = parsed.collect::<BTreeSet<_>>().into_iter().collect();
+                workload.digests = self.digests(object, pod);
             }
             self.entries.push(Entry { read_as: Arc::clone(&own.1), own: own.clone(), workload });
         }
@@ -690,11 +692,37 @@ impl Builder {
             addresses: Vec::new(),
             nodes: spec("nodeName").map(|node| self.text(Some(node))).into_iter().collect(),
             images: images.into_iter().collect(),
+            digests: Vec::new(),
+            ways: pod.spec.map_or_else(
+                || {
+                    let detail = breakout::UNSEEN.to_owned();
+                    vec![breakout::Way { id: "unseen", detail, unknown: Some(breakout::UNSEEN) }]
+                },
+                breakout::ways,
+            ),
+            projects_token: pod.spec.is_some_and(breakout::projects_token),
             spec: self.spec(pod.spec),
             security: self.texts.get(&pod.spec.map(super::pss::view::of).unwrap_or_default()),
             pointer: pod.pointer.clone(),
             source: source.clone(),
         }
+    }
+
+    /// Digests of images, as the status of a pod tells them.
+    fn digests(&mut self, object: &Value<'_>, pod: &Pod<'_>) -> Vec<(Arc<str>, Arc<str>)> {
+        let mut all = Vec::new();
+        for key in ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"] {
+            for status in list(at(object, &["status", key])) {
+                let name = get(status, "name").and_then(|name| name.as_str());
+                let id = get(status, "imageID").and_then(|id| id.as_str());
+                let image =
+                    pod.containers.iter().find(|one| Some(one.name) == name).and_then(|one| one.image);
+                if let (Some(image), Some((_, digest))) = (image, id.and_then(|id| id.rsplit_once('@'))) {
+                    all.push((self.texts.get(image), self.texts.get(digest)));
+                }
+            }
+        }
+        all
     }
 
     fn container_port(&mut self, port: &Value<'_>) -> Result<ContainerPort, String> {
@@ -744,6 +772,7 @@ impl Builder {
                     own.template |= workload.template;
                     own.addresses.extend(workload.addresses);
                     own.nodes.extend(workload.nodes);
+                    own.digests.extend(workload.digests);
                     if workload.template {
                         (own.source, own.pointer, own.spec) =
                             (workload.source, workload.pointer, workload.spec);
@@ -758,6 +787,8 @@ impl Builder {
             workload.nodes.dedup();
             workload.addresses.sort();
             workload.addresses.dedup();
+            workload.digests.sort();
+            workload.digests.dedup();
         }
         let in_use = cluster
             .workloads
@@ -843,6 +874,8 @@ struct Key {
     host_network: bool,
     images: Vec<Arc<str>>,
     security: Arc<str>,
+    ways: Vec<breakout::Way>,
+    projects_token: bool,
 }
 
 impl Key {
@@ -863,6 +896,8 @@ impl Key {
             host_network: workload.host_network,
             images: workload.images.clone(),
             security: text(&workload.security),
+            ways: workload.ways.clone(),
+            projects_token: workload.projects_token,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! matter. Pods of one workload that are alike become one [`Workload`] with a number. For every kind of list the [`Cluster`]
 //! says whether it was seen whole, and why not, so that an analysis can name the input that it lacks instead of passing.
 
+pub mod attack;
+pub mod breakout;
 mod build;
 mod labels;
 mod policy;
@@ -246,6 +248,12 @@ pub struct Workload {
     pub nodes: Vec<Arc<str>>,
     /// Images of its containers.
     pub images: Vec<Arc<str>>,
+    /// Digests that the status of its pods tells: image as it is named, digest.
+    pub digests: Vec<(Arc<str>, Arc<str>)>,
+    /// Ways from its containers to their node.
+    pub ways: Vec<breakout::Way>,
+    /// Whether it mounts a token of its service account by itself, whatever is said about doing so for it.
+    pub projects_token: bool,
     /// The specification of its pods as JSON, as it was read; `nodeName` is left out. Empty where only containers are known.
     pub spec: Arc<str>,
     /// What of it the Pod Security Standards look at, as JSON; pods of one owner that differ in it are workloads of their own.

@@ -1,4 +1,7 @@
-//! What got worse from one state of a cluster to another: ways in, connections, levels of pod security, findings of rules.
+//! What got worse from one state of a cluster to another: ways in, connections, levels of pod security, rights and paths,
+//! findings of rules.
+
+mod rights;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -111,6 +114,7 @@ pub fn drift(
     let (then, now) = (asked(before), asked(after));
     undecided |= !then.missing.is_empty() || !now.missing.is_empty();
     levels(&then, &now, &mut worse, &mut better);
+    let walked = rights::rights(before, after, &mut worse, &mut better);
     let mut notes = Vec::new();
     if before.cluster.origin == after.cluster.origin {
         let ((old, open), (new, open_now)) = (kept.findings(kinds), kept_after.findings(kinds));
@@ -144,13 +148,20 @@ pub fn drift(
         notes.push("one is a cluster and the other manifests: findings of rules are not compared".into());
     }
     let mut missing = reach.missing;
+    let mut problems = reach.problems;
+    for paths in walked {
+        missing.extend(paths.missing);
+        problems.extend(paths.problems);
+    }
+    problems.sort();
+    problems.dedup();
     missing.extend(then.missing);
     missing.extend(now.missing);
     missing.sort();
     missing.dedup();
     undecided |= reach.left_out > 0;
     let incomplete = |one: &plimsoll_model::Problem| one.effect == plimsoll_model::Effect::Incomplete;
-    undecided |= reach.problems.iter().any(incomplete) || missing.iter().any(|one| one.decides);
+    undecided |= problems.iter().any(incomplete) || missing.iter().any(|one| one.decides);
     Ok(Drift {
         schema_version: DRIFT_VERSION.into(),
         plimsoll: env!("CARGO_PKG_VERSION").into(),
@@ -168,7 +179,7 @@ pub fn drift(
         left_out: reach.left_out,
         notes,
         missing,
-        problems: reach.problems,
+        problems,
     })
 }
 

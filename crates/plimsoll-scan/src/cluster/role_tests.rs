@@ -4,9 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_kube::Client;
-use plimsoll_model::Outcome;
+use plimsoll_model::attack::AttackFlaw;
+use plimsoll_model::paths::Goal;
 use plimsoll_model::pod_security::Level;
 use plimsoll_model::reach::Reached;
+use plimsoll_model::rights::May;
+use plimsoll_model::{Outcome, Party};
+use plimsoll_posture::cluster::attack::Flaw;
 use plimsoll_testing::ApiServer;
 use serde_json::{Value, json};
 
@@ -59,6 +63,28 @@ struct Told {
     exposed: usize,
     levels: BTreeMap<(String, Level), Outcome>,
     verdicts: [Outcome; 3],
+    /// Who becomes what, and whether that is sure.
+    becomes: BTreeMap<(String, Goal), bool>,
+    /// Who is known to be able to read secrets of the namespace, and who may be.
+    readers: BTreeMap<String, bool>,
+    /// Workloads that a route from outside goes over, and where it leads, and whether that is sure.
+    routes: BTreeMap<(String, Goal), bool>,
+    /// Of paths, readers and routes.
+    rights: [Outcome; 3],
+}
+
+/// What a report says of the image of all pods here.
+fn flawed() -> ImageFlaws {
+    let flaw = AttackFlaw {
+        exploited: true,
+        severity: "critical".into(),
+        advisory: "CVE-2021-44228".into(),
+        package: "log4j-core 2.14.1".into(),
+        fixable: true,
+    };
+    let action = "upgrade log4j-core to 2.15.0".into();
+    let flaw = Flaw { flaw, party: Party::Application(None), action, command: None };
+    ImageFlaws { names: vec!["b".into()], digests: Vec::new(), unknown: None, flaws: vec![flaw] }
 }
 
 fn tell(client: &Client) -> Told {
@@ -86,7 +112,29 @@ fn tell(client: &Client) -> Told {
         .flat_map(|one| one.levels.iter().map(|own| ((one.name.clone(), own.level), own.answer)))
         .collect();
     let policies = suggest(&seen.cluster, &seen.info, &BTreeSet::new());
+    let rbac = Rbac::new(&seen.cluster);
+    let everybody = PathsAsked { all: true, ..PathsAsked::default() };
+    let walked = paths(&rbac, &everybody, &seen.info);
+    let becomes = walked
+        .paths
+        .iter()
+        .flat_map(|path| path.subjects.iter().map(|one| ((one.shown(), path.goal), path.sure)))
+        .collect();
+    let right = AskedRight::parse("get", "secrets", None, AskedWhere::Namespace("shop".into()));
+    let can = who_can(&rbac, &right.expect("a right"), &seen.info);
+    let readers = can.subjects.iter().map(|one| (one.subject.shown(), one.answer == May::Allowed)).collect();
+    let into = attack(&rbac, &mut reach, &[flawed()], &seen.info);
+    let mut routes = BTreeMap::new();
+    for route in &into.routes {
+        for end in &route.ends {
+            *routes.entry((route.workload.clone(), end.goal)).or_default() |= route.sure && end.sure;
+        }
+    }
     Told {
+        becomes,
+        readers,
+        routes,
+        rights: [walked.verdict, can.verdict, into.verdict],
         missing: seen.cluster.missing.clone(),
         pairs,
         exposed: whole.exposures.len(),
@@ -128,6 +176,30 @@ fn a_right_that_is_missing_makes_unknown_and_never_denied_or_met() {
         &json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "db", "namespace": "shop"},
         "spec": {"podSelector": {"matchLabels": {"app": "db"}}, "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "web"}}}]}]}}),
     );
+    // A role in a namespace, one that gathers others, and both kinds of bindings.
+    let authority = "rbac.authorization.k8s.io";
+    let bound = |namespace: Option<&str>, name: &str, role: &Value, subject: &Value| {
+        let kind = if namespace.is_some() { "RoleBinding" } else { "ClusterRoleBinding" };
+        let place = namespace.map_or_else(
+            || "clusterrolebindings".to_owned(),
+            |namespace| format!("namespaces/{namespace}/rolebindings"),
+        );
+        apply(
+            &format!("{RBAC}/{place}/{name}"),
+            &json!({"apiVersion": format!("{authority}/v1"), "kind": kind, "metadata": {"name": name, "namespace": namespace},
+            "roleRef": role, "subjects": [subject]}),
+        );
+    };
+    apply(
+        &format!("{RBAC}/namespaces/shop/roles/own"),
+        &json!({"apiVersion": format!("{authority}/v1"), "kind": "Role", "metadata": {"name": "own", "namespace": "shop"},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]}, {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]}),
+    );
+    let own = json!({"apiGroup": authority, "kind": "Role", "name": "own"});
+    bound(Some("shop"), "own", &own, &json!({"kind": "User", "name": "ann", "apiGroup": authority}));
+    let admin = json!({"apiGroup": authority, "kind": "ClusterRole", "name": "cluster-admin"});
+    let account = json!({"kind": "ServiceAccount", "name": "default", "namespace": "shop"});
+    bound(None, "strong", &admin, &account);
     let role = format!("{RBAC}/clusterroles/plimsoll-cluster");
     server.apply(&role, SHIPPED);
     apply(
@@ -155,6 +227,11 @@ fn a_right_that_is_missing_makes_unknown_and_never_denied_or_met() {
     assert_eq!((whole.verdicts[0], whole.verdicts[1], whole.exposed), (Outcome::Met, Outcome::NotMet, 1));
     assert_eq!(whole.levels[&("shop".to_owned(), Level::Baseline)], Outcome::NotMet);
     assert_eq!(whole.levels[&("empty".to_owned(), Level::Restricted)], Outcome::Met);
+    let all_of = |who: &str, goal: Goal| (who.to_owned(), goal);
+    assert_eq!(whole.becomes[&all_of("User ann", Goal::ClusterAdmin)], true);
+    assert_eq!(whole.readers["User ann"], true);
+    assert_eq!(whole.routes[&all_of("shop/Pod/web", Goal::ClusterAdmin)], true);
+    assert_eq!(whole.rights, [Outcome::NotMet, Outcome::Met, Outcome::NotMet]);
     let mut taken = 0;
     for (group, plural) in listed(&shipped()) {
         let kind =
@@ -193,6 +270,26 @@ fn a_right_that_is_missing_makes_unknown_and_never_denied_or_met() {
                 *answer == Outcome::Unknown || whole.levels[level] == *answer,
                 "{kind}: {level:?} {answer:?}"
             );
+        }
+        // Nobody gets more by what was not seen, and what is gone from the answer leaves it undecided.
+        let less_of = |then: &BTreeMap<(String, Goal), bool>, now: &BTreeMap<(String, Goal), bool>| {
+            for (who, sure) in now.iter().filter(|(_, sure)| **sure) {
+                assert_eq!(then.get(who), Some(sure), "{kind}: {who:?}");
+            }
+            now.keys().collect::<BTreeSet<_>>() != then.keys().collect::<BTreeSet<_>>() || now != then
+        };
+        let paths_changed = less_of(&whole.becomes, &told.becomes);
+        let routes_changed = less_of(&whole.routes, &told.routes);
+        let readers_changed = whole.readers != told.readers;
+        let changed = [paths_changed, readers_changed, routes_changed];
+        for (at, changed) in changed.into_iter().enumerate() {
+            let (then, now) = (whole.rights[at], told.rights[at]);
+            assert!(now == then || now == Outcome::Unknown, "{kind}: {at} {then:?} {now:?}");
+            let lasts = at != 1 && now == Outcome::NotMet;
+            assert!(!changed || lasts || now == Outcome::Unknown, "{kind}: {at}");
+        }
+        if kind.ends_with("RoleBinding") || kind.ends_with("Role") {
+            assert_eq!(told.rights[1], Outcome::Unknown, "{kind}");
         }
         // What is gone from the answer leaves it undecided, and what is met without it never depended on it.
         let runs = OWN.iter().any(|own| own.2 == kind);

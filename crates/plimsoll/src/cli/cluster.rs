@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_format::Format;
+use plimsoll_format::attack::AttackForm;
 use plimsoll_format::drift::DriftForm;
 use plimsoll_format::paths::PathsForm;
 use plimsoll_format::pss::PssForm;
@@ -39,13 +40,61 @@ pub(crate) enum ClusterCommand {
     Suggest(SuggestArguments),
     /// What the rules of `plimsoll check` have against the objects of a cluster, with whose move it is and what to change
     Check(ClusterCheckArguments),
-    /// What got worse, and what better, from one snapshot to another: ways in, connections, pod security, findings of rules
+    /// What got worse, and what better, from one snapshot to another: ways in, connections, pod security, roles and
+    /// who becomes what by them, findings of rules
     Diff(DriftArguments),
     /// Who can do something by the roles of a cluster, and why: the binding, the role and its rule, and what runs as whom
     WhoCan(WhoCanArguments),
     /// Who becomes cluster-admin, root on a node, reader of all secrets or an identity of the cloud by the roles that they have: the
     /// shortest chain of each, and the binding whose removal cuts most
     Paths(PathsArguments),
+    /// How somebody outside gets in and on from there: what is open, has a flaw by the reports of scans, and leads to its node or has
+    /// a strong service account; the worst first, each with the cheapest change that cuts it, whose it is, and what to type
+    Attack(AttackArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  plimsoll cluster attack --report reports/*.json
+  plimsoll cluster attack --file cluster.jsonl --report web.json --format markdown
+
+Reports: plimsoll scan IMAGE --format json. Without one of an image it is not known whether it has a flaw.
+Exit codes: 0 there is no route, 1 there is one, 2 usage, 3 could not decide.")]
+pub(crate) struct AttackArguments {
+    /// Reports of scans, as `plimsoll scan --format json` prints them, of one image or many; may be given several times
+    #[arg(long = "report", value_name = "FILE", num_args = 1..)]
+    pub(crate) reports: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) input: WholeCluster,
+
+    /// Form of the answer
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = AttackFormat::Table)]
+    pub(crate) format: AttackFormat,
+
+    /// Show every route with all of it, and every change that cuts something
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// In which form routes are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AttackFormat {
+    Table,
+    Json,
+    Markdown,
+    Html,
+}
+
+impl AttackFormat {
+    pub(crate) fn form(self) -> AttackForm {
+        match self {
+            AttackFormat::Table => AttackForm::Table,
+            AttackFormat::Json => AttackForm::Json,
+            AttackFormat::Markdown => AttackForm::Markdown,
+            AttackFormat::Html => AttackForm::Html,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -384,6 +433,10 @@ pub(crate) struct PathsArguments {
     /// Only to this goal
     #[arg(long, value_enum, value_name = "GOAL")]
     pub(crate) to: Option<AskedGoal>,
+
+    /// Exceptions (TOML or YAML), see docs/exceptions.md: `id` is the goal, `target` the subject; what they accept does not count
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ignore_file: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) input: WholeCluster,

@@ -274,8 +274,23 @@ fn broken(
     }
 }
 
+/// What takes away from a live workload everything that leads to its node; `None` where a command does not take all of it.
+pub(crate) fn drop_command(workload: &Workload) -> Option<String> {
+    let in_place = workload.template && workload.kind.as_ref() != "Job" && workload.source.is_none();
+    let spec = serde_json::from_str::<Value<'_>>(&workload.security).ok()?;
+    let annotations: Vec<(&str, &str)> = workload.annotations.iter().collect();
+    let standard = Standard { level: Level::Baseline, version: Version::Latest };
+    let judged = judge(&spec, &workload.pointer, &annotations, standard);
+    let mended =
+        patch::mend(&workload.security, &workload.pointer, &annotations, &judged.violations, standard);
+    // What is left to people is not mended; baseline without it has no way to the node that is known to be open.
+    (in_place && mended.by_hand.is_empty() && !mended.changes.is_empty())
+        .then(|| command(workload, &mended.changes))
+        .flatten()
+}
+
 /// A word that no shell reads anything into.
-fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('-')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))

@@ -3,6 +3,8 @@
 //! A role that could not be seen is not one that allows nothing: its subjects *may* be allowed. What other authorizers of a
 //! cluster allow - that of nodes, webhooks of clouds - is in no object, and is not looked at.
 
+mod grants;
+pub(crate) mod graph;
 mod paths;
 mod request;
 mod who_can;
@@ -10,7 +12,8 @@ mod who_can;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-pub use paths::{PathsAsked, paths};
+pub use grants::{Grants, grants};
+pub use paths::{PathsAsked, nobody, paths};
 use plimsoll_model::rights::Holder;
 use plimsoll_model::{Effect, Problem, ProblemKind};
 pub use request::{Asked, Extent, Place, Request, allows};
@@ -229,5 +232,7 @@ pub(crate) fn holder(subject: &BindingSubject) -> Holder {
     }
 }
 
+#[cfg(test)]
+mod proof;
 #[cfg(test)]
 mod tests;

@@ -21,12 +21,12 @@ fn named(answer: &WhoCan, wanted: May) -> Vec<String> {
     fits.map(|one| one.subject.shown()).collect()
 }
 
-fn role(namespace: Option<&str>, name: &str, rules: &Value) -> Value {
+pub(super) fn role(namespace: Option<&str>, name: &str, rules: &Value) -> Value {
     let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
     json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}, "rules": rules})
 }
 
-fn binding(namespace: Option<&str>, name: &str, role: (&str, &str), subjects: &Value) -> Value {
+pub(super) fn binding(namespace: Option<&str>, name: &str, role: (&str, &str), subjects: &Value) -> Value {
     let kind = if namespace.is_some() { "RoleBinding" } else { "ClusterRoleBinding" };
     json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role.0, "name": role.1}, "subjects": subjects})
@@ -213,19 +213,19 @@ fn copy(cluster: &Cluster) -> Cluster {
 }
 
 /// A source of choices.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> usize {
+    pub(super) fn roll(&mut self, sides: u64) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from((self.0 >> 33) % sides).expect("small")
     }
 
-    fn one<'t>(&mut self, list: &[&'t str]) -> &'t str {
+    pub(super) fn one<'t>(&mut self, list: &[&'t str]) -> &'t str {
         list[self.roll(list.len() as u64)]
     }
 
-    fn some<'t>(&mut self, list: &[&'t str]) -> Vec<&'t str> {
+    pub(super) fn some<'t>(&mut self, list: &[&'t str]) -> Vec<&'t str> {
         (0..=self.roll(2)).map(|_| self.one(list)).collect()
     }
 
@@ -533,6 +533,27 @@ fn each_right_leads_where_it_does() {
         let found = goals(&walk(&cluster), "User ann");
         assert!(found.iter().all(|one| !one.1), "{found:?}");
     }
+}
+
+#[test]
+fn subjects_of_one_chain_are_told_together_whatever_binds_them() {
+    let mut objects =
+        vec![role(None, "own", &json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]))];
+    for at in 0..2_000 {
+        let group = json!([{"kind": "Group", "name": format!("g{at:04}")}]);
+        objects.push(binding(None, &format!("b{at:04}"), ("ClusterRole", "own"), &group));
+    }
+    let answer = walk(&cluster(&objects));
+    let all: Vec<_> = answer.paths.iter().filter(|path| path.sure && path.subjects.len() > 1).collect();
+    let [path] = all.as_slice() else { panic!("{}", all.len()) };
+    assert_eq!((path.subjects.len(), path.bindings.len()), (2_000, 2_000));
+    assert_eq!(path.subjects[7].name, "g0007");
+    assert_eq!(path.bindings[7], ["ClusterRoleBinding b0007"]);
+    assert_eq!(path.steps[0].bindings, ["ClusterRoleBinding b0000"]);
+    // With one binding there is nothing to say of each.
+    let groups = json!([{"kind": "Group", "name": "g"}, {"kind": "Group", "name": "h"}]);
+    let answer = walk(&cluster(&[objects[0].clone(), binding(None, "b", ("ClusterRole", "own"), &groups)]));
+    assert!(answer.paths.iter().all(|path| path.bindings.is_empty()));
 }
 
 #[test]

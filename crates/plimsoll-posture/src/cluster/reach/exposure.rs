@@ -25,6 +25,9 @@ const CONTROLLERS: &[(&str, &str)] = &[
     ("ingresscontroller.operator.openshift.io/deployment-ingresscontroller", "default"),
 ];
 
+/// What is said of a load balancer that is not on the internet.
+pub(crate) const PRIVATE: &str = "from a network of one's own";
+
 /// From where something comes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum From {
@@ -38,7 +41,7 @@ enum From {
 
 impl Reachability<'_> {
     /// Everything that leads in.
-    pub(super) fn exposures(&mut self) -> Vec<Exposure> {
+    pub(crate) fn exposures(&mut self) -> Vec<Exposure> {
         let cluster = self.cluster;
         let mut all = Vec::new();
         for service in &cluster.services {
@@ -132,7 +135,7 @@ impl Reachability<'_> {
                     Some("what takes it first, and from which address it comes, is not known".to_owned())
                 }
                 (Reached::Unknown, _) => Some("it may come from the address of a node".to_owned()),
-                (Reached::Allowed, From::Private) => Some("from a network of one's own".to_owned()),
+                (Reached::Allowed, From::Private) => Some(PRIVATE.to_owned()),
                 (Reached::Allowed, _) => None,
             };
             if from == From::Internet && !service.source_ranges.is_empty() {

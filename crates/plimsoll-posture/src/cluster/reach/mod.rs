@@ -142,6 +142,17 @@ impl<'c> Reachability<'c> {
         (self.engine.classes.len(), self.names.len())
     }
 
+    /// All workloads as they are named, each with its places among those of the cluster.
+    pub(crate) fn workloads(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.names.iter().map(|name| (name.shown.as_str(), name.workloads.as_slice()))
+    }
+
+    /// What one of them may send to another.
+    pub(crate) fn connects(&mut self, from: usize, to: usize) -> Ports {
+        let answer = self.pair(from, to);
+        self.shown(answer)
+    }
+
     /// What one name may send to another.
     fn pair(&mut self, from: usize, to: usize) -> Answer {
         let mut all = Answer::NOTHING;
@@ -417,7 +428,7 @@ impl<'c> Reachability<'c> {
     }
 
     /// What could not be seen, of what answers depend on.
-    fn missing(&self) -> Vec<Missing> {
+    pub(crate) fn missing(&self) -> Vec<Missing> {
         let mut missing: Vec<Missing> =
             self.cluster.lacks(NEEDED).map(|(kind, reason)| Cluster::lack(kind, reason, true)).collect();
         missing.sort();
@@ -425,7 +436,7 @@ impl<'c> Reachability<'c> {
     }
 
     /// What could not be read: objects, and policies that the API would have refused.
-    fn problems(&self) -> Vec<Problem> {
+    pub(crate) fn problems(&self) -> Vec<Problem> {
         let mut problems = self.cluster.problems.clone();
         let mut add = |policy: String, source: Option<&str>, faults: &mut dyn Iterator<Item = &str>| {
             for fault in faults {

@@ -1,6 +1,7 @@
 //! `plimsoll cluster`: one module for each analysis, and what they share - the cluster that they are about.
 
 mod check;
+mod attack;
 mod diff;
 mod paths;
 mod pss;
@@ -19,6 +20,7 @@ use crate::print::{Failure, UNDECIDED, USAGE};
 pub(crate) fn run(command: &ClusterCommand, environment: &Environment) -> Answer {
     match command {
         ClusterCommand::Check(arguments) => check::run(arguments, environment),
+        ClusterCommand::Attack(arguments) => attack::run(arguments, environment),
         ClusterCommand::Diff(arguments) => diff::run(arguments, environment),
         ClusterCommand::Paths(arguments) => paths::run(arguments, environment),
         ClusterCommand::Pss(arguments) => pss::run(arguments, environment),

@@ -1,0 +1,133 @@
+//! Paths that somebody decided to live with, until a date: the same files of exceptions as for findings.
+//!
+//! An entry is for one goal (`id`) and, with `target`, for subjects of some names. What is accepted is told, and does not
+//! count: for the verdict only, not for cuts. Who gets there over an accepted subject has a path of their own, which counts.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use plimsoll_model::paths::{AttackPath, Goal, Paths};
+use plimsoll_model::{Effect, Outcome, Problem, ProblemKind, Suppression};
+
+use crate::exceptions::{Exception, Exceptions, matches_pattern};
+
+/// Marks the paths that are accepted today, and decides the verdict without them.
+///
+/// # Errors
+/// When an entry names something that paths do not have: its number, its id, and what is wrong.
+pub fn accept(answer: &mut Paths, exceptions: &Exceptions, today: Date) -> Result<(), String> {
+    let goal = |id: &str| Goal::ALL.into_iter().find(|goal| goal.name() == id);
+    for (at, entry) in exceptions.entries.iter().enumerate() {
+        let wrong =
+            |what: &str| Err(format!("entry {} ({}) of {}: {what}", at + 1, entry.id, exceptions.file));
+        if goal(&entry.id).is_none() {
+            return wrong("`id` is no goal of paths: cluster-admin, node-root, all-secrets or cloud-role");
+        }
+        if entry.package.is_some() || entry.path.is_some() || entry.until_fix {
+            return wrong(
+                "paths have no package, path or fix: name the subject in `target`, as in \"Group ops\"",
+            );
+        }
+    }
+    let mut used: BTreeSet<usize> = BTreeSet::new();
+    let mut all = Vec::new();
+    for path in std::mem::take(&mut answer.paths) {
+        // Subjects of one path may be accepted by different entries, or not at all.
+        let mut by: Vec<Option<usize>> = Vec::new();
+        for subject in &path.subjects {
+            let shown = subject.shown();
+            let covers = |entry: &Exception| {
+                goal(&entry.id) == Some(path.goal)
+                    && entry.target.as_ref().is_none_or(|pattern| matches_pattern(pattern, &shown))
+            };
+            used.extend((0..exceptions.entries.len()).filter(|at| covers(&exceptions.entries[*at])));
+            by.push(exceptions.entries.iter().position(|entry| covers(entry) && holds(entry, today)));
+        }
+        let kinds: BTreeSet<Option<usize>> = by.iter().copied().collect();
+        for kind in kinds {
+            let fits = |at: &usize| by[*at] == kind;
+            let places: Vec<usize> = (0..path.subjects.len()).filter(fits).collect();
+            all.push(part(&path, &places, kind.map(|at| suppression(&exceptions.entries[at], exceptions))));
+        }
+    }
+    // As before: the gravest goal, what is sure, the shortest first.
+    all.sort_by_key(|path| (path.goal, !path.sure, path.steps.len(), path.accepted.is_some()));
+    answer.paths = all;
+    for (at, entry) in exceptions.entries.iter().enumerate() {
+        let owner = entry.owner.as_deref().map(|owner| format!(", owner {owner}")).unwrap_or_default();
+        let detail = match entry.expires {
+            _ if !used.contains(&at) => {
+                format!("the exception in {} matches no path; remove it", exceptions.file)
+            }
+            Some(date) if date < today => {
+                format!(
+                    "the exception in {} expired on {date}{owner}: the path counts again",
+                    exceptions.file
+                )
+            }
+            _ => continue,
+        };
+        answer.problems.push(Problem {
+            kind: ProblemKind::StaleData,
+            effect: Effect::Note,
+            subject: entry.id.clone(),
+            detail,
+            layer: None,
+        });
+    }
+    answer.verdict = verdict(answer);
+    Ok(())
+}
+
+fn holds(entry: &Exception, today: Date) -> bool {
+    entry.expires.is_none_or(|date| date >= today)
+}
+
+fn suppression(entry: &Exception, exceptions: &Exceptions) -> Suppression {
+    let words: Vec<String> = [("owner", &entry.owner), ("ticket", &entry.ticket)]
+        .into_iter()
+        .filter_map(|(key, value)| Some(format!("{key}: {}", value.as_ref()?)))
+        .collect();
+    Suppression {
+        by: "exception".into(),
+        source: exceptions.file.clone(),
+        reason: if words.is_empty() {
+            entry.reason.clone()
+        } else {
+            format!("{} ({})", entry.reason, words.join(", "))
+        },
+        expires: entry.expires.map(|date| date.to_string()),
+    }
+}
+
+/// The path for some of its subjects.
+fn part(path: &AttackPath, places: &[usize], accepted: Option<Suppression>) -> AttackPath {
+    let subjects: Vec<_> = places.iter().map(|at| path.subjects[*at].clone()).collect();
+    let mut bindings: Vec<Vec<String>> =
+        places.iter().filter_map(|at| path.bindings.get(*at)).cloned().collect();
+    let mut steps = path.steps.clone();
+    if let Some(first) = steps.first_mut() {
+        if let Some(subject) = subjects.first() {
+            first.from = subject.shown();
+        }
+        if let Some(own) = bindings.first() {
+            first.bindings.clone_from(own);
+        }
+    }
+    if bindings.windows(2).all(|pair| pair[0] == pair[1]) {
+        bindings.clear();
+    }
+    AttackPath { goal: path.goal, sure: path.sure, subjects, bindings, accepted, steps }
+}
+
+fn verdict(answer: &Paths) -> Outcome {
+    let counts = |sure: bool| answer.paths.iter().any(|path| path.accepted.is_none() && path.sure == sure);
+    let hidden = answer.problems.iter().any(|problem| problem.effect == Effect::Incomplete);
+    if counts(true) {
+        Outcome::NotMet
+    } else if counts(false) || hidden || answer.missing.iter().any(|one| one.decides) {
+        Outcome::Unknown
+    } else {
+        Outcome::Met
+    }
+}

@@ -1,0 +1,26 @@
+//! `plimsoll cluster attack`.
+
+use anyhow::Context as _;
+use plimsoll_format::View;
+use plimsoll_format::attack::write;
+use plimsoll_scan::cluster::{Rbac, Reachability, attack, image_flaws};
+
+use super::{Answer, seen};
+use crate::cli::AttackArguments;
+use crate::commands::scan;
+use crate::environment::Environment;
+use crate::print::{self, Failure, UNDECIDED, USAGE};
+
+pub(super) fn run(arguments: &AttackArguments, environment: &Environment) -> Answer {
+    let reports = image_flaws(&arguments.reports).map_err(|error| {
+        let code = if error.is_usage() { USAGE } else { UNDECIDED };
+        Failure::new(code, error).hint("reports are what plimsoll scan IMAGE --format json prints".to_owned())
+    })?;
+    let now = seen(&arguments.input.input(), environment)?;
+    let mut reach = Reachability::new(&now.cluster).map_err(|error| Failure::new(UNDECIDED, error))?;
+    let answer = attack(&Rbac::new(&now.cluster), &mut reach, &reports, &now.info);
+    let view = View { all: arguments.all, ..scan::view("", environment) };
+    let text = write(&answer, arguments.format.form(), &view).context("cannot render the answer")?;
+    print::data(&text)?;
+    Ok(answer.verdict.exit_code())
+}
