@@ -454,7 +454,7 @@ fn message(alert: &Alert) -> String {
     let id: String = alert.id.chars().filter(char::is_ascii_graphic).take(32).collect();
     let id = if id.is_empty() { "-" } else { &id };
     let mut text =
-        format!("<{}>1 {time} {} plimsoll {} {id} - ", 4 * 8 + severity, host(), std::process::id(),);
+        format!("<{}>1 {time} {} plimsoll {} {id} - ", 4 * 8 + severity, host(), std::process::id());
     let subject = alert.container.subject();
     let line = format!("{}: {} (where: {subject}; next: {})", alert.rule, alert.output, alert.action);
     // One line, whatever a program's arguments hold.
