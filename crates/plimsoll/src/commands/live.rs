@@ -26,6 +26,7 @@ use serde_json::json;
 use super::Answer;
 use super::deeds::{Deeds, DeedsArguments};
 use super::drift::{DriftArguments, Watcher};
+use super::habits::{Habits, HabitsArguments};
 use super::outputs::{Outputs, OutputsArguments};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -75,6 +76,9 @@ pub(crate) struct LiveArguments {
 
     #[command(flatten)]
     drift: DriftArguments,
+
+    #[command(flatten)]
+    habits: HabitsArguments,
 
     #[command(flatten)]
     sensing: SensingArguments,
@@ -181,6 +185,16 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
     if drift.is_some() {
         settings.calls.extend(Call::named("mmap").filter(|call| !settings.calls.contains(call)));
     }
+    let habits = Habits::new(&arguments.habits, environment)?;
+    if habits.is_on() {
+        // Whatever containers do, not only what rules ask for.
+        let all = Settings::default();
+        settings
+            .calls
+            .extend(all.calls.iter().filter(|call| !settings.calls.contains(call)).collect::<Vec<_>>());
+        settings.dns = true;
+        settings.all_calls = habits.learns();
+    }
     settings.quarantine = arguments.deeds.quarantines() && arguments.enforce;
     let response = if arguments.enforce { Response::Kill } else { Response::DryRun };
     for respond in &arguments.respond {
@@ -205,12 +219,13 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
     let watch = Watch {
         output,
         deeds: Deeds::new(&arguments.deeds, arguments.enforce).map_err(|error| Failure::new(USAGE, error))?,
-        outputs: Outputs::open(&arguments.outputs, &environment.network)?,
+        outputs: Outputs::open(&arguments.outputs, &environment.network, &environment.cluster)?,
         places: None,
         rules: engine.is_some().then(|| arguments.rules.clone()),
         form,
         engine,
         drift,
+        habits,
         skipped,
         min_priority: arguments.min_priority,
         groups: Groups::default(),
@@ -238,6 +253,7 @@ pub(super) fn record(arguments: &RecordArguments) -> Answer {
         form: LiveForm::Json,
         engine: None,
         drift: None,
+        habits: Habits::default(),
         skipped: 0,
         min_priority: Priority::Debug,
         groups: Groups::default(),
@@ -363,6 +379,7 @@ struct Watch {
     form: LiveForm,
     engine: Option<Engine>,
     drift: Option<Watcher>,
+    habits: Habits,
     /// Rules that do not run.
     skipped: usize,
     min_priority: Priority,
@@ -416,6 +433,7 @@ impl Watch {
             print::warning(&format!("the watch keeps the system calls that it does not need: {error}"));
         }
         let begun = std::time::Instant::now();
+        let mut unlearned = false;
         while !ended.load(std::sync::atomic::Ordering::Relaxed)
             && self.failed.is_none()
             && arguments.time.is_none_or(|time| begun.elapsed() < time)
@@ -444,7 +462,9 @@ impl Watch {
                 }
             });
             self.write_in_use(lost(sensor.counts()), false);
+            unlearned |= !self.write_habits(Some(&sensor), lost(sensor.counts()), false);
         }
+        unlearned |= !self.write_habits(Some(&sensor), lost(sensor.counts()), true);
         let counts = sensor.stop(&mut |event| self.event(&event)).map_err(|error| {
             Failure::new(UNDECIDED, anyhow!(error).context("cannot end the watch in order"))
         })?;
@@ -454,7 +474,9 @@ impl Watch {
         }
         self.flush();
         let unsent = self.outputs.finish();
-        let unsaved = !self.write_in_use(lost(counts), true);
+        let saved = self.write_in_use(lost(counts), true);
+        let learned = self.write_habits(None, lost(counts), true);
+        let unsaved = !saved || !learned || unlearned;
         if let Some(error) = self.failed {
             return Err(anyhow::Error::new(error).context("cannot write to standard output").into());
         }
@@ -508,6 +530,10 @@ impl Watch {
                             .to_owned(),
                     );
                 }
+                if self.habits.is_on() {
+                    let all = Settings::default().calls;
+                    calls.extend(all.into_iter().filter(|call| !calls.contains(call)).collect::<Vec<_>>());
+                }
                 if self.drift.is_some() {
                     calls.extend(Call::named("mmap").filter(|call| !calls.contains(call)));
                 }
@@ -535,6 +561,23 @@ impl Watch {
     /// Writes which packages ran, where that is asked for and it is time; whether it could.
     fn write_in_use(&mut self, lost: bool, now: bool) -> bool {
         match self.drift.as_mut().map_or(Ok(None), |drift| drift.write_in_use(lost, now)) {
+            Ok(told) => {
+                if let Some(told) = told.filter(|_| now) {
+                    print::talk(&told);
+                }
+                true
+            }
+            Err(why) => {
+                print::warning(&why);
+                false
+            }
+        }
+    }
+
+    /// Writes what was learned, where that is asked for and it is time; whether it could.
+    #[cfg(feature = "runtime")]
+    fn write_habits(&mut self, sensor: Option<&plimsoll_runtime::Sensor>, lost: bool, now: bool) -> bool {
+        match self.habits.write(sensor, lost, now) {
             Ok(told) => {
                 if let Some(told) = told.filter(|_| now) {
                     print::talk(&told);
@@ -578,7 +621,8 @@ impl Watch {
                 "class": class, "count": count });
             self.put(&json_line(&line));
         }
-        for alert in met.into_iter().chain(drifted) {
+        let unusual = self.habits.event(event);
+        for alert in met.into_iter().chain(drifted).chain(unusual) {
             let (groups, proc) = match &self.places {
                 Some((groups, proc)) => (Some(groups), proc.as_path()),
                 None => (None, Path::new("/proc")),
