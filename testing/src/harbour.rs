@@ -97,6 +97,16 @@ impl Harbour {
         prepared.id.clone()
     }
 
+    /// Runs a container under a seccomp profile; what it returned.
+    pub fn run_under(&self, arguments: &[&str], profile: &Value) -> std::process::ExitStatus {
+        let prepared = self.prepare(arguments, &[]);
+        let path = prepared.bundle.join("config.json");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        config["linux"]["seccomp"] = profile.clone();
+        std::fs::write(&path, config.to_string()).unwrap();
+        prepared.runc("run").output().unwrap().status
+    }
+
     /// Starts a container that runs beside the test; it is killed when the value is dropped.
     pub fn start(&self, arguments: &[&str]) -> Running {
         let prepared = self.prepare(arguments, &[]);

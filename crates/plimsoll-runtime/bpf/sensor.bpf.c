@@ -110,6 +110,13 @@ struct {
 	__type(key, struct name_key); __type(value, __u8);
 } denied_names SEC(".maps");
 
+/* system calls that were made in the cgroups of containers, one bit each: asked for while a baseline is learned */
+struct call_bits { __u64 words[CALLS / 64]; };
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH); __uint(max_entries, 4096); __uint(map_flags, 1 /* BPF_F_NO_PREALLOC */);
+	__type(key, __u64); __type(value, struct call_bits);
+} called SEC(".maps");
+
 /* files that were mapped to be executed: each is told once in a cgroup, and again when it changed */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 65536);
@@ -987,6 +994,36 @@ int BPF_PROG(on_packet, struct sk_buff *packet)
 	record->data_length = length;
 	record->header.sequence = __sync_fetch_and_add(&c->sequence, 1);
 	bpf_ringbuf_submit(record, wake());
+	return 0;
+}
+
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(on_any_call, struct pt_regs *regs, long number)
+{
+	if ((unsigned long)number >= CALLS)
+		return 0;
+	struct task_struct *task = bpf_get_current_task_btf();
+#if defined(__TARGET_ARCH_x86)
+	if (task->thread_info.status & TS_COMPAT)
+		return 0;
+#endif
+	__u64 cgroup = cgroup_of(task);
+	if (!(task->thread_pid && task->thread_pid->level > 0) && !bpf_map_lookup_elem(&containers, &cgroup))
+		return 0;
+	/* The runtime, which is still making the container. */
+	char name[16] = {};
+	bpf_probe_read_kernel_str(name, sizeof(name), task->group_leader->comm);
+	if (name[0] == 'r' && name[1] == 'u' && name[2] == 'n' && name[3] == 'c' && name[4] == ':')
+		return 0;
+	struct call_bits *bits = bpf_map_lookup_elem(&called, &cgroup);
+	if (!bits) {
+		struct call_bits none = {};
+		bpf_map_update_elem(&called, &cgroup, &none, 1 /* BPF_NOEXIST */);
+		bits = bpf_map_lookup_elem(&called, &cgroup);
+		if (!bits)
+			return 0;
+	}
+	bits->words[(number >> 6) & (CALLS / 64 - 1)] |= 1ull << (number & 63);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
     allow(dead_code, reason = "parts serve the sensor that the feature brings")
 )]
 
+pub mod baseline;
 mod call;
 pub mod container;
 pub mod drift;

@@ -142,7 +142,7 @@ impl Actor {
     fn new(process: &crate::event::Process, longest: usize) -> Self {
         Self {
             id: process.id,
-            name: short(&process.name),
+            name: short(process.program()),
             executable: cut(process.executable.path.clone(), longest),
             command_line: cut(process.command_line(), longest),
             uid: process.effective_uid,

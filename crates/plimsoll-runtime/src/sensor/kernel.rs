@@ -26,6 +26,7 @@ const PROGRAMS: &[(&str, &str, bool)] = &[
     ("on_socket_state", "TCP connections that are begun or awaited", false),
     ("on_packet", "names that are looked up in the DNS", false),
     ("on_call", "system calls", false),
+    ("on_any_call", "which system calls containers make, for baselines", false),
     ("cut_out", "nothing: cuts containers off from the network, outwards", false),
     ("cut_in", "nothing: cuts containers off from the network, inwards", false),
 ];
@@ -35,6 +36,9 @@ pub(crate) const STREAMS: usize = 4;
 
 /// Numbers of system calls that the kernel program knows: those of 32-bit programs come after them.
 const CALLS: u16 = 512;
+
+/// Cgroups whose system calls are kept in the kernel until they are forgotten: half of its room.
+const MOST_CALLED: usize = 2_048;
 
 /// What libbpf says while it loads. It is wanted only when loading fails.
 static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -139,6 +143,7 @@ impl Kernel {
             "on_call" => !settings.calls.is_empty(),
             "on_socket_state" => settings.connections,
             "on_packet" => settings.dns,
+            "on_any_call" => settings.all_calls,
             "cut_out" | "cut_in" => settings.quarantine,
             _ => true,
         };
@@ -264,6 +269,30 @@ impl Kernel {
         }
         self.cuts.extend(links);
         Ok(())
+    }
+
+    /// Which system calls were made, by cgroup; one bit each. When there are many, they are forgotten here.
+    pub(crate) fn calls(&self) -> Result<Vec<(u64, [u64; 8])>, StartError> {
+        let failed = |error: libbpf_rs::Error| StartError::Map(format!("{error:#}"));
+        let map = self.map("called")?;
+        let mut all = Vec::new();
+        for key in map.keys() {
+            let Some(cgroup) = key.first_chunk().copied().map(u64::from_ne_bytes) else { continue };
+            let mut words = [0; 8];
+            // It may be gone meanwhile.
+            for value in map.lookup_percpu(&key, MapFlags::ANY).map_err(failed)?.into_iter().flatten() {
+                for (word, bytes) in words.iter_mut().zip(value.chunks_exact(8)) {
+                    *word |= bytes.try_into().map_or(0, u64::from_ne_bytes);
+                }
+            }
+            all.push((cgroup, words));
+        }
+        if all.len() > MOST_CALLED {
+            for (cgroup, _) in &all {
+                let _ = map.delete(&cgroup.to_ne_bytes());
+            }
+        }
+        Ok(all)
     }
 
     /// Nothing more is recorded.

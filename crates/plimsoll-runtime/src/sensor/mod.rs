@@ -5,6 +5,8 @@ mod assemble;
 mod confine;
 #[cfg(feature = "runtime")]
 mod kernel;
+#[cfg(feature = "runtime")]
+mod names;
 mod plan;
 mod process;
 mod record;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub denied_files: Vec<((u32, u64), Response)>,
     /// Be able to cut containers off from the network.
     pub quarantine: bool,
+    /// Note which system calls containers make ([`Sensor::calls`]); this costs some time in every call of the machine.
+    pub all_calls: bool,
     /// Where containers are in the first version of cgroups only: the place of a subsystem in `/proc/cgroups`, and its
     /// hierarchy.
     pub subsystem: Option<(u32, u32)>,
@@ -88,6 +92,7 @@ impl Default for Settings {
             denied_names: Vec::new(),
             denied_files: Vec::new(),
             quarantine: false,
+            all_calls: false,
             subsystem: None,
         }
     }
@@ -306,6 +311,22 @@ impl Sensor {
         self.kernel.quarantine(cgroup)
     }
 
+    /// Which system calls were made in each cgroup of a container, since the last time that room was made; what runtimes
+    /// call while they make one is left out. [`Settings::all_calls`] must be set.
+    pub fn calls(&self) -> Result<Vec<Calls>, StartError> {
+        let all = self.kernel.calls()?.into_iter().map(|(cgroup, words)| {
+            let mut calls = Calls { cgroup, names: Vec::new(), unnamed: false };
+            for number in (0..512).filter(|number| words[number / 64] >> (number % 64) & 1 == 1) {
+                match names::name(number) {
+                    Some(name) => calls.names.push(name),
+                    None => calls.unnamed = true,
+                }
+            }
+            calls
+        });
+        Ok(all.collect())
+    }
+
     /// Where the cgroups of containers are; nothing where nobody mounted any.
     pub fn groups(&self) -> Option<&crate::respond::Groups> {
         self.groups.as_ref()
@@ -393,6 +414,17 @@ impl Sensor {
             let _ = self.kernel.mark_container(cgroup);
         }
     }
+}
+
+/// System calls that were made in a cgroup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// The cgroup, by its number in the kernel.
+    pub cgroup: u64,
+    /// Their names.
+    pub names: Vec<&'static str>,
+    /// There were others, newer than this program.
+    pub unnamed: bool,
 }
 
 /// What a program took in the kernel.

@@ -279,9 +279,6 @@ fn every_attack_raises_its_own_detection() {
                 script
             });
             let id = harbour.run(&["/bin/sh", "-c", &format!("PATH=/bin:/usr/bin\n{script}true")], &[]);
-            if std::env::var_os("PLIMSOLL_TALK").is_some() {
-                eprintln!("{}", harbour.written("said"));
-            }
             containers.insert(id, range);
         }
     });

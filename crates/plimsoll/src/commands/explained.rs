@@ -52,7 +52,7 @@ fn text<'v>(value: &'v Value, path: &str) -> &'v str {
     value.pointer(path).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// What an alert's container is called, as [`plimsoll_runtime::rules::Place::subject`] does.
+/// What an alert's container is called, as [`plimsoll_runtime::rules::AlertPlace::subject`] does.
 fn subject(alert: &Value) -> String {
     let of = |name: &str| text(alert, &format!("/container/{name}"));
     match (of("state"), of("image"), of("digest")) {

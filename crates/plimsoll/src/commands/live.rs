@@ -27,6 +27,7 @@ use serde_json::json;
 use super::Answer;
 use super::deeds::{Deeds, DeedsArguments};
 use super::drift::{DriftArguments, Watcher};
+use super::habits::{Habits, HabitsArguments};
 use super::outputs::{Outputs, OutputsArguments};
 use crate::cli::PlatformArguments;
 use crate::environment::Environment;
@@ -80,6 +81,9 @@ pub(crate) struct LiveArguments {
 
     #[command(flatten)]
     drift: DriftArguments,
+
+    #[command(flatten)]
+    habits: HabitsArguments,
 
     #[command(flatten)]
     sensing: SensingArguments,
@@ -186,6 +190,16 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
     if drift.is_some() {
         settings.calls.extend(Call::named("mmap").filter(|call| !settings.calls.contains(call)));
     }
+    let habits = Habits::new(&arguments.habits, environment)?;
+    if habits.is_on() {
+        // Whatever containers do, not only what rules ask for.
+        let all = Settings::default();
+        settings
+            .calls
+            .extend(all.calls.iter().filter(|call| !settings.calls.contains(call)).collect::<Vec<_>>());
+        settings.dns = true;
+        settings.all_calls = habits.learns();
+    }
     settings.quarantine = arguments.deeds.quarantines() && arguments.enforce;
     let response = if arguments.enforce { Response::Kill } else { Response::DryRun };
     for respond in &arguments.respond {
@@ -210,13 +224,14 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
     let watch = Watch {
         output,
         deeds: Deeds::new(&arguments.deeds, arguments.enforce).map_err(|error| Failure::new(USAGE, error))?,
-        outputs: Outputs::open(&arguments.outputs, &environment.network)?,
+        outputs: Outputs::open(&arguments.outputs, &environment.network, &environment.cluster)?,
         places: None,
         rules: engine.is_some().then(|| arguments.rules.clone()),
         form,
         engine,
         drift,
         on: super::whose::on(&arguments.platform)?,
+        habits,
         skipped,
         min_priority: arguments.min_priority,
         groups: Groups::default(),
@@ -245,6 +260,7 @@ pub(super) fn record(arguments: &RecordArguments) -> Answer {
         engine: None,
         drift: None,
         on: None,
+        habits: Habits::default(),
         skipped: 0,
         min_priority: Priority::Debug,
         groups: Groups::default(),
@@ -372,6 +388,7 @@ struct Watch {
     drift: Option<Watcher>,
     /// The platform that says whose what happens is.
     on: Option<OnPlatform>,
+    habits: Habits,
     /// Rules that do not run.
     skipped: usize,
     min_priority: Priority,
@@ -425,6 +442,7 @@ impl Watch {
             print::warning(&format!("the watch keeps the system calls that it does not need: {error}"));
         }
         let begun = std::time::Instant::now();
+        let mut unlearned = false;
         while !ended.load(std::sync::atomic::Ordering::Relaxed)
             && self.failed.is_none()
             && arguments.time.is_none_or(|time| begun.elapsed() < time)
@@ -453,7 +471,9 @@ impl Watch {
                 }
             });
             self.write_in_use(lost(sensor.counts()), false);
+            unlearned |= !self.write_habits(Some(&sensor), lost(sensor.counts()), false);
         }
+        unlearned |= !self.write_habits(Some(&sensor), lost(sensor.counts()), true);
         let counts = sensor.stop(&mut |event| self.event(&event)).map_err(|error| {
             Failure::new(UNDECIDED, anyhow!(error).context("cannot end the watch in order"))
         })?;
@@ -463,7 +483,9 @@ impl Watch {
         }
         self.flush();
         let unsent = self.outputs.finish();
-        let unsaved = !self.write_in_use(lost(counts), true);
+        let saved = self.write_in_use(lost(counts), true);
+        let learned = self.write_habits(None, lost(counts), true);
+        let unsaved = !saved || !learned || unlearned;
         if let Some(error) = self.failed {
             return Err(anyhow::Error::new(error).context("cannot write to standard output").into());
         }
@@ -517,6 +539,10 @@ impl Watch {
                             .to_owned(),
                     );
                 }
+                if self.habits.is_on() {
+                    let all = Settings::default().calls;
+                    calls.extend(all.into_iter().filter(|call| !calls.contains(call)).collect::<Vec<_>>());
+                }
                 if self.drift.is_some() {
                     calls.extend(Call::named("mmap").filter(|call| !calls.contains(call)));
                 }
@@ -544,6 +570,23 @@ impl Watch {
     /// Writes which packages ran, where that is asked for and it is time; whether it could.
     fn write_in_use(&mut self, lost: bool, now: bool) -> bool {
         match self.drift.as_mut().map_or(Ok(None), |drift| drift.write_in_use(lost, now)) {
+            Ok(told) => {
+                if let Some(told) = told.filter(|_| now) {
+                    print::talk(&told);
+                }
+                true
+            }
+            Err(why) => {
+                print::warning(&why);
+                false
+            }
+        }
+    }
+
+    /// Writes what was learned, where that is asked for and it is time; whether it could.
+    #[cfg(feature = "runtime")]
+    fn write_habits(&mut self, sensor: Option<&plimsoll_runtime::Sensor>, lost: bool, now: bool) -> bool {
+        match self.habits.write(sensor, lost, now) {
             Ok(told) => {
                 if let Some(told) = told.filter(|_| now) {
                     print::talk(&told);
@@ -587,7 +630,8 @@ impl Watch {
                 "class": class, "count": count });
             self.put(&json_line(&line));
         }
-        for alert in met.into_iter().chain(drifted) {
+        let unusual = self.habits.event(event);
+        for alert in met.into_iter().chain(drifted).chain(unusual) {
             let (groups, proc) = match &self.places {
                 Some((groups, proc)) => (Some(groups), proc.as_path()),
                 None => (None, Path::new("/proc")),

@@ -13,6 +13,7 @@ pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod explain;
 pub(crate) mod explained;
+pub(crate) mod habits;
 pub(crate) mod live;
 pub(crate) mod meta;
 pub(crate) mod node;

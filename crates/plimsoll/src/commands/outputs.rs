@@ -23,6 +23,7 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use plimsoll_http::{Client, Method, Request, Url};
 use plimsoll_runtime::rules::{Alert, Priority};
+use plimsoll_scan::kube::{self, Access, Resource, Surroundings};
 use serde_json::{Value, json};
 
 use crate::network::Network;
@@ -56,6 +57,15 @@ pub(crate) struct OutputsArguments {
     /// Send alerts as OpenTelemetry logs (OTLP over HTTP, JSON) to this collector too, as in http://127.0.0.1:4318
     #[arg(long, value_name = "URL", conflicts_with = "events", value_parser = url)]
     otlp: Option<Url>,
+
+    /// Write alerts as events of their pods too (Kubernetes): one for each kind of alert and container. The cluster is found as kubectl does, or from
+    /// the pod's own account
+    #[arg(long, conflicts_with = "events")]
+    kubernetes_events: bool,
+
+    /// Kubeconfig for --kubernetes-events
+    #[arg(long, value_name = "FILE", requires = "kubernetes_events")]
+    kubeconfig: Option<PathBuf>,
 
     /// Offer counts to Prometheus at this address, as in 127.0.0.1:9464: events, losses, alerts by rule, outputs
     #[arg(long, value_name = "ADDRESS")]
@@ -134,7 +144,11 @@ pub(super) struct Counts {
 type Send = Box<dyn FnMut(&[Arc<Alert>]) -> Result<(), (usize, anyhow::Error)> + std::marker::Send>;
 
 impl Outputs {
-    pub(super) fn open(arguments: &OutputsArguments, network: &Network) -> Result<Self, Failure> {
+    pub(super) fn open(
+        arguments: &OutputsArguments,
+        network: &Network,
+        cluster: &Surroundings,
+    ) -> Result<Self, Failure> {
         let mut outputs = Self::default();
         if let Some(to) = &arguments.syslog {
             outputs.add("syslog", 1, to_syslog(to.clone()));
@@ -163,6 +177,14 @@ impl Outputs {
         if let Some(url) = &arguments.otlp {
             let url = logs(url).map_err(|error| Failure::new(USAGE, error))?;
             outputs.add("otlp", TOGETHER, posting(client(), url, otlp));
+        }
+        if arguments.kubernetes_events {
+            let cluster = Surroundings {
+                named: arguments.kubeconfig.clone().or_else(|| cluster.named.clone()),
+                ..cluster.clone()
+            };
+            let access = Access::find(&cluster, None, &network.http(&[])).map_err(super::audit::failed)?;
+            outputs.add("kubernetes", 1, to_pods(kube::Client::new(access)));
         }
         if let Some(address) = arguments.metrics {
             let counts = Arc::<Mutex<Counts>>::default();
@@ -378,6 +400,65 @@ fn severity(priority: Priority) -> u8 {
     }
 }
 
+static EVENTS: Resource = Resource::new("", "v1", "events", "Event", true);
+
+/// Kinds of alerts and containers that have their event.
+const MOST_WRITTEN: usize = 50_000;
+/// Characters of a message of an event (`pkg/apis/core/validation/events.go`).
+const MESSAGE: usize = 1_000;
+
+/// Events of pods; what happened on hosts and in pods without a known name has none.
+fn to_pods(client: kube::Client) -> Send {
+    let mut written = std::collections::HashSet::new();
+    Box::new(move |alerts| {
+        for (arrived, alert) in alerts.iter().enumerate() {
+            let pod = &alert.container.pod;
+            let kind = (alert.key.clone(), alert.container.id.clone());
+            if pod.name.is_empty() || pod.namespace.is_empty() || written.contains(&kind) {
+                continue;
+            }
+            let object = pod_event(alert).to_string();
+            match client.create(&EVENTS, Some(&pod.namespace), object.as_bytes()) {
+                // It is there from a watch before.
+                Ok(_) | Err(kube::Error::Refused { status: 409, .. }) => {}
+                Err(error) => return Err((arrived, error.into())),
+            }
+            if written.len() < MOST_WRITTEN {
+                written.insert(kind);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// An alert as an event of its pod (core/v1).
+fn pod_event(alert: &Alert) -> Value {
+    let container = &alert.container;
+    let at = i128::from(alert.time / 1_000_000_000) * 1_000_000_000;
+    // The API takes whole seconds here.
+    let at = jiff::Timestamp::from_nanosecond(at).map_or_else(|_| String::new(), |time| time.to_string());
+    let text = format!("{}: {} (next: {})", alert.rule, alert.output, alert.action);
+    let message: String = plimsoll_format::clean(&text).chars().take(MESSAGE).collect();
+    let short: String = container.id.chars().take(12).collect();
+    let name: String = container.pod.name.chars().take(200).collect();
+    json!({
+        "apiVersion": "v1",
+        "kind": "Event",
+        // One name for one kind of alert in one container: who starts again does not tell it twice.
+        "metadata": { "name": format!("{name}.{}.{short}", alert.key), "namespace": container.pod.namespace },
+        "involvedObject": {
+            "apiVersion": "v1", "kind": "Pod", "namespace": container.pod.namespace, "name": container.pod.name, "uid": container.pod.uid,
+        },
+        "type": "Warning",
+        "reason": if alert.id.is_empty() { "RuleMet" } else { &alert.id },
+        "message": message,
+        "source": { "component": "plimsoll-watch", "host": host() },
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
+    })
+}
+
 fn to_syslog(to: Syslog) -> Send {
     let mut stream: Option<TcpStream> = None;
     let place = move |text: &str| -> anyhow::Result<SocketAddr> {
@@ -454,7 +535,7 @@ fn message(alert: &Alert) -> String {
     let id: String = alert.id.chars().filter(char::is_ascii_graphic).take(32).collect();
     let id = if id.is_empty() { "-" } else { &id };
     let mut text =
-        format!("<{}>1 {time} {} plimsoll {} {id} - ", 4 * 8 + severity, host(), std::process::id(),);
+        format!("<{}>1 {time} {} plimsoll {} {id} - ", 4 * 8 + severity, host(), std::process::id());
     let subject = alert.container.subject();
     let line = format!("{}: {} (where: {subject}; next: {})", alert.rule, alert.output, alert.action);
     // One line, whatever a program's arguments hold.
@@ -592,7 +673,7 @@ mod tests {
     use plimsoll_runtime::rules::{Alert, Nothing, builtin};
     use serde_json::Value;
 
-    use super::{Outputs, OutputsArguments, QUEUE, SYSLOG, Syslog, message, syslog};
+    use super::{Outputs, OutputsArguments, QUEUE, SYSLOG, Surroundings, Syslog, message, syslog};
     use crate::network::Network;
 
     /// An alert of our own rules.
@@ -649,7 +730,7 @@ mod tests {
     }
 
     fn open(arguments: &OutputsArguments) -> Outputs {
-        Outputs::open(arguments, &Network::default()).ok().unwrap()
+        Outputs::open(arguments, &Network::default(), &Surroundings::default()).ok().unwrap()
     }
 
     const SOON: Duration = Duration::from_secs(20);
@@ -691,6 +772,36 @@ mod tests {
         assert_eq!(of("process.pid").unwrap()["intValue"], "4711");
         assert_eq!(of("k8s.pod.name"), None, "what is not known is not there");
         assert_eq!(outputs.finish(), 0);
+    }
+
+    #[test]
+    fn pods_get_one_event_for_one_kind_of_alert() {
+        let (port, bodies) = receiver("201 Created");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        let text = format!(
+            "current-context: x\nclusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]\nusers: [{{name: u, user: {{}}}}]\ncontexts: [{{name: x, context: {{cluster: c, user: u}}}}]\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let mut outputs = open(&OutputsArguments {
+            kubernetes_events: true,
+            kubeconfig: Some(file),
+            ..OutputsArguments::default()
+        });
+        let mut of_pod = alert("one");
+        outputs.tell(&of_pod);
+        of_pod.container.pod.name = "web-1".to_owned();
+        of_pod.container.pod.namespace = "shop".to_owned();
+        outputs.tell(&of_pod);
+        outputs.tell(&of_pod);
+        let (path, event) = bodies.recv_timeout(SOON).unwrap();
+        assert!(path.starts_with("/api/v1/namespaces/shop/events"), "{path}");
+        assert_eq!((&event["reason"], &event["type"]), (&Value::from("PW002"), &Value::from("Warning")));
+        assert_eq!(event["involvedObject"]["name"], "web-1");
+        assert_eq!(event["metadata"]["name"], format!("web-1.{}.abababababab", of_pod.key));
+        assert_eq!(event["firstTimestamp"], "2026-11-23T12:00:00Z");
+        assert_eq!(outputs.finish(), 0);
+        assert!(bodies.try_recv().is_err(), "one, and none of what is in no pod");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::explained::{self, ExplainArguments};
+use super::habits::{self, SuggestArguments};
 use super::live::{self, LiveArguments, RecordArguments};
 use super::{Answer, verify, whose};
 use crate::cli::PlatformArguments;
@@ -58,6 +59,8 @@ pub(crate) enum WatchCommand {
     Record(RecordArguments),
     /// Hold a recording against rules: what would have been told
     Replay(ReplayArguments),
+    /// Profiles that allow what was learned: seccomp, AppArmor, NetworkPolicy
+    Suggest(SuggestArguments),
     /// Rule files: whether they are right, and what they can ask
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -142,6 +145,7 @@ pub(crate) fn run(arguments: &WatchArguments, environment: &Environment) -> Answ
         None => live::live(&arguments.live, environment),
         Some(WatchCommand::Record(arguments)) => live::record(arguments),
         Some(WatchCommand::Replay(arguments)) => replay(arguments, environment),
+        Some(WatchCommand::Suggest(arguments)) => habits::suggest(arguments),
         Some(WatchCommand::Rules(RulesCommand::Check(arguments))) => check(arguments, environment),
         Some(WatchCommand::Rules(RulesCommand::Fields { format })) => fields(*format, environment),
     }

@@ -216,7 +216,8 @@ fn what_ran_is_written_and_a_scan_puts_it_first() {
         assert_eq!(more.cast_signed() - less.cast_signed(), points, "{advisory}");
     }
     // A saved report, and a plan that knows what ran.
-    std::fs::write(place.path("saved.json"), without.to_string()).unwrap();
+    let saved = place.run(&["scan", &target, "--db", super::database(), "--format", "json"]).stdout;
+    std::fs::write(place.path("saved.json"), saved).unwrap();
     let points = |more: &[&str]| {
         let all = [&["plan", "saved.json", "--format", "json"], more].concat();
         place.run(&all).exits(0).json()["targets"][0]["points"].as_i64().unwrap()
@@ -314,4 +315,68 @@ fn tagged(images: &std::path::Path) -> Option<String> {
     let index: Value =
         serde_json::from_slice(&std::fs::read(images.join("base-oci/index.json")).ok()?).ok()?;
     Some(index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"].as_str()?.to_owned())
+}
+
+#[test]
+fn what_was_learned_is_held_against_what_runs_later_and_written_as_profiles() {
+    let Some(harbour) = open("learned") else { return };
+    let place = Place::new();
+    let baseline = place.text("baseline.json");
+    let ordinary = "cat /etc/passwd > /tmp/copy; mkdir -p /tmp/work; sleep 0.1";
+    let watching = Watching::start(&place, &["--learn", &baseline, "--min-priority", "emergency"]);
+    harbour.run(&["/bin/sh", "-c", ordinary], &[]);
+    watching.end();
+    let learned: Value = serde_json::from_str(&std::fs::read_to_string(&baseline).unwrap()).unwrap();
+    assert_eq!(faults("baseline-1.0.json", &learned), Vec::<String>::new(), "{learned:#}");
+    let image = learned["images"].as_array().unwrap().iter().find(|image| image["name"] == IMAGE).unwrap();
+    let holds = |name: &str, what: &str| image[name].as_array().unwrap().iter().any(|one| one == what);
+    assert!(holds("programs", "/bin/busybox") && holds("written", "/tmp/copy"), "{image:#}");
+    assert!(holds("calls", "openat") || holds("calls", "open"), "{image:#}");
+    // Other tests run what they like in containers of the same image: of this one only what it did itself is judged.
+    let own = serde_json::json!({
+        "programs": ["/bin/busybox"], "written": ["/tmp/copy", "/tmp/work"], "listens": [], "connects": [], "names": [],
+    });
+    let mut kept = learned.clone();
+    for image in kept["images"].as_array_mut().unwrap() {
+        image.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+    }
+    std::fs::write(&baseline, kept.to_string()).unwrap();
+    let watching = Watching::start(&place, &["--baseline", &baseline, "--min-priority", "emergency"]);
+    let same = harbour.run(&["/bin/sh", "-c", ordinary], &[]);
+    let other = harbour.run(
+        &["/bin/sh", "-c", "cp /bin/busybox /tmp/new; /tmp/new true; echo x >> /etc/passwd; sleep 0.1"],
+        &[],
+    );
+    watching.end().exits(1);
+    let told = lines(&place);
+    let of = |id: &str| -> std::collections::BTreeSet<(String, String)> {
+        told.iter()
+            .map(|line| &line["alert"])
+            .filter(|alert| alert["container"]["id"] == id)
+            .map(|alert| (super::text(&alert["id"]), super::text(&alert["fields"]["baseline.item"])))
+            .collect()
+    };
+    for line in &told {
+        assert_eq!(faults("watch-1.0.json", line), Vec::<String>::new(), "{line}");
+    }
+    assert_eq!(of(&same), std::collections::BTreeSet::new());
+    let unusual = of(&other);
+    for (id, item) in [("PB001", "/tmp/new"), ("PB002", "/tmp/new"), ("PB002", "/etc/passwd")] {
+        assert!(unusual.contains(&(id.to_owned(), item.to_owned())), "{id} {item} is not in {unusual:?}");
+    }
+    // The profile lets the same run, and nothing that was not called. Alone: other tests call more.
+    let calls = image["calls"].as_array().unwrap();
+    assert!(
+        !calls.iter().any(|call| call == "pivot_root" || call == "reboot"),
+        "calls of the runtime: {calls:?}"
+    );
+    let profile =
+        place.run(&["watch", "suggest", &baseline, "--image", IMAGE, "--form", "seccomp"]).exits(0).json();
+    assert!(harbour.run_under(&["/bin/sh", "-c", ordinary], &profile).success());
+    let mut narrow = profile;
+    narrow["syscalls"][0]["names"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|name| name != "mkdir" && name != "mkdirat");
+    assert!(!harbour.run_under(&["/bin/sh", "-c", "mkdir /tmp/work"], &narrow).success());
 }

@@ -162,3 +162,51 @@ fn rule_files_are_checked_and_fields_listed() {
         run.stdout
     );
 }
+
+#[test]
+fn profiles_are_suggested_from_what_was_learned() {
+    let place = Place::new();
+    let image = |name: &str, whole: bool| {
+        serde_json::json!({
+            "name": name, "digest": format!("sha256:{}", "ab".repeat(32)), "containers": 2, "whole": whole,
+            "programs": ["/bin/shop"], "written": ["/tmp/*"], "listens": ["tcp/8080"], "connects": ["tcp/10.0.0.7/5432"],
+            "names": ["db.shop.svc"], "users": [0], "capabilities": 1024, "calls": ["accept4"],
+        })
+    };
+    let document = |images: Vec<Value>| {
+        serde_json::json!({ "schemaVersion": "1.0", "kind": "baseline", "from": "2026-11-01T00:00:00Z",
+            "until": "2026-11-02T00:00:00Z", "architecture": "x86_64", "images": images })
+    };
+    let one = document(vec![image("registry.example/team/shop:1", true)]);
+    assert_eq!(super::faults("baseline-1.0.json", &one), Vec::<String>::new());
+    place.put("one.json", one.to_string());
+    let seccomp = place.run(&["watch", "suggest", "one.json", "--form", "seccomp"]).exits(0).quiet().json();
+    assert_eq!(seccomp["defaultAction"], "SCMP_ACT_ERRNO");
+    let armour = place.run(&["watch", "suggest", "one.json", "--form", "app-armor"]).exits(0).quiet().stdout;
+    assert!(armour.contains("profile shop ") && armour.contains("\"/bin/shop\" ix,"), "{armour}");
+    let network = ["watch", "suggest", "one.json", "--form", "network-policy"];
+    place.run(&network).exits(2).says(&["--label app=shop"]);
+    let policy = place.run(&[&network[..], &["--label", "app=shop"]].concat()).exits(0).quiet().stdout;
+    let file = place.put("policy.yaml", &policy);
+    let policy: Value = serde_json::from_str(&policy).unwrap();
+    assert_eq!(policy["spec"]["egress"][0]["to"][0]["ipBlock"]["cidr"], "10.0.0.7/32");
+    // Our own check reads it.
+    let run = place.run(&["check", &file]);
+    assert!(run.code < 2, "{run:?}");
+
+    place.put("two.json", document(vec![image("a:1", true), image("b:1", false)]).to_string());
+    place
+        .run(&["watch", "suggest", "two.json", "--form", "seccomp"])
+        .exits(2)
+        .says(&["several images", "--image"]);
+    let part = ["watch", "suggest", "two.json", "--form", "seccomp", "--image", "b:1"];
+    place.run(&part).exits(0).says(&["not everything that `b:1` did was seen"]);
+    let none = ["watch", "suggest", "two.json", "--form", "seccomp", "--image", "c:1"];
+    place.run(&none).exits(3).says(&["nothing of `c:1`"]);
+    place.put("wrong.json", "{}");
+    place
+        .run(&["watch", "suggest", "wrong.json", "--form", "seccomp"])
+        .exits(3)
+        .says(&["`wrong.json` is no baseline"]);
+    place.run(&["watch", "--baseline", "wrong.json"]).exits(if cfg!(feature = "runtime") { 2 } else { 3 });
+}

@@ -1,0 +1,304 @@
+//! `plimsoll watch --learn`, `--baseline` and `plimsoll watch suggest`: what containers of an image do when all is well.
+
+#![cfg_attr(
+    not(feature = "runtime"),
+    allow(dead_code, reason = "without the sensor there is nothing to learn")
+)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use clap::{Args, ValueEnum};
+use plimsoll_runtime::Event;
+use plimsoll_runtime::baseline::{self, Baseline, Deviations, ImageBaseline, Learner};
+use plimsoll_runtime::event::{Action, State};
+use plimsoll_runtime::rules::Alert;
+
+use super::Answer;
+use crate::environment::Environment;
+use crate::print::{self, Failure, UNDECIDED, USAGE};
+
+/// How often what was learned is written.
+const EVERY: Duration = Duration::from_mins(1);
+/// Events that wait until the image of their container is known.
+const MOST_WAITING: usize = 20_000;
+/// Bytes of a baseline that is read.
+const LARGEST: u64 = 256 << 20;
+
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct HabitsArguments {
+    /// Learn what the containers of each image do, and write it to a file once a minute and at the end. Every system call of
+    /// the machine takes a little longer meanwhile
+    #[arg(long, value_name = "FILE", conflicts_with = "events")]
+    learn: Option<PathBuf>,
+
+    /// Tell what containers do that a file of --learn does not hold
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["events", "learn"])]
+    baseline: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 written, 2 usage, 3 the baseline cannot be read or holds nothing for this form.
+
+Examples:
+  plimsoll watch --learn shop.json --for 24h
+  plimsoll watch suggest shop.json --image shop:1 --form seccomp > shop-seccomp.json
+  plimsoll watch suggest shop.json --image shop:1 --form network-policy --label app=shop"
+)]
+pub(crate) struct SuggestArguments {
+    /// What `plimsoll watch --learn` wrote
+    #[arg(value_name = "BASELINE")]
+    file: PathBuf,
+
+    /// The image, by the name or digest in the baseline; needed where it holds several
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+
+    /// What is written
+    #[arg(long, short = 'f', value_enum, value_name = "FORM")]
+    form: SuggestForm,
+
+    /// Name of the profile or policy; the last part of the image's name unless given
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    /// Label of the pods that a network policy is for; may be given several times
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+    labels: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SuggestForm {
+    /// A seccomp profile (JSON), as Docker, the kubelet and OCI runtimes read it
+    Seccomp,
+    /// An AppArmor profile
+    AppArmor,
+    /// A NetworkPolicy of Kubernetes
+    NetworkPolicy,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Baseline> {
+    use std::io::Read as _;
+    let named = path.display();
+    let mut text = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LARGEST).read_to_end(&mut text))
+        .with_context(|| format!("cannot read the baseline `{named}`"))?;
+    let baseline: Baseline =
+        serde_json::from_slice(&text).with_context(|| format!("`{named}` is no baseline"))?;
+    if baseline.kind != "baseline" || !baseline.schema_version.starts_with("1.") {
+        return Err(anyhow!("`{named}` is no baseline of version 1"));
+    }
+    Ok(baseline)
+}
+
+/// What a watch learns or holds against what was learned.
+#[derive(Default)]
+pub(super) struct Habits {
+    learning: Option<Learning>,
+    deviations: Option<Deviations>,
+    /// Events of containers whose image is not known yet.
+    pending: HashMap<String, Vec<Event>>,
+    waiting: usize,
+    /// Events that found no room.
+    dropped: u64,
+}
+
+struct Learning {
+    learner: Learner,
+    path: PathBuf,
+    from: jiff::Timestamp,
+    written: Instant,
+}
+
+impl Habits {
+    pub(super) fn new(arguments: &HabitsArguments, environment: &Environment) -> Result<Self, Failure> {
+        let deviations = match &arguments.baseline {
+            Some(path) => {
+                let baseline = read(path).map_err(|error| Failure::new(USAGE, error))?;
+                for image in baseline.images.iter().filter(|image| !image.whole) {
+                    print::warning(&format!(
+                        "not everything that `{}` did was seen while its baseline was learned: what is told may be ordinary",
+                        image.name
+                    ));
+                }
+                Some(Deviations::new(&baseline))
+            }
+            None => None,
+        };
+        let learning = arguments.learn.clone().map(|path| Learning {
+            learner: Learner::default(),
+            path,
+            from: environment.now,
+            written: Instant::now(),
+        });
+        Ok(Self { learning, deviations, ..Self::default() })
+    }
+
+    /// Whether all kinds of events are needed.
+    pub(super) fn is_on(&self) -> bool {
+        self.learning.is_some() || self.deviations.is_some()
+    }
+
+    pub(super) fn learns(&self) -> bool {
+        self.learning.is_some()
+    }
+
+    /// Learns from an event, or tells what deviates.
+    pub(super) fn event(&mut self, event: &Event) -> Vec<Alert> {
+        if !self.is_on() {
+            return Vec::new();
+        }
+        let container = &event.container;
+        if matches!(event.action, Action::ContainerKnown {}) {
+            let mut alerts = Vec::new();
+            for mut waited in self.pending.remove(&container.id).unwrap_or_default() {
+                self.waiting -= 1;
+                waited.container = Arc::clone(container);
+                alerts.extend(self.known(&waited));
+            }
+            return alerts;
+        }
+        if container.state == State::Pending {
+            if self.waiting < MOST_WAITING {
+                self.waiting += 1;
+                self.pending.entry(container.id.clone()).or_default().push(event.clone());
+            } else {
+                self.dropped += 1;
+            }
+            return Vec::new();
+        }
+        self.known(event)
+    }
+
+    fn known(&mut self, event: &Event) -> Vec<Alert> {
+        if let Some(learning) = &mut self.learning {
+            learning.learner.event(event);
+        }
+        self.deviations.as_mut().map(|deviations| deviations.event(event)).unwrap_or_default()
+    }
+
+    /// Writes what was learned, where it is time; what is told of it.
+    #[cfg(feature = "runtime")]
+    pub(super) fn write(
+        &mut self,
+        sensor: Option<&plimsoll_runtime::Sensor>,
+        lost: bool,
+        now: bool,
+    ) -> Result<Option<String>, String> {
+        let lost = lost || self.dropped > 0;
+        let Some(learning) = &mut self.learning else { return Ok(None) };
+        if !now && learning.written.elapsed() < EVERY {
+            return Ok(None);
+        }
+        learning.written = Instant::now();
+        if let Some(sensor) = sensor {
+            for calls in sensor.calls().map_err(|error| error.to_string())? {
+                learning.learner.calls(calls.cgroup, &calls.names, calls.unnamed);
+            }
+            // Before its end the sensor still has events: what they say is written when it is over.
+            if now {
+                return Ok(None);
+            }
+        }
+        let (from, until) = (format!("{:.0}", learning.from), format!("{:.0}", jiff::Timestamp::now()));
+        let baseline = learning.learner.baseline(&from, &until, lost);
+        let failed = |error: std::io::Error| format!("cannot write `{}`: {error}", learning.path.display());
+        // A reader finds the old one or the new one, never a part.
+        let mut beside = learning.path.clone().into_os_string();
+        beside.push(".new");
+        let mut text = serde_json::to_vec_pretty(&baseline).map_err(|error| error.to_string())?;
+        text.push(b'\n');
+        std::fs::write(&beside, text)
+            .and_then(|()| std::fs::rename(&beside, &learning.path))
+            .map_err(failed)?;
+        let containers: u64 = baseline.images.iter().map(|image| image.containers).sum();
+        Ok(Some(format!(
+            "learned from {containers} containers of {} images; {}",
+            baseline.images.len(),
+            learning.path.display()
+        )))
+    }
+}
+
+/// `plimsoll watch suggest`.
+pub(super) fn suggest(arguments: &SuggestArguments) -> Answer {
+    let baseline = read(&arguments.file).map_err(|error| Failure::new(UNDECIDED, error))?;
+    let named: Vec<&ImageBaseline> = baseline
+        .images
+        .iter()
+        .filter(|image| {
+            arguments.image.as_ref().is_none_or(|asked| *asked == image.name || *asked == image.digest)
+        })
+        .collect();
+    let image = match named.as_slice() {
+        [image] => *image,
+        [] => {
+            let error = anyhow!(
+                "the baseline holds nothing of {}",
+                match &arguments.image {
+                    Some(image) => format!("`{image}`"),
+                    None => "any image".to_owned(),
+                }
+            );
+            return Err(Failure::new(UNDECIDED, error));
+        }
+        several => {
+            let names: Vec<String> = several
+                .iter()
+                .map(|image| format!("{} {}", image.name, image.digest).trim().to_owned())
+                .collect();
+            return Err(Failure::new(
+                USAGE,
+                anyhow!("the baseline holds several images: {}", names.join(", ")),
+            )
+            .hint("choose one: `--image NAME` or `--image DIGEST`".to_owned()));
+        }
+    };
+    if !image.whole {
+        print::warning(&format!(
+            "not everything that `{}` did was seen: what is suggested may forbid what it needs",
+            image.name
+        ));
+    }
+    let short = image.name.split('@').next().unwrap_or_default();
+    let short = short.rsplit('/').next().unwrap_or_default().split(':').next().unwrap_or_default();
+    let name =
+        arguments.name.clone().unwrap_or_else(|| if short.is_empty() { "learned" } else { short }.to_owned());
+    let failed = |error: baseline::ProfileError| {
+        Failure::new(UNDECIDED, anyhow!(error).context("nothing is suggested"))
+    };
+    let text = match arguments.form {
+        SuggestForm::Seccomp => {
+            let profile = baseline::seccomp(image, &baseline.architecture).map_err(failed)?;
+            pretty(&profile)?
+        }
+        SuggestForm::AppArmor => baseline::app_armor(image, &name).map_err(failed)?,
+        SuggestForm::NetworkPolicy => {
+            if arguments.labels.is_empty() {
+                let error = anyhow!("a network policy is for pods with labels, and none are given");
+                return Err(Failure::new(USAGE, error).hint("as in `--label app=shop`".to_owned()));
+            }
+            let labels: BTreeMap<String, String> = arguments.labels.iter().cloned().collect();
+            // JSON is YAML.
+            pretty(&baseline::network_policy(image, &name, &labels))?
+        }
+    };
+    print::data(&text)?;
+    Ok(0)
+}
+
+fn pretty(value: &serde_json::Value) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
+}
