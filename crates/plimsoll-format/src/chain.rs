@@ -8,6 +8,8 @@ use plimsoll_model::chain::{Chain, Link, Thread, Turn};
 use crate::text::{clean, columns, count, listing, markdown_text, shorten, wrap};
 use crate::{Error, View};
 
+mod page;
+
 /// Chains that are shown unless all are asked for.
 const SHOWN: usize = 5;
 /// Lines of evidence of one link that are shown unless all are asked for.
@@ -24,6 +26,8 @@ pub enum ChainForm {
     Json,
     /// For merge requests and tickets.
     Markdown,
+    /// One page.
+    Html,
 }
 
 /// Writes the answer.
@@ -35,6 +39,7 @@ pub fn write(chain: &Chain, form: ChainForm, view: &View) -> Result<String, Erro
         ChainForm::Table => table(chain, view),
         ChainForm::Json => crate::text::json(chain)?,
         ChainForm::Markdown => markdown(chain),
+        ChainForm::Html => page::write(chain)?,
     })
 }
 

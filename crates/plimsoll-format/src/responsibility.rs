@@ -11,6 +11,7 @@ use plimsoll_model::responsibility::{
 use crate::text::{clean, columns, count, listing, markdown_text, shorten, wrap};
 use crate::{Error, View, csv};
 
+mod oscal;
 pub(crate) mod page;
 
 /// Controls of a list that are shown unless all are asked for.
@@ -31,6 +32,8 @@ pub enum ResponsibilityForm {
     Html,
     /// One line for each cell.
     Csv,
+    /// OSCAL assessment results.
+    Oscal,
 }
 
 /// Writes the answer.
@@ -44,6 +47,7 @@ pub fn write(answer: &Responsibility, form: ResponsibilityForm, view: &View) -> 
         ResponsibilityForm::Markdown => markdown(answer),
         ResponsibilityForm::Html => page::write(answer)?,
         ResponsibilityForm::Csv => comma(answer),
+        ResponsibilityForm::Oscal => oscal::write(answer)?,
     })
 }
 

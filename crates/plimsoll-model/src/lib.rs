@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod benchmark;
+pub mod bundle;
 pub mod chain;
 pub mod content_set;
 pub mod decision;

@@ -401,8 +401,10 @@ impl Scene<'_> {
         };
         let mut links = if self.is_component() {
             self.component()
-        } else if self.first.party == Party::Platform {
+        } else if self.is_node() {
             self.node()
+        } else if let Party::Provider(name) = &self.first.party {
+            self.of_provider(name)
         } else {
             self.image()
         };
@@ -426,9 +428,40 @@ impl Scene<'_> {
         links
     }
 
-    /// An image that only system namespaces run: the provider's, or of the platform team.
+    /// An image that only system namespaces run, or that the scan knew as the platform's: the provider's, or of the platform team.
     fn is_component(&self) -> bool {
-        !self.runs.is_empty() && self.runs.iter().all(|(one, _)| one.system)
+        match self.runs {
+            [] => {
+                self.report.target.kind == TargetKind::Image
+                    && matches!(self.first.party, Party::Provider(_) | Party::Platform)
+            }
+            runs => runs.iter().all(|(one, _)| one.system),
+        }
+    }
+
+    /// What is on a machine, whoever has to move: its system, and what else was installed there by whoever runs it.
+    fn is_node(&self) -> bool {
+        let target = &self.report.target;
+        let machine = target.kind == TargetKind::Directory && target.release.is_some();
+        match &self.first.party {
+            Party::Platform => true,
+            Party::Provider(_) | Party::Distribution(_) => machine,
+            // What nobody has to do is told with the links that it would have.
+            Party::Nobody(_) => {
+                machine && self.first.subject.as_package().is_some_and(|one| one.ecosystem.is_distribution())
+            }
+            _ => false,
+        }
+    }
+
+    /// What a scan said to be the provider's, and is neither a machine nor an image.
+    fn of_provider(&self, name: &str) -> Vec<Link> {
+        let mut own = link(Role::Provider, name, Turn::Now, "does this on the platform that the scan named");
+        own.step = Some(self.first.remedy.action.clone()).filter(|step| !step.is_empty());
+        let by = self.first.evidence.iter().find(|one| one.source == "plimsoll/responsibility");
+        own.control = by.map(|one| one.record.clone());
+        own.evidence.extend(by.map(|one| one.range.clone()));
+        vec![own]
     }
 
     /// A control on the platform that asks most of the reader.
@@ -662,7 +695,11 @@ impl Scene<'_> {
         let mut namespaces: Vec<&str> = self.runs.iter().map(|(one, _)| one.namespace.as_str()).collect();
         namespaces.sort_unstable();
         namespaces.dedup();
-        let where_it_runs = format!("only namespaces of the cluster run it: {}", namespaces.join(", "));
+        let where_it_runs = if namespaces.is_empty() {
+            "the scan knew the image as the platform's, by its name".to_owned()
+        } else {
+            format!("only namespaces of the cluster run it: {}", namespaces.join(", "))
+        };
         let Some(mut provider) = self.provider(ADD_ONS, "this part of the platform") else {
             let mut platform = link(Role::Platform, "", Turn::Now, "installed this part of the cluster");
             platform.step = Some("move the component to a release that has the fix".into());

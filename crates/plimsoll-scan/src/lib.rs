@@ -9,6 +9,7 @@ pub mod assemble;
 pub mod attest;
 pub mod audit;
 pub mod base;
+pub mod bundle;
 mod cache;
 pub mod chain;
 pub mod check;

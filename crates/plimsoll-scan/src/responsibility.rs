@@ -27,6 +27,7 @@ use sha2::{Digest as _, Sha256};
 use crate::ScanError;
 use crate::audit::live::{self, Scope, Sink};
 use crate::audit::snapshot::{self, SnapshotError};
+use crate::bundle::Kept;
 use crate::chain;
 use crate::check::{Kind, files_below, manifests};
 
@@ -104,6 +105,10 @@ pub struct Gathered {
     full: Vec<Report>,
     nodes: Vec<NodeFacts>,
     given: Vec<Given>,
+    /// Files, by which flag they were given, and their digests.
+    kept: Vec<Kept>,
+    /// What cannot be kept as evidence, where something cannot.
+    not_kept: Option<&'static str>,
     problems: Vec<Problem>,
 }
 
@@ -126,13 +131,34 @@ impl Sink for Lines {
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// Of bytes: `sha256:` and 64 digits.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(hash: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = "sha256:".to_owned();
-    for byte in Sha256::digest(bytes) {
+    for byte in hash {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// Takes the digest of what is read through it.
+struct Hashed<'a, R: ?Sized> {
+    inner: &'a mut R,
+    hash: &'a mut Sha256,
+}
+
+impl<R: Read + ?Sized> Read for Hashed<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        if let Some(read) = buffer.get(..length) {
+            self.hash.update(read);
+        }
+        Ok(length)
+    }
 }
 
 /// For people.
@@ -161,6 +187,22 @@ fn whole(path: &str, limit: u64, stdin: &mut dyn BufRead) -> Result<Vec<u8>, Res
     Ok(bytes)
 }
 
+/// Reads a snapshot, and takes its digest.
+fn told<R: Read + ?Sized>(
+    path: &str,
+    inner: &mut R,
+    lines: &mut Lines,
+) -> Result<(snapshot::Told, String), ResponsibilityError> {
+    let mut hash = Sha256::new();
+    let mut reader = BufReader::new(Hashed { inner, hash: &mut hash });
+    let told = snapshot::read(path, &mut reader, lines)?;
+    // What stands after its end belongs to the file too.
+    std::io::copy(&mut reader, &mut std::io::sink())
+        .map_err(|source| ResponsibilityError::Read { file: path.to_owned(), source })?;
+    drop(reader);
+    Ok((told, hexadecimal(&hash.finalize())))
+}
+
 impl Gathered {
     /// Adds an export of a cloud.
     ///
@@ -185,8 +227,9 @@ impl Gathered {
             input: cloud.input().word().to_owned(),
             name: path.to_owned(),
             about,
-            digest: Some(digest),
+            digest: Some(digest.clone()),
         });
+        self.keep(cloud.input().word(), path, digest);
         drop(value);
         self.exports.push((cloud, path.to_owned(), text));
         Ok(())
@@ -234,8 +277,9 @@ impl Gathered {
                     input: "kubernetes".into(),
                     name: name.to_owned(),
                     about: "objects".into(),
-                    digest: Some(digest),
+                    digest: Some(digest.clone()),
                 });
+                self.keep("manifests", name, digest);
                 self.manifests.push((name.to_owned(), text));
             }
             Err(_) => self.problems.push(Problem::incomplete(ProblemKind::Corrupt, name, "it is not UTF-8")),
@@ -249,11 +293,10 @@ impl Gathered {
     pub fn snapshot(&mut self, path: &str, stdin: &mut dyn BufRead) -> Result<(), ResponsibilityError> {
         let failed = |source| ResponsibilityError::Read { file: path.to_owned(), source };
         let mut lines = Lines::default();
-        let told = if path == "-" {
-            snapshot::read(path, stdin, &mut lines)?
+        let (told, digest) = if path == "-" {
+            told(path, stdin, &mut lines)?
         } else {
-            let file = std::fs::File::open(path).map_err(failed)?;
-            snapshot::read(path, &mut BufReader::new(file), &mut lines)?
+            told(path, &mut std::fs::File::open(path).map_err(failed)?, &mut lines)?
         };
         self.problems.extend(told.problems);
         let about = format!("{} objects", told.objects);
@@ -264,7 +307,7 @@ impl Gathered {
                     input: "kubernetes".into(),
                     name: cluster.name.clone(),
                     about: format!("a snapshot with {about}"),
-                    digest: None,
+                    digest: Some(digest.clone()),
                 });
                 self.cluster = cluster;
             }
@@ -273,9 +316,10 @@ impl Gathered {
                 input: "kubernetes".into(),
                 name: path.to_owned(),
                 about,
-                digest: None,
+                digest: Some(digest.clone()),
             }),
         }
+        self.keep("snapshot", path, digest);
         self.lines.extend(lines.all.into_iter().map(|(_, line)| line));
         Ok(())
     }
@@ -289,6 +333,7 @@ impl Gathered {
         let mut lines = Lines::default();
         let missing = live::read(client, &readings, &[], &mut lines);
         let lists: Vec<String> = readings.all.iter().map(|reading| reading.resource.to_string()).collect();
+        self.not_kept = Some("a live cluster");
         self.extent = Some(extent(&lists, &missing, false));
         self.cluster = ClusterInfo {
             name: client.access().context.clone(),
@@ -310,6 +355,11 @@ impl Gathered {
     /// # Errors
     /// When it is none.
     pub fn report(&mut self, path: &str) -> Result<(), ResponsibilityError> {
+        if let Ok(bytes) = whole(path, crate::bundle::MAX_FILE, &mut std::io::empty()) {
+            self.keep("report", path, digest(&bytes));
+        } else {
+            self.not_kept = Some("a report that is no plain file, or too large");
+        }
         for surveyed in crate::plan::read(path)? {
             let Some(report) = surveyed.report else {
                 let detail = format!("the scan of {} failed", surveyed.name);
@@ -357,7 +407,26 @@ impl Gathered {
             about: format!("facts of {}", names.join(", ")),
             digest: Some(digest(&bytes)),
         });
+        self.keep("node", path, digest(&bytes));
         Ok(())
+    }
+
+    fn keep(&mut self, flag: &'static str, path: &str, digest: String) {
+        if path == "-" {
+            self.not_kept = Some("standard input");
+        } else {
+            self.kept.push(Kept { flag, path: path.to_owned(), digest });
+        }
+    }
+
+    /// The files that were read, with their digests.
+    pub fn kept(&self) -> &[Kept] {
+        &self.kept
+    }
+
+    /// What was read and is no file, so that it cannot be read again.
+    pub fn not_kept(&self) -> Option<&'static str> {
+        self.not_kept
     }
 
     /// A benchmark over what was given.

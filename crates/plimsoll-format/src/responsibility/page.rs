@@ -16,6 +16,8 @@ const STYLE: &str =
     concat!(include_str!("../../templates/report.css"), include_str!("../../templates/responsibility.css"));
 /// Controls of a list on top of the page.
 const SHOWN: usize = 7;
+/// Steps of what to do next: what fits the first sheet.
+const STEPS: usize = 8;
 
 #[derive(Template)]
 #[template(path = "responsibility.html")]
@@ -36,6 +38,8 @@ struct Page {
     mine_text: String,
     theirs_text: String,
     sentences: Vec<String>,
+    steps: Vec<Step>,
+    more_steps: String,
     lists: Vec<List>,
     switches: Vec<SwitchView>,
     unknown: String,
@@ -46,6 +50,14 @@ struct Page {
     notes: Vec<Note>,
     inputs: Vec<InputView>,
     tool: String,
+}
+
+/// One line of what to do next.
+struct Step {
+    id: String,
+    whose: String,
+    action: String,
+    why: String,
 }
 
 struct List {
@@ -126,6 +138,7 @@ pub(super) fn write(answer: &Responsibility) -> Result<String, Error> {
     let width = |number: usize| number * 1_000 / total;
     let mine_text = format!("yours {yours}, shared {shared}");
     let theirs_text = format!("{} {}", providers(answer), counts.provider);
+    let open = rows(answer, |row| own(row) == Some(Standing::NotMet));
     let page = Page {
         style: STYLE,
         style_hash: hash_of(STYLE),
@@ -143,6 +156,13 @@ pub(super) fn write(answer: &Responsibility) -> Result<String, Error> {
         mine_text,
         theirs_text,
         sentences: sentences(answer, &counts),
+        more_steps: match open.len().saturating_sub(STEPS) {
+            0 => String::new(),
+            more => {
+                format!("{} more, in the order of what they expose, below.", count(more, "step", "steps"))
+            }
+        },
+        steps: open.into_iter().take(STEPS).map(|row| step(answer, row)).collect(),
         lists: lists(answer),
         switches: switches(answer),
         unknown: format!(
@@ -179,6 +199,34 @@ pub(super) fn write(answer: &Responsibility) -> Result<String, Error> {
         tool: text(&answer.tool),
     };
     Ok(ended(page.render()?))
+}
+
+/// What to do about a control that is not met: the switch where one is off, else what the control asks for.
+fn step(answer: &Responsibility, row: &Row) -> Step {
+    let open = |cell: &&Cell| cell.standing == Standing::NotMet;
+    let yours = row.cells.iter().filter(open).any(|cell| cell.owner == Owner::Customer);
+    let switch = row.cells.iter().filter(open).find_map(|cell| cell.switch.as_ref());
+    let switch = switch.filter(|switch| switch.state == SwitchState::Off);
+    let blocked = row.cells.iter().filter(open).find_map(|cell| cell.blocked_by.first());
+    let mut action = match switch {
+        Some(switch) => format!("Turn on: {}", text(&switch.turn)),
+        None => upper(&text(&row.next)),
+    };
+    if let Some(blocked) = blocked {
+        action = format!("{action}; {} stands in its way", text(&blocked.control));
+    }
+    Step {
+        id: text(&row.id),
+        whose: if yours { "yours".into() } else { format!("shared with {}", providers(answer)) },
+        action,
+        why: text(&row.exposes),
+    }
+}
+
+/// The same with a large letter in front.
+fn upper(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// What is yours, what is not met, what one switch would take off you.

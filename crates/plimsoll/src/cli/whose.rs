@@ -9,6 +9,7 @@ use super::ClusterArguments;
 
 const INPUTS: &str = "What to look at";
 const STATEMENTS: &str = "Statements of people";
+const EVIDENCE: &str = "Evidence";
 
 /// Arguments of `plimsoll whose`.
 #[derive(Debug, Args)]
@@ -21,6 +22,8 @@ Examples:
   plimsoll whose --gke cluster.json INF-021
   plimsoll whose --gke cluster.json --snapshot cluster.jsonl --node node.json --framework cis-gke
   plimsoll whose --gke cluster.json --snapshot cluster.jsonl --report reports.json CVE-2021-44228
+  plimsoll whose --gke cluster.json --snapshot cluster.jsonl --evidence bundle-2026-11
+  plimsoll whose --verify bundle-2026-11
   plimsoll whose --gke cluster.json --what-if gke-autopilot --manifests deploy/
   plimsoll whose --gke cluster.json --attestations attestations.yaml --attest SC-007 --by 'A. Person' --until 2027-03-31 --note 'reviewed the roles'"
 )]
@@ -108,6 +111,14 @@ pub(crate) struct WhoseArguments {
     #[arg(long, value_name = "POOL|PLATFORM", help_heading = STATEMENTS, requires = "attest")]
     pub(crate) on: Option<String>,
 
+    /// Keep everything that the answer was made from in this folder, which must be empty or new: the inputs, the answer, and a digest of each
+    #[arg(long, value_name = "DIR", help_heading = EVIDENCE, conflicts_with_all = ["subject", "attest", "what_if", "framework", "live"])]
+    pub(crate) evidence: Option<PathBuf>,
+
+    /// Hold such a folder against its digests, and decide anew from what it holds
+    #[arg(long, value_name = "DIR", help_heading = EVIDENCE, conflicts_with_all = ["subject", "gke", "eks", "aks", "manifests", "snapshot", "live", "reports", "nodes", "platform", "controls", "framework", "what_if", "attest", "attestations", "evidence"])]
+    pub(crate) verify: Option<PathBuf>,
+
     /// Form of the answer
     #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = WhoseFormat::Table)]
     pub(crate) format: WhoseFormat,
@@ -126,6 +137,8 @@ pub(crate) enum WhoseFormat {
     /// One self-contained page that prints well
     Html,
     Csv,
+    /// Assessment results of OSCAL, for governance tools
+    Oscal,
 }
 
 impl WhoseFormat {
@@ -136,6 +149,7 @@ impl WhoseFormat {
             WhoseFormat::Markdown => ResponsibilityForm::Markdown,
             WhoseFormat::Html => ResponsibilityForm::Html,
             WhoseFormat::Csv => ResponsibilityForm::Csv,
+            WhoseFormat::Oscal => ResponsibilityForm::Oscal,
         }
     }
 }

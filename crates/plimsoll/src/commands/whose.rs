@@ -1,6 +1,6 @@
 //! `plimsoll whose`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
@@ -10,6 +10,7 @@ use plimsoll_format::chain::ChainForm;
 use plimsoll_format::responsibility::{self as form, ResponsibilityForm};
 use plimsoll_model::Outcome;
 use plimsoll_model::responsibility::Responsibility;
+use plimsoll_scan::bundle::{self, BundleError};
 use plimsoll_scan::party::OnPlatform;
 use plimsoll_scan::responsibility::attest::Statements;
 use plimsoll_scan::responsibility::{
@@ -23,6 +24,9 @@ use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 pub(crate) fn run(arguments: &WhoseArguments, environment: &Environment) -> Answer {
+    if let Some(folder) = &arguments.verify {
+        return verify(folder, arguments.format);
+    }
     let matrix = matrix(arguments.controls.as_deref())?;
     let today = jiff::tz::TimeZone::UTC.to_datetime(environment.now).date();
     let statements = statements(arguments.attestations.as_deref(), today, arguments.attest.is_some())?;
@@ -97,8 +101,76 @@ pub(crate) fn run(arguments: &WhoseArguments, environment: &Environment) -> Answ
     let text = form::write(&answer, arguments.format.form(), &view)
         .context("cannot render the answer")
         .map_err(render)?;
+    if let Some(folder) = &arguments.evidence {
+        keep(folder, &gathered, &answer, arguments)?;
+    }
     print::data(&text)?;
     Ok(answer.verdict.exit_code())
+}
+
+/// Keeps what the answer was made from.
+fn keep(
+    folder: &Path,
+    gathered: &Gathered,
+    answer: &Responsibility,
+    arguments: &WhoseArguments,
+) -> Result<(), Failure> {
+    let mut further = Vec::new();
+    if let Some(own) = &arguments.controls {
+        further.extend(yaml_files(own)?.into_iter().map(|path| ("controls", path)));
+    }
+    further.extend(arguments.attestations.iter().map(|path| ("attestations", path.clone())));
+    let manifest = bundle::write(folder, gathered, answer, arguments.platform.as_deref(), &further).map_err(
+        |error| {
+            let hint = match &error {
+                BundleError::Input { .. } => {
+                    Some("write it to a file first: plimsoll cluster snapshot > cluster.jsonl".to_owned())
+                }
+                BundleError::NotEmpty { .. } => Some("name a folder that is not there yet".to_owned()),
+                _ => None,
+            };
+            Failure::new(USAGE, error).hint(hint)
+        },
+    )?;
+    print::talk(&format!(
+        "{} holds the answer and {} files that it was made from, for you alone to read: exports and manifests may hold secrets",
+        folder.display(),
+        manifest.files.len()
+    ));
+    print::talk(&format!("digest of its manifest: {}", manifest.digest));
+    Ok(())
+}
+
+/// Holds a folder of evidence against its digests, and decides anew.
+fn verify(folder: &Path, format: WhoseFormat) -> Answer {
+    if !matches!(format, WhoseFormat::Table | WhoseFormat::Json) {
+        return Err(Failure::new(USAGE, anyhow!("--verify is written as table or json")));
+    }
+    let check = bundle::verify(folder).map_err(|error| Failure::new(UNDECIDED, error))?;
+    if format == WhoseFormat::Json {
+        let text = serde_json::to_string_pretty(&check).context("cannot render it")?;
+        print::data(&(text + "\n"))?;
+        return Ok(check.verdict.exit_code());
+    }
+    let mut text = format!("{}  {}\n", check.verdict.word(), folder.display());
+    let mut line = |told: &str| {
+        text.push_str("  ");
+        text.push_str(&plimsoll_format::clean(told));
+        text.push('\n');
+    };
+    line(&format!("made by {} as of {}, {} files", check.made_by, check.taken_at, check.files));
+    line(&format!("digest of its manifest: {}", check.digest));
+    if let Some(answer) = check.answer {
+        line(&format!("its answer is: {}", answer.word()));
+    }
+    for one in &check.differs {
+        line(one);
+    }
+    if check.differs.is_empty() {
+        line("every file has its digest, and the same inputs give the same answer");
+    }
+    print::data(&text)?;
+    Ok(check.verdict.exit_code())
 }
 
 /// The benchmark with this name.
@@ -125,7 +197,7 @@ fn framework(
         WhoseFormat::Json => BenchmarkForm::Json,
         WhoseFormat::Markdown => BenchmarkForm::Markdown,
         WhoseFormat::Csv => BenchmarkForm::Csv,
-        WhoseFormat::Html => {
+        WhoseFormat::Html | WhoseFormat::Oscal => {
             let error = anyhow!("a benchmark is written as table, json, markdown or csv");
             return Err(Failure::new(USAGE, error));
         }
@@ -165,8 +237,9 @@ fn followed(
         WhoseFormat::Table => ChainForm::Table,
         WhoseFormat::Json => ChainForm::Json,
         WhoseFormat::Markdown => ChainForm::Markdown,
-        WhoseFormat::Html | WhoseFormat::Csv => {
-            let error = anyhow!("a chain of responsibility is written as table, json or markdown");
+        WhoseFormat::Html => ChainForm::Html,
+        WhoseFormat::Csv | WhoseFormat::Oscal => {
+            let error = anyhow!("a chain of responsibility is written as table, json, markdown or html");
             return Err(Failure::new(USAGE, error));
         }
     };
@@ -325,27 +398,32 @@ fn matrix(folder: Option<&Path>) -> Result<Matrix, Failure> {
     let usage = |error: anyhow::Error| Failure::new(USAGE, error);
     let mut files = Vec::new();
     if let Some(folder) = folder {
-        let named = || format!("cannot read `{}`", folder.display());
-        let mut paths = Vec::new();
-        for entry in std::fs::read_dir(folder).with_context(named).map_err(usage)? {
-            let path = entry.with_context(named).map_err(usage)?.path();
-            if path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
-                paths.push(path);
-            }
-        }
-        if paths.len() > MAX_FILES {
-            return Err(usage(anyhow!("`{}` holds more than {MAX_FILES} files", folder.display())));
-        }
-        // In one order on every machine.
-        paths.sort();
-        for path in paths {
+        for path in yaml_files(folder)? {
             files.push((path.display().to_string(), read(&path)?));
-        }
-        if files.is_empty() {
-            return Err(usage(anyhow!("`{}` holds no YAML file", folder.display())));
         }
     }
     Matrix::with(&files).map_err(|fault| usage(anyhow::Error::new(fault)))
+}
+
+/// The YAML files of a folder, in one order on every machine.
+fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let usage = |error: anyhow::Error| Failure::new(USAGE, error);
+    let named = || format!("cannot read `{}`", folder.display());
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(named).map_err(usage)? {
+        let path = entry.with_context(named).map_err(usage)?.path();
+        if path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
+            paths.push(path);
+        }
+    }
+    if paths.len() > MAX_FILES {
+        return Err(usage(anyhow!("`{}` holds more than {MAX_FILES} files", folder.display())));
+    }
+    if paths.is_empty() {
+        return Err(usage(anyhow!("`{}` holds no YAML file", folder.display())));
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

@@ -664,3 +664,272 @@ fn what_other_commands_find_shows_whose_it_is_on_a_platform() {
         assert!(run.stderr.contains("there is no platform `nowhere`"), "{}", run.stderr);
     }
 }
+
+#[test]
+fn evidence_is_kept_and_checked_again() {
+    let place = Place::new();
+    let nodes = fixture("nodes-eks.json");
+    place.put(
+        "own/platforms.yaml",
+        "house: {name: House, short: House, provider: platform team, family: eks, like: eks-managed-nodes}\n",
+    );
+    place.put(
+        "statements.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Attestations\nstatements:\n- {control: SC-007, by: A. Person, until: 2027-03-31}\n",
+    );
+    let more = ["--node", &nodes, "--controls", "own", "--attestations", "statements.yaml", "--evidence"];
+    let made = run(&place, &kept(), &[&more[..], &["bundle", "--format", "json"]].concat());
+    assert!(made.code == 1 || made.code == 3, "{}", made.stderr);
+    let document = |name: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(place.path(name)).unwrap()).unwrap()
+    };
+    let manifest = document("bundle/manifest.json");
+    assert_eq!(super::faults("evidence-1.0.json", &manifest), Vec::<String>::new());
+    assert_eq!(document("bundle/answer.json"), made.json(), "what was printed is what is kept");
+    assert_eq!(manifest["files"].as_array().unwrap().len(), 10);
+    let verify = |folder: &str| {
+        let run = place.run(&["whose", "--verify", folder, "--format", "json"]);
+        let check = run.json();
+        assert_eq!(super::faults("evidence-1.0.json", &check), Vec::<String>::new());
+        (run.code, check["differs"].to_string())
+    };
+    assert_eq!(verify("bundle"), (0, "[]".to_owned()));
+    let table = place.run(&["whose", "--verify", "bundle"]);
+    assert!(
+        table.stdout.starts_with("MET  bundle") && table.stdout.contains("same inputs give the same answer"),
+        "{}",
+        table.stdout
+    );
+    assert!(made.stderr.contains(manifest_digest(&table.stdout)), "{}", made.stderr);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |name: &str| std::fs::metadata(place.path(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode("bundle"), mode("bundle/answer.json"), mode("bundle/inputs")),
+            (0o700, 0o600, 0o700)
+        );
+    }
+    // Whatever is changed is told: an input, the answer, a file more, a file less.
+    let copy = |name: &str| {
+        std::fs::create_dir_all(place.path(&format!("{name}/inputs"))).unwrap();
+        for below in ["", "inputs/"] {
+            for entry in
+                std::fs::read_dir(place.path(&format!("bundle/{below}"))).unwrap().map(Result::unwrap)
+            {
+                if entry.file_type().unwrap().is_file() {
+                    let to = place.path(&format!("{name}/{below}{}", entry.file_name().to_str().unwrap()));
+                    std::fs::copy(entry.path(), to).unwrap();
+                }
+            }
+        }
+    };
+    let paths: Vec<String> = manifest["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .chain([&manifest["answer"]])
+        .map(|file| super::text(&file["path"]).to_owned())
+        .collect();
+    for (number, path) in paths.iter().enumerate() {
+        let name = format!("changed{number}");
+        copy(&name);
+        let file = place.path(&format!("{name}/{path}"));
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{text} ")).unwrap();
+        let (code, differs) = verify(&name);
+        assert!(code == 1 && differs.contains(&format!("{path} has another digest")), "{path}: {differs}");
+        std::fs::remove_file(&file).unwrap();
+        let (code, differs) = verify(&name);
+        assert!(code == 1 && differs.contains(&format!("{path} cannot be read")), "{path}: {differs}");
+    }
+    copy("more");
+    place.put("more/inputs/0099-x", "x");
+    assert!(verify("more").1.contains("0099-x is in the folder, and not in the manifest"));
+    // Somebody who writes the manifest anew cannot make another answer of the same inputs.
+    copy("forged");
+    let mut answer = document("bundle/answer.json");
+    for row in answer["controls"].as_array_mut().unwrap() {
+        row["cells"][0]["standing"] = "met".into();
+    }
+    let text = answer.to_string();
+    place.put("forged/answer.json", &text);
+    let mut forged = manifest.clone();
+    forged["answer"]["digest"] = digest_of(&place, "forged/answer.json").into();
+    place.put("forged/manifest.json", forged.to_string());
+    let (code, differs) = verify("forged");
+    assert!(code == 1 && differs.contains(", met, and is "), "{differs}");
+    // No way out of the folder.
+    let mut outside = manifest.clone();
+    outside["files"][0]["path"] = "inputs/../../statements.yaml".into();
+    copy("outside");
+    place.put("outside/manifest.json", outside.to_string());
+    let run = place.run(&["whose", "--verify", "outside"]);
+    assert_eq!(run.code, 3);
+    assert!(run.stderr.contains("is no path of a bundle"), "{}", run.stderr);
+    // What cannot be kept is told before anything is written.
+    let again = run_kept(&place, &["--evidence", "bundle"]);
+    assert_eq!(again.code, 2);
+    assert!(again.stderr.contains("`bundle` is not empty"), "{}", again.stderr);
+    assert_eq!(place.run(&["whose", "--verify", "nowhere"]).code, 3);
+    assert_eq!(place.run(&["whose", "--verify", "bundle", "--platform", "kubeadm"]).code, 2);
+}
+
+fn run_kept(place: &Place, more: &[&str]) -> super::Run {
+    run(place, &kept(), more)
+}
+
+/// The digest that a look at a bundle tells.
+fn manifest_digest(told: &str) -> &str {
+    let at = told.find("sha256:").unwrap();
+    &told[at..at + 71]
+}
+
+fn digest_of(place: &Place, name: &str) -> String {
+    let out = std::process::Command::new("sha256sum").arg(place.path(name)).output().expect("sha256sum");
+    format!("sha256:{}", String::from_utf8(out.stdout).unwrap().split(' ').next().unwrap())
+}
+
+/// NIST's own schema, which `scripts/fetch-schemas.sh` fetches.
+#[test]
+fn assessment_results_are_valid_oscal() {
+    let place = Place::new();
+    let cache = std::env::var_os("PLIMSOLL_CACHE").map(std::path::PathBuf::from);
+    let cache =
+        cache.or_else(|| Some(std::path::PathBuf::from(std::env::var_os("HOME")?).join(".cache/plimsoll")));
+    let schema = cache.map(|cache| cache.join("schemas/oscal.schema.json"));
+    let Some(schema) = schema.and_then(|path| std::fs::read_to_string(path).ok()) else {
+        eprintln!("NOT CHECKED: the schema of OSCAL is absent; scripts/fetch-schemas.sh fetches it");
+        return;
+    };
+    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    place.put(
+        "statements.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Attestations\nstatements:\n- {control: SC-007, by: A. Person, until: 2027-03-31}\n",
+    );
+    let statements = ["--attestations", "statements.yaml"];
+    for base in [open().to_vec(), kept(), vec!["whose".into(), "--platform".into(), "kubeadm".into()]] {
+        let told = run(&place, &base, &[&statements[..], &["--format", "oscal"]].concat());
+        let document = told.json();
+        let faults: Vec<String> = validator
+            .iter_errors(&document)
+            .map(|fault| format!("{}: {fault}", fault.instance_path()))
+            .collect();
+        assert_eq!(faults, Vec::<String>::new());
+        assert_eq!(
+            run(&place, &base, &[&statements[..], &["--format", "oscal"]].concat()).stdout,
+            told.stdout
+        );
+        // As many findings as cells of the reader's, and only what was seen or stated is satisfied.
+        let json = run(&place, &base, &[&statements[..], &["--format", "json"]].concat()).json();
+        let cells: Vec<&Value> = json["controls"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|row| row["cells"].as_array().unwrap())
+            .collect();
+        let own = cells.iter().filter(|cell| cell["owner"] == "customer" || cell["owner"] == "shared");
+        let good =
+            own.clone().filter(|cell| cell["standing"] == "met" || cell["standing"] == "attested").count();
+        let findings = document["assessment-results"]["results"][0]["findings"].as_array().unwrap();
+        assert_eq!(findings.len(), own.count());
+        let satisfied = findings.iter().filter(|one| one["target"]["status"]["state"] == "satisfied").count();
+        assert_eq!(satisfied, good);
+        assert!(satisfied > 0, "a statement counts");
+    }
+}
+
+/// A machine, on each family of platforms: who builds its system has the move, and the switch stands beside it.
+#[test]
+fn packages_of_a_machine_are_followed_on_every_family() {
+    let place = Place::new();
+    place.put("node/etc/os-release", super::shop::OS_RELEASE);
+    place.put("node/var/lib/dpkg/status", super::shop::dpkg_status(&[]));
+    let scan = |more: &[&str]| {
+        let words = [&["scan", "dir:node", "--db", super::database(), "--format", "json"][..], more].concat();
+        place.put("report.json", place.run(&words).stdout);
+        let report: Value =
+            serde_json::from_str(&std::fs::read_to_string(place.path("report.json")).unwrap()).unwrap();
+        report
+    };
+    let report = scan(&[]);
+    let all = report["findings"].as_array().unwrap();
+    let fixed = all.iter().find(|one| one["fixedVersion"].is_string()).expect("a flaw with a fix");
+    let id = super::text(&fixed["id"]);
+    for (platform, provider, last) in [
+        ("gke-autopilot", "provider Google: now", "provider Google: now"),
+        ("gke-standard", "provider Google: unknown", "platform : now"),
+        ("eks-auto-mode", "provider AWS: now", "provider AWS: now"),
+        ("eks-managed-nodes", "provider AWS: none", "platform : now"),
+        ("aks-automatic", "provider Microsoft: now", "provider Microsoft: now"),
+        ("aks-standard", "provider Microsoft: unknown", "platform : now"),
+    ] {
+        let (code, chain) = follow(&place, id, &["--platform", platform]);
+        let told = turns(&chain["threads"][0]);
+        assert_eq!(code, 1, "{platform}: {told:?}");
+        assert_eq!(told[0], provider, "{platform}: {told:?}");
+        assert!(told.contains(&last.to_owned()), "{platform}: {told:?}");
+        assert!(told.iter().all(|one| !one.starts_with("application")), "{platform}: {told:?}");
+    }
+    let (_, own) = follow(&place, id, &["--platform", "kubeadm"]);
+    assert_eq!(turns(&own["threads"][0]).last().unwrap(), "platform : now");
+    // Without a fix the distribution has the move, on a machine too; a scan that knew the platform tells the same.
+    if let Some(open) =
+        all.iter().find(|one| one["fixedVersion"].is_null() && one["party"]["kind"] == "distribution")
+    {
+        let (_, chain) = follow(&place, super::text(&open["id"]), &["--platform", "kubeadm"]);
+        let told = turns(&chain["threads"][0]);
+        assert!(told.iter().all(|one| !one.starts_with("application")), "{told:?}");
+    }
+    scan(&["--platform", "gke-autopilot"]);
+    let (_, chain) = follow(&place, id, &["--platform", "gke-autopilot"]);
+    assert_eq!(turns(&chain["threads"][0])[0], "provider Google: now");
+}
+
+#[test]
+fn suppressed_findings_snapshots_and_pages_of_chains() {
+    let place = Place::new();
+    scanned(&place, "docker.io/library/nginx:1.0");
+    let objects = std::fs::read_to_string(place.path("objects.yaml")).unwrap();
+    place.put("objects.yaml", objects.replace("example.org/shop:1.0", "nginx:1.0"));
+    let cluster = ["--manifests", "objects.yaml", "--platform", "eks-managed-nodes"];
+    // The short name is the long one, both ways.
+    for asked in ["nginx", "nginx:1.0", "library/nginx:1.0", "docker.io/library/nginx:1.0"] {
+        let (code, chain) = follow(&place, asked, &cluster);
+        assert_eq!((code, &chain["takenFor"]), (1, &"image".into()), "{asked}");
+        assert_eq!(chain["threads"][0]["workloads"], serde_json::json!(["Deployment shop/web"]), "{asked}");
+    }
+    // What a VEX statement or an exception took away is nobody's, and why is told.
+    let mut report: Value =
+        serde_json::from_str(&std::fs::read_to_string(place.path("report.json")).unwrap()).unwrap();
+    let advisory = super::text(&report["findings"][0]["advisory"]).to_owned();
+    for finding in report["findings"].as_array_mut().unwrap() {
+        if finding["advisory"] == advisory.as_str() {
+            finding["suppressedBy"] = serde_json::json!({"by": "vex", "source": "vex.json", "reason": "the code is not in the path"});
+            finding["party"] =
+                serde_json::json!({"kind": "nobody", "name": "vex: the code is not in the path"});
+        }
+    }
+    report["changes"] = serde_json::json!([]);
+    place.put("report.json", report.to_string());
+    let (code, chain) = follow(&place, &advisory, &cluster);
+    let links = chain["threads"][0]["links"].as_array().unwrap();
+    assert!(links.iter().all(|link| link["turn"] == "none"), "{links:?}");
+    assert!(chain.to_string().contains("the code is not in the path"), "{chain}");
+    assert_ne!(code, 1, "nobody has to move");
+    // As a page, which holds hostile names as text.
+    let page = place
+        .run(&[&["whose", "nginx", "--report", "report.json", "--format", "html"][..], &cluster].concat());
+    assert_eq!(page.code, 1, "{}", page.stderr);
+    for wanted in ["<title>Whose is nginx", "Content-Security-Policy", "Deployment shop/web", "control: "] {
+        assert!(page.stdout.contains(wanted), "{wanted}");
+    }
+    assert!(!page.stdout.contains("<script"));
+    // Of a snapshot: what runs is known as a whole.
+    place.put(
+        "snapshot.jsonl",
+        "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\",\"namespace\":\"shop\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"nginx:1.0\"}]}}\n",
+    );
+    let (_, chain) = follow(&place, "nginx", &["--snapshot", "snapshot.jsonl", "--platform", "aks-standard"]);
+    assert_eq!(chain["threads"][0]["workloads"], serde_json::json!(["Pod shop/a"]));
+}
