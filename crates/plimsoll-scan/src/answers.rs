@@ -64,13 +64,17 @@ pub(crate) fn name(
         licenses,
         dockerfile,
         contents,
+        in_use,
+        whose,
     } = options;
     let others = java_index.is_some()
         || attached_vex.is_some()
         || !vex_hubs.is_empty()
         || dockerfile.is_some()
         || *inventory_only
-        || *contents;
+        || *contents
+        || !in_use.is_empty()
+        || whose.is_some();
     if others {
         return None;
     }

@@ -864,25 +864,25 @@ fn packages_of_a_machine_are_followed_on_every_family() {
         ("aks-automatic", "provider Microsoft: now", "provider Microsoft: now"),
         ("aks-standard", "provider Microsoft: unknown", "platform : now"),
     ] {
-        let (code, chain) = follow(&place, id, &["--platform", platform]);
+        let (code, chain) = follow(&place, &id, &["--platform", platform]);
         let told = turns(&chain["threads"][0]);
         assert_eq!(code, 1, "{platform}: {told:?}");
         assert_eq!(told[0], provider, "{platform}: {told:?}");
         assert!(told.contains(&last.to_owned()), "{platform}: {told:?}");
         assert!(told.iter().all(|one| !one.starts_with("application")), "{platform}: {told:?}");
     }
-    let (_, own) = follow(&place, id, &["--platform", "kubeadm"]);
+    let (_, own) = follow(&place, &id, &["--platform", "kubeadm"]);
     assert_eq!(turns(&own["threads"][0]).last().unwrap(), "platform : now");
     // Without a fix the distribution has the move, on a machine too; a scan that knew the platform tells the same.
     if let Some(open) =
         all.iter().find(|one| one["fixedVersion"].is_null() && one["party"]["kind"] == "distribution")
     {
-        let (_, chain) = follow(&place, super::text(&open["id"]), &["--platform", "kubeadm"]);
+        let (_, chain) = follow(&place, &super::text(&open["id"]), &["--platform", "kubeadm"]);
         let told = turns(&chain["threads"][0]);
         assert!(told.iter().all(|one| !one.starts_with("application")), "{told:?}");
     }
     scan(&["--platform", "gke-autopilot"]);
-    let (_, chain) = follow(&place, id, &["--platform", "gke-autopilot"]);
+    let (_, chain) = follow(&place, &id, &["--platform", "gke-autopilot"]);
     assert_eq!(turns(&chain["threads"][0])[0], "provider Google: now");
 }
 

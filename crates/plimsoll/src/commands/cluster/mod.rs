@@ -1,7 +1,7 @@
 //! `plimsoll cluster`: one module for each analysis, and what they share - the cluster that they are about.
 
-mod check;
 mod attack;
+mod check;
 mod diff;
 mod paths;
 mod pss;
