@@ -69,7 +69,13 @@ pub enum BundleError {
     },
     /// What the bundle holds cannot be used.
     #[error(transparent)]
-    Responsibility(#[from] ResponsibilityError),
+    Responsibility(Box<ResponsibilityError>),
+}
+
+impl From<ResponsibilityError> for BundleError {
+    fn from(error: ResponsibilityError) -> Self {
+        BundleError::Responsibility(Box::new(error))
+    }
 }
 
 /// An input as it was given.

@@ -86,7 +86,7 @@ impl OnPlatform {
 }
 
 /// What a finding of a scan or a check is, as the table of parties names it.
-fn name_of<'f>(finding: &'f Finding, of_platform: bool, of_node: bool) -> Option<&'f str> {
+fn name_of(finding: &Finding, of_platform: bool, of_node: bool) -> Option<&str> {
     if of_platform {
         return Some(parties::IMAGE_OF_PLATFORM);
     }

@@ -228,9 +228,9 @@ fn a_right_that_is_missing_makes_unknown_and_never_denied_or_met() {
     assert_eq!(whole.levels[&("shop".to_owned(), Level::Baseline)], Outcome::NotMet);
     assert_eq!(whole.levels[&("empty".to_owned(), Level::Restricted)], Outcome::Met);
     let all_of = |who: &str, goal: Goal| (who.to_owned(), goal);
-    assert_eq!(whole.becomes[&all_of("User ann", Goal::ClusterAdmin)], true);
-    assert_eq!(whole.readers["User ann"], true);
-    assert_eq!(whole.routes[&all_of("shop/Pod/web", Goal::ClusterAdmin)], true);
+    assert!(whole.becomes[&all_of("User ann", Goal::ClusterAdmin)]);
+    assert!(whole.readers["User ann"]);
+    assert!(whole.routes[&all_of("shop/Pod/web", Goal::ClusterAdmin)]);
     assert_eq!(whole.rights, [Outcome::NotMet, Outcome::Met, Outcome::NotMet]);
     let mut taken = 0;
     for (group, plural) in listed(&shipped()) {

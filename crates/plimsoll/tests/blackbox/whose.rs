@@ -420,6 +420,7 @@ fn opened(place: &Place, page: &str, more: &[&str]) -> (Vec<String>, Vec<String>
 }
 
 /// In a real browser, on the screen and on paper. `PLIMSOLL_PAGES` names a folder that gets the pictures.
+#[expect(clippy::print_stderr, reason = "what is skipped is said")]
 #[test]
 fn the_page_opens_in_a_browser_without_complaint_or_request() {
     let there = std::process::Command::new("chromium-headless-shell").arg("--version").output();
@@ -474,9 +475,9 @@ fn parties(report: &Value) -> Vec<(String, String, String)> {
         let by = evidence.iter().find(|one| one["source"] == "plimsoll/responsibility");
         let name = finding["party"]["name"].as_str().unwrap_or_default();
         (
-            super::text(&finding["advisory"]).to_owned(),
+            super::text(&finding["advisory"]),
             format!("{} {name}", super::text(&finding["party"]["kind"])).trim().to_owned(),
-            by.map(|one| super::text(&one["record"]).to_owned()).unwrap_or_default(),
+            by.map(|one| super::text(&one["record"])).unwrap_or_default(),
         )
     };
     report["findings"].as_array().unwrap().iter().map(of).collect()
@@ -729,7 +730,7 @@ fn evidence_is_kept_and_checked_again() {
         .unwrap()
         .iter()
         .chain([&manifest["answer"]])
-        .map(|file| super::text(&file["path"]).to_owned())
+        .map(|file| super::text(&file["path"]))
         .collect();
     for (number, path) in paths.iter().enumerate() {
         let name = format!("changed{number}");
@@ -791,6 +792,7 @@ fn digest_of(place: &Place, name: &str) -> String {
 }
 
 /// NIST's own schema, which `scripts/fetch-schemas.sh` fetches.
+#[expect(clippy::print_stderr, reason = "what is skipped is said")]
 #[test]
 fn assessment_results_are_valid_oscal() {
     let place = Place::new();
@@ -902,7 +904,7 @@ fn suppressed_findings_snapshots_and_pages_of_chains() {
     // What a VEX statement or an exception took away is nobody's, and why is told.
     let mut report: Value =
         serde_json::from_str(&std::fs::read_to_string(place.path("report.json")).unwrap()).unwrap();
-    let advisory = super::text(&report["findings"][0]["advisory"]).to_owned();
+    let advisory = super::text(&report["findings"][0]["advisory"]);
     for finding in report["findings"].as_array_mut().unwrap() {
         if finding["advisory"] == advisory.as_str() {
             finding["suppressedBy"] = serde_json::json!({"by": "vex", "source": "vex.json", "reason": "the code is not in the path"});

@@ -144,9 +144,8 @@ fn unbind(binding: &Binding, scene: &Scene<'_, '_>, from: usize) -> (String, Opt
     let plain = is_name(&binding.name) && binding.namespace.as_deref().is_none_or(is_plain);
     // What stands in a file is edited there.
     let plain = plain && binding.source.is_none();
-    let who = match &scene.graph.nodes[from] {
-        Node::Subject(who) => who,
-        _ => return (format!("take {shown} away"), None),
+    let Node::Subject(who) = &scene.graph.nodes[from] else {
+        return (format!("take {shown} away"), None);
     };
     let places: Vec<usize> = binding
         .subjects
@@ -252,7 +251,7 @@ fn exposure(scene: &Scene<'_, '_>, subject: &Subject<'_>) -> Option<AttackCut> {
     }
     let (first, rest) = subject.entries.split_first()?;
     let mut actions: Vec<String> = Vec::new();
-    for entry in subject.entries.iter() {
+    for entry in &subject.entries {
         let (action, _) = close(scene, entry);
         if !actions.contains(&action) {
             actions.push(action);

@@ -97,6 +97,9 @@ impl<'r> Reports<'r> {
     }
 }
 
+/// An image as it is told, and the report about it.
+type Judged<'r> = (AttackImage, Option<&'r ImageFlaws>);
+
 /// A workload, as far as it is the same in all that is asked.
 struct Subject<'r> {
     name: usize,
@@ -106,7 +109,7 @@ struct Subject<'r> {
     entries: Vec<Exposure>,
     exposed: Known,
     vulnerable: Known,
-    images: Vec<(AttackImage, Option<&'r ImageFlaws>)>,
+    images: Vec<Judged<'r>>,
     ways: Vec<AttackWay>,
     /// Points of the accounts whose tokens are in its pods.
     accounts: Vec<usize>,
@@ -385,7 +388,7 @@ fn subjects<'r>(
             ((account.namespace.as_ref(), account.name.as_ref()), (account.mounts_token, cloud))
         })
         .collect();
-    let mut images: HashMap<(&str, Vec<&str>), (AttackImage, Option<&'r ImageFlaws>)> = HashMap::new();
+    let mut images: HashMap<(&str, Vec<&str>), Judged<'r>> = HashMap::new();
     let mut all = Vec::new();
     for (name, (shown, workloads)) in reach.workloads().enumerate() {
         let mut subject = Subject {
@@ -463,7 +466,7 @@ fn subjects<'r>(
 }
 
 /// What is known of an image.
-fn known<'r>(image: &str, digests: &[&str], reports: &Reports<'r>) -> (AttackImage, Option<&'r ImageFlaws>) {
+fn known<'r>(image: &str, digests: &[&str], reports: &Reports<'r>) -> Judged<'r> {
     let report = reports.of(image, digests);
     let flaws = report.map_or(&[][..], |report| report.flaws.as_slice());
     let unknown = match report {
@@ -556,7 +559,8 @@ fn follow(subjects: &mut [Subject<'_>], reach: &mut Reachability<'_>) -> bool {
             let mut over = subjects[from].over.clone();
             let (from_shown, to_shown) = (subjects[from].shown.clone(), subjects[to].shown.clone());
             over.push(Connection { from: from_shown, to: to_shown, ports });
-            subjects[to].entries = subjects[from].entries.clone();
+            let entries = subjects[from].entries.clone();
+            subjects[to].entries = entries;
             subjects[to].over = over;
             open.push_back(to);
         }

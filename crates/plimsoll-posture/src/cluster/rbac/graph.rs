@@ -672,6 +672,14 @@ pub(crate) fn build(rbac: &Rbac<'_>) -> Graph {
     graph.sorted()
 }
 
+/// Whether an account is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    There,
+    Not,
+    Unknown,
+}
+
 /// Accounts that are there.
 struct Accounts<'c> {
     all: HashSet<(&'c str, &'c str)>,
@@ -687,12 +695,13 @@ impl<'c> Accounts<'c> {
         Accounts { all: own.chain(run).collect(), whole }
     }
 
-    /// Why it is not known whether one is there; `None` where it is not.
-    fn has(&self, namespace: &str, name: &str) -> Option<Option<&'static str>> {
+    fn presence(&self, namespace: &str, name: &str) -> Presence {
         if name == "default" || self.all.contains(&(namespace, name)) {
-            Some(None)
+            Presence::There
+        } else if self.whole {
+            Presence::Not
         } else {
-            (!self.whole).then_some(Some(ACCOUNT))
+            Presence::Unknown
         }
     }
 }
@@ -828,9 +837,14 @@ impl Place<'_> {
                 match self.scope {
                     Some(namespace) => {
                         // There is no token of an account that is not there; one may act as it all the same.
-                        let is_there =
-                            if kind == TOKEN_CREATE { self.known.has(namespace, name) } else { Some(None) };
-                        let Some(unknown) = is_there else { continue };
+                        let presence = match kind {
+                            TOKEN_CREATE => self.known.presence(namespace, name),
+                            _ => Presence::There,
+                        };
+                        if presence == Presence::Not {
+                            continue;
+                        }
+                        let unknown = (presence == Presence::Unknown).then_some(ACCOUNT);
                         let support = Support { unknown, ..support.clone() };
                         self.step(account(name, namespace), kind, &support);
                     }

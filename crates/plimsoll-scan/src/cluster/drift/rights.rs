@@ -76,11 +76,11 @@ fn allowed(old: &Grants, new: &Grants, all: &mut BTreeSet<DriftItem>, word: &str
 }
 
 fn few(all: &[&str]) -> String {
-    let mut text = all.iter().take(TOLD).copied().collect::<Vec<_>>().join(", ");
-    if all.len() > TOLD {
-        text.push_str(&format!(" and {} more", all.len() - TOLD));
+    let text = all.iter().take(TOLD).copied().collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(TOLD) {
+        0 => text,
+        more => format!("{text} and {more} more"),
     }
-    text
 }
 
 /// Who becomes what, whether that is sure, and how.
