@@ -78,9 +78,9 @@ fn main() {
     let framework = Framework::find("cis-gke").expect("a good file").expect("a benchmark");
     let benchmark = framework.evaluate(&matrix, &evidence, &pools, &statements);
     println!(
-        "{} objects, {:.1} MB, {} pools: {} met of {}, {} ids; {told}, benchmark {:?} in all",
+        "{} objects, {} kB, {} pools: {} met of {}, {} ids; {told}, benchmark {:?} in all",
         lines.len(),
-        size as f64 / 1e6,
+        size / 1000,
         pools.len(),
         answer.number(Standing::Met),
         answer.own().count(),

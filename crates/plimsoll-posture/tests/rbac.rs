@@ -169,6 +169,7 @@ const ATTACKS: &[(&str, &[Expected])] = &[
 ];
 
 #[test]
+#[expect(clippy::print_stdout, reason = "what is not known, of a suite")]
 fn attacks_of_kubehound_are_found_or_the_difference_has_its_reason() {
     let Some((_kept, root)) = given("kubehound-attacks-give") else { return };
     let folder = root.join("test/setup/test-cluster/attacks");
@@ -246,4 +247,3 @@ fn attacks_of_kubehound_are_found_or_the_difference_has_its_reason() {
     // These are the numbers of docs/status.md.
     assert_eq!((agree, differ), (10, 2));
 }
-#[expect(clippy::print_stdout, reason = "what is not known, of a suite")]

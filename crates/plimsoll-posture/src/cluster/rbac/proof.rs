@@ -195,7 +195,9 @@ impl Plain<'_> {
                 .collect()
         };
         if let Some(namespace) = one.strip_prefix("pods ") {
-            accounts(namespace).iter().for_each(|account| add(account));
+            for account in &accounts(namespace) {
+                add(account);
+            }
             if namespace == "n2" {
                 add("node-root");
             }
@@ -332,7 +334,9 @@ impl Plain<'_> {
             .map(identity)
             .collect();
         if may(&["impersonate"], "", "users") {
-            users.iter().for_each(|user| add(user));
+            for user in &users {
+                add(user);
+            }
         }
         for name in names("impersonate", "", "users") {
             add(&format!("U {name}"));
@@ -362,23 +366,26 @@ impl Plain<'_> {
         }
         if may(&["create", "get"], "", "nodes/proxy") {
             add("node-root");
-            NAMESPACES.iter().for_each(|namespace| add(&format!("running {namespace}")));
+            for namespace in NAMESPACES {
+                add(&format!("running {namespace}"));
+            }
         }
         if may(write, ADMISSION, "mutatingwebhookconfigurations")
             || may(write, ADMISSION, "mutatingadmissionpolicies")
                 && may(write, ADMISSION, "mutatingadmissionpolicybindings")
         {
-            NAMESPACES.iter().for_each(|namespace| add(&format!("pods {namespace}")));
+            for namespace in NAMESPACES {
+                add(&format!("pods {namespace}"));
+            }
         }
     }
 }
 
+/// Whether a rule allows verbs in a group, of a resource.
+type Covers<'r> = dyn Fn(&Value, &[&str], &str, &str) -> bool + 'r;
+
 /// Whether a right of the cluster is held there.
-fn everywhere(
-    rules: &[(Option<String>, &Value)],
-    resource: &str,
-    covers: &dyn Fn(&Value, &[&str], &str, &str) -> bool,
-) -> bool {
+fn everywhere(rules: &[(Option<String>, &Value)], resource: &str, covers: &Covers<'_>) -> bool {
     rules.iter().any(|(place, rule)| {
         place.is_none() && rule["resourceNames"].is_null() && covers(rule, &["create"], "", resource)
     })

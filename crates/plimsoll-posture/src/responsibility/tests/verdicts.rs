@@ -167,7 +167,7 @@ fn reports(objects: &[serde_json::Value]) -> Vec<Scanned> {
     let mut names = std::collections::BTreeSet::new();
     for object in objects {
         for path in fields.iter().filter(is_image) {
-            let pointer: String = path.iter().map(|key| format!("/{key}")).collect();
+            let pointer = format!("/{}", path.join("/"));
             names.extend(object.pointer(&pointer).and_then(|value| value.as_str()).map(str::to_owned));
         }
     }
@@ -298,6 +298,7 @@ fn what_is_well_kept_is_met_and_what_is_neglected_is_not() {
 /// At least three of five cells that are the reader's are decided from evidence on a full export: of the cloud, of objects, of nodes,
 /// and reports about the images that run.
 #[test]
+#[expect(clippy::print_stdout, reason = "what is open, for whoever closes it")]
 fn most_is_decided_from_evidence() {
     let matrix = Matrix::built_in().expect("our files");
     for (name, least) in [("gke-standard", 60), ("aks-standard", 60), ("eks-managed", 60), ("kubeadm", 60)] {
@@ -500,6 +501,7 @@ fn benchmarks(matrix: &Matrix, evidence: &Evidence<'_>) -> Vec<Benchmark> {
 
 /// Every id has a word; on a full export most are decided from evidence.
 #[test]
+#[expect(clippy::print_stdout, reason = "what is open, for whoever closes it")]
 fn benchmarks_are_decided_and_never_blank() {
     let matrix = Matrix::built_in().expect("our files");
     for (scenario, name, ids, least, open) in [
