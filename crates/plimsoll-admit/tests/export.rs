@@ -193,6 +193,17 @@ fn what_cannot_be_exported_is_listed_and_modes_are_kept() {
     assert!(none.documents.is_empty() && none.left_out.len() == 1);
 }
 
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(without_nulls);
+        }
+        Value::Array(all) => all.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
 /// The fixtures of Kubernetes' own admission plugin: what is exported lets in the same pods as the standard itself.
 #[test]
 fn the_same_pods_meet_a_standard() {
@@ -223,6 +234,8 @@ fn the_same_pods_meet_a_standard() {
                         volume["emptyDir"] = json!({});
                     }
                 }
+                // And of what is null, nothing.
+                without_nulls(&mut pod);
                 pods.insert(pod.to_string());
             }
         }

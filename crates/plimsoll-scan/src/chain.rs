@@ -409,11 +409,13 @@ impl Scene<'_> {
             self.image()
         };
         if let Some(reason) = nobody {
+            // Whoever would have the move is told why it is not theirs.
+            let at = links.iter().position(|link| link.turn == Turn::Now);
+            if let Some(link) = at.or(links.len().checked_sub(1)).map(|at| &mut links[at]) {
+                link.evidence.push(reason.clone());
+            }
             for link in &mut links {
                 (link.turn, link.step, link.command) = (Turn::None, None, None);
-                if link.evidence.is_empty() {
-                    link.evidence.push(reason.clone());
-                }
             }
             return links;
         }

@@ -299,9 +299,11 @@ fn what_a_chain_was_not_given_is_named() {
     let (code, chain) = follow(&place, "kube-system/agent", &["--manifests", "objects.yaml"]);
     assert_eq!((code, &chain["takenFor"]), (3, &"workload".into()));
     assert!(chain["missing"].to_string().contains("a report about example.org/agent:1.0"), "{chain}");
-    let run = place.run(&["whose", "shop/web", "--report", "report.json", "--format", "html"]);
+    let words =
+        ["whose", "shop/web", "--report", "report.json", "--manifests", "objects.yaml", "--format", "oscal"];
+    let run = place.run(&words);
     assert_eq!(run.code, 2);
-    assert!(run.stderr.contains("table, json or markdown"), "{}", run.stderr);
+    assert!(run.stderr.contains("table, json, markdown or html"), "{}", run.stderr);
     for (format, wanted) in [("table", "the move is with"), ("markdown", "| → now | application harbour |")]
     {
         let words =
