@@ -377,14 +377,17 @@ pub fn settle(
             && !matches!(change.party, Party::BaseImage(_));
         upgrade.then_some(package)
     };
+    // Those whose version was raised in the last round: of the others the same answer would come again.
+    let mut open: Vec<usize> = (0..changes.len()).collect();
     for _ in 0..ROUNDS {
         let upgraded = |package: &Package, to: &str| {
             let mut package = Package { version: to.to_owned(), ..package.clone() };
             package.purl = plimsoll_model::purl::of_package(&package, None);
             package
         };
-        let mut asked: Vec<Package> = changes
+        let mut asked: Vec<Package> = open
             .iter()
+            .map(|place| &changes[*place])
             .filter_map(|change| Some(upgraded(about(change)?, change.to.as_deref()?)))
             .collect();
         asked.sort_by(|left, right| left.purl.cmp(&right.purl));
@@ -393,9 +396,9 @@ pub fn settle(
             return;
         }
         let found = ask(asked);
-        let mut raised = false;
-        for change in changes.iter_mut() {
-            let (Some(package), Some(to)) = (about(change), change.to.clone()) else { continue };
+        open.retain(|place| {
+            let change = &mut changes[*place];
+            let (Some(package), Some(to)) = (about(change), change.to.clone()) else { return false };
             let purl = upgraded(package, &to).purl;
             let length = series(package.ecosystem, &package.name)[0];
             let flaws: Vec<&Finding> = found
@@ -408,18 +411,16 @@ pub fn settle(
                     finding.risk.fixable && fixed.is_some_and(|fixed| same_series(&to, fixed, length))
                 })
                 .collect();
-            let Some(higher) = greatest(package.ecosystem, &flaws) else { continue };
+            let Some(higher) = greatest(package.ecosystem, &flaws) else { return false };
             let higher =
                 if to.starts_with('v') && !higher.starts_with('v') { format!("v{higher}") } else { higher };
-            if version::compare(package.ecosystem.scheme(), &higher, &to).is_ok_and(std::cmp::Ordering::is_gt)
-            {
+            let raised = version::compare(package.ecosystem.scheme(), &higher, &to)
+                .is_ok_and(std::cmp::Ordering::is_gt);
+            if raised {
                 lead_to(change, package, higher);
-                raised = true;
             }
-        }
-        if !raised {
-            return;
-        }
+            raised
+        });
     }
 }
 
