@@ -34,6 +34,8 @@ pub enum ResponsibilityForm {
     Csv,
     /// OSCAL assessment results.
     Oscal,
+    /// A component definition of OSCAL: who does what on each platform, without what was seen.
+    OscalComponent,
 }
 
 /// Writes the answer.
@@ -48,6 +50,7 @@ pub fn write(answer: &Responsibility, form: ResponsibilityForm, view: &View) -> 
         ResponsibilityForm::Html => page::write(answer)?,
         ResponsibilityForm::Csv => comma(answer),
         ResponsibilityForm::Oscal => oscal::write(answer)?,
+        ResponsibilityForm::OscalComponent => oscal::definition(answer)?,
     })
 }
 

@@ -151,6 +151,8 @@ pub(crate) enum WhoseFormat {
     Csv,
     /// Assessment results of OSCAL, for governance tools
     Oscal,
+    /// A component definition of OSCAL: who does what on each platform
+    OscalComponent,
 }
 
 impl WhoseFormat {
@@ -162,6 +164,7 @@ impl WhoseFormat {
             WhoseFormat::Html => ResponsibilityForm::Html,
             WhoseFormat::Csv => ResponsibilityForm::Csv,
             WhoseFormat::Oscal => ResponsibilityForm::Oscal,
+            WhoseFormat::OscalComponent => ResponsibilityForm::OscalComponent,
         }
     }
 }

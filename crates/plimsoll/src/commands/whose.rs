@@ -227,7 +227,7 @@ fn framework(
         WhoseFormat::Json => BenchmarkForm::Json,
         WhoseFormat::Markdown => BenchmarkForm::Markdown,
         WhoseFormat::Csv => BenchmarkForm::Csv,
-        WhoseFormat::Html | WhoseFormat::Oscal => {
+        WhoseFormat::Html | WhoseFormat::Oscal | WhoseFormat::OscalComponent => {
             let error = anyhow!("a benchmark is written as table, json, markdown or csv");
             return Err(Failure::new(USAGE, error));
         }
@@ -268,7 +268,7 @@ fn followed(
         WhoseFormat::Json => ChainForm::Json,
         WhoseFormat::Markdown => ChainForm::Markdown,
         WhoseFormat::Html => ChainForm::Html,
-        WhoseFormat::Csv | WhoseFormat::Oscal => {
+        WhoseFormat::Csv | WhoseFormat::Oscal | WhoseFormat::OscalComponent => {
             let error = anyhow!("a chain of responsibility is written as table, json, markdown or html");
             return Err(Failure::new(USAGE, error));
         }
