@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{ClusterInfo, Missing};
+use crate::responsibility::Belongs;
 use crate::{Outcome, Problem};
 
 /// Version of the form of [`Drift`]: `docs/schema/drift-1.0.json`.
@@ -85,4 +86,7 @@ pub struct DriftItem {
     /// How grave what the rule says is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whose: Option<Belongs>,
 }

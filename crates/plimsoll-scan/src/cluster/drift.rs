@@ -124,6 +124,7 @@ pub fn drift(
             detail: detail.clone(),
             rule: Some((*rule).to_owned()),
             severity: find(rule).map(|rule| rule.severity.word().to_owned()),
+            whose: None,
         };
         worse.extend(
             new.iter().filter(|(key, _)| !old.contains_key(key)).map(|(key, detail)| item(key, detail)),
@@ -184,7 +185,7 @@ pub fn drift(
 }
 
 fn item(area: DriftArea, about: &str, detail: String) -> DriftItem {
-    DriftItem { area, about: about.to_owned(), detail, rule: None, severity: None }
+    DriftItem { area, about: about.to_owned(), detail, rule: None, severity: None, whose: None }
 }
 
 /// Connections between what was there before and is there still are told one by one, those of what came or went together.

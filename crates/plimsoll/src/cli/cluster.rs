@@ -66,6 +66,9 @@ pub(crate) struct AttackArguments {
     pub(crate) reports: Vec<String>,
 
     #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+
+    #[command(flatten)]
     pub(crate) input: WholeCluster,
 
     /// Form of the answer
@@ -106,6 +109,9 @@ impl AttackFormat {
 Annotations accept findings of their object, as for `plimsoll check`.
 Exit codes: 0 met, 1 not met, 2 usage, 3 could not decide.")]
 pub(crate) struct ClusterCheckArguments {
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+
     #[command(flatten)]
     pub(crate) input: ClusterInput,
 
@@ -158,6 +164,9 @@ pub(crate) struct DriftArguments {
     #[arg(value_name = "AFTER")]
     pub(crate) after: String,
 
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+
     /// A further kind of objects that runs pods, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
     #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
     pub(crate) kinds: Vec<String>,
@@ -196,6 +205,9 @@ impl DriftFormat {
 
 Exit codes: 0 all that is needed is known, 2 usage, 3 something is left open: it stands in the comments.")]
 pub(crate) struct SuggestArguments {
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+
     #[command(flatten)]
     pub(crate) input: ClusterInput,
 
@@ -310,6 +322,9 @@ pub(crate) struct ReachArguments {
     pub(crate) diff: Option<String>,
 
     #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+
+    #[command(flatten)]
     pub(crate) input: ClusterInput,
 
     /// Form of the answer
@@ -391,6 +406,9 @@ pub(crate) struct WhoCanArguments {
     pub(crate) all_namespaces: bool,
 
     #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+
+    #[command(flatten)]
     pub(crate) input: WholeCluster,
 
     /// Form of the answer
@@ -437,6 +455,9 @@ pub(crate) struct PathsArguments {
     /// Exceptions (TOML or YAML), see docs/exceptions.md: `id` is the goal, `target` the subject; what they accept does not count
     #[arg(long, value_name = "FILE")]
     pub(crate) ignore_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
 
     #[command(flatten)]
     pub(crate) input: WholeCluster,

@@ -386,7 +386,7 @@ fn what_stops_meeting_the_requirements_is_told_within_seconds() {
     std::fs::create_dir(place.path("policies")).unwrap();
     place.put("policies/own.yaml", POLICY);
     let kubeconfig = server.kubeconfig("auditor").display().to_string();
-    let more = ["--offline", "--publish", "events", "--publish", "reports"];
+    let more = ["--offline", "--publish", "events", "--publish", "reports", "--platform", "gke-standard"];
     let watching = Watching::start(&place, &kubeconfig, "policies", &more);
     fits(&schema, &watching.hears("watching", ""));
 
@@ -395,6 +395,10 @@ fn what_stops_meeting_the_requirements_is_told_within_seconds() {
     let told = watching.hears("notMet", "bad");
     fits(&schema, &told);
     assert_eq!((&told["owner"], &told["effect"]), (&json!("platform"), &json!("deny")));
+    assert_eq!(
+        (&told["whose"]["control"], &told["whose"]["party"]["name"]),
+        (&json!("SC-003"), &json!("platform"))
+    );
     assert!(
         told["next"].as_str().unwrap().starts_with("plimsoll verify evil.io/a:1 --namespace shop"),
         "{told}"
