@@ -129,12 +129,14 @@ impl Harbour {
         Running { prepared, process }
     }
 
-    /// Takes from its runtime's files what they give to others: their folder belongs to a user, and only to them.
+    /// From now on the folder of its bundles belongs to a user, and nobody else looks into it without a capability.
     ///
     /// # Panics
-    /// When its owner cannot be changed.
+    /// When it cannot be changed.
     pub fn give_away(&self, uid: u32) {
+        use std::os::unix::fs::PermissionsExt as _;
         std::os::unix::fs::chown(self.folder.path(), Some(uid), None).unwrap();
+        std::fs::set_permissions(self.folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
     }
 
     fn prepare(&self, arguments: &[&str], mounts: &[Value]) -> Prepared {

@@ -250,7 +250,7 @@ fn beyond(policy: &Value<'_>, direction: &str, pod: &Pod<'_>, known: &Ports) -> 
             let last = port.get("endPort").as_u64().and_then(|last| u16::try_from(last).ok());
             match (number, last) {
                 (Some(first), Some(last)) if last > first => {
-                    found.push(format!("{protocol} {first} to {last}"))
+                    found.push(format!("{protocol} {first} to {last}"));
                 }
                 (Some(number), _) if known.contains(&(protocol.clone(), number)) => {}
                 // The cluster's DNS belongs to whoever asks it.

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use plimsoll_testing::{Harbour, IMAGE, not_tested, pod};
@@ -10,8 +11,25 @@ use serde_json::Value;
 
 use super::{Place, Run, faults, finish};
 
+/// A watch sees the containers of all: one of these tests at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// A harbour, and nobody else's containers meanwhile.
+struct Alone {
+    harbour: Harbour,
+    _lock: MutexGuard<'static, ()>,
+}
+
+impl std::ops::Deref for Alone {
+    type Target = Harbour;
+
+    fn deref(&self) -> &Harbour {
+        &self.harbour
+    }
+}
+
 /// A harbour of that name; nothing, said loudly, where containers cannot be run or this kernel takes no sensor.
-fn open(name: &str) -> Option<Harbour> {
+fn open(name: &str) -> Option<Alone> {
     let place = Place::new();
     let run = place.run(&["doctor", "--format", "json"]);
     if run.code != 0 {
@@ -24,7 +42,8 @@ fn open(name: &str) -> Option<Harbour> {
         not_tested(&format!("`plimsoll doctor` says that this kernel does not take the sensor: {refused:?}"));
         return None;
     }
-    Harbour::open(name)
+    let lock = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    Some(Alone { harbour: Harbour::open(name)?, _lock: lock })
 }
 
 /// A watch that runs.
@@ -260,7 +279,7 @@ fn an_image_that_cannot_be_read_is_told_and_leaves_the_verdict_open() {
 #[test]
 fn a_real_image_runs_without_drift() {
     let (Some(harbour), Some(images)) = (open("real"), plimsoll_testing::images()) else { return };
-    drop(harbour);
+    let _alone = harbour;
     // Unpacked once for a state of the images: it has a gigabyte.
     let index = std::fs::read(images.join("base-oci/index.json")).unwrap();
     let key = u64::from_le_bytes(sha2_of(&index)[..8].try_into().unwrap());
@@ -536,7 +555,7 @@ fn evidence_holds_processes_files_and_what_was_done_before() {
     let deed = ["--act", "PW002=freeze,evidence", "--evidence", &folder];
     // Other tests' containers meet the same rule: each has its own bundle.
     let watching = Watching::start(&place, &deed);
-    let script = "echo payload > /tmp/dropped; chmod 755 /tmp/dropped; /actions memory; sleep 1";
+    let script = "echo payload > /tmp/dropped; chmod 755 /tmp/dropped; /actions memory; sleep 1; true";
     harbour.run(&["/bin/sh", "-c", script], &[]);
     watching.end().exits(1);
     assert!(!place.path("kept").exists(), "a dry run does nothing");

@@ -217,12 +217,12 @@ fn profiles_are_suggested_from_what_was_learned() {
             .collect();
         (rules, report["problems"].to_string())
     };
-    let image = "registry.example/team/shop:1";
-    let (rules, _) = learned(pod(image, "profiles/shop.json"), &[&file]);
+    let shop = "registry.example/team/shop:1";
+    let (rules, _) = learned(pod(shop, "profiles/shop.json"), &[&file]);
     assert_eq!(rules, [""; 0]);
-    let (rules, _) = learned(pod(image, "profiles/other.json"), &[]);
+    let (rules, _) = learned(pod(shop, "profiles/other.json"), &[]);
     assert_eq!(rules, ["learned/network-policy", "learned/network-policy", "learned/seccomp"]);
-    let (rules, _) = learned(pod(image, "shop.json"), &["--applied", "app-armor"]);
+    let (rules, _) = learned(pod(shop, "shop.json"), &["--applied", "app-armor"]);
     assert_eq!(rules, ["learned/app-armor"]);
     let (rules, problems) = learned(pod("registry.example/team/other:1", "shop.json"), &[]);
     assert!(
