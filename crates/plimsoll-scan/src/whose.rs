@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use plimsoll_model::functions::Reach;
 use plimsoll_model::{
     Base, BaseSource, Change, Ecosystem, Finding, FindingKind, FixStatus, ImagePath, Layer, Level, Location,
-    Package, Party, Release, Remedy, Subject, TargetKind,
+    ObjectRef, Package, Party, Release, Remedy, Subject, TargetKind,
     version::{self, Scheme},
 };
 
@@ -486,11 +486,17 @@ enum Key {
     Malware(String),
     /// What a rule of ours asks for: whose, what, where.
     Edit(Party, String, String),
+    /// What rules ask of one object of Kubernetes, whose template is edited and applied as one: whose, where, which.
+    Object(Party, String, String),
 }
 
 impl Key {
     fn of(finding: &Finding, index: &HashMap<&str, &Package>) -> Self {
         let Some(subject) = finding.subject.as_package().filter(|_| !finding.kind.is_of_rule()) else {
+            if let Some(object) = &finding.object {
+                let which = ObjectRef { field: String::new(), ..(**object).clone() };
+                return Key::Object(finding.party.clone(), file_of(finding), which.to_string());
+            }
             let (action, place) = (finding.remedy.action.clone(), finding.subject.name().into_owned());
             return Key::Edit(finding.party.clone(), action, place);
         };
@@ -517,6 +523,40 @@ impl Key {
             subject.source.version.clone(),
         )
     }
+}
+
+/// The file that is edited.
+fn file_of(finding: &Finding) -> String {
+    match &finding.subject {
+        Subject::File(location) => location.path.to_string(),
+        _ => finding.subject.name().into_owned(),
+    }
+}
+
+/// Things of one change that its sentence names.
+const NAMED_THINGS: usize = 3;
+
+/// What is to be done about one object, in one sentence: the first things, each with the number of places.
+fn edits(group: &[&Finding]) -> String {
+    let mut things: Vec<(&str, usize)> = Vec::new();
+    for finding in group {
+        match things.iter_mut().find(|(action, _)| *action == finding.remedy.action) {
+            Some((_, places)) => *places += 1,
+            None => things.push((&finding.remedy.action, 1)),
+        }
+    }
+    let mut parts: Vec<String> = things
+        .iter()
+        .take(NAMED_THINGS)
+        .map(|(action, places)| match places {
+            1 => (*action).to_owned(),
+            places => format!("{action} ({places} places)"),
+        })
+        .collect();
+    if let Some(more) = things.len().checked_sub(NAMED_THINGS).filter(|more| *more > 0) {
+        parts.push(format!("and {more} more"));
+    }
+    parts.join("; ")
 }
 
 fn build(key: &Key, group: &[&Finding], index: &HashMap<&str, &Package>, context: Context<'_>) -> Change {
@@ -556,6 +596,26 @@ fn build(key: &Key, group: &[&Finding], index: &HashMap<&str, &Package>, context
                 Subject::File(location) => Some(location.clone()),
                 _ => None,
             });
+        }
+        Key::Object(..) => {
+            if let Some(object) = &first.object {
+                let ObjectRef { kind, namespace, name, .. } = &**object;
+                change.subject = match namespace.as_str() {
+                    "" => format!("{kind} {name}"),
+                    namespace => format!("{kind} {namespace}/{name}"),
+                };
+            }
+            change.action = edits(group);
+            // The first line of what is edited, in the file of what is worst.
+            let places = group.iter().filter_map(|finding| match &finding.subject {
+                Subject::File(location) => Some(location),
+                _ => None,
+            });
+            let path = places.clone().next().map(|location| &location.path);
+            change.location = places
+                .filter(|location| Some(&location.path) == path)
+                .min_by_key(|location| (location.line, location.column))
+                .cloned();
         }
         Key::Base => {
             change.subject = context.base_name();
