@@ -93,7 +93,7 @@ mod measured {
                 drop(std::fs::File::open("/etc/hostname"));
             }
             for _ in 0..1_000_000 {
-                std::os::unix::process::parent_id();
+                let _ = std::os::unix::process::parent_id();
             }
         });
         let mut shell = Command::new("sh").args(["-c", script]).spawn().unwrap();

@@ -91,6 +91,7 @@ static HELD: Mutex<Option<(Vec<String>, usize)>> = Mutex::new(None);
 const MOST_HELD: usize = 1_000;
 
 /// From now on talk waits: a screen has the terminal.
+#[cfg(feature = "runtime")]
 pub(crate) fn hold() {
     if let Ok(mut held) = HELD.lock() {
         held.get_or_insert_default();
@@ -98,11 +99,13 @@ pub(crate) fn hold() {
 }
 
 /// The last line that waits.
+#[cfg(feature = "runtime")]
 pub(crate) fn held() -> Option<String> {
     HELD.lock().ok()?.as_ref()?.0.last().cloned()
 }
 
 /// Prints what waits; talk no longer does.
+#[cfg(feature = "runtime")]
 pub(crate) fn release() {
     let held = HELD.lock().ok().and_then(|mut held| held.take());
     let Some((lines, more)) = held else { return };
@@ -120,9 +123,9 @@ pub(crate) fn talk(text: &str) {
         && let Some((lines, more)) = held.as_mut()
     {
         if lines.len() < MOST_HELD {
-            lines.push(text.to_owned())
+            lines.push(text.to_owned());
         } else {
-            *more += 1
+            *more += 1;
         }
         return;
     }

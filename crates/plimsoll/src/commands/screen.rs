@@ -10,11 +10,12 @@
 )]
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use plimsoll_format::{clean, wrap};
+use plimsoll_format::wrap;
 use plimsoll_runtime::event::{Action, Container, Event, State};
 use plimsoll_runtime::rules::{Group, Groups, Priority};
 use rustix::termios::{OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr};
@@ -117,6 +118,11 @@ struct Row {
     detail: Vec<String>,
 }
 
+/// Nothing that runs reaches the terminal as anything but text.
+fn shown(text: &str) -> String {
+    plimsoll_format::clean(text).into_owned()
+}
+
 fn place(container: &Container) -> String {
     match container.state {
         State::Host => "host".to_owned(),
@@ -151,7 +157,7 @@ impl Screen {
 
     /// Something that would have been told in a line.
     pub(super) fn say(&mut self, text: &str) {
-        self.note = clean(text);
+        self.note = shown(text);
     }
 
     pub(super) fn event(&mut self, event: &Event) {
@@ -171,8 +177,8 @@ impl Screen {
             });
             seen.events += 1;
             if seen.image.is_empty() || seen.state != "known" {
-                seen.name = clean(&place(container));
-                seen.image = clean(&container.image);
+                seen.name = shown(&place(container));
+                seen.image = shown(&container.image);
                 seen.state = match container.state {
                     State::Known => "known",
                     State::Pending => "pending",
@@ -198,9 +204,9 @@ impl Screen {
                 self.programs.push_back(Program {
                     id: event.process.id,
                     time: event.time,
-                    place: clean(&place(container)),
+                    place: shown(&place(container)),
                     user: event.process.uid,
-                    line: clean(&event.process.command_line()),
+                    line: shown(&event.process.command_line()),
                     note,
                 });
             }
@@ -251,7 +257,7 @@ impl Screen {
                     ],
                     loud: seen.alerts > 0,
                     detail: vec![
-                        format!("id: {}", clean(id)),
+                        format!("id: {}", shown(id)),
                         format!("image: {} ({})", seen.image, seen.state),
                         format!("{} events, {} alerts", seen.events, seen.alerts),
                     ],
@@ -350,9 +356,9 @@ impl Screen {
             let place = if narrow { 16 } else { 28 };
             let mut text = format!("{mark}{}  {}  ", fit(&row.cells[0], 8), fit(&row.cells[1], 9));
             if !narrow {
-                text += &format!("{}  ", fit(&row.cells[2], 14));
+                let _ = write!(text, "{}  ", fit(&row.cells[2], 14));
             }
-            text += &format!("{}  {}", fit(&row.cells[3], place), row.cells[4]);
+            let _ = write!(text, "{}  {}", fit(&row.cells[3], place), row.cells[4]);
             let text = fit(&text, width);
             lines.push(match (self.color, at == self.chosen, row.loud) {
                 (true, true, _) => format!("\x1b[7m{text}\x1b[0m"),
@@ -387,7 +393,9 @@ impl Screen {
         if self.typing {
             match key {
                 Key::Character(character) => self.filter.push(character),
-                Key::Backspace => drop(self.filter.pop()),
+                Key::Backspace => {
+                    self.filter.pop();
+                }
                 Key::Enter => self.typing = false,
                 Key::Escape => {
                     self.typing = false;
@@ -450,15 +458,15 @@ fn of_group(group: &Group) -> Row {
             clock(group.last),
             alert.priority.name().to_uppercase(),
             format!("{id}{}", alert.process.name.chars().take(7).collect::<String>()),
-            clean(&alert.container.subject()),
-            format!("{times}{}", clean(&alert.rule)),
+            shown(&alert.container.subject()),
+            format!("{times}{}", shown(&alert.rule)),
         ],
         loud: alert.priority <= Priority::Error,
         detail: vec![
-            clean(&alert.output),
-            format!("where: {}", clean(&alert.container.subject())),
-            format!("who: {}", clean(&alert.owner)),
-            format!("next: {}", clean(&alert.action)),
+            shown(&alert.output),
+            format!("where: {}", shown(&alert.container.subject())),
+            format!("who: {}", shown(&alert.owner)),
+            format!("next: {}", shown(&alert.action)),
             format!("key: {}", alert.key),
         ],
     }
@@ -467,7 +475,7 @@ fn of_group(group: &Group) -> Row {
 /// Keys in what a terminal sent. Sequences that nobody knows are no keys.
 fn keys(bytes: &[u8]) -> Vec<Key> {
     let text = String::from_utf8_lossy(bytes);
-    let mut rest = text.as_ref();
+    let mut rest: &str = &text;
     let mut all = Vec::new();
     const SEQUENCES: &[(&str, Key)] = &[
         ("\x1b[A", Key::Up),
@@ -622,7 +630,7 @@ mod tests {
             let event = Event {
                 time: 43_200_000_000_000,
                 process: Arc::new(Process {
-                    id: 100 + line.len() as u32,
+                    id: 100 + u32::try_from(line.len()).unwrap(),
                     name: line.split(' ').next().unwrap_or_default().to_owned(),
                     arguments: line.split(' ').map(str::to_owned).collect(),
                     ..Process::default()

@@ -51,7 +51,7 @@ fn in_terminal(
                 if text.contains(wanted) {
                     return text;
                 }
-                assert!(begun.elapsed() < Duration::from_secs(60), "no `{wanted}` in {text:?}");
+                assert!(begun.elapsed() < Duration::from_mins(1), "no `{wanted}` in {text:?}");
                 std::thread::sleep(Duration::from_millis(20));
             }
         },
