@@ -228,6 +228,7 @@ const WITH_FIXTURES: [&str; 28] = [
     "dotnet_deps",
     "gemfile_lock",
     "gemspec",
+    "gleam_manifest",
     "gradle_verification",
     "msbuild_project",
     "node_modules",

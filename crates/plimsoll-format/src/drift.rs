@@ -48,7 +48,17 @@ fn told(item: &DriftItem) -> String {
     if let (Some(rule), Some(severity)) = (&item.rule, &item.severity) {
         let _ = write!(text, " ({severity}, {rule})");
     }
+    if let Some(since) = since(item) {
+        let _ = write!(text, ", {since}");
+    }
     text
+}
+
+/// Since when, in words.
+fn since(item: &DriftItem) -> Option<String> {
+    let since = item.since.as_ref()?;
+    let latest = if since.at_the_latest { " at the latest" } else { "" };
+    Some(format!("since {}{latest}, after {}", state(&since.state), state(&since.after)))
 }
 
 fn of_area(items: &[DriftItem], area: DriftArea) -> impl Iterator<Item = &DriftItem> + Clone {
@@ -110,7 +120,10 @@ fn markdown(drift: &Drift) -> String {
                     text,
                     "| {title} | {word} | {} | {} |",
                     markdown_code(&item.about),
-                    markdown_text(&item.detail)
+                    markdown_text(&match since(item) {
+                        Some(since) => format!("{}, {since}", item.detail),
+                        None => item.detail.clone(),
+                    })
                 );
                 if shows_whose {
                     let whose = item.whose.as_ref().map(Belongs::shown).unwrap_or_default();

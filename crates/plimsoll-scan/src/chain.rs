@@ -303,7 +303,9 @@ fn threads_of(report: &Report, findings: &[&Finding], known: Known<'_>) -> Vec<T
     let mut order: Vec<Key> = Vec::new();
     let mut groups: BTreeMap<Key, Vec<&Finding>> = BTreeMap::new();
     for (number, finding) in findings.iter().enumerate() {
-        let key = match by_id.get(finding.id.as_str()) {
+        // An object is changed as a whole, and here it is asked about one of the things that are wrong with it.
+        let whole = finding.object.is_none();
+        let key = match by_id.get(finding.id.as_str()).filter(|_| whole) {
             Some(change) => Key::Change(*change),
             None => {
                 let alike = order.iter().find(|key| match key {

@@ -153,16 +153,18 @@ pub(crate) struct ClusterCheckArguments {
 #[command(after_help = "Examples:
   plimsoll cluster diff monday.jsonl friday.jsonl
   plimsoll cluster diff released/ manifests/ --format markdown
+  plimsoll cluster diff monday.jsonl tuesday.jsonl wednesday.jsonl
 
+Of more than two states the first and the last are compared, and it is said since when each thing is worse.
 Exit codes: 0 nothing got worse, 1 something did, 2 usage, 3 could not decide.")]
 pub(crate) struct DriftArguments {
     /// What was before: a snapshot, manifests, or a folder of them
     #[arg(value_name = "BEFORE")]
     pub(crate) before: String,
 
-    /// What is after
-    #[arg(value_name = "AFTER")]
-    pub(crate) after: String,
+    /// What is after; of several the last one, and those between say since when it is so
+    #[arg(value_name = "AFTER", required = true)]
+    pub(crate) after: Vec<String>,
 
     #[command(flatten)]
     pub(crate) platform: PlatformArguments,
