@@ -168,7 +168,7 @@ impl OnPlatform {
             for cut in route.cheapest.iter_mut().chain(&mut route.others) {
                 cut.whose = self.of_cut(&route.workload, cut);
                 let Some(whose) = &cut.whose else { continue };
-                cut.party = whose.party.clone();
+                cut.party.clone_from(&whose.party);
                 if whose.owner == Owner::Provider {
                     cut.action.clone_from(&whose.next);
                     cut.command = None;

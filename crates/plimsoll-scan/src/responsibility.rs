@@ -119,6 +119,7 @@ pub struct Gathered {
 }
 
 /// Where objects can be read from again.
+#[derive(Clone, Copy)]
 enum Content<'b> {
     /// From their file.
     File,

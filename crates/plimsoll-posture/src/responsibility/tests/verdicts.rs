@@ -19,9 +19,9 @@ use crate::responsibility::{
 };
 
 /// A cluster: what was exported of it, and its objects.
-pub(super) struct Scenario {
-    pub(super) name: &'static str,
-    pub(super) exports: &'static [(Cloud, &'static str)],
+struct Scenario {
+    name: &'static str,
+    exports: &'static [(Cloud, &'static str)],
     objects: &'static str,
     /// What was seen on its nodes.
     nodes: &'static str,
@@ -38,7 +38,7 @@ const ADD_ONS: [(Cloud, &str); 8] = [
     (Cloud::Eks, "eks-addon-eks-pod-identity-agent"),
 ];
 
-pub(super) const SCENARIOS: [Scenario; 12] = [
+const SCENARIOS: [Scenario; 12] = [
     Scenario {
         name: "gke-standard",
         exports: &[(Cloud::Gke, "gke-standard"), (Cloud::Gke, "gke-subnet")],
@@ -110,7 +110,7 @@ pub(super) const SCENARIOS: [Scenario; 12] = [
     Scenario { name: "kubeadm", exports: &[], objects: "kubeadm", nodes: "kubeadm" },
 ];
 
-pub(super) fn folder() -> PathBuf {
+fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/responsibility")
 }
 
@@ -123,10 +123,9 @@ fn now() -> Timestamp {
 }
 
 /// The exports and documents of a scenario as values that can be changed.
-pub(super) type Parts =
-    (Vec<(Cloud, serde_json::Value)>, Vec<serde_json::Value>, Vec<serde_json::Value>, Vec<Scanned>);
+type Parts = (Vec<(Cloud, serde_json::Value)>, Vec<serde_json::Value>, Vec<serde_json::Value>, Vec<Scanned>);
 
-pub(super) fn parts(scenario: &Scenario) -> Parts {
+fn parts(scenario: &Scenario) -> Parts {
     let export = |(cloud, name): &(Cloud, &str)| {
         let text = fixture(&format!("{name}.json"));
         (*cloud, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
@@ -185,7 +184,7 @@ fn judged<R>(
     judged_to(matrix, parts, Extent::Files, look)
 }
 
-pub(super) fn judged_to<R>(
+fn judged_to<R>(
     matrix: &Matrix,
     (exported, documents, nodes, reports): &Parts,
     extent: Extent,
@@ -316,7 +315,7 @@ fn most_is_decided_from_evidence() {
 }
 
 /// Every path to a field of a value.
-pub(super) fn paths(value: &serde_json::Value, at: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
+fn paths(value: &serde_json::Value, at: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
     match value {
         serde_json::Value::Object(map) => {
             for (key, value) in map {
@@ -337,7 +336,7 @@ pub(super) fn paths(value: &serde_json::Value, at: &mut Vec<String>, out: &mut V
     }
 }
 
-pub(super) fn remove(value: &mut serde_json::Value, path: &[String]) {
+fn remove(value: &mut serde_json::Value, path: &[String]) {
     let Some((last, way)) = path.split_last() else { return };
     let mut value = value;
     for part in way {
@@ -353,14 +352,14 @@ pub(super) fn remove(value: &mut serde_json::Value, path: &[String]) {
 }
 
 /// Group and kind of a document.
-pub(super) fn kind_of(value: &serde_json::Value) -> (String, String) {
+fn kind_of(value: &serde_json::Value) -> (String, String) {
     let text = |key: &str| value[key].as_str().unwrap_or_default();
     let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
     (group.to_owned(), text("kind").to_owned())
 }
 
 /// A cluster of which every kind was read that any scenario has, but not this one.
-pub(super) fn all_but(gone: Option<&(String, String)>) -> Extent {
+fn all_but(gone: Option<&(String, String)>) -> Extent {
     let mut read: std::collections::BTreeSet<(String, String)> =
         SCENARIOS.iter().flat_map(|scenario| parts(scenario).1).map(|value| kind_of(&value)).collect();
     for (group, kind) in [
