@@ -352,7 +352,7 @@ pub(crate) struct ScanArguments {
     pub(crate) vex: VexArguments,
 
     #[command(flatten)]
-    pub(crate) sbom: SbomArguments,
+    pub(crate) sbom: AttachedSbomArguments,
 
     /// What `plimsoll watch --in-use FILE` wrote: findings about packages that ran go first; may be given several times
     #[arg(long, value_name = "FILE")]
@@ -436,7 +436,8 @@ const SBOM: &str = "SBOMs that are attached to the image";
 
 /// Which attached SBOMs count.
 #[derive(Debug, Args)]
-pub(crate) struct SbomArguments {
+#[expect(clippy::struct_field_names, reason = "clap knows arguments of all parts by the names of fields")]
+pub(crate) struct AttachedSbomArguments {
     /// Hold the layers against the SBOMs attached to the image in its registry (referrers, attestations, BuildKit's), and add what only those of the signers below list
     #[arg(long, help_heading = SBOM)]
     pub(crate) sbom_oci: bool,

@@ -1,6 +1,7 @@
 //! `plimsoll cache`: what is kept of images from registries.
 
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -8,7 +9,6 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context as _, anyhow};
 use plimsoll_advisory::hub::Kept;
 use plimsoll_scan::{Cache, span};
-use sha2::{Digest as _, Sha256};
 
 use super::Answer;
 use crate::cli::{CacheArguments, CacheCommand};
@@ -111,8 +111,10 @@ fn build(path: &Path) -> std::io::Result<String> {
     let mut beginning = Vec::new();
     file.take(BEGINNING).read_to_end(&mut beginning)?;
     let written = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let beginning = Sha256::digest(&beginning);
-    Ok(format!(" {} {} {beginning:02x?}", metadata.len(), written.map_or(0, |since| since.as_nanos())))
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&beginning);
+    let written = written.map_or(0, |since| since.as_nanos());
+    Ok(format!(" {} {written} {:x}", metadata.len(), hasher.finish()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown to people")]

@@ -812,7 +812,8 @@ fn an_answer_that_is_kept_where_advisories_are_fetched() {
     assert_eq!((again.code, &again.stdout), (first.code, &first.stdout));
     assert_eq!((upstreams.asked().len(), inventories().len()), (0, 0), "nobody was asked, nothing was read");
     // The sources are asked when it is time, once, and what is new makes another answer.
-    upstreams.put(super::common::upstream::KEV, "{\"title\":\"t\",\"catalogVersion\":\"2\",\"dateReleased\":\"2026-11-27T00:00:00Z\",\"count\":0,\"vulnerabilities\":[]}");
+    let known = r#"{"vulnerabilities":[{"cveID":"CVE-2099-0001","dateAdded":"2026-11-02"}]}"#;
+    upstreams.put(super::common::upstream::KEV, known);
     let later = scan(25);
     assert_eq!(later.stderr, "advisories fetched for this target: kev\n");
     assert_ne!(later.stdout, first.stdout);

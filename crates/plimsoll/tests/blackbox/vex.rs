@@ -268,7 +268,7 @@ impl Harbour {
     }
 
     /// The entry of an index for such a manifest about the image `about`.
-    fn attestation(&self, stored: &Descriptor, about: &Digest) -> Value {
+    fn attestation(stored: &Descriptor, about: &Digest) -> Value {
         entry(
             stored,
             &json!({
@@ -425,7 +425,7 @@ fn sboms_within_the_index() {
         attested(&subject.digest, "sbom", "event-stream"),
         attested(&subject.digest, "sbom-build", "flatmap-stream"),
     ]);
-    let image = harbour.index("built", &[harbour.attestation(&built, &subject.digest)]);
+    let image = harbour.index("built", &[Harbour::attestation(&built, &subject.digest)]);
     let report = |image: &str, more: &[&str]| harbour.place.json(image, &[&["--sbom-oci"], more].concat());
     let (key, theirs) = (harbour.place.text("ours.pub"), harbour.place.text("theirs.pub"));
     let found = report(&image, &["--sbom-key", &key, "--sbom-no-transparency-log"]);
@@ -445,7 +445,7 @@ fn sboms_within_the_index() {
     // A statement about another image than its manifest says is none.
     let other = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
     let lying = harbour.stored(vec![attested(&other, "sbom", "event-stream")]);
-    let image = harbour.index("lying", &[harbour.attestation(&lying, &subject.digest)]);
+    let image = harbour.index("lying", &[Harbour::attestation(&lying, &subject.digest)]);
     let found = report(&image, &["--sbom-unsigned"]);
     notes(&found, "was not used: invalid signature");
     assert_eq!(only_listed(&found), vec![]);
@@ -622,7 +622,7 @@ fn attestations_within_the_index() {
         attested("https://spdx.dev/Document", &subject.digest, "affected"),
         attested(vex, &subject.digest, "not_affected"),
     ]);
-    let image = harbour.index("built", &[harbour.attestation(&ours, &subject.digest)]);
+    let image = harbour.index("built", &[Harbour::attestation(&ours, &subject.digest)]);
     let report = |image: &str, more: &[&str]| harbour.place.json(image, &[&["--vex", "oci"], more].concat());
     let found = report(&image, &[]);
     assert!(finding(&found, "CVE-2099-0010")["suppressedBy"].is_null());
@@ -640,11 +640,11 @@ fn attestations_within_the_index() {
     let found = report(&image, &["--vex-key", &theirs, "--vex-no-transparency-log"]);
     assert!(finding(&found, "CVE-2099-0010")["suppressedBy"].is_null());
     // Attestations about another image of the index are not asked; a statement about another than its manifest says is none.
-    let image = harbour.index("others", &[harbour.attestation(&ours, &other)]);
+    let image = harbour.index("others", &[Harbour::attestation(&ours, &other)]);
     let found = report(&image, &["--vex-unsigned"]);
     assert!(finding(&found, "CVE-2099-0010")["suppressedBy"].is_null());
     let lying = harbour.stored(vec![attested(vex, &other, "not_affected")]);
-    let image = harbour.index("lying", &[harbour.attestation(&lying, &subject.digest)]);
+    let image = harbour.index("lying", &[Harbour::attestation(&lying, &subject.digest)]);
     let found = report(&image, &["--vex-unsigned"]);
     assert!(finding(&found, "CVE-2099-0010")["suppressedBy"].is_null(), "{}", found["vex"]);
 }

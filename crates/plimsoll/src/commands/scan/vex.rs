@@ -9,7 +9,7 @@ use plimsoll_http::Client;
 use plimsoll_scan::trust::{By, Signer, Trust};
 use plimsoll_scan::{AttachedSbom, AttachedVex, VexHub, span};
 
-use crate::cli::{DbUpdate, RegistryArguments, SbomArguments, VexArguments};
+use crate::cli::{AttachedSbomArguments, DbUpdate, RegistryArguments, VexArguments};
 use crate::commands::{cache, db::update, verify};
 use crate::environment::Environment;
 use crate::print::{Failure, UNDECIDED, USAGE};
@@ -69,7 +69,7 @@ pub(super) fn read(arguments: &VexArguments, environment: &Environment) -> Resul
 
 /// Which attached SBOMs count, when they are asked for.
 pub(super) fn sboms(
-    arguments: &SbomArguments,
+    arguments: &AttachedSbomArguments,
     environment: &Environment,
 ) -> Result<Option<Arc<AttachedSbom>>, Failure> {
     if !arguments.sbom_oci {
