@@ -56,11 +56,11 @@ impl Watching {
     fn start(place: &Place, arguments: &[&str]) -> Self {
         let output = place.text("watched.jsonl");
         let all = [&["watch", "--containers", "--output", &output], arguments].concat();
-        Self::of(place.command(&all)).unwrap_or_else(|said| panic!("it ended: {said}"))
+        Self::of(&mut place.command(&all)).unwrap_or_else(|said| panic!("it ended: {said}"))
     }
 
     /// Starts a command that watches; what it said where it does not.
-    fn of(mut command: std::process::Command) -> Result<Self, String> {
+    fn of(command: &mut std::process::Command) -> Result<Self, String> {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
         let begun = Instant::now();
@@ -278,8 +278,7 @@ fn an_image_that_cannot_be_read_is_told_and_leaves_the_verdict_open() {
 
 #[test]
 fn a_real_image_runs_without_drift() {
-    let (Some(harbour), Some(images)) = (open("real"), plimsoll_testing::images()) else { return };
-    let _alone = harbour;
+    let (Some(alone), Some(images)) = (open("real"), plimsoll_testing::images()) else { return };
     // Unpacked once for a state of the images: it has a gigabyte.
     let index = std::fs::read(images.join("base-oci/index.json")).unwrap();
     let key = u64::from_le_bytes(sha2_of(&index)[..8].try_into().unwrap());
@@ -329,6 +328,7 @@ fn a_real_image_runs_without_drift() {
         .parse()
         .unwrap();
     assert!(judged > 50, "{}", run.stderr);
+    drop(alone);
 }
 
 fn sha2_of(bytes: &[u8]) -> [u8; 32] {
@@ -477,7 +477,7 @@ fn the_capabilities_of_the_manifests_suffice_and_none_is_too_many() {
         command.args(["--bounding-set", &set, "--inh-caps=-all", "--no-new-privs", "--"]);
         command.arg(plain.get_program()).args(plain.get_args()).env_clear().env("PATH", "/usr/bin:/bin");
         command.current_dir(plain.get_current_dir().unwrap());
-        let watching = Watching::of(command)?;
+        let watching = Watching::of(&mut command)?;
         let id = harbour.run(&["/bin/sh", "-c", "/bin/cat /etc/passwd; sleep 0.3"], &[]);
         let run = watching.end();
         let told: Vec<Value> = lines(&place).into_iter().skip(1).collect();
@@ -518,7 +518,7 @@ fn a_full_disk_and_a_webhook_that_never_answers_hold_up_nobody() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let hook = format!("http://127.0.0.1:{}/", silent.local_addr().unwrap().port());
     let rules = place.put("each.yaml", "- {rule: Each, desc: d, output: o, priority: notice, condition: evt.type=execve and container.id != host}\n");
-    let command = place.command(&[
+    let mut command = place.command(&[
         "watch",
         "--containers",
         "--rules",
@@ -528,7 +528,7 @@ fn a_full_disk_and_a_webhook_that_never_answers_hold_up_nobody() {
         "--webhook",
         &hook,
     ]);
-    let watching = Watching::of(command).unwrap();
+    let watching = Watching::of(&mut command).unwrap();
     let id = watching.process.id();
     let resident = || of_threads(id, "VmRSS:")[0].parse::<u64>().unwrap();
     harbour.run(&["/bin/sh", "-c", "i=0; while [ $i -lt 200 ]; do /bin/true; i=$((i+1)); done"], &[]);
