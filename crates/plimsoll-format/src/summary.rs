@@ -308,7 +308,7 @@ impl<'a> Summary<'a> {
             match edits.iter_mut().find(|(_, edit)| edit.rule == rule && edit.action == action) {
                 Some((_, edit)) => edit.places += 1,
                 None => {
-                    edits.push((std::cmp::Reverse(finding.severity.level), Edit { rule, action, places: 1 }))
+                    edits.push((std::cmp::Reverse(finding.severity.level), Edit { rule, action, places: 1 }));
                 }
             }
         }

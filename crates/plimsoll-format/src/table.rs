@@ -366,9 +366,10 @@ impl Page {
             .iter()
             .map(|change| {
                 [
-                    match summary.is_of_object(change) {
-                        true => clean(&change.subject).into_owned(),
-                        false => summary::what_changes(change),
+                    if summary.is_of_object(change) {
+                        clean(&change.subject).into_owned()
+                    } else {
+                        summary::what_changes(change)
                     },
                     change.location.as_ref().map(summary::place).unwrap_or_default(),
                     clean(&change.from).into_owned(),

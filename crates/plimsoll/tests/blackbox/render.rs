@@ -188,8 +188,9 @@ fn a_packed_chart_is_a_chart() {
     std::fs::remove_dir_all(place.path("app/shop")).unwrap();
     place.put("app/shop-1.0.tgz", &package);
     // Another archive that lies about is nobody's chart.
-    let other = flate2::read::GzDecoder::new(&package[..]).bytes().take(512).map(Result::unwrap);
-    place.put("app/other.tgz", other.collect::<Vec<u8>>());
+    let mut other = Vec::new();
+    flate2::read::GzDecoder::new(&package[..]).read_to_end(&mut other).unwrap();
+    place.put("app/other.tgz", &other[..512]);
     // Without `helm` it is unknown, with the reason and what to type.
     let report = run(&place, &["check", "app", "--format", "json"]).exits(1).json();
     let told: Vec<&serde_json::Value> = report["problems"]
