@@ -362,7 +362,7 @@ impl Gathered {
         match content {
             Content::Gone => self.not_kept = Some("standard input"),
             Content::File => {
-                self.kept.push(Kept { flag: "snapshot", path: path.to_owned(), digest, content: None })
+                self.kept.push(Kept { flag: "snapshot", path: path.to_owned(), digest, content: None });
             }
             Content::Bytes(bytes) => {
                 let content = Some(bytes.to_vec());

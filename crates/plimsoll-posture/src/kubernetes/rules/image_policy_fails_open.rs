@@ -19,17 +19,17 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check(scene: &Scene<'_, '_>, report: &mut Reporter<'_>) {
     match of_plugin(scene, "ImagePolicyWebhook") {
-        Some(Configuration::Here(value, pointer)) => {
-            if at(value, &["imagePolicy", "defaultAllow"]).and_then(Value::as_bool) == Some(true) {
-                report.at(
-                    format!("{pointer}/imagePolicy/defaultAllow"),
-                    "images are let in when the webhook does not answer",
-                );
-            }
+        Some(Configuration::Here(value, pointer))
+            if at(value, &["imagePolicy", "defaultAllow"]).and_then(Value::as_bool) == Some(true) =>
+        {
+            report.at(
+                format!("{pointer}/imagePolicy/defaultAllow"),
+                "images are let in when the webhook does not answer",
+            );
         }
         Some(Configuration::File(path)) => {
             report.undecided(None, format!("the file {}, which configures ImagePolicyWebhook", short(path)));
         }
-        None => {}
+        Some(Configuration::Here(..)) | None => {}
     }
 }

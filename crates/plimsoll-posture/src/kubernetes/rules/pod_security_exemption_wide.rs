@@ -17,11 +17,14 @@ pub(crate) static RULE: Rule = Rule {
     check: Check::Object(check),
 };
 
+/// Whether an exemption lets in everybody.
+type IsWide<'w> = &'w dyn Fn(&str) -> bool;
+
 fn check(scene: &Scene<'_, '_>, report: &mut Reporter<'_>) {
     let Some((configuration, pointer)) = pod_security(scene, report) else { return };
     let controller =
         |name: &str| name.starts_with("system:serviceaccount:kube-system:") && name.ends_with("-controller");
-    let all: [(&str, &dyn Fn(&str) -> bool, &str); 3] = [
+    let all: [(&str, IsWide<'_>, &str); 3] = [
         ("usernames", &controller, "makes pods for everybody"),
         ("runtimeClasses", &|_| true, "is named by whoever writes the pod"),
         ("namespaces", &|name| name == "default", "is where pods of everybody land"),
