@@ -88,6 +88,21 @@ impl Harbour {
         &self.lower
     }
 
+    /// Puts a program at `/first` of the root whose first instruction is not allowed: who runs it dies by SIGILL (132 for a
+    /// shell), and who is killed before by SIGKILL (137).
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn put_first(&self) {
+        let source = self.folder.path().join("first.S");
+        let instruction = if cfg!(target_arch = "aarch64") { ".inst 0" } else { "ud2" };
+        std::fs::write(&source, format!(".globl _start\n_start: {instruction}\n")).unwrap();
+        run(Command::new("cc")
+            .args(["-nostdlib", "-static", "-o"])
+            .arg(self.lower.join("first"))
+            .arg(source));
+    }
+
     /// Runs a container to its end; answers its id. `mounts` are further mounts of its configuration.
     pub fn run(&self, arguments: &[&str], mounts: &[Value]) -> String {
         let prepared = self.prepare(arguments, mounts);
@@ -112,6 +127,16 @@ impl Harbour {
         let prepared = self.prepare(arguments, &[]);
         let process = prepared.runc("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         Running { prepared, process }
+    }
+
+    /// From now on the folder of its bundles belongs to a user, and nobody else looks into it without a capability.
+    ///
+    /// # Panics
+    /// When it cannot be changed.
+    pub fn give_away(&self, uid: u32) {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::os::unix::fs::chown(self.folder.path(), Some(uid), None).unwrap();
+        std::fs::set_permissions(self.folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
     }
 
     fn prepare(&self, arguments: &[&str], mounts: &[Value]) -> Prepared {

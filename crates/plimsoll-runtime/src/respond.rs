@@ -216,9 +216,26 @@ fn held(proc: &Path, id: u32, first: bool) -> Option<Held> {
     })
 }
 
+/// Digest and size of a file of a container, by a path that one of its processes names; nothing if it is gone, no ordinary file, or
+/// too large. Links are followed within the process's root, and never out of it.
+pub fn digest_inside(proc: &Path, process: u32, path: &str) -> Option<(String, u64)> {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+    let flags = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let root = proc.join(process.to_string()).join("root");
+    let root = openat(CWD, &root, flags | OFlags::DIRECTORY | OFlags::PATH, Mode::empty()).ok()?;
+    let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let file = openat2(root, path.trim_start_matches('/'), flags | OFlags::RDONLY, Mode::empty(), inside);
+    let file = File::from(file.ok()?);
+    let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    Some((hashed(file)?, metadata.len()))
+}
+
 /// The digest of a file; nothing if it cannot be read, or is too large.
 fn digest(path: &Path) -> Option<String> {
-    let file = File::open(path).ok()?;
+    hashed(File::open(path).ok()?)
+}
+
+fn hashed(file: File) -> Option<String> {
     if file.metadata().ok()?.len() > MOST_BYTES {
         return None;
     }
@@ -290,5 +307,14 @@ mod tests {
         assert!(held.variables.iter().any(|name| name == "PATH"), "{:?}", held.variables);
         assert!(!serde_json::to_string(held).unwrap().contains("PATH="), "no values");
         assert!(!held.descriptors.is_empty() && !held.mapped.is_empty());
+        // A file by its path in there.
+        let inside = root.path().join("kept");
+        std::fs::write(&inside, "abc").unwrap();
+        let own = std::process::id();
+        let digest = |path: &str| super::digest_inside(Path::new("/proc"), own, path);
+        let abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(digest(inside.to_str().unwrap()), Some((abc.to_owned(), 3)));
+        assert_eq!(digest(root.path().to_str().unwrap()), None, "a folder");
+        assert_eq!(digest("/proc/self/environ-of-nobody"), None);
     }
 }

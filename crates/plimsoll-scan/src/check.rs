@@ -29,7 +29,8 @@ use plimsoll_posture::{
 use plimsoll_rules::Rules;
 
 pub use self::in_cluster::check_cluster;
-use self::manifests::Manifests;
+use self::learned::Suggested;
+use self::manifests::{Manifests, Others};
 pub use self::render::Programs;
 use self::render::{Engine, Renderer, Unit};
 pub use self::repair::{Asked, REPAIRED, Repaired, repair};
@@ -43,6 +44,7 @@ use crate::verdict::{self, Line};
 use crate::whose::{self, Context};
 
 mod in_cluster;
+pub mod learned;
 pub(crate) mod manifests;
 pub mod one_object;
 mod render;
@@ -68,6 +70,8 @@ pub struct CheckOptions {
     pub kinds: Kinds,
     /// Rules of other engines about objects of Kubernetes.
     pub rules: Arc<Rules>,
+    /// Profiles that were suggested for images, whose use is tested.
+    pub suggested: Suggested,
     /// Now: for the expiry of exceptions.
     pub now: Timestamp,
     /// The platform that says whose findings are.
@@ -133,7 +137,8 @@ fn checked(
 ) -> Result<(Report, Vec<Planned>), ScanError> {
     let database = options.database.as_deref().map(Database::open).transpose()?;
     let today = jiff::tz::Offset::UTC.to_datetime(options.now).date().to_string();
-    let mut run = Run { changed, ..Run::new(today.clone(), options.line, database.as_ref()) };
+    let suggested = options.suggested.clone();
+    let mut run = Run { changed, suggested, ..Run::new(today.clone(), options.line, database.as_ref()) };
     let mut renderer = Renderer::new(&options.programs);
     for typed in paths {
         if typed == "-" {
@@ -208,6 +213,8 @@ struct Run<'a> {
     undecided: BTreeSet<&'static str>,
     /// Texts in place of those of files, by path as it is shown.
     changed: &'a BTreeMap<String, String>,
+    /// Profiles that were suggested for images.
+    suggested: Suggested,
 }
 
 /// No file has another text.
@@ -228,6 +235,7 @@ impl<'a> Run<'a> {
             concerned: BTreeSet::new(),
             undecided: BTreeSet::new(),
             changed: &UNCHANGED,
+            suggested: Suggested::default(),
         }
     }
 
@@ -344,7 +352,8 @@ impl<'a> Run<'a> {
     fn judge_manifests(&mut self, kinds: &Kinds, rules: &Rules, wanted: Option<&Wanted<'_>>) -> Vec<Planned> {
         let left = MAX_FINDINGS.saturating_sub(self.findings.len());
         let manifests = std::mem::take(&mut self.manifests);
-        let judged = manifests.judge(kinds, rules, &self.today, self.line, left, wanted);
+        let others = Others { rules, suggested: &self.suggested };
+        let judged = manifests.judge(kinds, &others, &self.today, self.line, left, wanted);
         self.files += judged.files;
         self.problems.extend(judged.problems);
         self.expired.extend(judged.expired);

@@ -522,6 +522,15 @@ pub(crate) struct CheckArguments {
     #[arg(long = "policy", value_name = "PATH", conflicts_with = "framework")]
     pub(crate) policies: Vec<PathBuf>,
 
+    /// Whether workloads use the profiles that `plimsoll watch suggest` writes for their images: what `plimsoll watch --learn`
+    /// wrote
+    #[arg(long, value_name = "FILE", conflicts_with = "framework")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    /// A form of profile that --baseline asks for; may be given several times [default: seccomp and network-policy]
+    #[arg(long, value_enum, value_name = "FORM", requires = "baseline")]
+    pub(crate) applied: Vec<crate::commands::habits::SuggestForm>,
+
     /// Advisory database, for the support of base images [default: PLIMSOLL_DB, else the user's data folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,

@@ -8,6 +8,6 @@ pub(crate) mod rules;
 pub mod template;
 pub mod yaml;
 
-pub use objects::{Object, Objects, Place};
-pub(crate) use objects::{Scene, at, get, list, selects, texts};
+pub use objects::{Object, Objects, Place, selects};
+pub(crate) use objects::{Scene, at, get, list, texts};
 pub(crate) use rules::control_plane::runs;

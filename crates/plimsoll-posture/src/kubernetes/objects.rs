@@ -37,6 +37,16 @@ impl<'v> Object<'v> {
         &self.prefix
     }
 
+    /// The pods in it.
+    pub fn pods(&self) -> &[Pod<'v>] {
+        &self.pods
+    }
+
+    /// The namespace that it says it is in; empty when it says none.
+    pub fn namespace(&self) -> &'v str {
+        self.name.namespace
+    }
+
     /// What of its pods could not be read.
     pub fn unread(&self) -> &[Unread] {
         &self.unread
@@ -303,6 +313,13 @@ impl<'v> Objects<'v> {
         taken
     }
 
+    /// The network policies of a namespace.
+    pub fn network_policies(&self, namespace: &str) -> impl Iterator<Item = &Object<'v>> {
+        self.of_kind("NetworkPolicy").filter(move |object| {
+            object.name.group == "networking.k8s.io" && object.name.namespace == namespace
+        })
+    }
+
     /// The objects, in the order that they were added in.
     pub fn iter(&self) -> impl Iterator<Item = &Object<'v>> {
         self.all.iter()
@@ -453,7 +470,7 @@ pub(crate) fn selector_size(selector: Option<&Value<'_>>) -> usize {
 }
 
 /// Whether a label selector takes these labels. `None` where it has a form that is not known.
-pub(crate) fn selects<'v>(
+pub fn selects<'v>(
     selector: Option<&'v Value<'v>>,
     labels: &dyn Fn(&str) -> Option<&'v str>,
 ) -> Option<bool> {

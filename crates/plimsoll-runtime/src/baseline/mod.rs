@@ -56,6 +56,12 @@ pub struct ImageBaseline {
     /// The digest, as the container runtime names it. Empty when it tells none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub digest: String,
+    /// When the first event of one of its containers was, RFC 3339. Empty in what was learned before this was told.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub first: String,
+    /// When the last was.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub last: String,
     /// How many containers were seen.
     pub containers: u64,
     /// Whether everything was seen: no container was there before the watch, and nothing was lost or too much to keep.
@@ -77,6 +83,36 @@ pub struct ImageBaseline {
     pub capabilities: u64,
     /// System calls that were made, by name. Empty where they were not looked at.
     pub calls: BTreeSet<String>,
+}
+
+impl ImageBaseline {
+    /// For people: in how many containers and for how long it was seen, which bounds what is known of it.
+    pub fn seen(&self) -> String {
+        let containers = match self.containers {
+            1 => "1 container".to_owned(),
+            many => format!("{many} containers"),
+        };
+        let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
+        let span = match (time(&self.first), time(&self.last)) {
+            (Some(first), Some(last)) if last >= first => {
+                format!("for {}", spoken(last.duration_since(first).as_secs().unsigned_abs()))
+            }
+            _ => "for a time that is not known".to_owned(),
+        };
+        format!("seen in {containers}, {span}")
+    }
+}
+
+/// A time for people, as a whole number of the largest unit that fits twice.
+fn spoken(seconds: u64) -> String {
+    let (unit, size) = match seconds {
+        0..120 => ("second", 1),
+        120..7_200 => ("minute", 60),
+        7_200..172_800 => ("hour", 3_600),
+        _ => ("day", 86_400),
+    };
+    let count = seconds / size;
+    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
 }
 
 /// A part of what is learned.
@@ -224,6 +260,9 @@ pub struct Learner {
 struct Learned {
     image: ImageBaseline,
     containers: HashSet<String>,
+    /// Times of the first and the last event, in nanoseconds since 1970.
+    first: u64,
+    last: u64,
     before: bool,
     full: bool,
 }
@@ -251,6 +290,10 @@ impl Learner {
         learned.before |= container.started == 0;
         if learned.containers.len() < MOST_CONTAINERS && !learned.containers.contains(&container.id) {
             learned.containers.insert(container.id.clone());
+        }
+        if event.time != 0 {
+            learned.first = if learned.first == 0 { event.time } else { learned.first.min(event.time) };
+            learned.last = learned.last.max(event.time);
         }
         let image = &mut learned.image;
         if !matches!(
@@ -296,6 +339,8 @@ impl Learner {
             .map(|((name, digest), learned)| ImageBaseline {
                 name: name.clone(),
                 digest: digest.clone(),
+                first: moment(learned.first),
+                last: moment(learned.last),
                 containers: learned.containers.len() as u64,
                 whole: !lost && !learned.before && !learned.full,
                 written: gathered(&learned.image.written),
@@ -312,6 +357,12 @@ impl Learner {
             images,
         }
     }
+}
+
+/// Nanoseconds since 1970 as RFC 3339, to the second; nothing for none.
+fn moment(time: u64) -> String {
+    let known = jiff::Timestamp::from_nanosecond(i128::from(time)).ok().filter(|_| time != 0);
+    known.map(|time| format!("{time:.0}")).unwrap_or_default()
 }
 
 /// Many files of one folder as all of it.
@@ -508,6 +559,23 @@ mod tests {
             ..(*other.container).clone()
         });
         assert_eq!(ids(&other), [""; 0], "nothing is known of other images");
+    }
+
+    #[test]
+    fn how_long_it_was_seen_is_kept_and_told() {
+        let at = |seconds: u64| Event { time: seconds * 1_000_000_000, ..exec("/bin/shop") };
+        let image = &learned(&[at(7_300), at(100), at(200)]).images[0];
+        assert_eq!(
+            (image.first.as_str(), image.last.as_str()),
+            ("1970-01-01T00:01:40Z", "1970-01-01T02:01:40Z")
+        );
+        assert_eq!(image.seen(), "seen in 1 container, for 2 hours");
+        assert!(learned(&[exec("/bin/shop")]).images[0].seen().ends_with("not known"));
+        for (seconds, expected) in
+            [(0, "0 seconds"), (1, "1 second"), (120, "2 minutes"), (864_000, "10 days")]
+        {
+            assert_eq!(super::spoken(seconds), expected);
+        }
     }
 
     #[test]

@@ -140,6 +140,14 @@ const CAPABILITIES: &[&str] = &[
     "checkpoint_restore",
 ];
 
+/// What stands in a profile about itself: of what it was learned, and for how long.
+fn told(image: &ImageBaseline) -> String {
+    let name = if image.name.is_empty() { &image.digest } else { &image.name };
+    let name: String = name.chars().filter(|character| !character.is_control()).collect();
+    let whole = if image.whole { "" } else { "; not everything was seen" };
+    format!("plimsoll watch suggest: {name}, {}{whole}", image.seen())
+}
+
 /// A seccomp profile: the calls that were made, and those that runtimes and all programs need.
 pub fn seccomp(image: &ImageBaseline, architecture: &str) -> Result<Value, ProfileError> {
     if image.calls.is_empty() {
@@ -156,7 +164,7 @@ pub fn seccomp(image: &ImageBaseline, architecture: &str) -> Result<Value, Profi
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": 1,
         "architectures": [architecture],
-        "syscalls": [{ "names": names, "action": "SCMP_ACT_ALLOW" }],
+        "syscalls": [{ "names": names, "action": "SCMP_ACT_ALLOW", "comment": told(image) }],
     }))
 }
 
@@ -168,8 +176,8 @@ pub fn app_armor(image: &ImageBaseline, name: &str) -> Result<String, ProfileErr
         return Err(ProfileError::Name(name.to_owned()));
     }
     let mut text = format!(
-        "# What containers of {} did while they were watched; everything else is denied.\n#include <tunables/global>\n\nprofile {name} flags=(attach_disconnected,mediate_deleted) {{\n  #include <abstractions/base>\n\n",
-        image.name.replace(['\n', '\r'], " ")
+        "# {}. Everything else is denied.\n#include <tunables/global>\n\nprofile {name} flags=(attach_disconnected,mediate_deleted) {{\n  #include <abstractions/base>\n\n",
+        told(image)
     );
     for (bit, capability) in CAPABILITIES.iter().enumerate() {
         if image.capabilities >> bit & 1 == 1 {
@@ -286,7 +294,7 @@ pub fn network_policy(image: &ImageBaseline, name: &str, labels: &BTreeMap<Strin
     json!({
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": { "name": name },
+        "metadata": { "name": name, "annotations": { "plimsoll.dev/learned": told(image) } },
         "spec": {
             "podSelector": { "matchLabels": labels },
             "policyTypes": ["Ingress", "Egress"],
@@ -321,6 +329,11 @@ mod tests {
     fn seccomp_allows_what_was_called_and_what_runtimes_need() {
         let profile = seccomp(&image(), "x86_64").unwrap();
         assert_eq!(profile["defaultAction"], "SCMP_ACT_ERRNO");
+        let comment = profile["syscalls"][0]["comment"].as_str().unwrap();
+        assert_eq!(
+            comment,
+            "plimsoll watch suggest: shop:1, seen in 0 containers, for a time that is not known; not everything was seen"
+        );
         let names: Vec<&str> = profile["syscalls"][0]["names"]
             .as_array()
             .unwrap()

@@ -15,7 +15,7 @@ mod signals;
 
 pub use assemble::Counts;
 #[cfg(feature = "runtime")]
-pub use confine::confine;
+pub use confine::{capability, confine, confine_sender, keep_capabilities, maps_need_no_capability};
 pub(crate) use process::{bounded, fuzz_proc, read_process};
 #[cfg(feature = "runtime")]
 pub use signals::{end_on_signals, reload_on_signal};

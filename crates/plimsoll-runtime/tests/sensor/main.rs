@@ -8,6 +8,7 @@ mod attacks;
 mod harbour;
 mod noise;
 mod respond;
+mod restart;
 
 use std::collections::BTreeMap;
 
@@ -285,8 +286,10 @@ fn what_is_lost_is_counted_to_the_last_record() {
 fn a_denied_program_runs_no_instruction_and_a_dry_run_only_says_so() {
     let Some(harbour) = harbour::open("denied") else { return };
     const TRIALS: usize = 1_000;
+    // Its first instruction is not allowed: it shows by how it died.
+    harbour.put_first();
     let script = format!(
-        "mkdir /tmp/new; cp /bin/busybox /tmp/new/busybox; i=0; while [ $i -lt {TRIALS} ]; do /tmp/new/busybox echo ran >> /tmp/out; i=$((i+1)); done;
+        "ulimit -c 0; cp /first /tmp/first; i=0; while [ $i -lt {TRIALS} ]; do /tmp/first; echo $? >> /tmp/out; i=$((i+1)); done 2>/dev/null;
          echo done >> /tmp/out"
     );
     for response in [sensor::Response::DryRun, sensor::Response::Kill] {
@@ -297,7 +300,9 @@ fn a_denied_program_runs_no_instruction_and_a_dry_run_only_says_so() {
             id = harbour.run(&["/bin/sh", "-c", &script], &[]);
             let written = harbour.written("tmp/out");
             assert!(written.ends_with("done\n"), "the rest of the container goes on");
-            ran = written.lines().filter(|line| *line == "ran").count();
+            ran = written.lines().filter(|line| *line == "132").count();
+            let killed = written.lines().filter(|line| *line == "137").count();
+            assert_eq!(ran + killed, TRIALS, "{response:?}");
         });
         let expected = if response == sensor::Response::Kill { Response::Killed } else { Response::DryRun };
         let said = events

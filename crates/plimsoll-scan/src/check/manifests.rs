@@ -16,6 +16,7 @@ use plimsoll_posture::{Breach, RULES, check_objects};
 use plimsoll_rules::{Action, Answer, Operation, Review, Rules};
 use serde_json_borrow::Value;
 
+use super::learned::{Applied, Suggested, Unused};
 use super::render::{Rendered, Sources, source_line};
 use super::repair::{Planned, Wanted};
 use super::{not_decided, of_rule};
@@ -70,6 +71,14 @@ impl Spot {
         location.column = self.mark.map(|mark| mark.column.max(1));
         location
     }
+}
+
+/// What they are held against beside our own rules.
+pub(super) struct Others<'r> {
+    /// Rules of other engines.
+    pub(super) rules: &'r Rules,
+    /// Profiles that were suggested for images.
+    pub(super) suggested: &'r Suggested,
 }
 
 /// What the rules say of them.
@@ -160,18 +169,19 @@ impl Manifests {
         });
     }
 
-    /// Holds them against the rules, our own and those of other engines; of the findings at most so many.
+    /// Holds them against the rules, our own and others; of the findings at most so many.
     /// What is wanted of repairs is planned beside.
     pub(super) fn judge(
         self,
         kinds: &Kinds,
-        rules: &Rules,
+        others_than_ours: &Others<'_>,
         today: &str,
         line: Line,
         most: usize,
         wanted: Option<&Wanted<'_>>,
     ) -> Judged {
         let mut judged = Judged::default();
+        let mut applied = Applied::new(others_than_ours.suggested);
         let mut left = yaml::MAX_NODES;
         let streams: Vec<yaml::Stream<'_>> =
             self.files.iter().map(|file| yaml::read_within(&file.text, &mut left)).collect();
@@ -303,10 +313,12 @@ impl Manifests {
                 (finding(&self.files[file], &spot, object, breach), Some(breach))
             });
             let mut mended: Vec<&Breach> = Vec::new();
-            let foreign = foreign(rules, object, &namespaces, &at(object.prefix()), line);
+            let foreign = foreign(others_than_ours.rules, object, &namespaces, &at(object.prefix()), line);
             judged.problems.extend(foreign.problems);
             let foreign = foreign.findings.into_iter().map(|finding| (finding, None));
-            for (mut finding, breach) in breaches.chain(foreign) {
+            let unused = applied.look(object, &objects);
+            let unused = unused.into_iter().map(|one| (of_unused(one, object, &at), None));
+            for (mut finding, breach) in breaches.chain(foreign).chain(unused) {
                 if judged.findings.len() >= most {
                     let detail = "there are more findings than are told, the rest is left out";
                     judged.problems.push(Problem::incomplete(ProblemKind::LimitExceeded, path, detail));
@@ -340,7 +352,41 @@ impl Manifests {
                 }
             }
         }
+        judged.problems.extend(applied.finish());
         judged
+    }
+}
+
+/// A profile that was suggested and is not in use.
+fn of_unused(unused: Unused, object: &Object<'_>, at: &dyn Fn(&str) -> Spot) -> Finding {
+    let spot = at(&unused.pointer);
+    let location = spot.location();
+    let field = unused.pointer.strip_prefix(object.prefix()).unwrap_or(&unused.pointer);
+    let shown = object.shown();
+    let detail = format!("{} ({shown})", unused.detail);
+    Finding {
+        id: format!("{}@{}:{}{field}", unused.rule, spot.path, object.id()),
+        kind: FindingKind::Misconfiguration,
+        advisory: unused.rule.to_owned(),
+        aliases: Vec::new(),
+        title: detail.clone(),
+        subject: Subject::File(location.clone()),
+        severity: Severity { level: Level::High, source: "baseline".to_owned(), ..Severity::default() },
+        risk: Risk { fixable: true, ..Risk::default() },
+        status: FixStatus::Affected,
+        fixed_version: None,
+        party: Party::Application(None),
+        remedy: Remedy { action: unused.action, location: Some(location), ..Remedy::default() },
+        evidence: vec![Evidence {
+            source: "baseline".to_owned(),
+            record: unused.rule.to_owned(),
+            date: String::new(),
+            range: detail,
+            compared: format!("{}, {shown}; the image was {}", spot.shown(), unused.seen),
+            rule: "rule".to_owned(),
+        }],
+        object: Some(Box::new(object_ref(object, field))),
+        suppressed_by: None,
     }
 }
 

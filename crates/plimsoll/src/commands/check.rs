@@ -4,6 +4,7 @@ use anyhow::anyhow;
 use plimsoll_format::{Format, View};
 use plimsoll_model::{Level, Problem, ProblemKind, Report};
 use plimsoll_scan::ScanError;
+use plimsoll_scan::check::learned::Suggested;
 use plimsoll_scan::check::{Asked, CheckOptions, Programs, REPAIRED, Since, check, repair};
 use plimsoll_scan::exceptions::Exceptions;
 use plimsoll_scan::verdict::Line;
@@ -52,6 +53,10 @@ pub(crate) fn run(arguments: &CheckArguments, environment: &Environment) -> Answ
     };
     let options = CheckOptions {
         programs,
+        suggested: match &arguments.baseline {
+            Some(path) => super::habits::suggested(path, &arguments.applied)?,
+            None => Suggested::default(),
+        },
         since: arguments.since.clone().map(|revision| Since { revision, git: environment.git.clone() }),
         kinds: audit::kinds(&arguments.kinds).map_err(|error| Failure::new(USAGE, error))?,
         database,

@@ -6,12 +6,14 @@
     allow(dead_code, reason = "without the sensor there is nothing to tell")
 )]
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use anyhow::Context as _;
 use clap::Args;
-use plimsoll_runtime::event::Container;
+use plimsoll_runtime::Event;
+use plimsoll_runtime::event::{Action, Container, FileKind};
 use plimsoll_runtime::respond::{self, Groups};
 use plimsoll_runtime::rules::Alert;
 use serde_json::{Value, json};
@@ -20,6 +22,13 @@ use serde_json::{Value, json};
 const MOST: usize = 100_000;
 /// Bundles of evidence that one watch writes.
 const MOST_BUNDLES: u64 = 1_000;
+/// Events of all containers that are remembered for evidence.
+const MOST_EVENTS: usize = 8_000;
+/// Events of its container that a bundle holds.
+const MOST_OF_ONE: usize = 2_000;
+/// Touched files that a bundle names, and those of them that are hashed.
+const MOST_TOUCHED: usize = 1_000;
+const MOST_HASHED: usize = 100;
 
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct DeedsArguments {
@@ -76,9 +85,13 @@ pub(super) struct Deeds {
     bundles: u64,
     /// Containers that are to be cut off, when the sensor has time.
     cuts: Vec<Cut>,
+    /// What containers did lately, for evidence.
+    lately: VecDeque<Event>,
 }
 
 struct Cut {
+    /// When the event was that it is about, in nanoseconds since 1970.
+    time: u64,
     folder: PathBuf,
     line: Value,
 }
@@ -105,6 +118,26 @@ impl Deeds {
             enforce,
             ..Self::default()
         })
+    }
+
+    /// Whether anything is done, and not only told.
+    pub(super) fn enforces(&self) -> bool {
+        self.enforce && !self.acts.is_empty()
+    }
+
+    /// Remembers what a container did, where bundles of evidence are to be written.
+    pub(super) fn note(&mut self, event: &Event) {
+        if self.folder.is_none()
+            || !self.enforce
+            || event.container.is_host()
+            || matches!(event.action, Action::Fork { .. } | Action::Exit { .. } | Action::ContainerKnown {})
+        {
+            return;
+        }
+        if self.lately.len() >= MOST_EVENTS {
+            self.lately.pop_front();
+        }
+        self.lately.push_back(event.clone());
     }
 
     /// Does what is asked for about an alert; answers what was done, as lines.
@@ -150,7 +183,7 @@ impl Deeds {
                     Groups::Second(mount) => match respond::folder(mount, container) {
                         Some(folder) => {
                             let line = line(true, "no packet passes for as long as the watch runs");
-                            self.cuts.push(Cut { folder, line });
+                            self.cuts.push(Cut { time: alert.time, folder, line });
                             continue;
                         }
                         None => Err(anyhow::anyhow!("it has no cgroup of a container")),
@@ -161,7 +194,7 @@ impl Deeds {
                 },
             };
             lines.push(match done {
-                Ok(detail) => line(true, &detail),
+                Ok(detail) => timed(line(true, &detail), alert.time),
                 Err(error) => line(false, &format!("{error:#}")),
             });
         }
@@ -179,6 +212,9 @@ impl Deeds {
             anyhow::bail!("this watch wrote {MOST_BUNDLES} bundles already");
         }
         let evidence = respond::evidence(groups, proc, container)?;
+        let own = || self.lately.iter().filter(|event| event.container.id == container.id);
+        let events: Vec<&Event> = own().skip(own().count().saturating_sub(MOST_OF_ONE)).collect();
+        let touched = touched(&events, proc, evidence.processes.first().map(|process| process.id));
         let folder = self.folder.as_deref().unwrap_or(Path::new("."));
         let plain = |text: &str| -> String {
             text.chars().map(|one| if one.is_ascii_alphanumeric() { one } else { '-' }).take(64).collect()
@@ -187,6 +223,7 @@ impl Deeds {
         let path = folder.join(format!("{}-{}-{}.json", alert.time, plain(id), plain(&container.id)));
         let document = json!({
             "schemaVersion": "1.0", "kind": "evidence", "alert": alert, "container": container, "evidence": evidence,
+            "touched": touched, "events": events,
         });
         use std::io::Write as _;
         use std::os::unix::fs::OpenOptionsExt as _;
@@ -202,15 +239,74 @@ impl Deeds {
     pub(super) fn cut(&mut self, mut by: impl FnMut(&Path) -> Result<(), String>) -> Vec<Value> {
         let cuts = std::mem::take(&mut self.cuts);
         cuts.into_iter()
-            .map(|mut cut| {
-                if let Err(error) = by(&cut.folder) {
+            .map(|mut cut| match by(&cut.folder) {
+                Ok(()) => timed(cut.line, cut.time),
+                Err(error) => {
                     cut.line["done"] = false.into();
                     cut.line["detail"] = error.into();
+                    cut.line
                 }
-                cut.line
             })
             .collect()
     }
+}
+
+/// A line about what was done, with how long after the event it was.
+fn timed(mut line: Value, event: u64) -> Value {
+    let now = UNIX_EPOCH.elapsed().map_or(0, |now| u64::try_from(now.as_micros()).unwrap_or(u64::MAX));
+    line["microseconds"] = now.saturating_sub(event / 1_000).into();
+    line
+}
+
+/// Files that these events changed, made or started, with the digest that they have now: by path.
+fn touched(events: &[&Event], proc: &Path, process: Option<u32>) -> Vec<Value> {
+    const WRITES: u32 = 0o1 | 0o2 | 0o100 | 0o1000;
+    let mut all: BTreeMap<&str, BTreeSet<&'static str>> = BTreeMap::new();
+    for event in events {
+        let paths: Vec<(&str, &'static str)> = match &event.action {
+            Action::Exec { file, script, .. } => {
+                vec![(file.path.as_str(), "started"), (script.as_str(), "started")]
+            }
+            Action::Open { file, flags, descriptor, .. }
+                if *descriptor >= 0 && matches!(file.kind, FileKind::Regular) =>
+            {
+                vec![(file.path.as_str(), if flags & WRITES != 0 { "written" } else { "read" })]
+            }
+            Action::Rename { from, to } => vec![(from.as_str(), "renamed"), (to.as_str(), "renamed")],
+            Action::Link { from, to } => vec![(from.as_str(), "linked"), (to.as_str(), "linked")],
+            Action::Symlink { path, .. } => vec![(path.as_str(), "linked")],
+            Action::Unlink { path, .. } => vec![(path.as_str(), "removed")],
+            Action::MakeDirectory { path, .. } | Action::MakeNode { path, .. } => {
+                vec![(path.as_str(), "made")]
+            }
+            Action::Chmod { path, .. } => vec![(path.as_str(), "permissions")],
+            _ => Vec::new(),
+        };
+        for (path, how) in paths.into_iter().filter(|(path, _)| !path.is_empty()) {
+            if all.len() < MOST_TOUCHED || all.contains_key(path) {
+                all.entry(path).or_default().insert(how);
+            }
+        }
+    }
+    // What the container changed is hashed before what it only ran or read.
+    let mut order: Vec<&str> = all.keys().copied().collect();
+    order.sort_by_key(|path| all[path].iter().all(|how| matches!(*how, "started" | "read")));
+    let hashed: BTreeMap<&str, (String, u64)> = order
+        .into_iter()
+        .filter(|path| path.starts_with('/'))
+        .take(MOST_HASHED)
+        .filter_map(|path| Some((path, respond::digest_inside(proc, process?, path)?)))
+        .collect();
+    all.iter()
+        .map(|(path, how)| {
+            let mut line = json!({ "path": path, "how": how });
+            if let Some((digest, size)) = hashed.get(path) {
+                line["digest"] = digest.as_str().into();
+                line["size"] = (*size).into();
+            }
+            line
+        })
+        .collect()
 }
 
 /// For people: what was done about which container.

@@ -204,6 +204,17 @@ impl Watcher {
         };
         // Reading an image takes seconds: beside the watch, and one at a time. It ends when the watch does.
         std::thread::spawn(move || {
+            #[cfg(feature = "runtime")]
+            {
+                use plimsoll_runtime::sensor::{capability, keep_capabilities};
+                // It reads images, and keeps what it read in a cache.
+                let kept = [capability::DAC_READ_SEARCH, capability::DAC_OVERRIDE, capability::SYS_PTRACE];
+                if let Err(error) = keep_capabilities(&kept) {
+                    print::warning(&format!(
+                        "the thread of images keeps rights that it does not need: {error}"
+                    ));
+                }
+            }
             while let Ok((name, target)) = asked.recv() {
                 let read = tree::contents(&target, &options, &NoProgress)
                     .map_err(|error| plimsoll_model::one_line(&error))

@@ -16,6 +16,7 @@ use plimsoll_runtime::Event;
 use plimsoll_runtime::baseline::{self, Baseline, Deviations, ImageBaseline, Learner};
 use plimsoll_runtime::event::{Action, State};
 use plimsoll_runtime::rules::Alert;
+use plimsoll_scan::check::learned::{Form, Learned, Suggested};
 
 use super::Answer;
 use crate::environment::Environment;
@@ -33,11 +34,11 @@ pub(crate) struct HabitsArguments {
     /// Learn what the containers of each image do, and write it to a file once a minute and at the end. Every system call of
     /// the machine takes a little longer meanwhile
     #[arg(long, value_name = "FILE", conflicts_with = "events")]
-    learn: Option<PathBuf>,
+    pub(super) learn: Option<PathBuf>,
 
     /// Tell what containers do that a file of --learn does not hold
     #[arg(long, value_name = "FILE", conflicts_with_all = ["events", "learn"])]
-    baseline: Option<PathBuf>,
+    pub(super) baseline: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -72,7 +73,7 @@ pub(crate) struct SuggestArguments {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum SuggestForm {
+pub(crate) enum SuggestForm {
     /// A seccomp profile (JSON), as Docker, the kubelet and OCI runtimes read it
     Seccomp,
     /// An AppArmor profile
@@ -213,23 +214,88 @@ impl Habits {
             }
         }
         let (from, until) = (format!("{:.0}", learning.from), format!("{:.0}", jiff::Timestamp::now()));
-        let baseline = learning.learner.baseline(&from, &until, lost);
-        let failed = |error: std::io::Error| format!("cannot write `{}`: {error}", learning.path.display());
+        let left = self.pending.values().map(|events| events.len() as u64).sum();
+        learning.save(&from, &until, lost, left).map(Some)
+    }
+
+    /// Writes what was learned of a recording, whose first and last event had these times (nanoseconds since 1970); what is told of it.
+    pub(super) fn write_replayed(&self, first: u64, last: u64, lost: bool) -> Result<Option<String>, String> {
+        let lost = lost || self.dropped > 0;
+        let left = self.pending.values().map(|events| events.len() as u64).sum();
+        let moment = |time: u64| {
+            let time =
+                jiff::Timestamp::from_nanosecond(i128::from(time)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+            format!("{time:.0}")
+        };
+        let Some(learning) = &self.learning else { return Ok(None) };
+        learning.save(&moment(first), &moment(last), lost, left).map(Some)
+    }
+}
+
+impl Learning {
+    /// Writes what was learned. `left` events are of containers whose image did not become known.
+    fn save(&self, from: &str, until: &str, lost: bool, left: u64) -> Result<String, String> {
+        let baseline = self.learner.baseline(from, until, lost);
+        let failed = |error: std::io::Error| format!("cannot write `{}`: {error}", self.path.display());
         // A reader finds the old one or the new one, never a part.
-        let mut beside = learning.path.clone().into_os_string();
+        let mut beside = self.path.clone().into_os_string();
         beside.push(".new");
         let mut text = serde_json::to_vec_pretty(&baseline).map_err(|error| error.to_string())?;
         text.push(b'\n');
-        std::fs::write(&beside, text)
-            .and_then(|()| std::fs::rename(&beside, &learning.path))
-            .map_err(failed)?;
+        std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, &self.path)).map_err(failed)?;
         let containers: u64 = baseline.images.iter().map(|image| image.containers).sum();
-        Ok(Some(format!(
-            "learned from {containers} containers of {} images; {}",
+        let unknown = match self.learner.unknown + left {
+            0 => String::new(),
+            some => format!("; {some} events of containers whose image is not known were left out"),
+        };
+        Ok(format!(
+            "learned from {containers} containers of {} images{unknown}; {}",
             baseline.images.len(),
-            learning.path.display()
-        )))
+            self.path.display()
+        ))
     }
+}
+
+/// The name of an image's profiles: the last part of its own.
+fn name_of(image: &str) -> String {
+    let short = image.split('@').next().unwrap_or_default();
+    let short = short.rsplit('/').next().unwrap_or_default().split(':').next().unwrap_or_default();
+    if short.is_empty() { "learned" } else { short }.to_owned()
+}
+
+/// What `plimsoll check --baseline` holds workloads against.
+pub(super) fn suggested(path: &Path, forms: &[SuggestForm]) -> Result<Suggested, Failure> {
+    let baseline = read(path).map_err(|error| Failure::new(USAGE, error))?;
+    // `tcp/8080`, `tcp/10.0.0.7/5432`
+    let port = |text: &String| {
+        let (protocol, port) = (text.split('/').next()?, text.rsplit('/').next()?);
+        Some((protocol.to_ascii_uppercase(), port.parse().ok()?))
+    };
+    let images = baseline
+        .images
+        .iter()
+        .map(|image| Learned {
+            image: image.name.clone(),
+            digest: image.digest.clone(),
+            name: name_of(&image.name),
+            listens: image.listens.iter().filter_map(port).collect(),
+            connects: image.connects.iter().filter_map(port).collect(),
+            seen: image.seen(),
+        })
+        .collect();
+    let forms = match forms {
+        [] => &[SuggestForm::Seccomp, SuggestForm::NetworkPolicy],
+        given => given,
+    };
+    let forms = forms
+        .iter()
+        .map(|form| match form {
+            SuggestForm::Seccomp => Form::Seccomp,
+            SuggestForm::AppArmor => Form::AppArmor,
+            SuggestForm::NetworkPolicy => Form::NetworkPolicy,
+        })
+        .collect();
+    Ok(Suggested { images, forms })
 }
 
 /// `plimsoll watch suggest`.
@@ -272,10 +338,12 @@ pub(super) fn suggest(arguments: &SuggestArguments) -> Answer {
             image.name
         ));
     }
-    let short = image.name.split('@').next().unwrap_or_default();
-    let short = short.rsplit('/').next().unwrap_or_default().split(':').next().unwrap_or_default();
-    let name =
-        arguments.name.clone().unwrap_or_else(|| if short.is_empty() { "learned" } else { short }.to_owned());
+    print::talk(&format!(
+        "`{}` was {}: what it does less often, or did not have to do meanwhile, is not allowed",
+        image.name,
+        image.seen()
+    ));
+    let name = arguments.name.clone().unwrap_or_else(|| name_of(&image.name));
     let failed = |error: baseline::ProfileError| {
         Failure::new(UNDECIDED, anyhow!(error).context("nothing is suggested"))
     };

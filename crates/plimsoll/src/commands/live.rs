@@ -237,6 +237,7 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
         groups: Groups::default(),
         failed: None,
         unwritten: 0,
+        full: false,
         events: 0,
         color: environment.stdout_color,
     };
@@ -266,6 +267,7 @@ pub(super) fn record(arguments: &RecordArguments) -> Answer {
         groups: Groups::default(),
         failed: None,
         unwritten: 0,
+        full: false,
         events: 0,
         color: false,
     };
@@ -311,6 +313,8 @@ struct Rotating {
     keep: u32,
     /// The first line of each file.
     header: Vec<u8>,
+    /// Lines that may not be on the disk yet.
+    waiting: u64,
 }
 
 impl Rotating {
@@ -333,17 +337,24 @@ impl Rotating {
             .with_context(|| format!("cannot write `{}`", path.display()))
             .map_err(|error| Failure::new(USAGE, error))?;
         let limit = arguments.rotate.saturating_mul(1_000_000);
-        Ok(Self { path: path.to_owned(), file, written, limit, keep: arguments.keep, header })
+        Ok(Self { path: path.to_owned(), file, written, limit, keep: arguments.keep, header, waiting: 0 })
     }
 
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         if self.written + line.len() as u64 > self.limit && self.written > self.header.len() as u64 {
-            self.file.flush()?;
+            self.flush()?;
             shift(&self.path, self.keep).map_err(io::Error::other)?;
             (self.file, self.written) = begin(&self.path, &self.header).map_err(io::Error::other)?;
         }
         self.file.write_all(line)?;
         self.written += line.len() as u64;
+        self.waiting += 1;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()?;
+        self.waiting = 0;
         Ok(())
     }
 }
@@ -357,8 +368,12 @@ fn begin(path: &Path, header: &[u8]) -> anyhow::Result<(BufWriter<File>, u64)> {
     Ok((file, header.len() as u64))
 }
 
-/// `FILE` becomes `FILE.1`, that becomes `FILE.2`, and the last goes.
+/// `FILE` becomes `FILE.1`, where it is there, that becomes `FILE.2`, and the last goes.
 fn shift(path: &Path, keep: u32) -> anyhow::Result<()> {
+    // A disk that was full took it away and had no room for the next.
+    if !path.exists() {
+        return Ok(());
+    }
     let numbered = |number: u32| {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".{number}"));
@@ -397,6 +412,8 @@ struct Watch {
     failed: Option<io::Error>,
     /// Lines that found no room in the file.
     unwritten: u64,
+    /// That there is no room was told.
+    full: bool,
     events: u64,
     color: bool,
 }
@@ -441,6 +458,9 @@ impl Watch {
         if let Err(error) = sensor::confine() {
             print::warning(&format!("the watch keeps the system calls that it does not need: {error}"));
         }
+        if let Err(error) = sensor::keep_capabilities(&self.needed(settings)) {
+            print::warning(&format!("the watch keeps the capabilities that it does not need: {error}"));
+        }
         let begun = std::time::Instant::now();
         let mut unlearned = false;
         while !ended.load(std::sync::atomic::Ordering::Relaxed)
@@ -481,7 +501,7 @@ impl Watch {
         for alert in late {
             self.tell(alert);
         }
-        self.flush();
+        self.close();
         let unsent = self.outputs.finish();
         let saved = self.write_in_use(lost(counts), true);
         let learned = self.write_habits(None, lost(counts), true);
@@ -517,6 +537,27 @@ impl Watch {
         } else {
             UNDECIDED
         })
+    }
+
+    /// Capabilities that a watch uses after its start, where it has them.
+    #[cfg(feature = "runtime")]
+    fn needed(&self, settings: &Settings) -> Vec<u32> {
+        use sensor::capability;
+        let mut kept = vec![capability::SYS_PTRACE, capability::DAC_READ_SEARCH];
+        if settings.quarantine {
+            kept.extend([capability::BPF, capability::PERFMON, capability::NET_ADMIN]);
+        } else if !sensor::maps_need_no_capability() {
+            kept.push(capability::BPF);
+        }
+        // Files of root need none; folders of others do, and so do cgroups that are theirs.
+        if matches!(self.output, Output::File(_))
+            || self.habits.learns()
+            || self.drift.is_some()
+            || self.deeds.enforces()
+        {
+            kept.push(capability::DAC_OVERRIDE);
+        }
+        kept
     }
 
     /// Reads the rules again. What is wrong with them is told, and those of before stay.
@@ -602,6 +643,7 @@ impl Watch {
 
     fn event(&mut self, event: &Event) {
         self.events += 1;
+        self.deeds.note(event);
         if let Action::Drop { class, count } = event.action {
             let what = if class == Class::Must { "that must not be lost" } else { "that may be shed" };
             print::warning(&format!("lost {count} records {what}, on processor {}", event.cpu));
@@ -717,7 +759,7 @@ impl Watch {
             Output::File(file) => {
                 if let Err(error) = file.write(line) {
                     self.unwritten += 1;
-                    if self.unwritten == 1 {
+                    if !std::mem::replace(&mut self.full, true) {
                         print::warning(&format!(
                             "cannot write `{}`: {error}; the watch goes on",
                             file.path.display()
@@ -735,8 +777,24 @@ impl Watch {
                     self.failed.get_or_insert(error);
                 }
             }
-            // What a full disk does not take is told by the next line.
-            Output::File(file) => drop(file.file.flush()),
+            Output::File(file) => {
+                if let Err(error) = file.flush()
+                    && !std::mem::replace(&mut self.full, true)
+                {
+                    print::warning(&format!(
+                        "cannot write `{}`: {error}; the watch goes on",
+                        file.path.display()
+                    ));
+                }
+            }
+        }
+    }
+
+    /// At the end: what the disk did not take is not written.
+    fn close(&mut self) {
+        self.flush();
+        if let Output::File(file) = &self.output {
+            self.unwritten += file.waiting;
         }
     }
 }
@@ -841,7 +899,11 @@ mod tests {
         for _ in 0..7 {
             file.write(&line).unwrap();
         }
+        file.flush().unwrap();
+        assert_eq!(file.waiting, 0);
         drop(file);
+        // What is not there moves nothing.
+        super::shift(&folder.path().join("none"), 2).unwrap();
         let mut names: Vec<String> = std::fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

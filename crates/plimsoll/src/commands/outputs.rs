@@ -193,7 +193,10 @@ impl Outputs {
                 .map_err(|error| Failure::new(USAGE, error))?;
             let offered = Arc::clone(&counts);
             // It ends with the program.
-            std::thread::spawn(move || offer(&listener, &offered));
+            std::thread::spawn(move || {
+                confine("metrics", false);
+                offer(&listener, &offered);
+            });
             outputs.counts = Some(counts);
         }
         Ok(outputs)
@@ -203,7 +206,11 @@ impl Outputs {
         let (sender, receiver) = sync_channel(QUEUE);
         let state = Arc::<State>::default();
         let theirs = Arc::clone(&state);
-        let thread = std::thread::spawn(move || work(name, together, &receiver, &theirs, send));
+        let thread = std::thread::spawn(move || {
+            // A cluster's files (certificates, tokens) may lie anywhere.
+            confine(name, name == "kubernetes");
+            work(name, together, &receiver, &theirs, send);
+        });
         self.queues.push(Queue { name, sender: Some(sender), state, thread: Some(thread) });
     }
 
@@ -272,6 +279,16 @@ impl Outputs {
         }
         lost
     }
+}
+
+/// An output's thread gives up what it does not need: whoever answers it is not trusted.
+fn confine(name: &str, whole: bool) {
+    #[cfg(feature = "runtime")]
+    if let Err(error) = plimsoll_runtime::sensor::confine_sender(whole) {
+        print::warning(&format!("the thread of {name} keeps rights that it does not need: {error}"));
+    }
+    #[cfg(not(feature = "runtime"))]
+    let _ = (name, whole);
 }
 
 /// The work of one output.

@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::explained::{self, ExplainArguments};
-use super::habits::{self, SuggestArguments};
+use super::habits::{self, Habits, HabitsArguments, SuggestArguments};
 use super::live::{self, LiveArguments, RecordArguments};
 use super::{Answer, verify, whose};
 use crate::cli::PlatformArguments;
@@ -86,6 +86,7 @@ rules could not run.
 Examples:
   plimsoll watch replay events.jsonl
   plimsoll watch replay events.jsonl --rules builtin --rules falco_rules.yaml --rules mine.yaml
+  plimsoll watch replay monday.jsonl --learn shop.json && plimsoll watch replay tuesday.jsonl --baseline shop.json
   zcat events.jsonl.gz | plimsoll watch replay - --format json"
 )]
 pub(crate) struct ReplayArguments {
@@ -101,6 +102,15 @@ pub(crate) struct ReplayArguments {
     /// Leave out alerts of a lower priority
     #[arg(long, value_name = "PRIORITY", default_value = "debug", value_parser = priority)]
     min_priority: Priority,
+
+    /// Learn what the containers of each image did, and write it to a file, as `plimsoll watch --learn` does; recordings hold no
+    /// list of system calls
+    #[arg(long, value_name = "OUT")]
+    learn: Option<PathBuf>,
+
+    /// Tell, too, what containers did that a file of --learn does not hold
+    #[arg(long, value_name = "BASELINE", conflicts_with = "learn")]
+    baseline: Option<PathBuf>,
 
     #[command(flatten)]
     platform: PlatformArguments,
@@ -245,6 +255,8 @@ pub(super) fn engine(rules: &[PathBuf]) -> Result<(Engine, Vec<Skipped>), Failur
 fn replay(arguments: &ReplayArguments, environment: &Environment) -> Answer {
     let on = whose::on(&arguments.platform)?;
     let (mut engine, skipped) = engine(&arguments.rules)?;
+    let asked = HabitsArguments { learn: arguments.learn.clone(), baseline: arguments.baseline.clone() };
+    let mut habits = Habits::new(&asked, environment)?;
     let named = arguments.file.display().to_string();
     let input: Box<dyn BufRead> = if arguments.file == Path::new("-") {
         Box::new(std::io::stdin().lock())
@@ -261,8 +273,19 @@ fn replay(arguments: &ReplayArguments, environment: &Environment) -> Answer {
     let mut reader = Reader::new(input).map_err(failed)?;
     let mut groups = Groups::default();
     let mut events = 0;
+    let (mut first, mut last) = (0, 0);
     while let Some(event) = reader.next_event().map_err(failed)? {
         events += 1;
+        if event.time != 0 {
+            first = if first == 0 { event.time } else { first.min(event.time) };
+            last = last.max(event.time);
+        }
+        for mut alert in habits.event(&event) {
+            if alert.priority <= arguments.min_priority {
+                belongs(&mut alert, on.as_ref());
+                groups.add(alert);
+            }
+        }
         for rule in engine.evaluate(&event, &Nothing).to_vec() {
             if engine.rules()[rule].priority <= arguments.min_priority {
                 let mut alert = engine.alert(rule, &event, &Nothing);
@@ -284,7 +307,14 @@ fn replay(arguments: &ReplayArguments, environment: &Environment) -> Answer {
     if reader.lost > 0 {
         print::warning(&format!("{named}: the sensor lost {} events", reader.lost));
     }
-    let whole = reader.unread == 0 && reader.unknown == 0 && reader.lost == 0 && skipped.is_empty();
+    let read = reader.unread == 0 && reader.unknown == 0 && reader.lost == 0;
+    let whole = read && skipped.is_empty();
+    let learned = habits
+        .write_replayed(first, last, !read)
+        .map_err(|why| Failure::new(UNDECIDED, anyhow!(why).context("nothing was learned")))?;
+    if let Some(told) = learned {
+        print::talk(&told);
+    }
     let (verdict, code) = match (groups.alerts, whole) {
         (1.., _) => ("notMet", 1),
         (0, false) => ("unknown", UNDECIDED),

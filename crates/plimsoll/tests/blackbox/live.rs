@@ -3,6 +3,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use plimsoll_testing::{Harbour, IMAGE, not_tested, pod};
@@ -10,8 +11,25 @@ use serde_json::Value;
 
 use super::{Place, Run, faults, finish};
 
+/// A watch sees the containers of all: one of these tests at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// A harbour, and nobody else's containers meanwhile.
+struct Alone {
+    harbour: Harbour,
+    _lock: MutexGuard<'static, ()>,
+}
+
+impl std::ops::Deref for Alone {
+    type Target = Harbour;
+
+    fn deref(&self) -> &Harbour {
+        &self.harbour
+    }
+}
+
 /// A harbour of that name; nothing, said loudly, where containers cannot be run or this kernel takes no sensor.
-fn open(name: &str) -> Option<Harbour> {
+fn open(name: &str) -> Option<Alone> {
     let place = Place::new();
     let run = place.run(&["doctor", "--format", "json"]);
     if run.code != 0 {
@@ -24,7 +42,8 @@ fn open(name: &str) -> Option<Harbour> {
         not_tested(&format!("`plimsoll doctor` says that this kernel does not take the sensor: {refused:?}"));
         return None;
     }
-    Harbour::open(name)
+    let lock = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    Some(Alone { harbour: Harbour::open(name)?, _lock: lock })
 }
 
 /// A watch that runs.
@@ -36,22 +55,29 @@ impl Watching {
     /// Starts `plimsoll watch` and waits until it watches.
     fn start(place: &Place, arguments: &[&str]) -> Self {
         let output = place.text("watched.jsonl");
-        let mut all = vec!["watch", "--containers", "--output", &output];
-        all.extend(arguments);
-        let mut process = place.command(&all).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let all = [&["watch", "--containers", "--output", &output], arguments].concat();
+        Self::of(&mut place.command(&all)).unwrap_or_else(|said| panic!("it ended: {said}"))
+    }
+
+    /// Starts a command that watches; what it said where it does not.
+    fn of(command: &mut std::process::Command) -> Result<Self, String> {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
         let begun = Instant::now();
         let mut said = String::new();
         loop {
             let from = said.len();
-            assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended: {said}");
+            if stderr.read_line(&mut said).unwrap() == 0 {
+                let _ = process.wait();
+                return Err(said);
+            }
             if said[from..].starts_with("watching") {
                 break;
             }
             assert!(begun.elapsed() < Duration::from_mins(1), "{said}");
         }
         process.stderr = Some(stderr.into_inner());
-        Watching { process }
+        Ok(Watching { process })
     }
 
     /// Ends it as Ctrl-C does.
@@ -252,8 +278,7 @@ fn an_image_that_cannot_be_read_is_told_and_leaves_the_verdict_open() {
 
 #[test]
 fn a_real_image_runs_without_drift() {
-    let (Some(harbour), Some(images)) = (open("real"), plimsoll_testing::images()) else { return };
-    drop(harbour);
+    let (Some(alone), Some(images)) = (open("real"), plimsoll_testing::images()) else { return };
     // Unpacked once for a state of the images: it has a gigabyte.
     let index = std::fs::read(images.join("base-oci/index.json")).unwrap();
     let key = u64::from_le_bytes(sha2_of(&index)[..8].try_into().unwrap());
@@ -303,6 +328,7 @@ fn a_real_image_runs_without_drift() {
         .parse()
         .unwrap();
     assert!(judged > 50, "{}", run.stderr);
+    drop(alone);
 }
 
 fn sha2_of(bytes: &[u8]) -> [u8; 32] {
@@ -379,4 +405,254 @@ fn what_was_learned_is_held_against_what_runs_later_and_written_as_profiles() {
         .unwrap()
         .retain(|name| name != "mkdir" && name != "mkdirat");
     assert!(!harbour.run_under(&["/bin/sh", "-c", "mkdir /tmp/work"], &narrow).success());
+}
+
+/// The threads of a process: the named field of the status of each.
+fn of_threads(process: u32, field: &str) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap().flatten();
+    let value = |text: String| {
+        let line = text.lines().find(|line| line.starts_with(field)).unwrap_or_default().to_owned();
+        line.split_whitespace().nth(1).unwrap_or_default().to_owned()
+    };
+    tasks.filter_map(|task| std::fs::read_to_string(task.path().join("status")).ok()).map(value).collect()
+}
+
+#[test]
+fn a_watch_gives_up_what_it_does_not_need() {
+    let Some(_harbour) = open("given-up") else { return };
+    let place = Place::new();
+    // Nobody answers there.
+    let watching = Watching::start(&place, &["--webhook", "http://127.0.0.1:9/"]);
+    let id = watching.process.id();
+    // What it says is said before the last step of its start.
+    let begun = Instant::now();
+    while of_threads(id, "Seccomp:").iter().any(|mode| mode != "2")
+        || of_threads(id, "CapPrm:").iter().any(|set| set.ends_with("ffff"))
+    {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", of_threads(id, "Seccomp:"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut sets: Vec<u64> =
+        of_threads(id, "CapPrm:").iter().map(|set| u64::from_str_radix(set, 16).unwrap()).collect();
+    sets.sort_unstable();
+    // Files of others, and looking at processes of others; nothing for who sends.
+    let needed = 1 << 1 | 1 << 2 | 1 << 19 | 1 << 39;
+    assert_eq!(sets[0], 0, "the thread that sends: {sets:x?}");
+    for set in &sets {
+        assert_eq!(set & !needed, 0, "{sets:x?}");
+    }
+    assert!(of_threads(id, "NoNewPrivs:").iter().all(|there| there == "1"));
+    assert_eq!(of_threads(id, "CapInh:").iter().filter(|set| set.trim_start_matches('0') != "").count(), 0);
+    let run = watching.end();
+    assert!(run.code < 2, "{run:?}");
+}
+
+/// The capabilities that a file of `deploy/` asks for, as setpriv(1) names them.
+fn asked_for(path: &str, before: &str) -> Vec<String> {
+    let path = format!("{}/../../deploy/{path}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let line = text.lines().find_map(|line| line.trim().strip_prefix(before)).unwrap().to_owned();
+    line.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
+        .filter(|word| !word.is_empty())
+        .map(|word| word.trim_start_matches("CAP_").to_ascii_lowercase())
+        .collect()
+}
+
+#[test]
+fn the_capabilities_of_the_manifests_suffice_and_none_is_too_many() {
+    let Some(harbour) = open("fewest") else { return };
+    let asked = asked_for("kubernetes/watch.yaml", "add: ");
+    let unit = asked_for("systemd/plimsoll-watch.service", "CapabilityBoundingSet=");
+    assert_eq!(asked, unit, "the two are the same");
+    assert_eq!(asked, ["bpf", "perfmon", "sys_ptrace", "dac_read_search"]);
+    // The runtime's files belong to another user, as without root they do; and one container is there already.
+    harbour.give_away(1_000);
+    let before = harbour.start(&["/bin/sh", "-c", "while true; do /bin/true; sleep 0.1; done"]);
+    let with = |kept: &[&String]| {
+        let place = Place::new();
+        let output = place.text("watched.jsonl");
+        let plain = place.command(&["watch", "--containers", "--events", "--output", &output]);
+        let set = kept.iter().fold("-all".to_owned(), |set, one| set + ",+" + one);
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--bounding-set", &set, "--inh-caps=-all", "--no-new-privs", "--"]);
+        command.arg(plain.get_program()).args(plain.get_args()).env_clear().env("PATH", "/usr/bin:/bin");
+        command.current_dir(plain.get_current_dir().unwrap());
+        let watching = Watching::of(&mut command)?;
+        let id = harbour.run(&["/bin/sh", "-c", "/bin/cat /etc/passwd; sleep 0.3"], &[]);
+        let run = watching.end();
+        let told: Vec<Value> = lines(&place).into_iter().skip(1).collect();
+        let of = |id: &str| {
+            told.iter().filter(|event| event["container"]["id"] == id).cloned().collect::<Vec<_>>()
+        };
+        Ok::<_, String>((of(&id), of(before.id()), run))
+    };
+    let image_known = |events: &[Value]| events.iter().any(|event| event["container"]["image"] == IMAGE);
+    let parent_known = |events: &[Value]| {
+        events.iter().any(|event| {
+            event["action"]["type"] == "exec" && event["ancestors"][0]["executable"]["path"] == "/bin/busybox"
+        })
+    };
+    let all: Vec<&String> = asked.iter().collect();
+    let (new, old, run) = with(&all).unwrap_or_else(|said| panic!("they do not suffice: {said}"));
+    assert!(image_known(&new) && parent_known(&old), "{run:?} {old:#?}");
+    for less in &asked {
+        let rest: Vec<&String> = asked.iter().filter(|one| *one != less).collect();
+        let seen = with(&rest);
+        match less.as_str() {
+            "bpf" | "perfmon" => assert!(seen.is_err_and(|said| said.contains("cannot watch")), "{less}"),
+            "sys_ptrace" => {
+                assert!(!parent_known(&seen.unwrap().1), "processes of before are known without it")
+            }
+            "dac_read_search" => {
+                assert!(!image_known(&seen.unwrap().0), "files of others are read without it")
+            }
+            other => panic!("nothing is known to need {other}"),
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_and_a_webhook_that_never_answers_hold_up_nobody() {
+    let Some(harbour) = open("bounded") else { return };
+    let place = Place::new();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let hook = format!("http://127.0.0.1:{}/", silent.local_addr().unwrap().port());
+    let rules = place.put("each.yaml", "- {rule: Each, desc: d, output: o, priority: notice, condition: evt.type=execve and container.id != host}\n");
+    let mut command = place.command(&[
+        "watch",
+        "--containers",
+        "--rules",
+        &rules,
+        "--output",
+        "/dev/full",
+        "--webhook",
+        &hook,
+    ]);
+    let watching = Watching::of(&mut command).unwrap();
+    let id = watching.process.id();
+    let resident = || of_threads(id, "VmRSS:")[0].parse::<u64>().unwrap();
+    harbour.run(&["/bin/sh", "-c", "i=0; while [ $i -lt 200 ]; do /bin/true; i=$((i+1)); done"], &[]);
+    let early = resident();
+    harbour.run(&["/bin/sh", "-c", "i=0; while [ $i -lt 1500 ]; do /bin/true; i=$((i+1)); done"], &[]);
+    let late = resident();
+    let begun = Instant::now();
+    let run = watching.end().says(&[
+        "cannot write `/dev/full`",
+        "lines could not be written",
+        "alerts did not arrive at webhook",
+    ]);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert_eq!(run.code, 1, "rules were met, whoever was told: {run:?}");
+    // A queue of 1,000 alerts and a table of groups, and no more.
+    assert!(late < early + 20_000, "{early} KiB, then {late} KiB");
+}
+
+#[test]
+fn evidence_holds_processes_files_and_what_was_done_before() {
+    let Some(harbour) = open("evidence") else { return };
+    let place = Place::new();
+    let folder = place.text("kept");
+    let deed = ["--act", "PW002=freeze,evidence", "--evidence", &folder];
+    // Other tests' containers meet the same rule: each has its own bundle.
+    let watching = Watching::start(&place, &deed);
+    let script = "echo payload > /tmp/dropped; chmod 755 /tmp/dropped; /actions memory; sleep 1; true";
+    harbour.run(&["/bin/sh", "-c", script], &[]);
+    watching.end().exits(1);
+    assert!(!place.path("kept").exists(), "a dry run does nothing");
+    let dry: Vec<Value> = lines(&place).into_iter().filter(|line| line["kind"] == "response").collect();
+    assert!(
+        !dry.is_empty() && dry.iter().all(|line| line["done"] == false && line["microseconds"].is_null()),
+        "{dry:?}"
+    );
+
+    let watching = Watching::start(&place, &[&deed[..], &["--enforce"]].concat());
+    // It stands still, until it is killed.
+    let running = harbour.start(&["/bin/sh", "-c", script]);
+    let own = |line: &Value| line["kind"] == "response" && line["container"]["id"] == running.id();
+    let begun = Instant::now();
+    let done = loop {
+        let done: Vec<Value> = std::fs::read_to_string(place.path("watched.jsonl"))
+            .unwrap_or_default()
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(own)
+            .collect();
+        if done.len() == 2 {
+            break done;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{done:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    for line in &done {
+        assert_eq!(faults("watch-1.0.json", line), Vec::<String>::new(), "{line}");
+        assert!(line["done"] == true && line["microseconds"].as_u64().unwrap() > 0, "{line}");
+    }
+    drop(running);
+    watching.end().exits(1);
+    let path = done.iter().find(|line| line["response"] == "evidence").unwrap()["detail"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let bundle: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(faults("bundle-1.0.json", &bundle), Vec::<String>::new());
+    let processes = bundle["evidence"]["processes"].as_array().unwrap();
+    assert!(
+        processes.iter().any(|one| one["arguments"][2] == script && one["digest"].is_string()),
+        "{processes:#?}"
+    );
+    let touched = bundle["touched"].as_array().unwrap();
+    let dropped =
+        touched.iter().find(|one| one["path"] == "/tmp/dropped").unwrap_or_else(|| panic!("{touched:#?}"));
+    // sha256 of `payload` and a line's end.
+    assert_eq!(dropped["how"], serde_json::json!(["permissions", "written"]));
+    assert_eq!(
+        dropped["digest"].as_str().unwrap(),
+        "sha256:".to_owned() + &hexadecimal(&sha2_of(b"payload\n"))
+    );
+    let ran = |words: &str| {
+        bundle["events"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|event| event["process"]["arguments"].to_string().contains(words))
+    };
+    assert!(ran("memory"), "what was started before, with its arguments");
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+#[test]
+fn who_meets_a_rule_is_cut_off_within_milliseconds() {
+    let Some(harbour) = open("cut-off") else { return };
+    let place = Place::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        use std::io::Write as _;
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.write_all(b"hello\n");
+        }
+    });
+    let watching = Watching::start(&place, &["--act", "PW002=quarantine", "--enforce"]);
+    let ask = format!("/bin/busybox nc -w 1 127.0.0.1 {port} < /dev/null");
+    let script = format!("{ask} > /tmp/first; /actions memory; sleep 1; {ask} > /tmp/second; true");
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(harbour.run(&["/bin/sh", "-c", &script], &[]));
+        assert_eq!(harbour.written("tmp/first"), "hello\n", "before");
+        assert_eq!(harbour.written("tmp/second"), "", "it still reaches others");
+    }
+    watching.end().exits(1);
+    let told = lines(&place);
+    let taken: Vec<u64> = told
+        .iter()
+        .filter(|line| line["kind"] == "response" && ids.iter().any(|id| line["container"]["id"] == **id))
+        .map(|line| line["microseconds"].as_u64().unwrap_or_else(|| panic!("{line}")))
+        .collect();
+    assert_eq!(taken.len(), 3, "{told:#?}");
+    // A busy machine may take longer once; the budget is that of one that is not.
+    let best = taken.iter().min().unwrap();
+    assert!(*best <= 50_000, "microseconds from the event on: {taken:?}");
 }

@@ -169,6 +169,7 @@ fn profiles_are_suggested_from_what_was_learned() {
     let image = |name: &str, whole: bool| {
         serde_json::json!({
             "name": name, "digest": format!("sha256:{}", "ab".repeat(32)), "containers": 2, "whole": whole,
+            "first": "2026-11-01T00:00:00Z", "last": "2026-11-02T00:00:00Z",
             "programs": ["/bin/shop"], "written": ["/tmp/*"], "listens": ["tcp/8080"], "connects": ["tcp/10.0.0.7/5432"],
             "names": ["db.shop.svc"], "users": [0], "capabilities": 1024, "calls": ["accept4"],
         })
@@ -180,19 +181,55 @@ fn profiles_are_suggested_from_what_was_learned() {
     let one = document(vec![image("registry.example/team/shop:1", true)]);
     assert_eq!(super::faults("baseline-1.0.json", &one), Vec::<String>::new());
     place.put("one.json", one.to_string());
-    let seccomp = place.run(&["watch", "suggest", "one.json", "--form", "seccomp"]).exits(0).quiet().json();
+    let seccomp = place
+        .run(&["watch", "suggest", "one.json", "--form", "seccomp"])
+        .exits(0)
+        .says(&["seen in 2 containers, for 24 hours"])
+        .json();
     assert_eq!(seccomp["defaultAction"], "SCMP_ACT_ERRNO");
-    let armour = place.run(&["watch", "suggest", "one.json", "--form", "app-armor"]).exits(0).quiet().stdout;
+    let armour = place.run(&["watch", "suggest", "one.json", "--form", "app-armor"]).exits(0).stdout;
     assert!(armour.contains("profile shop ") && armour.contains("\"/bin/shop\" ix,"), "{armour}");
     let network = ["watch", "suggest", "one.json", "--form", "network-policy"];
     place.run(&network).exits(2).says(&["--label app=shop"]);
-    let policy = place.run(&[&network[..], &["--label", "app=shop"]].concat()).exits(0).quiet().stdout;
+    let policy = place.run(&[&network[..], &["--label", "app=shop"]].concat()).exits(0).stdout;
     let file = place.put("policy.yaml", &policy);
     let policy: Value = serde_json::from_str(&policy).unwrap();
     assert_eq!(policy["spec"]["egress"][0]["to"][0]["ipBlock"]["cidr"], "10.0.0.7/32");
-    // Our own check reads it.
+    // Our own check reads it, and tells whether the profiles are in use.
     let run = place.run(&["check", &file]);
     assert!(run.code < 2, "{run:?}");
+    let pod = |image: &str, seccomp: &str| {
+        serde_json::json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "web", "labels": { "app": "shop" } },
+            "spec": { "containers": [{ "name": "web", "image": image, "securityContext": { "seccompProfile":
+                { "type": "Localhost", "localhostProfile": seccomp } } }] } })
+        .to_string()
+    };
+    let learned = |manifest: String, more: &[&str]| {
+        place.put("pod.json", manifest);
+        let all = [&["check", "pod.json", "--baseline", "one.json", "--format", "json"], more].concat();
+        let report = place.run(&all).json();
+        assert_eq!(super::faults("report-1.0.json", &report), Vec::<String>::new());
+        let all = report["findings"].as_array().unwrap().clone();
+        let rules: Vec<String> = all
+            .iter()
+            .map(|finding| super::text(&finding["advisory"]))
+            .filter(|rule| rule.starts_with("learned/"))
+            .collect();
+        (rules, report["problems"].to_string())
+    };
+    let shop = "registry.example/team/shop:1";
+    let (rules, _) = learned(pod(shop, "profiles/shop.json"), &[&file]);
+    assert_eq!(rules, [""; 0]);
+    let (rules, _) = learned(pod(shop, "profiles/other.json"), &[]);
+    assert_eq!(rules, ["learned/network-policy", "learned/network-policy", "learned/seccomp"]);
+    let (rules, _) = learned(pod(shop, "shop.json"), &["--applied", "app-armor"]);
+    assert_eq!(rules, ["learned/app-armor"]);
+    let (rules, problems) = learned(pod("registry.example/team/other:1", "shop.json"), &[]);
+    assert!(
+        rules.is_empty() && problems.contains("no workload runs an image that the baseline holds"),
+        "{problems}"
+    );
+    place.run(&["check", "pod.json", "--applied", "seccomp"]).exits(2).says(&["--baseline"]);
 
     place.put("two.json", document(vec![image("a:1", true), image("b:1", false)]).to_string());
     place
@@ -209,4 +246,104 @@ fn profiles_are_suggested_from_what_was_learned() {
         .exits(3)
         .says(&["`wrong.json` is no baseline"]);
     place.run(&["watch", "--baseline", "wrong.json"]).exits(if cfg!(feature = "runtime") { 2 } else { 3 });
+}
+
+/// A recording of one container of an image: `(program, file it writes, port it connects to)`.
+fn made(container: &str, second: u64, acts: &[(&str, &str, u16)]) -> String {
+    let mut text = "{\"recording\":{\"schemaVersion\":\"1.0\"}}\n".to_owned();
+    let mut time = second * 1_000_000_000;
+    let mut put = |state: &str, action: Value| {
+        time += 1_000_000_000;
+        let mut place = serde_json::json!({ "state": state, "id": container.repeat(32), "started": second });
+        if state == "known" {
+            place["image"] = "registry.example/shop:1".into();
+            place["digest"] = format!("sha256:{}", "cd".repeat(32)).into();
+        }
+        let event = serde_json::json!({ "time": time, "container": place, "action": action,
+            "process": { "id": 7, "name": "shop", "arguments": ["shop"] } });
+        text.push_str(&event.to_string());
+        text.push('\n');
+    };
+    for (number, (program, file, port)) in acts.iter().enumerate() {
+        // The image becomes known after the first act only.
+        let state = if number == 0 { "pending" } else { "known" };
+        put(state, serde_json::json!({ "type": "exec", "path": program, "file": { "path": program } }));
+        if number == 0 {
+            put("known", serde_json::json!({ "type": "containerKnown" }));
+        }
+        put(
+            "known",
+            serde_json::json!({ "type": "open", "file": { "path": file }, "flags": 0o101, "descriptor": 3 }),
+        );
+        let connection = serde_json::json!({ "family": "ipv4", "protocol": 6, "remote": { "address": "10.0.0.7", "port": port } });
+        put("known", serde_json::json!({ "type": "connect", "connection": connection }));
+    }
+    text
+}
+
+#[test]
+fn a_recording_teaches_what_is_ordinary_and_another_is_held_against_it() {
+    let place = Place::new();
+    place.put(
+        "monday.jsonl",
+        made("ab", 1_700_000_000, &[("/bin/shop", "/tmp/upload-17", 5432), ("/bin/cat", "/tmp/x", 5432)]),
+    );
+    let rules = place.put(
+        "none.yaml",
+        "- {rule: Never, desc: d, output: o, priority: notice, condition: evt.type=mount}\n",
+    );
+    let learn = ["watch", "replay", "monday.jsonl", "--rules", &rules, "--learn", "learned.json"];
+    place.run(&learn).exits(0).says(&["learned from 1 containers of 1 images; learned.json"]);
+    let learned: Value =
+        serde_json::from_str(&std::fs::read_to_string(place.path("learned.json")).unwrap()).unwrap();
+    assert_eq!(super::faults("baseline-1.0.json", &learned), Vec::<String>::new(), "{learned:#}");
+    let image = &learned["images"][0];
+    assert_eq!(
+        image["programs"],
+        serde_json::json!(["/bin/cat", "/bin/shop"]),
+        "what was seen before the image was known, too"
+    );
+    assert_eq!(image["connects"], serde_json::json!(["tcp/10.0.0.7/5432"]));
+    assert_eq!((image["whole"] == true, &image["first"]), (true, &learned["from"]));
+    place
+        .run(&["watch", "suggest", "learned.json", "--form", "seccomp"])
+        .exits(3)
+        .says(&["holds no system calls"]);
+
+    // The same with other names of temporary files is ordinary, and nothing else is.
+    let hold = |name: &str, text: String| {
+        place.put(name, text);
+        place.run(&[
+            "watch",
+            "replay",
+            name,
+            "--rules",
+            &rules,
+            "--baseline",
+            "learned.json",
+            "--format",
+            "json",
+        ])
+    };
+    let same = [("/bin/shop", "/tmp/upload-99", 5432)];
+    hold("same.jsonl", made("ef", 1_700_100_000, &same)).exits(0).quiet();
+    let run =
+        hold("other.jsonl", made("ef", 1_700_100_000, &[("/bin/sh", "/etc/passwd", 4444), same[0]])).exits(1);
+    let lines: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut found = Vec::new();
+    for line in &lines {
+        against_schema(line);
+        let alert = &line["example"];
+        if line["kind"] == "alerts" {
+            found.push((super::text(&alert["id"]), super::text(&alert["fields"]["baseline.item"])));
+        }
+    }
+    found.sort();
+    let expected = [("PB001", "/bin/sh"), ("PB002", "/etc/passwd"), ("PB004", "tcp/10.0.0.7/4444")];
+    assert_eq!(found, expected.map(|(id, item)| (id.to_owned(), item.to_owned())), "{run:?}");
+    place.run(&["watch", "replay", "monday.jsonl", "--learn", "a", "--baseline", "b"]).exits(2);
+    place
+        .run(&["watch", "replay", "monday.jsonl", "--learn", "no/folder/x"])
+        .says(&["cannot write `no/folder/x`"])
+        .exits(3);
 }
