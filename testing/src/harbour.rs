@@ -122,6 +122,18 @@ impl Harbour {
         prepared.runc("run").output().unwrap().status
     }
 
+    /// Runs a container that may have so many processes at a time; its id.
+    pub fn run_few(&self, arguments: &[&str], processes: u32) -> String {
+        let prepared = self.prepare(arguments, &[]);
+        let path = prepared.bundle.join("config.json");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        config["linux"]["resources"]["pids"] = json!({ "limit": processes });
+        std::fs::write(&path, config.to_string()).unwrap();
+        // What it returned is what it did when it found no room.
+        prepared.runc("run").output().unwrap();
+        prepared.id.clone()
+    }
+
     /// Starts a container that runs beside the test; it is killed when the value is dropped.
     pub fn start(&self, arguments: &[&str]) -> Running {
         let prepared = self.prepare(arguments, &[]);

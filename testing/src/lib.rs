@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod api_server;
+pub mod guest;
 mod harbour;
 
 use std::path::{Path, PathBuf};

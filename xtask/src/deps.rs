@@ -22,11 +22,13 @@ const PACKAGES: &[(&str, &str)] = &[
     ("openssl", "tests: certificates, signed tokens"),
     ("pacman-package-manager", "tests: version order of pacman, as an oracle"),
     ("podman", "tests: a real daemon, with Docker's API as well"),
+    ("qemu-system-x86", "tests: machines with other kernels"),
     ("rpm", "tests: version order of rpm, as an oracle"),
     ("rsync", "tests: building a real Kubernetes API server"),
     ("runc", "tests: containers that the sensor watches"),
     ("skopeo", "images: forms as other tools write them, zstd layers"),
     ("umoci", "images: layers without closing zero blocks"),
+    ("xz-utils", "tests: modules of other kernels"),
     ("zlib1g-dev", "build: the sensor reads its kernel programs"),
 ];
 

@@ -7,6 +7,7 @@ mod architecture;
 mod cel_oracle;
 mod corpus;
 mod deps;
+mod guest;
 mod images;
 mod kube_apiserver;
 mod peers;
@@ -22,12 +23,13 @@ fn main() -> ExitCode {
         Some("cel-oracle") => cel_oracle::run(),
         Some("corpus") => corpus::run(&arguments[1..]),
         Some("deps") => deps::run(&arguments[1..]),
+        Some("guest") => guest::run(&arguments[1..]),
         Some("images") => images::run(&arguments[1..]),
         Some("kube-apiserver") => kube_apiserver::run(&arguments[1..]),
         Some("peers") => peers::run(&arguments[1..]),
         _ => {
             eprintln!(
-                "usage: cargo xtask accuracy [--all] | check-architecture | cel-oracle | corpus DIR | deps [--check] | images [--dir DIR] | kube-apiserver | peers [--image PATH]"
+                "usage: cargo xtask accuracy [--all] | check-architecture | cel-oracle | corpus DIR | deps [--check] | guest | images [--dir DIR] | kube-apiserver | peers [--image PATH]"
             );
             return ExitCode::from(2);
         }

@@ -7,6 +7,7 @@
 //!
 //! What cannot be decided (an unreadable version or bound, a distribution without data) is a [`Problem`], never silence.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -28,6 +29,34 @@ use crate::store::{Cve, Source, Sourced};
 
 /// The rule of a finding whose bytes an advisory names.
 const BY_HASH: &str = "hash";
+
+/// What the distribution says is not affected, by every id that each record has: a kernel has thousands of findings and
+/// thousands of these.
+struct Denials<'a> {
+    all: &'a [(Hit, Rc<Sourced>)],
+    by_id: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Denials<'a> {
+    fn of(all: &'a [(Hit, Rc<Sourced>)]) -> Self {
+        let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (place, (_, sourced)) in all.iter().enumerate() {
+            let record = &sourced.record;
+            for id in std::iter::once(&record.id).chain(&record.aliases).chain(&record.upstream) {
+                by_id.entry(id).or_default().push(place);
+            }
+        }
+        Denials { all, by_id }
+    }
+
+    /// Those that have one of these ids, in their order.
+    fn about(&self, ids: &BTreeSet<String>) -> impl Iterator<Item = &'a (Hit, Rc<Sourced>)> + use<'a> {
+        let places: BTreeSet<usize> =
+            ids.iter().filter_map(|id| self.by_id.get(id.as_str())).flatten().copied().collect();
+        let all = self.all;
+        places.into_iter().map(move |place| &all[place])
+    }
+}
 
 /// How many problems about versions are named one by one.
 const PROBLEMS: usize = 100;
@@ -67,7 +96,8 @@ struct SubjectKey {
 /// An entry that speaks about a package of the inventory.
 pub(crate) struct Hit {
     record: u32,
-    pub(crate) entry: Affected,
+    /// Shared by the hits of one entry: copying its ranges for each costs more than deciding them.
+    pub(crate) entry: Rc<Affected>,
     rule: &'static str,
     range: String,
     fixed: Option<String>,
@@ -335,6 +365,7 @@ impl Matcher<'_> {
             }
             let mut read = HashMap::new();
             for (record, entry) in entries {
+                let entry = Rc::new(entry);
                 let (groups, word) = match entry.name_kind {
                     NameKind::Source => (by_source.get(name), "source"),
                     NameKind::Binary => (by_binary.get(name), "binary"),
@@ -410,6 +441,7 @@ impl Matcher<'_> {
             }
             let read = Version::parse(ecosystem.scheme(), version).ok();
             for (record, entry) in entries {
+                let entry = Rc::new(entry);
                 self.consider(record, &entry, &package.name, version, &packages, "package", read.as_ref())?;
             }
             for (asked, name) in product.map_or(&[][..], |product| product.asked) {
@@ -418,6 +450,7 @@ impl Matcher<'_> {
                 let version = three_numbers(version);
                 let read = Version::parse(asked.scheme(), &version).ok();
                 for (record, entry) in self.source.entries(&target, &target.normalise(name))? {
+                    let entry = Rc::new(entry);
                     self.consider(record, &entry, name, &version, &packages, "product", read.as_ref())?;
                 }
             }
@@ -467,7 +500,11 @@ impl Matcher<'_> {
         if hits.iter().all(|hit| hit.record != record) {
             hits.push(Hit {
                 record,
-                entry: Affected::all(Target::Ecosystem(package.ecosystem), &package.name, NameKind::Binary),
+                entry: Rc::new(Affected::all(
+                    Target::Ecosystem(package.ecosystem),
+                    &package.name,
+                    NameKind::Binary,
+                )),
                 rule: BY_HASH,
                 range: digest.to_string(),
                 fixed: None,
@@ -482,7 +519,7 @@ impl Matcher<'_> {
     fn consider(
         &mut self,
         record: u32,
-        entry: &Affected,
+        entry: &Rc<Affected>,
         name: &str,
         version: &str,
         packages: &BTreeSet<usize>,
@@ -492,29 +529,30 @@ impl Matcher<'_> {
         let Some(&first) = packages.first() else { return Ok(()) };
         let ecosystem = self.packages[first].ecosystem;
         let scheme = scheme_of(entry, ecosystem);
-        let mut packages = packages.clone();
+        // Nearly no entry has qualifiers, and most say nothing about this version: only what is changed is copied.
+        let mut packages = Cow::Borrowed(packages);
         let qualifiers = &entry.qualifiers;
         if !qualifiers.architectures.is_empty() {
-            packages.retain(|index| {
+            packages.to_mut().retain(|index| {
                 let architecture = self.packages[*index].architecture.as_deref();
                 architecture.is_none_or(|own| qualifiers.architectures.iter().any(|listed| listed == own))
             });
         }
         if ecosystem == Ecosystem::Go && !qualifiers.goos.is_empty() {
-            packages.retain(|index| {
+            packages.to_mut().retain(|index| {
                 let goos = self.packages[*index].properties.get("goos").unwrap_or(&self.options.goos);
                 qualifiers.goos.contains(goos)
             });
         }
         if ecosystem == Ecosystem::Go && !qualifiers.goarch.is_empty() {
-            packages.retain(|index| {
+            packages.to_mut().retain(|index| {
                 let goarch = self.packages[*index].properties.get("goarch");
                 goarch.is_none_or(|goarch| qualifiers.goarch.contains(goarch))
             });
         }
         let mut module_unknown = false;
         if let Some(module) = &qualifiers.module {
-            packages.retain(|index| match module_stream(&self.packages[*index]) {
+            packages.to_mut().retain(|index| match module_stream(&self.packages[*index]) {
                 Module::Stream(own) => {
                     module_unknown |= module.is_empty();
                     module.is_empty() || own == *module
@@ -532,7 +570,7 @@ impl Matcher<'_> {
         let epochless =
             (ecosystem == Ecosystem::Rpm && entry.name_kind == NameKind::Source && !version.contains(':'))
                 .then(|| without_epochs(entry));
-        let compared_entry = epochless.as_ref().unwrap_or(entry);
+        let compared_entry = epochless.as_ref().unwrap_or(entry.as_ref());
         let decision = decide_read(scheme, compared_entry, version, read);
         let undecided = match &decision {
             Decision::Outside => return Ok(()),
@@ -559,10 +597,10 @@ impl Matcher<'_> {
         }
         let Decision::Applies { rule, range, fixed } = decision else { return Ok(()) };
         let epoch_note =
-            if epochless.is_some_and(|changed| changed != *entry) { ", epoch not known" } else { "" };
+            if epochless.is_some_and(|changed| changed != **entry) { ", epoch not known" } else { "" };
         let compared = format!("{name} {version} ({word}{epoch_note})");
         let mut by_subject: BTreeMap<SubjectKey, BTreeSet<usize>> = BTreeMap::new();
-        for index in packages {
+        for index in packages.iter().copied() {
             let package = &self.packages[index];
             let (name, version) = package.source_or_self();
             let key = if package.ecosystem.is_distribution() {
@@ -580,7 +618,7 @@ impl Matcher<'_> {
         for (key, packages) in by_subject {
             self.subjects.entry(key).or_default().push(Hit {
                 record,
-                entry: entry.clone(),
+                entry: Rc::clone(entry),
                 rule,
                 range: range.clone(),
                 fixed: fixed.clone(),
@@ -624,8 +662,9 @@ impl Matcher<'_> {
                 let record = self.record(hit.record)?;
                 sourced.push((hit, record));
             }
+            let denials = Denials::of(&denied);
             for group in groups(&sourced) {
-                findings.push(self.finding(&key, &sourced, &group, &denied)?);
+                findings.push(self.finding(&key, &sourced, &group, &denials)?);
             }
         }
         unique_ids(&mut findings);
@@ -637,7 +676,7 @@ impl Matcher<'_> {
         key: &SubjectKey,
         sourced: &[(Hit, Rc<Sourced>)],
         group: &Group,
-        denied: &[(Hit, Rc<Sourced>)],
+        denials: &Denials<'_>,
     ) -> Result<Finding, Error> {
         let scheme = key.ecosystem.scheme();
         let hits: Vec<&(Hit, Rc<Sourced>)> = group.hits.iter().map(|index| &sourced[*index]).collect();
@@ -752,15 +791,8 @@ impl Matcher<'_> {
 
         // The distribution's "not affected" beats another record of its own.
         let mut suppressed_by = None;
-        for (denial, sourced) in denied {
+        for (denial, sourced) in denials.about(&group.ids) {
             let record = &sourced.record;
-            let same = std::iter::once(&record.id)
-                .chain(&record.aliases)
-                .chain(&record.upstream)
-                .any(|id| group.ids.contains(id));
-            if !same {
-                continue;
-            }
             let left: BTreeSet<usize> = packages.difference(&denial.packages).copied().collect();
             if left.is_empty() {
                 suppressed_by = Some(Suppression {

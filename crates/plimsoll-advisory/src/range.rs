@@ -314,6 +314,46 @@ pub(crate) fn decide_read(scheme: Scheme, entry: &Affected, text: &str, read: Op
     if entry.ranges.is_empty() && entry.versions.is_empty() {
         return Decision::Applies { rule: "status", range: "every version".into(), fixed: None };
     }
+    decide_single(scheme, entry, version).unwrap_or_else(|| decide_all(scheme, entry, text, version))
+}
+
+/// The form that nearly all entries have, one interval and nothing else, decided without lists of bounds in between: the
+/// same answer as [`decide_all`]'s. `None` for any other form, and where a bound cannot be read.
+fn decide_single(scheme: Scheme, entry: &Affected, version: &Version) -> Option<Decision> {
+    let ([events], [], []) = (entry.ranges.as_slice(), entry.versions.as_slice(), entry.fixes.as_slice())
+    else {
+        return None;
+    };
+    let (from, until) = match events.as_slice() {
+        [Event::Introduced(from)] => (from, None),
+        [Event::Introduced(from), Event::Fixed(until)] if until != "0" => (from, Some(until)),
+        _ => return None,
+    };
+    let from = Some(from).filter(|from| *from != "0");
+    let lower = from.map(|from| Version::parse(scheme, from)).transpose().ok()?;
+    let upper = until.map(|until| Version::parse(scheme, until)).transpose().ok()?;
+    if let (Some(lower), Some(upper)) = (&lower, &upper)
+        && order(lower, upper).is_ge()
+    {
+        return None;
+    }
+    let inside = lower.is_none_or(|lower| order(version, &lower).is_ge())
+        && upper.is_none_or(|upper| order(version, &upper).is_lt());
+    if !inside {
+        return Some(Decision::Outside);
+    }
+    let range = match (from, until) {
+        (Some(from), Some(until)) => format!(">= {from}, < {until}"),
+        (Some(from), None) => format!(">= {from}"),
+        (None, Some(until)) => format!("< {until}"),
+        (None, None) => "every version".into(),
+    };
+    let fixed = until.filter(|_| entry.status != FixStatus::NotAffected).cloned();
+    Some(Decision::Applies { rule: "range", range, fixed })
+}
+
+/// An entry of any form, with a list of intervals or versions.
+fn decide_all(scheme: Scheme, entry: &Affected, text: &str, version: &Version) -> Decision {
     let ranges = Ranges::read(scheme, entry);
     match ranges.find(version) {
         Ok(Some(interval)) => Decision::Applies {
@@ -394,4 +434,45 @@ pub fn readable(scheme: Scheme, entry: &Affected) -> String {
         parts.push(format!("{more} more"));
     }
     parts.join(" || ")
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_model::Ecosystem;
+
+    use super::*;
+    use crate::record::{NameKind, Target};
+
+    /// Whatever one interval looks like, both ways of reading it give the same answer.
+    #[test]
+    fn one_interval_is_decided_as_many_are() {
+        let versions =
+            ["0", "0~", "1", "1.0", "1.0-1", "1.2.3", "1:0.1", "2.0.0", "2.0.0-rc.1", "3", "x y", ""];
+        let mut simple = 0;
+        for scheme in [Scheme::Dpkg, Scheme::Apk, Scheme::Rpm, Scheme::Semver, Scheme::Pep440, Scheme::Maven]
+        {
+            for from in versions {
+                for until in versions.iter().map(Some).chain([None]) {
+                    for status in [FixStatus::Affected, FixStatus::NotAffected] {
+                        let mut events = vec![Event::Introduced(from.to_owned())];
+                        events.extend(until.map(|until| Event::Fixed((*until).to_owned())));
+                        let target = Target::Ecosystem(Ecosystem::Npm);
+                        let entry = Affected {
+                            ranges: vec![events],
+                            status,
+                            ..Affected::all(target, "a", NameKind::Binary)
+                        };
+                        for version in versions {
+                            let Ok(version) = Version::parse(scheme, version) else { continue };
+                            let Some(decision) = decide_single(scheme, &entry, &version) else { continue };
+                            simple += 1;
+                            let all = decide_all(scheme, &entry, version.as_str(), &version);
+                            assert_eq!(decision, all, "{scheme:?} {version:?} {:?}", entry.ranges);
+                        }
+                    }
+                }
+            }
+        }
+        assert!(simple > 5_000, "{simple}");
+    }
 }

@@ -335,10 +335,32 @@ impl Unpacker {
     }
 }
 
+/// Which file it is: file system, number, length, and when it was written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    number: u64,
+    length: u64,
+    written: (i64, i64),
+}
+
+impl Identity {
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Identity {
+            device: metadata.dev(),
+            number: metadata.ino(),
+            length: metadata.len(),
+            written: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
 /// A database, open for reading.
 pub struct Database {
     connection: Connection,
     path: PathBuf,
+    file: Identity,
     targets: HashMap<String, u32>,
     target_keys: HashMap<u32, String>,
     sources: Vec<SourceInfo>,
@@ -375,7 +397,7 @@ impl Database {
     /// # Errors
     /// When the file is absent, no database of ours, of another format, cut off, or damaged.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let length = check_header(path)?;
+        let (length, file) = check_header(path)?;
         let damaged =
             |error: rusqlite::Error| Error::Damaged { path: path.to_owned(), detail: error.to_string() };
         // Many processes read at once and the file never changes under its name, so no lock is asked for.
@@ -429,6 +451,7 @@ impl Database {
         Ok(Database {
             connection,
             path: path.to_owned(),
+            file,
             targets,
             target_keys,
             sources,
@@ -452,6 +475,11 @@ impl Database {
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether `path` still leads to the file that is open: a newer database is a new file under the name.
+    pub fn is_at(&self, path: &Path) -> bool {
+        path.metadata().is_ok_and(|metadata| Identity::of(&metadata) == self.file)
     }
 
     /// The targets that the database has entries for: `os:debian:12`, `eco:pypi`. Sorted.
@@ -744,14 +772,15 @@ impl Source for Database {
     }
 }
 
-/// Reads the header of the file (SQLite file format, section 1.3) and gives its length in bytes.
-fn check_header(path: &Path) -> Result<u64, Error> {
+/// Reads the header of the file (SQLite file format, section 1.3) and gives its length in bytes, and which file it is.
+fn check_header(path: &Path) -> Result<(u64, Identity), Error> {
     let read = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::NotFound => Error::Absent { path: path.to_owned() },
         _ => Error::Read { path: path.to_owned(), source },
     };
     let mut file = File::open(path).map_err(read)?;
-    let length = file.metadata().map_err(read)?.len();
+    let metadata = file.metadata().map_err(read)?;
+    let (length, identity) = (metadata.len(), Identity::of(&metadata));
     let mut header = Vec::with_capacity(100);
     (&mut file).take(100).read_to_end(&mut header).map_err(read)?;
     let foreign = || Error::Foreign { path: path.to_owned() };
@@ -784,7 +813,7 @@ fn check_header(path: &Path) -> Result<u64, Error> {
             detail: format!("it has {length} bytes, its header says {expected}"),
         });
     }
-    Ok(length)
+    Ok((length, identity))
 }
 
 /// The digest of a database's content: every value of every row with its length, in the order of the keys, bodies

@@ -92,6 +92,7 @@ fn a_database_replaces_the_one_before() {
     let file = folder.path().join("a.db");
     build(folder.path(), &file, &BuildOptions::default()).unwrap();
     let new = Database::open(&file).unwrap();
+    assert!(new.is_at(&file) && !old.is_at(&file) && !new.is_at(&folder.path().join("absent.db")));
     // Whoever has the old one open goes on reading it.
     assert!(old.explain("X-1").unwrap().is_some() && old.explain("X-2").unwrap().is_none());
     assert!(new.explain("X-1").unwrap().is_none() && new.explain("X-2").unwrap().is_some());

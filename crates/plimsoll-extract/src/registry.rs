@@ -68,6 +68,7 @@ pub static EXTRACTORS: &[&Extractor] = &[
     &lang::ghc_package::GHC_PACKAGE,
     &lang::julia_manifest::JULIA_MANIFEST,
     &lang::mix_lock::MIX_LOCK,
+    &lang::gleam_manifest::GLEAM_MANIFEST,
     &lang::otp_app::OTP_APP,
     &lang::podfile_lock::PODFILE_LOCK,
     &lang::pubspec_lock::PUBSPEC_LOCK,

@@ -221,13 +221,14 @@ fn large_inputs_end() {
 }
 
 /// The readers that keep a good and a bad fixture in a folder of their name.
-const WITH_FIXTURES: [&str; 28] = [
+const WITH_FIXTURES: [&str; 29] = [
     "bun_lock",
     "composer_installed",
     "composer_lock",
     "dotnet_deps",
     "gemfile_lock",
     "gemspec",
+    "gleam_manifest",
     "gradle_verification",
     "msbuild_project",
     "node_modules",

@@ -182,9 +182,20 @@ fn cut_goals(cut: &AttackCut) -> String {
     format!("; takes {} away", goals.join(", "))
 }
 
+/// Whose a cut is, where a platform was named.
+fn cut_whose(cut: &AttackCut) -> String {
+    cut.whose.as_ref().map(|whose| format!("; whose: {}", clean(&whose.shown()))).unwrap_or_default()
+}
+
 fn cut(lead: &str, cut: &AttackCut, lines: &mut Lines) {
-    let text =
-        format!("{} ({}): {}{}", cut.kind.word(), party(&cut.party), clean(&cut.action), cut_goals(cut));
+    let text = format!(
+        "{} ({}): {}{}{}",
+        cut.kind.word(),
+        party(&cut.party),
+        clean(&cut.action),
+        cut_goals(cut),
+        cut_whose(cut)
+    );
     lines.wrapped(lead, &text);
 }
 
@@ -289,10 +300,11 @@ fn markdown(attack: &Attack) -> String {
                 for cut in all {
                     let _ = write!(
                         text,
-                        "- [ ] {word}: {} ({}): {}",
+                        "- [ ] {word}: {} ({}): {}{}",
                         cut.kind.word(),
                         markdown_text(&party(&cut.party)),
-                        markdown_text(&cut.action)
+                        markdown_text(&cut.action),
+                        markdown_text(&cut_whose(cut))
                     );
                     if let Some(command) = &cut.command {
                         let _ = write!(text, ": {}", markdown_code(command));

@@ -52,6 +52,14 @@ fn who(link: &Link) -> String {
     }
 }
 
+/// What is found, without the package, which stands above it.
+fn flaws(thread: &Thread) -> Vec<String> {
+    let short = |id: &String| id.split_once("@pkg:").map_or(id.as_str(), |(flaw, _)| flaw).to_owned();
+    let mut all: Vec<String> = thread.findings.iter().map(short).collect();
+    all.dedup();
+    all
+}
+
 fn some(names: &[String], all: bool) -> String {
     let shown = if all { names.len() } else { SHOWN_NAMES.min(names.len()) };
     let mut list: Vec<String> = names[..shown].iter().map(|name| clean(name).into_owned()).collect();
@@ -121,7 +129,7 @@ fn table(chain: &Chain, view: &View) -> String {
                 count(thread.findings.len(), "finding", "findings")
             ),
         );
-        wrapped(&mut text, 2, &format!("findings: {}", some(&thread.findings, view.all)));
+        wrapped(&mut text, 2, &format!("findings: {}", some(&flaws(thread), view.all)));
         if !thread.workloads.is_empty() {
             wrapped(&mut text, 2, &format!("run by: {}", some(&thread.workloads, view.all)));
         }
@@ -176,7 +184,7 @@ fn markdown(chain: &Chain) -> String {
             "\n## {} in {}\n\nFindings: {}.",
             markdown_text(&clean(&thread.about)),
             markdown_text(&clean(&thread.target)),
-            markdown_text(&some(&thread.findings, false)),
+            markdown_text(&some(&flaws(thread), false)),
         );
         if !thread.workloads.is_empty() {
             let _ = writeln!(text, "Run by: {}.", markdown_text(&some(&thread.workloads, false)));

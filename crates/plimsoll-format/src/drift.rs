@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use plimsoll_model::audit::ClusterInfo;
 use plimsoll_model::drift::{Drift, DriftArea, DriftItem};
+use plimsoll_model::responsibility::Belongs;
 
 use crate::lines::Lines;
 use crate::text::{clean, markdown_code, markdown_text, thousands};
@@ -47,7 +48,17 @@ fn told(item: &DriftItem) -> String {
     if let (Some(rule), Some(severity)) = (&item.rule, &item.severity) {
         let _ = write!(text, " ({severity}, {rule})");
     }
+    if let Some(since) = since(item) {
+        let _ = write!(text, ", {since}");
+    }
     text
+}
+
+/// Since when, in words.
+fn since(item: &DriftItem) -> Option<String> {
+    let since = item.since.as_ref()?;
+    let latest = if since.at_the_latest { " at the latest" } else { "" };
+    Some(format!("since {}{latest}, after {}", state(&since.state), state(&since.after)))
 }
 
 fn of_area(items: &[DriftItem], area: DriftArea) -> impl Iterator<Item = &DriftItem> + Clone {
@@ -74,6 +85,7 @@ fn table(drift: &Drift, view: &View) -> String {
                 lines.wrapped("  ", &clean(&told(item)));
             }
             lines.more(count, shown);
+            lines.whose("  ", of_area(items, area).map(|item| item.whose.as_ref()));
         }
     }
     if drift.left_out > 0 {
@@ -92,18 +104,32 @@ fn markdown(drift: &Drift) -> String {
         thousands(drift.worse.len() as u64),
         thousands(drift.better.len() as u64)
     );
+    let shows_whose = drift.worse.iter().chain(&drift.better).any(|item| item.whose.is_some());
     if !(drift.worse.is_empty() && drift.better.is_empty()) {
-        text.push_str("\n| | in | what |  |\n|---|---|---|---|\n");
+        let head = if shows_whose {
+            "\n| | in | what |  | whose |\n|---|---|---|---|---|\n"
+        } else {
+            "\n| | in | what |  |\n|---|---|---|---|\n"
+        };
+        text.push_str(head);
     }
     for (title, items) in [("worse", &drift.worse), ("better", &drift.better)] {
         for (area, word) in DriftArea::ALL {
             for item in of_area(items, area) {
-                let _ = writeln!(
+                let _ = write!(
                     text,
                     "| {title} | {word} | {} | {} |",
                     markdown_code(&item.about),
-                    markdown_text(&item.detail)
+                    markdown_text(&match since(item) {
+                        Some(since) => format!("{}, {since}", item.detail),
+                        None => item.detail.clone(),
+                    })
                 );
+                if shows_whose {
+                    let whose = item.whose.as_ref().map(Belongs::shown).unwrap_or_default();
+                    let _ = write!(text, " {} |", markdown_text(&whose));
+                }
+                text.push('\n');
             }
         }
     }

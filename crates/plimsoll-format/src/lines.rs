@@ -1,13 +1,32 @@
 //! Answers about clusters as lines for a terminal.
 
+use std::collections::BTreeMap;
+
 use plimsoll_model::Problem;
 use plimsoll_model::audit::Missing;
+use plimsoll_model::responsibility::Belongs;
 
 use crate::View;
 use crate::text::{clean, shorten, thousands, wrap};
 
 /// Problems that are shown unless all are asked for.
 const SHOWN: usize = 10;
+
+/// Whose things are, each answer once and that about most of them first; empty where no platform was named.
+pub(crate) fn whose<'b>(all: impl Iterator<Item = Option<&'b Belongs>>) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for one in all.flatten() {
+        *counts.entry(clean(&one.shown()).into_owned()).or_default() += 1;
+    }
+    let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
+    if let [(one, _)] = counts.as_slice() {
+        return one.clone();
+    }
+    counts.sort_by(|one, other| (other.1, &one.0).cmp(&(one.1, &other.0)));
+    let parts: Vec<String> =
+        counts.into_iter().map(|(text, count)| format!("{} {text}", thousands(count as u64))).collect();
+    parts.join("; ")
+}
 
 /// Lines of at most a width.
 pub(crate) struct Lines {
@@ -83,6 +102,14 @@ impl Lines {
             self.wrapped("problem: ", &format!("{}: {}", clean(&problem.subject), clean(&problem.detail)));
         }
         self.more(problems.len(), shown);
+    }
+
+    /// Whose the things above are: each answer once, with how many it is about where there are several.
+    pub(crate) fn whose<'b>(&mut self, lead: &str, all: impl Iterator<Item = Option<&'b Belongs>>) {
+        let told = whose(all);
+        if !told.is_empty() {
+            self.wrapped(lead, &format!("whose: {told}"));
+        }
     }
 
     pub(crate) fn text(self) -> String {

@@ -74,6 +74,7 @@ fn table(answer: &Paths, view: &View) -> String {
                         cut.of
                     ),
                 );
+                lines.whose("  ", std::iter::once(cut.whose.as_ref()));
             }
             let shown = if view.all { usize::MAX } else { SHOWN };
             for path in all.iter().take(shown) {
@@ -128,6 +129,7 @@ fn one(path: &AttackPath, view: &View, lines: &mut Lines) {
     if let Some(cut) = path.steps.iter().find_map(|step| step.cut.as_deref()) {
         lines.wrapped("  ", &format!("to cut it: {cut}"));
     }
+    lines.whose("  ", std::iter::once(path.whose.as_ref()));
 }
 
 fn dot(answer: &Paths) -> String {

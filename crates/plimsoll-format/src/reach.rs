@@ -9,8 +9,9 @@ use plimsoll_model::reach::{
     Connection, Exposure, Ports, Reach, ReachAnswer, ReachDiff, ReachQuery, ReachReason, ReachWorkload,
     Reached,
 };
+use plimsoll_model::responsibility::Belongs;
 
-use crate::lines::Lines;
+use crate::lines::{Lines, whose};
 use crate::text::{clean, count, markdown_code, markdown_text, shorten, thousands};
 use crate::{Error, View};
 
@@ -196,6 +197,7 @@ fn table(reach: &Reach, view: &View) -> String {
         let rows: Vec<Vec<String>> = open.iter().take(shown).map(|exposure| exposure_row(exposure)).collect();
         columns(&rows, &mut lines);
         lines.more(open.len(), shown);
+        lines.whose("  ", open.iter().map(|exposure| exposure.whose.as_ref()));
     } else if reach.exposures.is_empty() {
         lines.head("Nothing leads in from outside");
     }
@@ -226,6 +228,7 @@ fn table(reach: &Reach, view: &View) -> String {
             reach.namespaces_without_policy.len()
         ));
         lines.wrapped("  ", &names(reach.namespaces_without_policy.iter().map(String::as_str), view));
+        lines.whose("  ", reach.without_policy_whose.values().map(Some));
     }
     if !reach.policies.is_empty() {
         lines.head(&format!("Policies without effect ({})", reach.policies.len()));
@@ -340,6 +343,7 @@ fn markdown(reach: &Reach, view: &View) -> String {
             );
         }
     }
+    markdown_whose(reach.exposures.iter().map(|exposure| exposure.whose.as_ref()), &mut text);
     text.push('\n');
     for (what, ask) in QUESTIONS {
         let yes = by_answer(reach, ask, Reached::Allowed);
@@ -354,7 +358,9 @@ fn markdown(reach: &Reach, view: &View) -> String {
     }
     if !reach.namespaces_without_policy.is_empty() {
         let all = names(reach.namespaces_without_policy.iter().map(String::as_str), view);
-        let _ = writeln!(text, "- without any policy in effect: {}", markdown_text(&all));
+        let whose = whose(reach.without_policy_whose.values().map(Some));
+        let whose = if whose.is_empty() { whose } else { format!("; whose: {whose}") };
+        let _ = writeln!(text, "- without any policy in effect: {}", markdown_text(&(all + &whose)));
     }
     for note in &reach.policies {
         let _ = writeln!(text, "- {}: {}", markdown_code(&note.policy), markdown_text(&note.detail));
@@ -400,6 +406,7 @@ fn diff_table(diff: &ReachDiff, view: &View) -> String {
             let rows: Vec<Vec<String>> = list.iter().take(shown).map(exposure_row).collect();
             columns(&rows, &mut lines);
             lines.more(list.len(), shown);
+            lines.whose("  ", list.iter().map(|exposure| exposure.whose.as_ref()));
         }
     }
     let gained: Vec<_> = diff.changes.iter().filter(|change| change.gained != "none").collect();
@@ -416,6 +423,7 @@ fn diff_table(diff: &ReachDiff, view: &View) -> String {
             lines.line(&format!("  {sign} {} => {} : {ports}", clean(&change.from), clean(&change.to)));
         }
         lines.more(list.len(), shown);
+        lines.whose("  ", list.iter().map(|change| change.whose.as_ref()));
     }
     if !other.is_empty() {
         lines.head(&format!("Connections that are decided otherwise, or no longer ({})", other.len()));
@@ -428,6 +436,7 @@ fn diff_table(diff: &ReachDiff, view: &View) -> String {
             ));
         }
         lines.more(other.len(), shown);
+        lines.whose("  ", other.iter().map(|change| change.whose.as_ref()));
     }
     if diff.changes.is_empty() && diff.exposed.is_empty() && diff.closed.is_empty() {
         lines.line("No connection came or went");
@@ -479,8 +488,18 @@ fn diff_markdown(diff: &ReachDiff, view: &View) -> String {
             markdown_text(&change.lost)
         );
     }
+    let ways = diff.exposed.iter().chain(&diff.closed).map(|exposure| exposure.whose.as_ref());
+    markdown_whose(ways.chain(diff.changes.iter().map(|change| change.whose.as_ref())), &mut text);
     markdown_tail(&diff.missing, &diff.problems, &mut text);
     text
+}
+
+/// Whose the rows above are.
+fn markdown_whose<'b>(all: impl Iterator<Item = Option<&'b Belongs>>, text: &mut String) {
+    let told = whose(all);
+    if !told.is_empty() {
+        let _ = writeln!(text, "\nWhose: {}", markdown_text(&told));
+    }
 }
 
 /// A text between quotes in DOT.
@@ -637,9 +656,11 @@ mod tests {
                 hosts: vec!["a.example".into(), "b.example".into()],
                 ports: open.clone(),
                 detail: None,
+                whose: None,
             }],
             workloads: vec![workload("shop/Deployment/web", &open), workload(hostile, &shut)],
             namespaces_without_policy: vec!["shop".into()],
+            without_policy_whose: BTreeMap::new(),
             policies: Vec::new(),
             connections: vec![Connection {
                 from: "shop/Deployment/web".into(),

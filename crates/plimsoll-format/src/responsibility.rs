@@ -34,6 +34,8 @@ pub enum ResponsibilityForm {
     Csv,
     /// OSCAL assessment results.
     Oscal,
+    /// A component definition of OSCAL: who does what on each platform, without what was seen.
+    OscalComponent,
 }
 
 /// Writes the answer.
@@ -48,6 +50,7 @@ pub fn write(answer: &Responsibility, form: ResponsibilityForm, view: &View) -> 
         ResponsibilityForm::Html => page::write(answer)?,
         ResponsibilityForm::Csv => comma(answer),
         ResponsibilityForm::Oscal => oscal::write(answer)?,
+        ResponsibilityForm::OscalComponent => oscal::definition(answer)?,
     })
 }
 
@@ -75,7 +78,7 @@ pub(crate) struct Counts {
     pub(crate) own: [BTreeMap<Standing, usize>; 2],
     /// Controls that are wholly the provider's.
     pub(crate) provider: usize,
-    /// Those of them that evidence contradicts.
+    /// Controls that are the provider's somewhere, and that evidence contradicts there.
     pub(crate) contradicted: usize,
 }
 
@@ -83,12 +86,14 @@ impl Counts {
     pub(crate) fn new(answer: &Responsibility) -> Self {
         let mut counts = Counts { own: [BTreeMap::new(), BTreeMap::new()], provider: 0, contradicted: 0 };
         for row in &answer.controls {
+            // On one node pool it may be the provider's, and on another yours.
+            let undone = |cell: &Cell| cell.owner == Owner::Provider && cell.standing == Standing::NotMet;
+            counts.contradicted += usize::from(row.cells.iter().any(undone));
             match (owner(row), own(row)) {
                 (Owner::Customer, Some(standing)) => *counts.own[0].entry(standing).or_default() += 1,
                 (Owner::Shared, Some(standing)) => *counts.own[1].entry(standing).or_default() += 1,
                 (Owner::Provider, _) => {
                     counts.provider += 1;
-                    counts.contradicted += usize::from(row.worst() == Standing::NotMet);
                 }
                 _ => {}
             }
@@ -126,9 +131,9 @@ pub(crate) fn groups(row: &Row, wanted: impl Fn(&Cell) -> bool) -> Vec<(Vec<&str
     groups
 }
 
-/// Inputs that are missing, with how many controls of the reader's each would help to decide; the most useful first.
-pub(crate) fn missing_inputs(answer: &Responsibility) -> Vec<(String, String, usize)> {
-    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+/// What is missing, with the controls of the reader's that it would help to decide; the most useful first.
+pub(crate) fn missing_inputs(answer: &Responsibility) -> Vec<(String, Vec<&str>)> {
+    let mut controls: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for row in &answer.controls {
         let mut of_row: Vec<(&str, &str)> = row
             .cells
@@ -149,15 +154,12 @@ pub(crate) fn missing_inputs(answer: &Responsibility) -> Vec<(String, String, us
         of_row.sort_unstable();
         of_row.dedup();
         for key in of_row {
-            *counts.entry(key).or_default() += 1;
+            controls.entry(key).or_default().push(&row.id);
         }
     }
-    let mut list: Vec<(String, String, usize)> = counts
-        .into_iter()
-        .map(|((input, detail), number)| (input.to_owned(), detail.to_owned(), number))
-        .collect();
-    list.sort_by(|one, other| other.2.cmp(&one.2).then_with(|| one.cmp(other)));
-    list
+    let mut list: Vec<((&str, &str), Vec<&str>)> = controls.into_iter().collect();
+    list.sort_by(|one, other| other.1.len().cmp(&one.1.len()).then_with(|| one.0.cmp(&other.0)));
+    list.into_iter().map(|((_, detail), controls)| (detail.to_owned(), controls)).collect()
 }
 
 /// `GKE Standard: default-pool (3 nodes), batch`.
@@ -198,8 +200,13 @@ pub(crate) fn reasons(answer: &Responsibility) -> String {
             parts.push(format!("{number} {}", standing.word()));
         }
     }
+    let undone = match counts.contradicted {
+        0 => String::new(),
+        1 => format!("; 1 of {}'s is seen not to be done", providers(answer)),
+        number => format!("; {number} of {}'s are seen not to be done", providers(answer)),
+    };
     format!(
-        "of {} that are yours or shared: {}",
+        "of {} that are yours or shared: {}{undone}",
         count(counts.mine(), "control", "controls"),
         listing(&parts)
     )
@@ -488,8 +495,8 @@ fn unseen(answer: &Responsibility, text: &mut Paper<'_>) {
             count(unknown, "control", "controls")
         ));
         let shown = if text.view.all { usize::MAX } else { SHOWN_INPUTS };
-        for (_, detail, number) in missing.iter().take(shown) {
-            text.wrapped(2, &format!("{number:>3}  {}", clean(detail)));
+        for (detail, controls) in missing.iter().take(shown) {
+            text.wrapped(2, &format!("{:>3}  {}", controls.len(), clean(detail)));
         }
         if missing.len() > shown {
             text.line(&format!("       and {} more: --all", missing.len() - shown));

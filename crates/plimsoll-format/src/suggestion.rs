@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use plimsoll_model::suggestion::Suggestion;
+use plimsoll_model::suggestion::{SuggestedNamespace, Suggestion};
 
 use crate::lines::Lines;
 use crate::text::{clean, count, thousands};
@@ -61,9 +61,16 @@ pub fn yaml(suggestion: &Suggestion) -> String {
         comment(&format!("problem: {}: {}", problem.subject, problem.detail));
     }
     for namespace in &suggestion.namespaces {
-        text.push_str(&namespace.yaml);
+        text.push_str(&policies(namespace));
     }
     text
+}
+
+/// The policies of one namespace as YAML; whose they are stands below the first line.
+pub fn policies(namespace: &SuggestedNamespace) -> String {
+    let Some(whose) = &namespace.whose else { return namespace.yaml.clone() };
+    let (first, rest) = namespace.yaml.split_once('\n').unwrap_or((&namespace.yaml, ""));
+    format!("{first}\n# Whose: {}\n{rest}", clean(&whose.shown()))
 }
 
 /// What stands in the files, in short.
@@ -87,6 +94,7 @@ pub fn summary(suggestion: &Suggestion, files: &[String], view: &View) -> String
     if suggestion.namespaces.is_empty() {
         lines.line("there is nothing to write policies for");
     }
+    lines.whose("", suggestion.namespaces.iter().map(|namespace| namespace.whose.as_ref()));
     lines.line("");
     lines.wrapped("", &clean(&proof(suggestion)));
     lines.tail(&suggestion.notes, &suggestion.missing, &suggestion.problems, view);

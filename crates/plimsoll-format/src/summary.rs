@@ -205,6 +205,18 @@ pub struct Summary<'a> {
     pub next: Vec<String>,
     packages: HashMap<&'a str, &'a Package>,
     settings: HashMap<&'a str, &'a Finding>,
+    objects: HashMap<&'a str, &'a Finding>,
+}
+
+/// One thing that is to be done about an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit<'a> {
+    /// The rule that asks for it.
+    pub rule: &'a str,
+    /// What is to be done.
+    pub action: &'a str,
+    /// In how many places of the object.
+    pub places: usize,
 }
 
 impl<'a> Summary<'a> {
@@ -253,6 +265,12 @@ impl<'a> Summary<'a> {
             classes,
             changes,
             packages,
+            objects: report
+                .findings
+                .iter()
+                .filter(|finding| finding.object.is_some())
+                .map(|finding| (finding.id.as_str(), finding))
+                .collect(),
             settings: report
                 .findings
                 .iter()
@@ -273,6 +291,29 @@ impl<'a> Summary<'a> {
     /// settings only.
     pub fn setting(&self, change: &Change) -> Option<&'a Finding> {
         self.settings.get(change.removes.first()?.as_str()).copied()
+    }
+
+    /// Whether a change is one of an object of Kubernetes.
+    pub fn is_of_object(&self, change: &Change) -> bool {
+        change.removes.first().is_some_and(|id| self.objects.contains_key(id.as_str()))
+    }
+
+    /// What a change does to an object of Kubernetes, the worst first; `None` when it changes something else.
+    pub fn edits(&self, change: &Change) -> Option<Vec<Edit<'a>>> {
+        self.objects.get(change.removes.first()?.as_str())?;
+        let findings = change.removes.iter().filter_map(|id| self.objects.get(id.as_str()).copied());
+        let mut edits: Vec<(std::cmp::Reverse<Level>, Edit<'a>)> = Vec::new();
+        for finding in findings {
+            let (rule, action) = (finding.advisory.as_str(), finding.remedy.action.as_str());
+            match edits.iter_mut().find(|(_, edit)| edit.rule == rule && edit.action == action) {
+                Some((_, edit)) => edit.places += 1,
+                None => {
+                    edits.push((std::cmp::Reverse(finding.severity.level), Edit { rule, action, places: 1 }));
+                }
+            }
+        }
+        edits.sort_by_key(|(level, edit)| (*level, std::cmp::Reverse(edit.places)));
+        Some(edits.into_iter().map(|(_, edit)| edit).collect())
     }
 
     /// The layer that a finding, or its first package, stands in, counted from 1.

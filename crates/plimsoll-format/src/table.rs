@@ -295,7 +295,7 @@ impl Page {
         let rest = if view.all { 0 } else { changes.len().saturating_sub(SHOWN_CHANGES) };
         changes.truncate(changes.len() - rest);
         if !changes.is_empty() {
-            self.change_table(&changes);
+            self.change_table(&changes, summary, view);
             if rest > 0 {
                 self.line(&format!("  and {}; --all lists them", count(rest, "more change", "more changes")));
             }
@@ -359,14 +359,18 @@ impl Page {
         self.blank();
     }
 
-    fn change_table(&mut self, changes: &[&Change]) {
+    fn change_table(&mut self, changes: &[&Change], summary: &Summary<'_>, view: &View) {
         let wide = self.width >= WIDE;
         let digits = changes.len().to_string().len();
         let rows: Vec<[String; 6]> = changes
             .iter()
             .map(|change| {
                 [
-                    summary::what_changes(change),
+                    if summary.is_of_object(change) {
+                        clean(&change.subject).into_owned()
+                    } else {
+                        summary::what_changes(change)
+                    },
                     change.location.as_ref().map(summary::place).unwrap_or_default(),
                     clean(&change.from).into_owned(),
                     clean(change.to.as_deref().unwrap_or("-")).into_owned(),
@@ -463,8 +467,12 @@ impl Page {
                     self.line(&format!("{}{command}", " ".repeat(indent)));
                 }
                 None => {
-                    for piece in wrap(&clean(&change.action), self.width - indent) {
-                        self.line(&format!("{}{piece}", " ".repeat(indent)));
+                    for sentence in sentences(change, summary, view) {
+                        let mut hang = 0;
+                        for piece in wrap(&sentence, self.width - indent - 2) {
+                            self.line(&format!("{}{piece}", " ".repeat(indent + hang)));
+                            hang = 2;
+                        }
                     }
                 }
             }
@@ -714,4 +722,26 @@ fn group(summary: &Summary<'_>, index: usize, finding: &Finding, by: By) -> Stri
             }
         },
     }
+}
+
+/// What is to be done, line by line: of an object the first things by rule, each with the number of its places.
+fn sentences(change: &Change, summary: &Summary<'_>, view: &View) -> Vec<String> {
+    /// More are counted.
+    const SHOWN: usize = 3;
+    let Some(edits) = summary.edits(change) else { return vec![clean(&change.action).into_owned()] };
+    let shown = if view.all { edits.len() } else { edits.len().min(SHOWN) };
+    let mut lines: Vec<String> = edits[..shown]
+        .iter()
+        .map(|edit| {
+            let places = match edit.places {
+                1 => String::new(),
+                places => format!(" ({} places)", thousands(places as u64)),
+            };
+            format!("{}: {}{places}", clean(edit.rule), clean(edit.action))
+        })
+        .collect();
+    if shown < edits.len() {
+        lines.push(format!("and {} more", edits.len() - shown));
+    }
+    lines
 }

@@ -80,6 +80,7 @@ fn subjects(all: &[&WhoMay], view: &View, lines: &mut Lines) {
             let more = count(one.grants.len() - reasons, "more reason", "more reasons");
             lines.line(&format!("  and {more}: see --all"));
         }
+        lines.whose("  ", std::iter::once(one.whose.as_ref()));
         if one.exists == Some(false) {
             lines.wrapped("  ", "this account is not there: whoever makes it has this right");
         }

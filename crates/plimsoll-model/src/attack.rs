@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::{ClusterInfo, Missing};
 use crate::paths::{Goal, PathStep};
 use crate::reach::{Connection, Exposure};
+use crate::responsibility::Belongs;
 use crate::{Outcome, Party, Problem};
 
 /// Version of the form of [`Attack`]: `docs/schema/attack-1.0.json`.
@@ -142,6 +143,9 @@ pub struct AttackCut {
     pub cuts: Vec<Goal>,
     /// What it takes, to compare: a binding 1, a privilege or an image 2, a way in 4.
     pub cost: u32,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whose: Option<Belongs>,
 }
 
 /// A way from outside over a workload to something that is worth it.

@@ -11,7 +11,7 @@ use crate::{Outcome, Problem};
 pub const AUDIT_VERSION: &str = "1.0";
 
 /// Which cluster, and when.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterInfo {
     /// Context of the kubeconfig, `in-cluster`, or the file that was read.

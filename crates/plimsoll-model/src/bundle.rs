@@ -48,6 +48,20 @@ pub struct BundleManifest {
     pub digest: String,
 }
 
+/// How the signature of a manifest stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BundleSignature {
+    /// There is none.
+    Absent,
+    /// There is one, and no key was given to check it with.
+    NotChecked,
+    /// It is by one of the keys that were given.
+    Verified,
+    /// It is by none of the keys that were given, or about something else.
+    Wrong,
+}
+
 /// What a look at a bundle says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -66,6 +80,11 @@ pub struct BundleCheck {
     pub files: u64,
     /// Of the manifest: `sha256:` and 64 digits.
     pub digest: String,
+    /// How its signature stands.
+    pub signature: BundleSignature,
+    /// The key that it is by: SHA-256 of its SubjectPublicKeyInfo in hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signed_by: Option<String>,
     /// What the answer said; absent where its files are not sound.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub answer: Option<Outcome>,

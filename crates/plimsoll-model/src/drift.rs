@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{ClusterInfo, Missing};
+use crate::responsibility::Belongs;
 use crate::{Outcome, Problem};
 
 /// Version of the form of [`Drift`]: `docs/schema/drift-1.0.json`.
@@ -20,6 +21,9 @@ pub struct Drift {
     pub before: ClusterInfo,
     /// What is after, and when.
     pub after: ClusterInfo,
+    /// All states in their order, where there are more than two.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<ClusterInfo>,
     /// Met when nothing got worse, not met when something did, unknown when that is not decided.
     pub verdict: Outcome,
     /// What got worse.
@@ -85,4 +89,22 @@ pub struct DriftItem {
     /// How grave what the rule says is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whose: Option<Belongs>,
+    /// Since when, where states between were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Box<DriftSince>>,
+}
+
+/// Since when something is worse, and has been in every state that followed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftSince {
+    /// The last state in which it was not.
+    pub after: ClusterInfo,
+    /// The first state in which it was.
+    pub state: ClusterInfo,
+    /// Not everything of an earlier state was seen, so that it may have been so before.
+    pub at_the_latest: bool,
 }

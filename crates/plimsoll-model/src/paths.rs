@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{ClusterInfo, Missing};
+use crate::responsibility::Belongs;
 use crate::rights::Holder;
 use crate::{Outcome, Problem, Suppression};
 
@@ -81,6 +82,9 @@ pub struct AttackPath {
     pub accepted: Option<Suppression>,
     /// The steps, for the first of the subjects.
     pub steps: Vec<PathStep>,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whose: Option<Belongs>,
 }
 
 /// The binding whose removal takes a goal from most.
@@ -98,6 +102,9 @@ pub struct Cut {
     /// Where the binding stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whose: Option<Belongs>,
 }
 
 /// Who can become what.

@@ -1,8 +1,11 @@
 //! Who reaches whom in a cluster, as it is told.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{ClusterInfo, Missing};
+use crate::responsibility::Belongs;
 use crate::{Outcome, Problem};
 
 /// Version of the form of [`Reach`], [`ReachQuery`] and [`ReachDiff`]: `docs/schema/reach-1.0.json`.
@@ -83,6 +86,9 @@ pub struct Exposure {
     /// What else is to be known: why it is not open, or only to some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whose: Option<Belongs>,
 }
 
 /// What a workload may do.
@@ -157,6 +163,9 @@ pub struct Reach {
     pub workloads: Vec<ReachWorkload>,
     /// Namespaces with workloads that no policy is about.
     pub namespaces_without_policy: Vec<String>,
+    /// Whose these are on the platform that was named, by their names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub without_policy_whose: BTreeMap<String, Belongs>,
     /// Policies that are about nothing, or are broken.
     pub policies: Vec<PolicyNote>,
     /// Connections between workloads, and from and to addresses outside.
@@ -247,6 +256,9 @@ pub struct ReachChange {
     pub gained: String,
     /// Ports that went.
     pub lost: String,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whose: Option<Belongs>,
 }
 
 /// Two clusters, or the same at two times.

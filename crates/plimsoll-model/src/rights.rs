@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{ClusterInfo, Missing};
+use crate::responsibility::Belongs;
 use crate::{Outcome, Problem};
 
 /// Version of the form of [`WhoCan`]: `docs/schema/who-can-1.0.json`.
@@ -171,6 +172,9 @@ pub struct WhoMay {
     /// How many workloads run as members of this group, where service accounts are its members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<u64>,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whose: Option<Belongs>,
 }
 
 /// A binding that gives nothing, because the role is not there.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{ClusterInfo, Missing};
+use crate::responsibility::Belongs;
 use crate::{Outcome, Problem};
 
 /// Version of the form of [`Suggestion`]: `docs/schema/suggest-1.0.json`.
@@ -50,6 +51,9 @@ pub struct SuggestedNamespace {
     /// What is not known: each may need a further rule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<SuggestedUnknown>,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whose: Option<Belongs>,
 }
 
 /// A connection that is needed.

@@ -121,11 +121,11 @@ const CONTROLS: &[(&str, &str, &[&str])] = &[
     (
         "nsa-cisa",
         "network/secrets",
-        &["secret-in-", "secret-as-environment", "api-server-secrets-unencrypted"],
+        &["secret-in-", "secret-as-environment", "api-server-secrets-unencrypted", "encryption-"],
     ),
     ("nsa-cisa", "authentication/anonymous", &["api-server-anonymous", "kubelet-anonymous"]),
     ("nsa-cisa", "authentication/rbac", &["api-server-without-rbac", "bound-to-", "rbac-"]),
-    ("nsa-cisa", "audit/api-server", &["api-server-audit-log-"]),
+    ("nsa-cisa", "audit/api-server", &["api-server-audit-log-", "audit-policy-"]),
     (
         "owasp-kubernetes",
         "K01",
@@ -149,9 +149,15 @@ const CONTROLS: &[(&str, &str, &[&str])] = &[
     (
         "owasp-kubernetes",
         "K04",
-        &["namespace-without-pod-security", "webhook-fails-open", "api-server-admits-everything"],
+        &[
+            "namespace-without-pod-security",
+            "webhook-fails-open",
+            "api-server-admits-everything",
+            "pod-security-",
+            "image-policy-fails-open",
+        ],
     ),
-    ("owasp-kubernetes", "K05", &["api-server-audit-log-"]),
+    ("owasp-kubernetes", "K05", &["api-server-audit-log-", "audit-policy-"]),
     (
         "owasp-kubernetes",
         "K06",
@@ -167,7 +173,14 @@ const CONTROLS: &[(&str, &str, &[&str])] = &[
     (
         "owasp-kubernetes",
         "K08",
-        &["secret-in-", "secret-as-environment", "api-server-secrets-unencrypted", "rbac-reads-secrets"],
+        &[
+            "secret-in-",
+            "secret-as-environment",
+            "api-server-secrets-unencrypted",
+            "encryption-",
+            "audit-policy-writes-secrets",
+            "rbac-reads-secrets",
+        ],
     ),
     (
         "owasp-kubernetes",
@@ -250,6 +263,8 @@ const CONTROLS: &[(&str, &str, &[&str])] = &[
         "T1552",
         &[
             "api-server-secrets-unencrypted",
+            "audit-policy-writes-secrets",
+            "encryption-",
             "rbac-reads-secrets",
             "secret-as-environment",
             "secret-in-argument",
@@ -267,7 +282,16 @@ const CONTROLS: &[(&str, &str, &[&str])] = &[
             "service-external-addresses",
         ],
     ),
-    ("mitre-attack", "T1562", &["api-server-audit-log-", "webhook-fails-open"]),
+    (
+        "mitre-attack",
+        "T1562",
+        &[
+            "api-server-audit-log-",
+            "audit-policy-misses-requests",
+            "image-policy-fails-open",
+            "webhook-fails-open",
+        ],
+    ),
     (
         "mitre-attack",
         "T1609",
@@ -276,7 +300,12 @@ const CONTROLS: &[(&str, &str, &[&str])] = &[
     (
         "mitre-attack",
         "T1610",
-        &["api-server-admits-everything", "namespace-without-pod-security", "rbac-creates-workloads"],
+        &[
+            "api-server-admits-everything",
+            "namespace-without-pod-security",
+            "pod-security-",
+            "rbac-creates-workloads",
+        ],
     ),
     (
         "mitre-attack",
@@ -343,7 +372,9 @@ const CONTROLS: &[(&str, &str, &[&str])] = &[
         &[
             "api-server-admits-everything",
             "api-server-without-image-pull-check",
+            "image-policy-fails-open",
             "namespace-without-pod-security",
+            "pod-security-",
             "webhook-fails-open",
         ],
     ),
@@ -361,7 +392,11 @@ const CONTROLS: &[(&str, &str, &[&str])] = &[
         "pods/service-account-token",
         &["default-account-bound", "default-service-account", "token-never-expires"],
     ),
-    ("nsa-cisa", "pods/admission", &["api-server-admits-everything", "webhook-fails-open"]),
+    (
+        "nsa-cisa",
+        "pods/admission",
+        &["api-server-admits-everything", "image-policy-fails-open", "pod-security-", "webhook-fails-open"],
+    ),
     ("nsa-cisa", "network/namespaces", &["default-namespace", "system-namespace"]),
     ("nsa-cisa", "network/policies", &["network-policy-peer-unknown", "network-policy-selects-nothing"]),
     (
@@ -430,6 +465,22 @@ const CONCERNS: &[(&str, Concern)] = &[
     ("token-never-expires", Concern::Kinds(&["Secret"])),
     ("monitor-", Concern::Kinds(&["ServiceMonitor"])),
     ("job-", Concern::Kinds(&["Job"])),
+    // By images, or by the labels that their services have, too.
+    ("dashboard-deployed", Concern::PodsAndServices),
+    ("tiller-deployed", Concern::PodsAndServices),
+    ("audit-policy-", Concern::Files(&["audit.k8s.io"], &["Policy"])),
+    (
+        "encryption-",
+        Concern::Files(&["apiserver.config.k8s.io", ""], &["EncryptionConfiguration", "EncryptionConfig"]),
+    ),
+    (
+        "pod-security-",
+        Concern::Files(
+            &["apiserver.config.k8s.io", "pod-security.admission.config.k8s.io"],
+            &["AdmissionConfiguration", "PodSecurityConfiguration"],
+        ),
+    ),
+    ("image-policy-", Concern::Files(&["apiserver.config.k8s.io"], &["AdmissionConfiguration"])),
 ];
 
 /// What a rule looks at.
@@ -437,8 +488,11 @@ const CONCERNS: &[(&str, Concern)] = &[
 enum Concern {
     Any,
     Pods,
+    PodsAndServices,
     Program(&'static str),
     Kinds(&'static [&'static str]),
+    /// Files of the control plane: groups and kinds. No cluster has them as objects.
+    Files(&'static [&'static str], &'static [&'static str]),
 }
 
 impl Framework {
@@ -499,10 +553,23 @@ const RUNS: &[&str] = &[
     "StatefulSet",
 ];
 
+/// The same, and services.
+const RUNS_AND_SERVICES: &[&str] = &[
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "Job",
+    "Pod",
+    "ReplicaSet",
+    "ReplicationController",
+    "Service",
+    "StatefulSet",
+];
+
 /// Rules, by the beginning of their ids, whose answer about one object rests on others: of which kinds. Without those it is unknown.
 const BESIDE: &[(&str, &[&str])] = &[
     ("autoscaler-without-target", RUNS),
-    ("bound-to-cluster-admin", &["ClusterRole"]),
+    ("bound-to-cluster-admin", &["ClusterRole", "Role"]),
     ("budget-above-replicas", RUNS),
     ("egress-not-limited", &["NetworkPolicy"]),
     ("ingress-without-service", &["Service"]),
@@ -545,7 +612,8 @@ pub fn subjects(rule: &Rule) -> &'static [&'static str] {
     match concern_of(rule) {
         Concern::Any => &[],
         Concern::Pods | Concern::Program(_) => RUNS,
-        Concern::Kinds(kinds) => kinds,
+        Concern::PodsAndServices => RUNS_AND_SERVICES,
+        Concern::Kinds(kinds) | Concern::Files(_, kinds) => kinds,
     }
 }
 
@@ -567,7 +635,14 @@ pub fn concerns(rule: &Rule, objects: &Objects<'_>) -> bool {
     match concern_of(rule) {
         Concern::Any => !objects.is_empty(),
         Concern::Pods => objects.iter().any(|object| !object.pods.is_empty()),
+        Concern::PodsAndServices => objects.iter().any(|object| {
+            !object.pods.is_empty() || (object.name.group, object.name.kind) == ("", "Service")
+        }),
         Concern::Kinds(kinds) => kinds.iter().any(|kind| objects.of_kind(kind).next().is_some()),
+        Concern::Files(groups, kinds) => kinds
+            .iter()
+            .flat_map(|kind| objects.of_kind(kind))
+            .any(|object| groups.contains(&object.name.group)),
         Concern::Program(name) => {
             objects.iter().flat_map(|object| &object.pods).flat_map(|pod| &pod.containers).any(|container| {
                 container.kind != ContainerKind::ImageVolume

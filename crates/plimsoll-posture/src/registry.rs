@@ -244,6 +244,15 @@ pub static RULES: &[&Rule] = &[
     &kubernetes::dashboard_deployed::RULE,
     &kubernetes::registry_frozen::RULE,
     &kubernetes::container_group_root::RULE,
+    &kubernetes::audit_policy_misses_requests::RULE,
+    &kubernetes::audit_policy_writes_secrets::RULE,
+    &kubernetes::encryption_identity_first::RULE,
+    &kubernetes::encryption_key_in_file::RULE,
+    &kubernetes::encryption_provider_weak::RULE,
+    &kubernetes::encryption_secrets_left_out::RULE,
+    &kubernetes::image_policy_fails_open::RULE,
+    &kubernetes::pod_security_default_open::RULE,
+    &kubernetes::pod_security_exemption_wide::RULE,
 ];
 
 /// The rule with this id.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use plimsoll_model::workload::Kinds;
-use plimsoll_posture::kubernetes::{Objects, yaml};
+use plimsoll_posture::kubernetes::{Objects, edit, repair, yaml};
 use plimsoll_posture::{RULES, check_objects};
 use serde_json::Value;
 
@@ -274,6 +274,74 @@ fn polaris() {
         }
     }
     outcome.is("polaris", POLARIS);
+}
+
+/// A document without what means the same as nothing: `false` of what is off by default, empty maps, names beside `ALL`.
+fn meaning(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut out = serde_json::Map::new();
+            for (key, value) in map {
+                let value = meaning(value);
+                let off = ["hostIPC", "hostNetwork", "hostPID"].contains(&key.as_str()) && value == false;
+                let nothing = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
+                let no_port = key == "hostPort" && value == 0;
+                let all = key == "drop"
+                    && value.as_array().is_some_and(|names| names.iter().any(|one| one == "ALL"));
+                if all {
+                    out.insert(key.clone(), serde_json::json!(["ALL"]));
+                } else if !(off || nothing || no_port) {
+                    out.insert(key.clone(), value);
+                }
+            }
+            Value::Object(out)
+        }
+        Value::Array(items) => Value::Array(items.iter().map(meaning).collect()),
+        value => value.clone(),
+    }
+}
+
+/// What polaris makes of a file when it repairs it, against what `--fix --fix-also` makes of it.
+#[test]
+fn polaris_mutations() {
+    let Some((_folder, root)) = suite("polaris-checks-give") else { return };
+    let mut outcome = Outcome::default();
+    for folder in listed(&root.join("test/checks")) {
+        let check = name(&folder);
+        let rules = answering("polaris", &check);
+        for file in listed(&folder).iter().filter(|file| name(file).starts_with("mutated")) {
+            let read = |path: &Path| std::fs::read_to_string(path).expect("the suite is whole");
+            let text = read(&folder.join(name(file).replacen("mutated", "failure", 1)));
+            let (fixed, wanted) = (repaired(&text, &rules), read(file));
+            let of = |text: &str| -> Vec<Value> {
+                let stream = yaml::read(text);
+                stream.documents.iter().map(|node| meaning(&Value::from(node.value()))).collect()
+            };
+            outcome.add(format!("{check}/{}", name(file)), of(&fixed) == of(&wanted));
+        }
+    }
+    outcome.is("polaris mutations", POLARIS_MUTATIONS);
+}
+
+/// A text with what these rules find repaired, as far as that is known.
+fn repaired(text: &str, rules: &[&str]) -> String {
+    let stream = yaml::read(text);
+    let values: Vec<_> = stream.documents.iter().map(yaml::Node::value).collect();
+    let mut objects = Objects::default();
+    for (place, value) in values.iter().enumerate() {
+        objects.add(value, place, &Kinds::default());
+    }
+    let mut changes = Vec::new();
+    for (object, said) in objects.iter().zip(check_objects(&objects)) {
+        let breaches: Vec<_> = said.breaches.iter().filter(|one| rules.contains(&one.rule)).collect();
+        for one in repair::repairs(object, &breaches, &|rule| rules.contains(&rule)) {
+            if let repair::Repair::Changes(own) = one {
+                changes.extend(own.into_iter().map(|change| (object.place, change)));
+            }
+        }
+    }
+    let edits = edit::edits(text, &changes).expect("they can be written");
+    edit::apply(text, &edits)
 }
 
 #[test]

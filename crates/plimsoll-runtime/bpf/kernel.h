@@ -97,6 +97,7 @@ struct thread_info { __u32 status; } CORE;
 struct task_struct {
 	struct thread_info thread_info;
 	int pid, tgid, exit_code;
+	unsigned int flags;
 	char comm[16];
 	struct task_struct *real_parent, *group_leader;
 	struct pid *thread_pid;
@@ -128,6 +129,8 @@ struct sk_buff { struct sock *sk; unsigned char *head; __u32 tail; __u16 transpo
 
 /* The arguments and the number of a system call, as they are saved while it runs. */
 #if defined(__TARGET_ARCH_x86)
+#define CALL_OPENAT 257
+#define CALL_NUMBER orig_ax
 struct pt_regs { unsigned long di, si, dx, r10, r8, r9, bx, cx, bp, orig_ax; } CORE;
 /* Without the bit that marks the calls of programs with 32-bit pointers (x32), which have the same numbers. */
 static __always_inline unsigned int call_number(struct pt_regs *regs) { return regs->orig_ax & 0xbfffffff; }
@@ -152,6 +155,8 @@ static __always_inline unsigned long argument(struct pt_regs *regs, int narrow, 
 	}
 }
 #elif defined(__TARGET_ARCH_arm64)
+#define CALL_OPENAT 56
+#define CALL_NUMBER syscallno
 struct pt_regs { __u64 regs[31]; __u64 orig_x0; __s32 syscallno; } CORE;
 static __always_inline unsigned int call_number(struct pt_regs *regs) { return regs->syscallno; }
 static __always_inline unsigned long argument(struct pt_regs *regs, int narrow, int which)

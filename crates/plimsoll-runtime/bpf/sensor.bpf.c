@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only
  *
- * The portable sensor: BTF raw tracepoints only, no kprobes, no trampolines, no tracefs. Each program is loaded for
- * itself; what a kernel refuses is left out.
+ * The portable sensor: BTF raw tracepoints, no kprobes, no tracefs. Programs that need trampolines stand at the end: they
+ * see and do more, and no other needs them. Each program is loaded for itself; what a kernel refuses is left out.
  *
  * What can be read from the kernel is read there (descriptor -> file -> path, socket -> addresses), when the system
  * call is over and the program can no longer change it. Paths of calls that name a file without opening it (rename,
@@ -68,7 +68,7 @@ struct plan {
 struct plan plans[2 * CALLS] SEC(".data.plans"); /* those of 32-bit programs in the second half */
 
 /* What to do with programs that are on the upper layer of an overlay, or in memory only. Changed while running. */
-enum response { RESPONSE_NONE, RESPONSE_DRY_RUN, RESPONSE_KILL };
+enum response { RESPONSE_NONE, RESPONSE_DRY_RUN, RESPONSE_KILL, RESPONSE_DENY };
 struct {
 	__u32 upper, memory;
 	__u32 all_reads; /* report every open, not only writes and the names of `sensitive` */
@@ -285,7 +285,7 @@ __noinline int put_data(__u64 pointer, __u64 length, __u32 kind)
 }
 
 /* Walks from a file up to the root of its mount namespace. */
-struct walk { __u64 dentry, mount; __u32 used, at; };
+struct walk { __u64 dentry, mount; __u32 used, at, whole, pad; };
 
 static long step(__u32 index, struct walk *walk)
 {
@@ -298,6 +298,7 @@ static long step(__u32 index, struct walk *walk)
 		struct mount *above = BPF_CORE_READ(mount, mnt_parent);
 		if (above == mount) {
 			/* The root itself; a file without a place (in memory, a pipe) has its name here. */
+			walk->whole = 1;
 			if (walk->used)
 				return 1;
 		} else {
@@ -338,6 +339,12 @@ __noinline int put_path(__u64 mount, __u64 dentry, __u32 kind)
 	};
 	bpf_loop(160, step, &walk, 0);
 	__u32 used = walk.used;
+	/* Names that found no room stand above these: said as a name of its own. */
+	__u32 begin = walk.at;
+	if (!walk.whole && used <= PATH_LIMIT - 8 && begin <= TAIL - 2 * PATH_LIMIT) {
+		__builtin_memcpy(&s->tail[begin + used], "...", 4);
+		used += 4;
+	}
 	seal(s, at, kind, used > PATH_LIMIT ? PATH_LIMIT : used);
 	return 0;
 }
@@ -387,18 +394,11 @@ static __always_inline int is_foreign(struct file *file)
 	return there && here && (unsigned long)there < -4095ul && there != here;
 }
 
-/* What a file is, and the path that leads to it. */
-__noinline int put_file(__u64 pointer)
+static __always_inline void file_facts(struct file *file, struct file_facts *facts)
 {
-	struct scratch *s = get_scratch();
-	if (!s || !pointer)
-		return 0;
-	char *at = room(s, sizeof(struct file_facts));
-	if (!at)
-		return 0;
-	struct file *file = (void *)pointer;
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	struct file_facts *facts = (void *)(at + 8);
+	facts->changed = 0;
+	facts->modified = 0;
 	facts->inode = BPF_CORE_READ(inode, i_ino);
 	facts->device = BPF_CORE_READ(inode, i_sb, s_dev);
 	facts->mode = BPF_CORE_READ(inode, i_mode);
@@ -416,6 +416,20 @@ __noinline int put_file(__u64 pointer)
 	if (BPF_CORE_READ(file, f_mode) & FMODE_CREATED)
 		facts->upper |= UPPER_CREATED;
 	times(inode, facts);
+}
+
+/* What a file is, and the path that leads to it. */
+__noinline int put_file(__u64 pointer)
+{
+	struct scratch *s = get_scratch();
+	if (!s || !pointer)
+		return 0;
+	char *at = room(s, sizeof(struct file_facts));
+	if (!at)
+		return 0;
+	struct file *file = (void *)pointer;
+	struct file_facts *facts = (void *)(at + 8);
+	file_facts(file, facts);
 	seal(s, at, FIELD_FILE, sizeof(*facts));
 	put_path((__u64)BPF_CORE_READ(file, f_path.mnt), (__u64)BPF_CORE_READ(file, f_path.dentry), FIELD_PATH);
 	return 0;
@@ -570,7 +584,8 @@ int BPF_PROG(on_exec, struct task_struct *task, int old, struct linux_binprm *bi
 	/* Only ever in containers: a wrong name must not cost the machine. */
 	if (s->header.flags & FLAG_CONTAINER) {
 		__u32 response = response_to(binary->file, binary->file->f_inode);
-		if (response == RESPONSE_KILL && bpf_send_signal(9) == 0)
+		/* What was to be refused and came here all the same: the kernel takes no programs that refuse. */
+		if (response >= RESPONSE_KILL && bpf_send_signal(9) == 0)
 			s->header.flags |= FLAG_KILLED;
 		else if (response != RESPONSE_NONE)
 			s->header.flags |= FLAG_DRY_RUN;
@@ -879,9 +894,11 @@ static __always_inline int begin_short(struct header *h, __u32 type, __u32 strea
 	struct task_struct *task = bpf_get_current_task_btf();
 	__builtin_memset(h, 0, sizeof(*h));
 	__u64 ids = bpf_get_current_pid_tgid();
-	h->cgroup = cgroup_of(task);
+	/* Not looked up from the record: older kernels take no keys from a ring. */
+	__u64 cgroup = cgroup_of(task);
+	h->cgroup = cgroup;
 	h->flags = 0;
-	if ((task->thread_pid && task->thread_pid->level > 0) || bpf_map_lookup_elem(&containers, &h->cgroup))
+	if ((task->thread_pid && task->thread_pid->level > 0) || bpf_map_lookup_elem(&containers, &cgroup))
 		h->flags = FLAG_CONTAINER;
 	h->length = length;
 	h->type = type;
@@ -992,6 +1009,8 @@ int BPF_PROG(on_packet, struct sk_buff *packet)
 	if (bpf_probe_read_kernel(record->data, length, packet->head + begins))
 		length = 0;
 	record->data_length = length;
+	/* What stands behind it is of an older record. */
+	record->header.length = sizeof(*record) - sizeof(record->data) + ((length + 7) & ~7u);
 	record->header.sequence = __sync_fetch_and_add(&c->sequence, 1);
 	bpf_ringbuf_submit(record, wake());
 	return 0;
@@ -1038,4 +1057,122 @@ SEC("?cgroup_skb/ingress")
 int cut_in(struct __sk_buff *packet)
 {
 	return 0;
+}
+
+/*
+ * From here on: trampolines, which hardened kernels refuse. Nothing of them may use the scratch space: they can be put
+ * aside for another task on their processor. The kernel runs none of them twice at a time on a processor, so each has a
+ * stream of its own.
+ */
+
+/* A file, with its path as a string. */
+struct file_record {
+	struct header header;
+	__u16 kind, length; __u32 pad; struct file_facts facts;
+	__u16 path_kind, path_length; __u32 path_pad; char path[PATH_LIMIT];
+};
+
+static __always_inline void describe(struct file_record *record, struct file *file)
+{
+	record->kind = FIELD_FILE;
+	record->length = sizeof(record->facts);
+	record->pad = 0;
+	file_facts(file, &record->facts);
+	record->path_kind = FIELD_STRING;
+	record->path_pad = 0;
+	record->path[0] = 0;
+}
+
+static __always_inline void close_path(struct file_record *record, long length)
+{
+	if (length < 0 || length > PATH_LIMIT)
+		length = 0;
+	record->path_length = length;
+	record->header.length = sizeof(*record) - sizeof(record->path) + ((length + 7) & ~7l);
+}
+
+#define PF_IO_WORKER 0x10
+#define CALL_IO_URING_ENTER 426
+
+/* Whether the task does what a ring asks for: such work never comes by the end of its own system call. */
+static __always_inline int by_ring(struct task_struct *task)
+{
+	if (task->flags & PF_IO_WORKER)
+		return 1;
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	return (unsigned int)BPF_CORE_READ(regs, CALL_NUMBER) == CALL_IO_URING_ENTER;
+}
+
+SEC("?fentry/security_file_open")
+int BPF_PROG(ring_open, struct file *file)
+{
+	if (!by_ring(bpf_get_current_task_btf()))
+		return 0;
+	__u64 flags = BPF_CORE_READ(file, f_flags);
+	if (!is_wanted(file, flags))
+		return 0;
+	__u32 stream = STREAM_RING;
+	struct counters *c = bpf_map_lookup_elem(&counters, &stream);
+	if (!c)
+		return 0;
+	struct file_record *record = bpf_ringbuf_reserve(&may, sizeof(*record), 0);
+	if (!record) {
+		__sync_fetch_and_add(&c->sequence, 1);
+		__sync_fetch_and_add(&c->lost, 1);
+		return 0;
+	}
+	if (begin_short(&record->header, TYPE_CALL, stream, sizeof(*record), c)) {
+		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	record->header.call = CALL_OPENAT;
+	record->header.argument[3] = flags;
+	describe(record, file);
+	close_path(record, bpf_d_path(&file->f_path, record->path, sizeof(record->path)));
+	record->header.sequence = __sync_fetch_and_add(&c->sequence, 1);
+	bpf_ringbuf_submit(record, wake());
+	return 0;
+}
+
+/* Only ever in containers: a wrong name must not cost the machine. */
+static __always_inline int refuse(struct linux_binprm *binary)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 cgroup = cgroup_of(task);
+	if (!(task->thread_pid && task->thread_pid->level > 0) && !bpf_map_lookup_elem(&containers, &cgroup))
+		return 0;
+	if (response_to(binary->file, binary->file->f_inode) != RESPONSE_DENY)
+		return 0;
+	__u32 stream = STREAM_DENIED;
+	struct counters *c = bpf_map_lookup_elem(&counters, &stream);
+	if (!c)
+		return -EPERM;
+	struct file_record *record = bpf_ringbuf_reserve(&must, sizeof(*record), 0);
+	if (!record) {
+		__sync_fetch_and_add(&c->sequence, 1);
+		__sync_fetch_and_add(&c->lost, 1);
+		return -EPERM;
+	}
+	if (begin_short(&record->header, TYPE_DENIED, stream, sizeof(*record), c)) {
+		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+		return -EPERM;
+	}
+	record->header.result = -EPERM;
+	describe(record, binary->file);
+	close_path(record, bpf_probe_read_kernel_str(record->path, sizeof(record->path), BPF_CORE_READ(binary, filename)));
+	record->header.sequence = __sync_fetch_and_add(&c->sequence, 1);
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return -EPERM;
+}
+
+SEC("?fmod_ret/security_bprm_check")
+int BPF_PROG(deny_return, struct linux_binprm *binary, int before)
+{
+	return before ? before : refuse(binary);
+}
+
+SEC("?lsm/bprm_check_security")
+int BPF_PROG(deny_lsm, struct linux_binprm *binary, int before)
+{
+	return before ? before : refuse(binary);
 }

@@ -14,10 +14,11 @@ enum type {
 	TYPE_CALL = 6,
 	TYPE_SOCKET_STATE = 7,
 	TYPE_DNS = 8,
+	TYPE_DENIED = 9,
 };
 
 /* Each stream has its own sequence per processor. No two programs that can interrupt each other share one. */
-enum stream { STREAM_MUST = 0, STREAM_MAY = 1, STREAM_SOCKET = 2, STREAM_DNS = 3, STREAMS = 4 };
+enum stream { STREAM_MUST = 0, STREAM_MAY = 1, STREAM_SOCKET = 2, STREAM_DNS = 3, STREAM_RING = 4, STREAM_DENIED = 5, STREAMS = 6 };
 
 struct header {
 	__u32 length;

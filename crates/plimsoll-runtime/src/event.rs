@@ -21,7 +21,8 @@ pub struct Event {
     pub sequence: u64,
     /// The processor that it happened on.
     pub cpu: u32,
-    /// Which of the kernel's streams it came by: 0 must not be lost; 1 files and sockets, 2 connections, 3 names.
+    /// Which of the kernel's streams it came by: 0 must not be lost; 1 files and sockets, 2 connections, 3 names, 4 files that
+    /// rings opened, 5 programs that were refused (which must not be lost).
     #[serde(skip_serializing_if = "is_default")]
     pub stream: u16,
     /// The thread that did it; that of the process where only one is known.
@@ -333,6 +334,8 @@ pub enum Response {
     DryRun,
     /// It was killed before its first instruction.
     Killed,
+    /// Whoever asked for it was refused, and runs on.
+    Denied,
 }
 
 /// The two rings between kernel and reader.

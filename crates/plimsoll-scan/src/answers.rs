@@ -37,47 +37,10 @@ pub(crate) fn name(
     stale: Option<&str>,
     options: &Options,
 ) -> Option<Key> {
-    // Every option is named, so that nobody adds one without thinking of its place here. Those without a name of their own
-    // decide where and how something is read, which the name of the image tells.
-    let Options {
-        platform: _,
-        base: _,
-        database: _,
-        java_index,
-        max_database_age: _,
-        supply: _,
-        vex,
-        attached_vex,
-        vex_hubs,
-        exceptions,
-        line,
-        now: _,
-        threads: _,
-        registries: _,
-        daemons: _,
-        from: _,
-        git: _,
-        tracked_only: _,
-        cache: _,
-        inventory_only,
-        scanners,
-        licenses,
-        dockerfile,
-        contents,
-        in_use,
-        whose,
-    } = options;
-    let others = java_index.is_some()
-        || attached_vex.is_some()
-        || !vex_hubs.is_empty()
-        || dockerfile.is_some()
-        || *inventory_only
-        || *contents
-        || !in_use.is_empty()
-        || whose.is_some();
-    if others {
+    if !decides_all(options) {
         return None;
     }
+    let Options { vex, exceptions, line, scanners, licenses, .. } = options;
     let database = match database {
         Some(database) => database.digest()?.to_string(),
         None => String::new(),
@@ -88,6 +51,51 @@ pub(crate) fn name(
     let set =
         format!("{vex:?} {exceptions:?} {line:?} {scanners:?} {licenses:?} {stale:?} {}", options.today());
     Some(Key::of([known.as_bytes(), origin.as_slice(), database.as_bytes(), set.as_bytes()]))
+}
+
+/// Whether what [`name`] knows is all that decides about an answer.
+pub(crate) fn decides_all(options: &Options) -> bool {
+    // Every option is named, so that nobody adds one without thinking of its place here. Those that are not looked at are part
+    // of the name, or decide where and how something is read, which the name of the image tells.
+    let Options {
+        platform: _,
+        base: _,
+        database: _,
+        java_index,
+        max_database_age: _,
+        supply: _,
+        vex: _,
+        attached_vex,
+        attached_sbom,
+        vex_hubs,
+        exceptions: _,
+        line: _,
+        now: _,
+        threads: _,
+        registries: _,
+        daemons: _,
+        from: _,
+        git: _,
+        tracked_only: _,
+        cache: _,
+        inventory_only,
+        scanners: _,
+        licenses: _,
+        dockerfile,
+        contents,
+        in_use,
+        whose,
+    } = options;
+    let others = java_index.is_some()
+        || attached_vex.is_some()
+        || attached_sbom.is_some()
+        || !vex_hubs.is_empty()
+        || dockerfile.is_some()
+        || *inventory_only
+        || *contents
+        || !in_use.is_empty()
+        || whose.is_some();
+    !others
 }
 
 /// What was answered before, as text. Whatever is wrong with it, it is as if it were not there.

@@ -1,7 +1,8 @@
 //! Evidence of a matrix that can be checked later: what it was made from, what it said, and a digest of each file.
 //!
 //! [`write`] copies every input as it was read, the answer, and a manifest. [`verify`] reads them again, holds each file against
-//! its digest, decides anew as of the same moment, and tells what differs.
+//! its digest, decides anew as of the same moment, and tells what differs. With a key the manifest is signed: an envelope of DSSE
+//! beside it, which holds the same bytes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,15 +10,25 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use plimsoll_model::Outcome;
-use plimsoll_model::bundle::{BUNDLE_VERSION, BundleCheck, BundleFile, BundleManifest};
+use plimsoll_model::bundle::{BUNDLE_VERSION, BundleCheck, BundleFile, BundleManifest, BundleSignature};
 use plimsoll_model::responsibility::Responsibility;
+use plimsoll_trust::{PublicKey, SigningKey};
+use serde::{Deserialize, Serialize};
 
 use crate::responsibility::attest::Statements;
 use crate::responsibility::{Cloud, Gathered, Matrix, ResponsibilityError, digest};
 
 /// Name of the manifest.
 const MANIFEST: &str = "manifest.json";
+/// Name of the manifest's signature: an envelope of DSSE 1.0.
+const SIGNATURE: &str = "manifest.dsse.json";
+/// Type of the manifest within the envelope.
+const MANIFEST_TYPE: &str = "application/vnd.plimsoll.evidence+json";
+/// Most signatures of an envelope.
+const MAX_SIGNATURES: usize = 16;
 /// Name of the answer.
 const ANSWER: &str = "answer.json";
 /// Largest file of a bundle, in bytes.
@@ -67,6 +78,9 @@ pub enum BundleError {
         /// What is wrong.
         detail: String,
     },
+    /// It cannot be signed.
+    #[error("the manifest cannot be signed")]
+    Sign(#[source] plimsoll_trust::Error),
     /// What the bundle holds cannot be used.
     #[error(transparent)]
     Responsibility(Box<ResponsibilityError>),
@@ -87,6 +101,25 @@ pub struct Kept {
     pub path: String,
     /// Of its bytes as they were read: `sha256:` and 64 digits.
     pub digest: String,
+    /// The bytes, where there is no file to read them from again.
+    pub content: Option<Vec<u8>>,
+}
+
+/// An envelope of DSSE 1.0.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    payload: String,
+    payload_type: String,
+    signatures: Vec<EnvelopeSignature>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct EnvelopeSignature {
+    sig: String,
+    /// The fingerprint of the key, a hint only.
+    #[serde(default)]
+    keyid: String,
 }
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, BundleError> {
@@ -114,7 +147,7 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), BundleError> {
 
 /// A name for a copy: its number, and of the original what is harmless.
 fn copy_name(number: usize, original: &str) -> String {
-    let base = original.rsplit('/').next().unwrap_or_default();
+    let base = if original == "-" { "stdin" } else { original.rsplit('/').next().unwrap_or_default() };
     let plain: String = base
         .chars()
         .map(|one| if one.is_ascii_alphanumeric() || "._-".contains(one) { one } else { '_' })
@@ -123,16 +156,17 @@ fn copy_name(number: usize, original: &str) -> String {
     format!("inputs/{number:04}-{plain}")
 }
 
-/// Writes a bundle into a folder that is empty or not there.
+/// Writes a bundle into a folder that is empty or not there, signed where there is a key.
 ///
 /// # Errors
-/// When an input came by standard input or from a live cluster, was changed since, or a file cannot be written.
+/// When an input was not kept ([`Gathered::keeping`]) or changed since, or a file cannot be written or signed.
 pub fn write(
     folder: &Path,
     gathered: &Gathered,
     answer: &Responsibility,
     platform: Option<&str>,
     further: &[(&'static str, PathBuf)],
+    key: Option<&SigningKey>,
 ) -> Result<BundleManifest, BundleError> {
     let failed = |source| BundleError::File { what: "write", file: folder.display().to_string(), source };
     if let Some(what) = gathered.not_kept() {
@@ -151,7 +185,10 @@ pub fn write(
         copies.push((file, bytes));
     };
     for kept in gathered.kept() {
-        let bytes = read(Path::new(&kept.path), MAX_FILE)?;
+        let bytes = match &kept.content {
+            Some(bytes) => bytes.clone(),
+            None => read(Path::new(&kept.path), MAX_FILE)?,
+        };
         if digest(&bytes) != kept.digest {
             return Err(BundleError::Changed { file: kept.path.clone() });
         }
@@ -190,17 +227,62 @@ pub fn write(
     put(folder, ANSWER, &text)?;
     let mut text = serde_json::to_vec_pretty(&manifest).map_err(|error| failed(error.into()))?;
     text.push(b'\n');
+    if let Some(key) = key {
+        let envelope = Envelope {
+            payload: STANDARD.encode(&text),
+            payload_type: MANIFEST_TYPE.to_owned(),
+            signatures: vec![EnvelopeSignature {
+                sig: STANDARD.encode(key.sign_kind(MANIFEST_TYPE, &text).map_err(BundleError::Sign)?),
+                keyid: key.public().fingerprint(),
+            }],
+        };
+        let mut text = serde_json::to_vec(&envelope).map_err(|error| failed(error.into()))?;
+        text.push(b'\n');
+        put(folder, SIGNATURE, &text)?;
+    }
     // The manifest comes last: a bundle without one was cut off.
     put(folder, MANIFEST, &text)?;
     manifest.digest = digest(&text);
     Ok(manifest)
 }
 
-/// Holds a bundle against its manifest, and decides anew.
+/// How the signature of a manifest stands, whose it is, and what is wrong.
+fn signature(
+    folder: &Path,
+    manifest: &[u8],
+    keys: &[PublicKey],
+) -> (BundleSignature, Option<String>, Option<String>) {
+    let path = folder.join(SIGNATURE);
+    if fs::symlink_metadata(&path).is_err() {
+        let wrong = (!keys.is_empty()).then(|| "the manifest is not signed".to_owned());
+        return (BundleSignature::Absent, None, wrong);
+    }
+    if keys.is_empty() {
+        return (BundleSignature::NotChecked, None, None);
+    }
+    let wrong = |detail: &str| (BundleSignature::Wrong, None, Some(format!("{SIGNATURE} {detail}")));
+    let Ok(bytes) = read(&path, 2 * MAX_MANIFEST) else { return wrong("cannot be read") };
+    let Ok(envelope) = serde_json::from_slice::<Envelope>(&bytes) else {
+        return wrong("is no envelope of a signature");
+    };
+    if envelope.payload_type != MANIFEST_TYPE || STANDARD.decode(&envelope.payload).as_deref() != Ok(manifest)
+    {
+        return wrong("signs something else than this manifest");
+    }
+    for one in envelope.signatures.iter().take(MAX_SIGNATURES) {
+        let Ok(bytes) = STANDARD.decode(&one.sig) else { continue };
+        if let Some(key) = keys.iter().find(|key| key.verifies(MANIFEST_TYPE, manifest, &bytes)) {
+            return (BundleSignature::Verified, Some(key.fingerprint()), None);
+        }
+    }
+    wrong("is by none of the keys that were given")
+}
+
+/// Holds a bundle against its manifest, and decides anew. Where keys are given, one of them must have signed the manifest.
 ///
 /// # Errors
 /// When the manifest cannot be read, or an input cannot be used any more.
-pub fn verify(folder: &Path) -> Result<BundleCheck, BundleError> {
+pub fn verify(folder: &Path, keys: &[PublicKey]) -> Result<BundleCheck, BundleError> {
     let name = folder.join(MANIFEST);
     let wrong = |detail: String| BundleError::Manifest { file: name.display().to_string(), detail };
     let bytes = read(&name, MAX_MANIFEST)?;
@@ -212,9 +294,10 @@ pub fn verify(folder: &Path) -> Result<BundleCheck, BundleError> {
     if manifest.files.len() > MAX_FILES {
         return Err(wrong(format!("it names more than {MAX_FILES} files")));
     }
-    let mut differs = Vec::new();
-    let mut named: BTreeSet<String> = BTreeSet::from([MANIFEST.to_owned()]);
-    let mut sound = true;
+    let (signature, signed_by, unsigned) = signature(folder, &bytes, keys);
+    let mut sound = unsigned.is_none();
+    let mut differs: Vec<String> = unsigned.into_iter().collect();
+    let mut named: BTreeSet<String> = BTreeSet::from([MANIFEST.to_owned(), SIGNATURE.to_owned()]);
     for file in manifest.files.iter().chain([&manifest.answer]) {
         // Only what `write` writes: no way out of the folder.
         let plain = file.path == ANSWER
@@ -258,6 +341,8 @@ pub fn verify(folder: &Path) -> Result<BundleCheck, BundleError> {
         taken_at: manifest.taken_at.clone(),
         files: manifest.files.len() as u64 + 1,
         digest: digest(&bytes),
+        signature,
+        signed_by,
         answer: None,
         differs,
     };

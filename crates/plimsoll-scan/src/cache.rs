@@ -6,17 +6,20 @@
 //!
 //! Many processes may use a folder at once and be killed at any moment: files are written beside their place and
 //! renamed, carry their own SHA-256, and a damaged one is a miss. The oldest ones go when the folder grows over its limit.
+//! What somebody else may have written is not believed: a file of another user (but the administrator), or one that others
+//! may write to, is a miss too.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use plimsoll_extract::registry::EXTRACTORS;
 use plimsoll_model::functions::Functions;
-use plimsoll_model::{Digest, Inventory};
+use plimsoll_model::{Digest, Ecosystem, ImagePath, Inventory, Location, Package};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -27,6 +30,8 @@ const MARK: &[u8] = b"plimsoll inventory 2\n";
 const ENDING: &str = ".inventory";
 /// The same of reports.
 const ANSWER: &str = ".report";
+/// The same of outlines.
+const OUTLINE: &str = ".outline";
 /// Beginning of the names of files in the making.
 const UNFINISHED: &str = ".unfinished-";
 /// A file in the making that is older was left by a killed process.
@@ -86,6 +91,15 @@ impl Key {
     }
 }
 
+/// Did this user, or the administrator, write this file, and nobody else? A report says "met": whoever can put one into
+/// the folder would decide.
+fn is_own(metadata: &std::fs::Metadata) -> bool {
+    /// Group and others may write.
+    const OF_OTHERS: u32 = 0o022;
+    let user = rustix::process::geteuid().as_raw();
+    metadata.is_file() && [0, user].contains(&metadata.uid()) && metadata.mode() & OF_OTHERS == 0
+}
+
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -97,6 +111,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 enum Kind {
     Inventory,
     Report,
+    Outline,
     /// In the making, or left by a killed process.
     Unfinished,
 }
@@ -109,6 +124,8 @@ impl Kind {
             Some(Kind::Inventory)
         } else if name.ends_with(ANSWER) {
             Some(Kind::Report)
+        } else if name.ends_with(OUTLINE) {
+            Some(Kind::Outline)
         } else {
             None
         }
@@ -184,6 +201,10 @@ impl Cache {
         self.folder.join(format!("{}{ANSWER}", key.0))
     }
 
+    fn path_of_outline(&self, key: &Key) -> PathBuf {
+        self.folder.join(format!("{}{OUTLINE}", key.0))
+    }
+
     /// What is known of a stack of layers. Whatever is wrong with a file, it is as if it were not there.
     pub(crate) fn get<T: Keep>(&self, key: &Key) -> Option<T> {
         self.read(&self.path(key), |bytes| decode(key, bytes))
@@ -194,9 +215,40 @@ impl Cache {
         self.read(&self.path_of_report(key), |bytes| decode_report(key, bytes))
     }
 
+    /// As much of an inventory as says which advisories are asked about it: its release, and one package of each ecosystem.
+    pub(crate) fn outline(&self, key: &Key) -> Option<Inventory> {
+        let (_, text) = self.read(&self.path_of_outline(key), |bytes| decode_report(key, bytes))?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Keeps the outline of an inventory, unless that was done before.
+    pub(crate) fn put_outline(&self, key: &Key, inventory: &Inventory) {
+        let path = self.path_of_outline(key);
+        if path.exists() {
+            return;
+        }
+        let ecosystems: BTreeSet<Ecosystem> =
+            inventory.packages.iter().map(|package| package.ecosystem).collect();
+        let package = |ecosystem| Package::new(ecosystem, "", "", Location::new(ImagePath::default()));
+        let outline = Inventory {
+            release: inventory.release.clone(),
+            packages: ecosystems.into_iter().map(package).collect(),
+            problems: Vec::new(),
+        };
+        let text = serde_json::to_string(&outline).ok();
+        // What does not read back as it is would ask others.
+        let same = |text: &String| serde_json::from_str::<Inventory>(text).is_ok_and(|read| read == outline);
+        if let Some(bytes) = text.filter(same).and_then(|text| encode_report(key, 0, &text)) {
+            self.keep(&path, &bytes);
+        }
+    }
+
     fn read<T>(&self, path: &Path, decode: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
-        let file = std::fs::File::open(path).ok()?;
-        let mut bytes = Vec::new();
+        // Where others may write, a pipe may lie instead of a file: nobody waits for its other end.
+        let no_waiting = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).ok()?;
+        let file = std::fs::File::options().read(true).custom_flags(no_waiting).open(path).ok()?;
+        let metadata = file.metadata().ok().filter(is_own)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(LARGEST)).ok()?);
         (&file).take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
         let known = decode(&bytes)?;
         // A folder that may not be written only loses the order in which files go.
@@ -277,7 +329,7 @@ impl CacheStatus {
         match entry.kind {
             Kind::Inventory => self.inventories += 1,
             Kind::Report => self.reports += 1,
-            Kind::Unfinished => {}
+            Kind::Outline | Kind::Unfinished => {}
         }
         self.bytes += entry.bytes;
     }
@@ -408,7 +460,7 @@ fn checksum(key: &Key, content: &[u8]) -> [u8; DIGEST] {
 
 #[cfg(test)]
 mod tests {
-    use plimsoll_model::{Algorithm, Ecosystem, ImagePath, Inventory, Location, Package, Problem};
+    use plimsoll_model::{Algorithm, Problem};
 
     use super::*;
 
@@ -552,6 +604,70 @@ mod tests {
         cache.limit = cache.status().unwrap().bytes + 1;
         cache.put_report(&other, 0, &text);
         assert!(cache.status().unwrap().bytes <= cache.limit);
+    }
+
+    #[test]
+    fn what_others_may_have_written_is_not_believed() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 1_000_000);
+        let key = Key::of([]);
+        cache.put_report(&key, 0, "met");
+        let path = cache.path_of_report(&key);
+        let may = |mode| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            cache.report(&key).is_some()
+        };
+        assert!(may(0o600) && may(0o644));
+        assert!(!may(0o620) && !may(0o602) && !may(0o666));
+        assert!(may(0o600));
+        // Only the administrator can give a file to somebody else.
+        match std::os::unix::fs::chown(&path, Some(12_345), None) {
+            Ok(()) => assert_eq!(cache.report(&key), None, "another user's"),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied),
+        }
+        // Written again over it.
+        cache.put_report(&key, 1, "not met");
+        assert_eq!(cache.report(&key), Some((1, "not met".to_owned())));
+        // No file at all: nobody waits for a writer.
+        std::fs::remove_file(&path).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        assert_eq!(cache.report(&key), None);
+    }
+
+    #[test]
+    fn outlines_say_what_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 1_000_000);
+        let key = Key::of([&b"image"[..]]);
+        assert_eq!(cache.outline(&key), None);
+        let package =
+            |ecosystem, name: &str| Package::new(ecosystem, name, "1", Location::new(ImagePath::from("a")));
+        let packages =
+            vec![package(Ecosystem::Npm, "a"), package(Ecosystem::Deb, "b"), package(Ecosystem::Npm, "c")];
+        let whole = Inventory { packages, ..inventory("x") };
+        cache.put_outline(&key, &whole);
+        let outline = cache.outline(&key).unwrap();
+        let ecosystems: BTreeSet<Ecosystem> =
+            outline.packages.iter().map(|package| package.ecosystem).collect();
+        assert_eq!(ecosystems, BTreeSet::from([Ecosystem::Deb, Ecosystem::Npm]));
+        assert_eq!(outline.packages.len(), 2);
+        assert_eq!((outline.release, outline.problems), (whole.release, Vec::new()));
+        assert!(outline.packages.iter().all(|package| package.name.is_empty()));
+        // They count as bytes, and not as reports: each stands beside one.
+        let status = cache.status().unwrap();
+        assert_eq!((status.inventories, status.reports), (0, 0));
+        assert!(status.bytes > 0);
+        assert_eq!(cache.report(&key), None);
+        cache.clear().unwrap();
+        assert_eq!(cache.outline(&key), None);
     }
 
     /// A length that says more than there is, or more than is held.

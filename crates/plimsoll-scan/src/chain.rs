@@ -105,8 +105,7 @@ fn choose<'a>(asked: &str, known: Known<'a>, missing: &mut Vec<MissingInput>) ->
     if !findings.is_empty() {
         return ("finding", findings);
     }
-    let is = |id: &String| id.eq_ignore_ascii_case(asked);
-    let flaw = by(&|finding| is(&finding.advisory) || finding.aliases.iter().any(is));
+    let flaw = by(&|finding| is_flaw(finding, asked));
     let running = known.running.unwrap_or_default();
     if !flaw.is_empty() {
         unreported(running.iter(), known, missing);
@@ -144,12 +143,19 @@ fn choose<'a>(asked: &str, known: Known<'a>, missing: &mut Vec<MissingInput>) ->
     }
     let detail = match known.reports.len() {
         0 => format!("nothing that was given knows `{}`", shortened(asked)),
+        1 => format!("`{}` is not in the report, and names nothing that runs", shortened(asked)),
         number => {
-            format!("`{}` is in none of {number} reports and names nothing that runs", shortened(asked))
+            format!("`{}` is in none of {number} reports, and names nothing that runs", shortened(asked))
         }
     };
     missing.push(MissingInput { input: "reports".into(), detail });
     ("nothing", Vec::new())
+}
+
+/// Whether a finding is about a flaw with this id.
+pub(crate) fn is_flaw(finding: &Finding, asked: &str) -> bool {
+    let is = |id: &String| id.eq_ignore_ascii_case(asked);
+    is(&finding.advisory) || finding.aliases.iter().any(is)
 }
 
 /// Names images of workloads that no report speaks of, or only in part.
@@ -297,7 +303,9 @@ fn threads_of(report: &Report, findings: &[&Finding], known: Known<'_>) -> Vec<T
     let mut order: Vec<Key> = Vec::new();
     let mut groups: BTreeMap<Key, Vec<&Finding>> = BTreeMap::new();
     for (number, finding) in findings.iter().enumerate() {
-        let key = match by_id.get(finding.id.as_str()) {
+        // An object is changed as a whole, and here it is asked about one of the things that are wrong with it.
+        let whole = finding.object.is_none();
+        let key = match by_id.get(finding.id.as_str()).filter(|_| whole) {
             Some(change) => Key::Change(*change),
             None => {
                 let alike = order.iter().find(|key| match key {

@@ -31,6 +31,7 @@ use plimsoll_rules::Rules;
 pub use self::in_cluster::check_cluster;
 use self::learned::Suggested;
 use self::manifests::{Manifests, Others};
+use self::package::Found;
 pub use self::render::Programs;
 use self::render::{Engine, Renderer, Unit};
 pub use self::repair::{Asked, REPAIRED, Repaired, repair};
@@ -47,6 +48,7 @@ mod in_cluster;
 pub mod learned;
 pub(crate) mod manifests;
 pub mod one_object;
+mod package;
 mod render;
 mod repair;
 mod since;
@@ -85,6 +87,8 @@ pub enum Kind {
     Dockerfile,
     /// YAML or JSON, which may hold objects of Kubernetes.
     Manifest,
+    /// An archive, which may be a packed chart of Helm (`shop-1.0.tgz`).
+    Package,
     /// Nothing that is checked.
     Other,
 }
@@ -102,6 +106,7 @@ impl Kind {
             name == "kustomization" || [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
         match (is && !ours, manifest) {
             (_, true) => Kind::Manifest,
+            _ if package::is_package(&name) => Kind::Package,
             (true, false) => Kind::Dockerfile,
             (false, false) => Kind::Other,
         }
@@ -255,17 +260,35 @@ impl<'a> Run<'a> {
         for unit in &sorted.units {
             self.unit(unit, &sorted.known, renderer);
         }
+        for path in &sorted.packages {
+            self.package(path, false, renderer);
+        }
+    }
+
+    /// A packed chart, or another archive.
+    fn package(&mut self, path: &Path, named: bool, renderer: &mut Renderer<'_>) {
+        let shown = render::shown(path);
+        match renderer.lay_out(path, &shown, named) {
+            Ok(Found::Chart(package)) => self.unit(&package.unit, &package.known, renderer),
+            Ok(Found::Other) if named => {
+                let detail =
+                    "it holds no chart of Helm (NAME/Chart.yaml); archives of images are for `plimsoll scan`";
+                self.problems.push(Problem::incomplete(ProblemKind::Unsupported, shown, detail));
+            }
+            Ok(Found::Other) => {}
+            Err(problem) => self.problems.push(problem),
+        }
     }
 
     /// What is rendered as a whole.
     fn unit(&mut self, unit: &Unit, known: &BTreeSet<PathBuf>, renderer: &mut Renderer<'_>) {
         match renderer.render(unit, known) {
             Ok(Some(rendered)) => {
-                self.manifests.push_rendered(render::shown(&unit.root), rendered, &mut self.problems);
+                self.manifests.push_rendered(unit.shown(), rendered, &mut self.problems);
             }
             Ok(None) => {
                 let detail = "this chart is a library: it makes no object by itself";
-                let shown = render::shown(&unit.root);
+                let shown = unit.shown();
                 self.problems.push(Problem::note(ProblemKind::Unsupported, shown, detail));
             }
             Err(problem) => self.problems.push(problem),
@@ -284,11 +307,13 @@ impl<'a> Run<'a> {
     fn named_file(&mut self, path: &Path, renderer: &mut Renderer<'_>) {
         let root = path.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if let Some(engine) = render::engine_of(path) {
-            let unit = Unit { engine, root: root.to_owned() };
+            let unit = Unit { engine, root: root.to_owned(), package: None };
             // Of Kustomize's folders the files beside it are looked up, wherever they lie.
             let from = if engine == Engine::Kustomize { root.parent().unwrap_or(root) } else { root };
             let files = files_below(from, &|kind| kind == Kind::Manifest, &mut Vec::new());
             self.unit(&unit, &files.into_iter().collect(), renderer);
+        } else if kind_of(path) == Kind::Package {
+            self.package(path, true, renderer);
         } else if kind_of(path) == Kind::Manifest
             && let Some(chart) = render::chart_above(path)
         {
@@ -707,6 +732,7 @@ mod tests {
             ("mydockerfile", false),
             ("docker-compose.yml", false),
             ("Dockerfile.yaml", false),
+            ("Dockerfile.tgz", false),
         ] {
             assert_eq!(Kind::of(name) == Kind::Dockerfile, is, "{name}");
         }

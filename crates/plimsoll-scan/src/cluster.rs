@@ -10,7 +10,7 @@ use std::path::Path;
 
 pub use accept::accept;
 pub use attack::image_flaws;
-pub use drift::{Kept, drift};
+pub use drift::{Kept, drift, since};
 use plimsoll_kube::{Client, Error};
 use plimsoll_model::audit::{ClusterInfo, Missing};
 use plimsoll_model::workload::Kinds;

@@ -29,6 +29,16 @@ pub enum ScanError {
         /// What to do.
         hint: String,
     },
+    /// There is something that holds files, in a form that is not read.
+    #[error("`{target}` is {form}, which is not covered: nothing of it was read")]
+    NotCovered {
+        /// As typed.
+        target: String,
+        /// What it is.
+        form: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
     /// A registry lists nothing there that could be scanned.
     #[error("the registry lists no image below `{place}` whose tags fit")]
     NothingBelow {
@@ -111,6 +121,7 @@ impl ScanError {
             ScanError::Database(_)
             | ScanError::Sbom { .. }
             | ScanError::SavedReport { .. }
+            | ScanError::NotCovered { .. }
             | ScanError::Nowhere { .. }
             | ScanError::Untold { .. }
             | ScanError::Read { .. } => false,
@@ -130,6 +141,7 @@ impl ScanError {
             ),
             ScanError::Nowhere { hint, .. } => hint.clone(),
             ScanError::NoTarget { hint, .. } => Some(hint.clone()),
+            ScanError::NotCovered { hint, .. } => Some((*hint).to_owned()),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@
 
 mod answers;
 pub mod assemble;
+mod attached;
 pub mod attest;
 pub mod audit;
 pub mod base;
@@ -36,6 +37,7 @@ pub mod plan;
 mod process;
 pub mod responsibility;
 mod saved;
+mod sbom_attached;
 mod scan;
 mod scanners;
 mod secrets;
@@ -63,6 +65,7 @@ pub use plimsoll_oci::{
 };
 pub use plimsoll_policy::{self as policy, line as verdict};
 pub use plimsoll_trust as trust;
+pub use sbom_attached::AttachedSbom;
 pub use scan::{Options, Supplied, Supply, answer, scan, span};
 pub use scanners::{SCANNERS, Scanner, Scanners, ScannersError};
 pub use target::{ImageForm, Target};

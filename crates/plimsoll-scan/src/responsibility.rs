@@ -12,7 +12,7 @@ use plimsoll_model::chain::Chain;
 use plimsoll_model::node::{NODE_KIND, NodeFacts};
 use plimsoll_model::responsibility::{Given, Responsibility};
 use plimsoll_model::workload::Kinds;
-use plimsoll_model::{Effect, FindingKind, FixStatus, Outcome, Party, Problem, ProblemKind, Report};
+use plimsoll_model::{Effect, Finding, FindingKind, FixStatus, Outcome, Party, Problem, ProblemKind, Report};
 use plimsoll_posture::cluster::LISTS;
 use plimsoll_posture::kubernetes::{Objects, yaml};
 use plimsoll_posture::responsibility::attest::Statements;
@@ -31,6 +31,8 @@ use crate::bundle::Kept;
 use crate::chain;
 use crate::check::{Kind, files_below, manifests};
 
+/// Most reports of a folder.
+const MAX_REPORTS: usize = 10_000;
 /// Largest export in bytes.
 const MAX_EXPORT: u64 = 32 * 1024 * 1024;
 
@@ -109,7 +111,22 @@ pub struct Gathered {
     kept: Vec<Kept>,
     /// What cannot be kept as evidence, where something cannot.
     not_kept: Option<&'static str>,
+    /// What is no file is kept too.
+    keeps: bool,
+    /// What a chain is asked for about; without one no report is held whole.
+    follows: Option<String>,
     problems: Vec<Problem>,
+}
+
+/// Where objects can be read from again.
+#[derive(Clone, Copy)]
+enum Content<'b> {
+    /// From their file.
+    File,
+    /// From these bytes.
+    Bytes(&'b [u8]),
+    /// From nowhere.
+    Gone,
 }
 
 /// Collects objects as lines.
@@ -204,6 +221,16 @@ fn told<R: Read + ?Sized>(
 }
 
 impl Gathered {
+    /// One that keeps what comes by standard input, and reads a live cluster as a snapshot, so that it can be written as evidence.
+    pub fn keeping() -> Self {
+        Gathered { keeps: true, ..Gathered::default() }
+    }
+
+    /// One that holds reports, for [`chain`](Self::chain) about this.
+    pub fn following(asked: &str) -> Self {
+        Gathered { follows: Some(asked.to_owned()), ..Gathered::default() }
+    }
+
     /// Adds an export of a cloud.
     ///
     /// # Errors
@@ -229,7 +256,7 @@ impl Gathered {
             about,
             digest: Some(digest.clone()),
         });
-        self.keep(cloud.input().word(), path, digest);
+        self.keep(cloud.input().word(), path, digest, text.as_bytes());
         drop(value);
         self.exports.push((cloud, path.to_owned(), text));
         Ok(())
@@ -279,7 +306,7 @@ impl Gathered {
                     about: "objects".into(),
                     digest: Some(digest.clone()),
                 });
-                self.keep("manifests", name, digest);
+                self.keep("manifests", name, digest, text.as_bytes());
                 self.manifests.push((name.to_owned(), text));
             }
             Err(_) => self.problems.push(Problem::incomplete(ProblemKind::Corrupt, name, "it is not UTF-8")),
@@ -292,12 +319,25 @@ impl Gathered {
     /// When it is none, or was cut off.
     pub fn snapshot(&mut self, path: &str, stdin: &mut dyn BufRead) -> Result<(), ResponsibilityError> {
         let failed = |source| ResponsibilityError::Read { file: path.to_owned(), source };
+        if path != "-" {
+            return self.objects(path, &mut std::fs::File::open(path).map_err(failed)?, Content::File);
+        }
+        if self.keeps {
+            let bytes = whole(path, crate::bundle::MAX_FILE, stdin)?;
+            return self.objects(path, &mut bytes.as_slice(), Content::Bytes(&bytes));
+        }
+        self.objects(path, stdin, Content::Gone)
+    }
+
+    /// Adds objects of a snapshot, or as they were printed.
+    fn objects<R: Read + ?Sized>(
+        &mut self,
+        path: &str,
+        input: &mut R,
+        content: Content<'_>,
+    ) -> Result<(), ResponsibilityError> {
         let mut lines = Lines::default();
-        let (told, digest) = if path == "-" {
-            told(path, stdin, &mut lines)?
-        } else {
-            told(path, &mut std::fs::File::open(path).map_err(failed)?, &mut lines)?
-        };
+        let (told, digest) = told(path, input, &mut lines)?;
         self.problems.extend(told.problems);
         let about = format!("{} objects", told.objects);
         match told.cluster {
@@ -319,21 +359,50 @@ impl Gathered {
                 digest: Some(digest.clone()),
             }),
         }
-        self.keep("snapshot", path, digest);
+        match content {
+            Content::Gone => self.not_kept = Some("standard input"),
+            Content::File => {
+                self.kept.push(Kept { flag: "snapshot", path: path.to_owned(), digest, content: None })
+            }
+            Content::Bytes(bytes) => {
+                let content = Some(bytes.to_vec());
+                self.kept.push(Kept { flag: "snapshot", path: path.to_owned(), digest, content });
+            }
+        }
         self.lines.extend(lines.all.into_iter().map(|(_, line)| line));
         Ok(())
     }
 
-    /// Reads a live cluster.
+    /// Reads a live cluster; where evidence is kept, as a snapshot, which leaves out what may be secret.
     ///
     /// # Errors
     /// When it cannot be reached.
     pub fn live(&mut self, client: &Client, now: Timestamp) -> Result<(), ResponsibilityError> {
         let readings = live::readings(client, &Kinds::default(), Scope::Everything)?;
+        if self.keeps {
+            let name = format!("cluster {}", client.access().context);
+            let failed = |source| ResponsibilityError::Read { file: name.clone(), source };
+            let cluster = ClusterInfo {
+                name: client.access().context.clone(),
+                version: readings.version.clone(),
+                taken_at: Some(now.to_string()),
+            };
+            let mut bytes = Vec::new();
+            let mut writer = snapshot::Writer::new(&mut bytes, cluster);
+            let missing = live::read(client, &readings, &[], &mut writer);
+            writer.end(missing, readings.names()).map_err(failed)?;
+            if bytes.len() as u64 > crate::bundle::MAX_FILE {
+                let limit = crate::bundle::MAX_FILE;
+                return Err(failed(std::io::Error::other(format!(
+                    "its snapshot is larger than {limit} bytes"
+                ))));
+            }
+            return self.objects(&name, &mut bytes.as_slice(), Content::Bytes(&bytes));
+        }
         let mut lines = Lines::default();
         let missing = live::read(client, &readings, &[], &mut lines);
         let lists: Vec<String> = readings.all.iter().map(|reading| reading.resource.to_string()).collect();
-        self.not_kept = Some("a live cluster");
+        self.not_kept = Some("a live cluster that is not read as a snapshot");
         self.extent = Some(extent(&lists, &missing, false));
         self.cluster = ClusterInfo {
             name: client.access().context.clone(),
@@ -350,13 +419,46 @@ impl Gathered {
         Ok(())
     }
 
-    /// Adds the report of a scan, or a survey of several.
+    /// Adds the report of a scan, a survey of several, or a folder with such files (`*.json`, without those in folders below).
     ///
     /// # Errors
-    /// When it is none.
+    /// When it is none. A file of a folder that is none is told as a problem.
     pub fn report(&mut self, path: &str) -> Result<(), ResponsibilityError> {
-        if let Ok(bytes) = whole(path, crate::bundle::MAX_FILE, &mut std::io::empty()) {
-            self.keep("report", path, digest(&bytes));
+        if !Path::new(path).is_dir() {
+            return self.report_file(path);
+        }
+        let failed = |source| ResponsibilityError::Read { file: path.to_owned(), source };
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(failed)? {
+            let file = entry.map_err(failed)?.path();
+            if file.extension().is_some_and(|end| end == "json") && file.is_file() {
+                files.push(file);
+            }
+        }
+        if files.is_empty() {
+            return Err(failed(std::io::Error::other("no file in it ends in .json")));
+        }
+        files.sort();
+        if files.len() > MAX_REPORTS {
+            let detail = format!("it holds {} reports, and the first {MAX_REPORTS} were read", files.len());
+            self.problems.push(Problem::incomplete(ProblemKind::LimitExceeded, path, detail));
+            files.truncate(MAX_REPORTS);
+        }
+        for file in files {
+            let shown = file.display().to_string();
+            if let Err(error) = self.report_file(&shown) {
+                let detail = plimsoll_model::one_line(&error);
+                self.problems.push(Problem::incomplete(ProblemKind::Unreadable, &shown, detail));
+            }
+        }
+        Ok(())
+    }
+
+    fn report_file(&mut self, path: &str) -> Result<(), ResponsibilityError> {
+        if !self.keeps {
+            self.not_kept = Some("a report that was not asked to be kept");
+        } else if let Ok(bytes) = whole(path, crate::bundle::MAX_FILE, &mut std::io::empty()) {
+            self.keep("report", path, digest(&bytes), &bytes);
         } else {
             self.not_kept = Some("a report that is no plain file, or too large");
         }
@@ -373,7 +475,9 @@ impl Gathered {
                 digest: None,
             });
             self.reports.push(scanned(&report));
-            self.full.push(report);
+            if let Some(asked) = &self.follows {
+                self.full.push(lean(report, asked));
+            }
         }
         Ok(())
     }
@@ -407,16 +511,17 @@ impl Gathered {
             about: format!("facts of {}", names.join(", ")),
             digest: Some(digest(&bytes)),
         });
-        self.keep("node", path, digest(&bytes));
+        self.keep("node", path, digest(&bytes), &bytes);
         Ok(())
     }
 
-    fn keep(&mut self, flag: &'static str, path: &str, digest: String) {
-        if path == "-" {
+    fn keep(&mut self, flag: &'static str, path: &str, digest: String, bytes: &[u8]) {
+        if path == "-" && !self.keeps {
             self.not_kept = Some("standard input");
-        } else {
-            self.kept.push(Kept { flag, path: path.to_owned(), digest });
+            return;
         }
+        let content = (path == "-").then(|| bytes.to_vec());
+        self.kept.push(Kept { flag, path: path.to_owned(), digest, content });
     }
 
     /// The files that were read, with their digests.
@@ -654,6 +759,17 @@ fn extent(lists: &[String], failed: &[Missing], cleaned: bool) -> Extent {
         }
     }
     Extent::Cluster { read, missing, cleaned }
+}
+
+/// A report with what a chain is made of: no packages, and where it has what is asked for, no other findings.
+fn lean(mut report: Report, asked: &str) -> Report {
+    report.packages = Vec::new();
+    let is_asked = |finding: &Finding| finding.id == asked || chain::is_flaw(finding, asked);
+    if report.findings.iter().any(is_asked) {
+        report.findings.retain(is_asked);
+        report.findings.shrink_to_fit();
+    }
+    report
 }
 
 /// What a report says that matters here.

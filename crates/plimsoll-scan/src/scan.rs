@@ -1,5 +1,6 @@
 //! Scanning one target: from what was typed to the report.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::io::Read;
@@ -37,6 +38,7 @@ use crate::git::{self, Address, GitSettings, WorkTree};
 use crate::image_rules::{self, Settings};
 use crate::licenses;
 use crate::party::{self, OnPlatform};
+use crate::sbom_attached::{self, AttachedSbom};
 use crate::scanners::{Scanner, Scanners};
 use crate::secrets::{self, RedactedHistory, Secrets};
 use crate::target::{ImageForm, Target};
@@ -83,6 +85,8 @@ pub struct Options {
     pub vex: Vec<(String, Vec<u8>)>,
     /// VEX documents that are attached to the image: looked for when this is there.
     pub attached_vex: Option<Arc<AttachedVex>>,
+    /// SBOMs that are attached to the image: looked for when this is there.
+    pub attached_sbom: Option<Arc<AttachedSbom>>,
     /// VEX hubs, the first outranks: their documents about what the target holds are applied.
     pub vex_hubs: Vec<VexHub>,
     /// What was seen to run of images.
@@ -132,6 +136,7 @@ impl Default for Options {
             supply: None,
             vex: Vec::new(),
             attached_vex: None,
+            attached_sbom: None,
             vex_hubs: Vec::new(),
             in_use: Vec::new(),
             exceptions: Exceptions::default(),
@@ -247,6 +252,15 @@ impl Opened {
     }
 }
 
+impl Opened {
+    /// The database that was supplied, unless it is the one that is open.
+    fn newer(&self, supplied: &Supplied) -> Result<Option<Database>, ScanError> {
+        let is_open = |path: &&Path| self.database.as_ref().is_some_and(|database| database.is_at(path));
+        let path = supplied.database.as_deref().filter(|path| !is_open(path));
+        Ok(path.map(Database::open).transpose()?)
+    }
+}
+
 /// [`scan`] with what is open already.
 pub(crate) fn scan_with(
     typed: &str,
@@ -298,16 +312,31 @@ fn ask<'a, T>(
     before: fn(&Cache, &Key) -> Option<T>,
 ) -> Result<Said<'a, T>, ScanError> {
     let supply = options.supply.as_ref().filter(|_| options.looks_for(Scanner::Vulnerabilities));
+    // What was supplied for the image, asked once.
+    let early: RefCell<Option<Supplied>> = RefCell::new(None);
+    // What was said of the image before, which is known before its inventory is read: an outline says which advisories
+    // would be fetched for that.
+    let said_before = |image: &Image, origin: &Origin| -> Result<Option<T>, ScanError> {
+        let Some(cache) = options.cache.as_ref().filter(|_| answers::decides_all(options)) else {
+            return Ok(None);
+        };
+        let Some(known) = names(typed, image, options).and_then(|names| names.image) else { return Ok(None) };
+        let supplied = match supply {
+            Some(supply) => match cache.outline(&known) {
+                Some(outline) => supply.supply(&outline),
+                None => return Ok(None),
+            },
+            None => Supplied::default(),
+        };
+        let newer = opened.newer(&supplied)?;
+        let database = newer.as_ref().or(opened.database.as_ref());
+        let name = kept(Some(&known), Some(origin), database, supplied.oldest.as_ref(), options)?;
+        early.replace(supply.map(|_| supplied));
+        Ok(name.and_then(|(cache, name)| before(cache, &name)))
+    };
     let of_registry = |reference: &plimsoll_oci::Reference, may_be_kept: bool| {
         let (image, origin) = locate(typed, reference, options)?;
-        // Which advisories are asked is known before the inventory is, where none are fetched for it.
-        if may_be_kept
-            && supply.is_none()
-            && let Some(known) = names(typed, &image, options).and_then(|names| names.image)
-            && let Some((cache, name)) =
-                kept(Some(&known), Some(&origin), opened.database.as_ref(), None, options)?
-            && let Some(answer) = before(cache, &name)
-        {
+        if may_be_kept && let Some(answer) = said_before(&image, &origin)? {
             return Ok(Found::Kept(answer));
         }
         let (mut target, seen) = image_of_registry(typed, &image, options, progress);
@@ -322,18 +351,27 @@ fn ask<'a, T>(
         }
         target => Found::Read(Box::new(read_target(typed, target, options, stdin, progress)?)),
     };
-    let (target, mut seen) = match found {
+    let (mut target, mut seen) = match found {
         Found::Kept(answer) => return Ok(Said::Before(answer)),
         Found::Read(read) => *read,
     };
+    if let Some(wanted) = &options.attached_sbom {
+        sbom_attached::add(&mut target, &mut seen.inventory, wanted, options.registries.as_ref());
+    }
     if let Some(index) = &opened.java_index {
         java_index::name_archives(index, &mut seen.inventory);
     }
-    let supplied = supply.map(|supply| supply.supply(&seen.inventory)).unwrap_or_default();
-    let newer = supplied.database.as_deref().map(Database::open).transpose()?;
+    let supplied = match early.into_inner() {
+        Some(supplied) => supplied,
+        None => supply.map(|supply| supply.supply(&seen.inventory)).unwrap_or_default(),
+    };
+    let newer = opened.newer(&supplied)?;
     let oldest = supplied.oldest;
     let database = newer.as_ref().or(opened.database.as_ref());
     let kept = kept(seen.known.as_ref(), target.origin.as_ref(), database, oldest.as_ref(), options)?;
+    if let (Some(_), Some((cache, _)), Some(known)) = (supply, &kept, &seen.known) {
+        cache.put_outline(known, &seen.inventory);
+    }
     if let Some((cache, name)) = &kept
         && let Some(answer) = before(cache, name)
     {

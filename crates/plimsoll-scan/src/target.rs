@@ -150,6 +150,9 @@ fn guess(text: &str) -> Result<Target, ScanError> {
     Ok(match plimsoll_oci::detect(path)? {
         Detected::Directory => Target::Directory(path.to_owned()),
         Detected::Tar | Detected::Other => {
+            if let Some((form, hint)) = uncovered(path) {
+                return Err(ScanError::NotCovered { target: text.to_owned(), form, hint });
+            }
             let hint = "unpack a root file system and scan it as dir:PATH, or wrap it with `docker import`";
             return Err(ScanError::NoTarget { target: text.to_owned(), hint: hint.to_owned() });
         }
@@ -161,9 +164,74 @@ fn guess(text: &str) -> Result<Target, ScanError> {
 
 /// Names that somebody types for a file, although a registry could have an image called so.
 fn looks_like_a_path(text: &str) -> bool {
-    const ENDINGS: [&str; 9] =
-        [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".json", ".xml", ".spdx", ".cdx"];
+    const ENDINGS: [&str; 17] = [
+        ".tar",
+        ".tar.gz",
+        ".tgz",
+        ".tar.zst",
+        ".tar.xz",
+        ".json",
+        ".xml",
+        ".spdx",
+        ".cdx",
+        ".sif",
+        ".qcow2",
+        ".vmdk",
+        ".vhdx",
+        ".vdi",
+        ".ova",
+        ".iso",
+        ".squashfs",
+    ];
     text.starts_with(['.', '/', '~']) || ENDINGS.iter().any(|ending| text.ends_with(ending))
+}
+
+/// Forms that hold a root file system and are not read: disks of virtual machines, images of file systems, SIF. What it is,
+/// and what to do, by the marks that `file(1)` knows.
+fn uncovered(path: &Path) -> Option<(&'static str, &'static str)> {
+    const DISK: &str =
+        "attach it read-only (`guestmount -a FILE -i --ro DIR`, `qemu-nbd --read-only`) and scan dir:DIR";
+    const FILES: &str = "mount it read-only (`mount -o ro,loop FILE DIR`) and scan dir:DIR";
+    const MARKS: [(usize, &[u8], &str, &str); 16] = [
+        (0, b"QFI\xfb", "a disk of a virtual machine (qcow2)", DISK),
+        (0, b"KDMV", "a disk of a virtual machine (VMDK)", DISK),
+        (0, b"# Disk DescriptorFile", "a disk of a virtual machine (VMDK)", DISK),
+        (0, b"vhdxfile", "a disk of a virtual machine (VHDX)", DISK),
+        (0, b"conectix", "a disk of a virtual machine (VHD)", DISK),
+        (0x40, b"\x7f\x10\xda\xbe", "a disk of a virtual machine (VDI)", DISK),
+        (
+            32,
+            b"SIF_MAGIC\0",
+            "an image of Singularity or Apptainer (SIF)",
+            "unpack it (`singularity build --sandbox DIR FILE`) and scan dir:DIR",
+        ),
+        (
+            0,
+            b"hsqs",
+            "an image of a file system (SquashFS)",
+            "unpack it (`unsquashfs -d DIR FILE`) and scan dir:DIR",
+        ),
+        (
+            8,
+            b"AI\x02",
+            "a program with a file system in it (AppImage)",
+            "unpack it (`./FILE --appimage-extract`) and scan dir:squashfs-root",
+        ),
+        (0x8001, b"CD001", "an image of a disc (ISO 9660)", FILES),
+        (1024, b"\xe2\xe1\xf5\xe0", "an image of a file system (EROFS)", FILES),
+        (0x1_0040, b"_BHRfS_M", "an image of a file system (Btrfs)", FILES),
+        (0, b"XFSB", "an image of a file system (XFS)", FILES),
+        (1080, b"\x53\xef", "an image of a file system (ext2, ext3 or ext4)", FILES),
+        (512, b"EFI PART", "a disk with partitions", DISK),
+        (510, b"\x55\xaa", "a disk with partitions", DISK),
+    ];
+    const LONGEST: u64 = 0x1_0048;
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(LONGEST).read_to_end(&mut head).ok()?;
+    let fits = |(place, mark, ..): &&(usize, &[u8], &str, &str)| {
+        head.get(*place..).is_some_and(|rest| rest.starts_with(mark))
+    };
+    MARKS.iter().find(fits).map(|(_, _, form, hint)| (*form, *hint))
 }
 
 /// Archives begin with binary magic or a file name padded with zeros; SBOM documents are text.
@@ -194,6 +262,35 @@ fn near(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What holds files and is not read is named with what it is.
+    #[test]
+    fn disks_and_file_systems_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |place: usize, mark: &[u8]| {
+            let path = folder.path().join("image");
+            let mut content = vec![0xf0; 0x1_1000];
+            content[place..place + mark.len()].copy_from_slice(mark);
+            std::fs::write(&path, content).unwrap();
+            Target::parse(path.to_str().unwrap()).unwrap_err()
+        };
+        for (place, mark, form) in [
+            (0, &b"QFI\xfb"[..], "qcow2"),
+            (0, b"KDMV", "VMDK"),
+            (0x40, b"\x7f\x10\xda\xbe", "VDI"),
+            (32, b"SIF_MAGIC\0", "SIF"),
+            (0, b"hsqs", "SquashFS"),
+            (0x8001, b"CD001", "ISO 9660"),
+            (1080, b"\x53\xef", "ext4"),
+            (0x1_0040, b"_BHRfS_M", "Btrfs"),
+            (510, b"\x55\xaa", "partitions"),
+        ] {
+            let error = at(place, mark);
+            assert!(error.to_string().contains(form) && error.to_string().contains("not covered"), "{error}");
+            assert!(!error.is_usage() && error.hint().unwrap().contains("dir:"), "{error}");
+        }
+        assert!(matches!(at(3, b"hsqs"), ScanError::NoTarget { .. }));
+    }
 
     #[test]
     fn typed_targets() {

@@ -7,17 +7,17 @@ use std::collections::BTreeSet;
 
 use plimsoll_advisory::vex::{self, Assertion, Product};
 use plimsoll_model::vex::{VexOrigin, VexSignature};
-use plimsoll_model::{Digest, Problem, ProblemKind, Target as TargetFacts, Via, one_line, shortened};
-use plimsoll_oci::{Manifest, Reference, Registries};
+use plimsoll_model::{Problem, ProblemKind, Target as TargetFacts, one_line, shortened};
+use plimsoll_oci::{Reference, Registries};
 use plimsoll_trust::{
-    By, Checked, Evidence, Format, Layout, Outcome, Signer, Statement, Target, Trust, What, discover,
-    discover_vex, discover_vex_within, is_vex_predicate,
+    Evidence, Format, Outcome, Statement, Target, Trust, What, discover_vex, discover_vex_within,
+    is_vex_predicate,
 };
+
+use crate::attached::{self, Place, SIGNATURES_ASKED, Unknown};
 
 /// Files come first.
 pub(crate) const RANK: u32 = 1;
-/// Documents without a signature of their own whose own referrers are asked for one.
-const SIGNATURES_ASKED: usize = 20;
 /// Notes about what was not applied; the rest is one more note.
 const NOTES: usize = 20;
 
@@ -38,14 +38,6 @@ pub(crate) struct Attached {
     pub(crate) problems: Vec<Problem>,
 }
 
-/// A repository and the digests that the image has there: of its manifest, and of the index that leads to it.
-struct Place {
-    reference: Reference,
-    digests: Vec<Digest>,
-    /// The index that leads to the image.
-    index: Option<Manifest>,
-}
-
 /// All VEX documents that are attached to the target.
 pub(crate) fn documents(
     facts: &TargetFacts,
@@ -58,7 +50,10 @@ pub(crate) fn documents(
             .note(&facts.name, "VEX documents attached to it were not looked for: registries are not asked");
         return attached;
     };
-    let places = places(facts, registries, &mut attached);
+    let (places, unknown) = attached::places(facts, registries);
+    for Unknown { name, why, all } in unknown {
+        if all { attached.unseen(&name, &why) } else { attached.note(&name, &why) }
+    }
     if places.is_empty() && attached.problems.is_empty() {
         let detail = "VEX documents attached to it were not looked for: no registry is known to have it";
         attached.note(&facts.name, detail);
@@ -100,69 +95,6 @@ pub(crate) fn documents(
         attached.note(&facts.name, &format!("{left} more notes about VEX documents attached to it"));
     }
     attached
-}
-
-/// Where the image stands in registries.
-fn places(facts: &TargetFacts, registries: &Registries, attached: &mut Attached) -> Vec<Place> {
-    let Some(origin) = &facts.origin else { return Vec::new() };
-    let names: Vec<String> = match origin.via {
-        Via::Registry => vec![facts.name.clone()],
-        _ => origin.digests.clone(),
-    };
-    let mut places = Vec::new();
-    for name in names {
-        let bare = ["registry:", "docker://"].iter().find_map(|prefix| name.strip_prefix(prefix));
-        // What a daemon remembers may be no name of a registry.
-        let Ok(reference) = Reference::parse(bare.unwrap_or(&name)) else { continue };
-        // The same image that the scan read: a short name stands for what the user's files say.
-        let reference = match registries.meant(&reference) {
-            Ok(reference) => reference,
-            Err(error) => {
-                attached.unseen(&name, &one_line(&error));
-                continue;
-            }
-        };
-        let mut digests: Vec<Digest> = facts.digest.iter().cloned().collect();
-        let mut index = None;
-        let manifest = registries
-            .repository(reference.name())
-            .and_then(|repository| repository.manifest(&reference.selector()));
-        match manifest {
-            Ok(manifest) if leads_to(&manifest, facts.digest.as_ref()) => {
-                if !digests.contains(&manifest.digest) {
-                    digests.push(manifest.digest.clone());
-                    index = Some(manifest);
-                }
-            }
-            Ok(_) => attached.note(
-                &name,
-                "the name stands for another image by now: only documents attached to the one that was read are used",
-            ),
-            Err(error) => {
-                attached.unseen(&name, &one_line(&error));
-            }
-        }
-        places.push(Place { reference, digests, index });
-    }
-    places
-}
-
-/// Is it the manifest of the image, or an index that names it? Where the image's own digest is not known (a daemon does
-/// not say it), the digest in the name is all there is.
-fn leads_to(manifest: &Manifest, image: Option<&Digest>) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Index {
-        #[serde(default)]
-        manifests: Vec<Entry>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Entry {
-        digest: Digest,
-    }
-    let Some(image) = image else { return true };
-    manifest.digest == *image
-        || serde_json::from_slice::<Index>(&manifest.bytes)
-            .is_ok_and(|index| index.manifests.iter().any(|entry| entry.digest == *image))
 }
 
 impl Attached {
@@ -223,12 +155,13 @@ impl Attached {
         }
         if checked.outcome == Outcome::Unsigned
             && self.assertions.len() < SIGNATURES_ASKED
-            && let Some(signed) = signed_apart(evidence, wanted, registries, reference)
+            && let Some(signed) =
+                attached::signed_apart(evidence, &wanted.trust, wanted.now, registries, reference)
         {
             checked = signed;
         }
         let mut assertion = Assertion::of(&name, VexOrigin::Attached, RANK, &content, document);
-        assertion.told.signature = signature(&checked, &wanted.trust.signers);
+        assertion.told.signature = attached::signature(&checked, &wanted.trust.signers);
         assertion.told.used = match assertion.told.signature {
             VexSignature::Trusted { .. } => true,
             VexSignature::Unsigned | VexSignature::Untrusted { .. } => wanted.unsigned,
@@ -259,64 +192,5 @@ fn predicate(statement: &Statement) -> Option<Vec<u8>> {
     match statement.predicate.get("Data").and_then(serde_json::Value::as_str) {
         Some(text) => Some(text.as_bytes().to_vec()),
         None => serde_json::to_vec(&statement.predicate).ok(),
-    }
-}
-
-/// A document may be signed like an image: by what refers to its own manifest, or to the index that names that.
-fn signed_apart(
-    evidence: &Evidence,
-    wanted: &AttachedVex,
-    registries: &Registries,
-    reference: &Reference,
-) -> Option<Checked> {
-    let digest = evidence.place.manifest.as_ref()?;
-    if wanted.trust.signers.is_empty() {
-        return None;
-    }
-    let repository = registries.repository(reference.name()).ok()?;
-    let mut signed = vec![digest];
-    if evidence.place.layout == Layout::Index {
-        signed.push(&evidence.subject);
-    }
-    let mut signatures = Vec::new();
-    for digest in signed {
-        let found = discover(&repository, &evidence.place.repository, digest);
-        let target = Target { digest, manifest: None, now: wanted.now };
-        let checked = found.evidence.iter().map(|one| wanted.trust.check(one, target));
-        // An attestation about the document says something else than that it is theirs.
-        signatures.extend(checked.filter(|checked| checked.what == What::Signature));
-    }
-    signatures.into_iter().min_by_key(|checked| match checked.outcome {
-        Outcome::Trusted { .. } => 0,
-        Outcome::Untrusted { .. } => 1,
-        Outcome::Invalid { .. } => 2,
-        Outcome::Unreadable { .. } | Outcome::Unsigned => 3,
-    })
-}
-
-/// Who signed, in words.
-fn signature(checked: &Checked, signers: &[Signer]) -> VexSignature {
-    match &checked.outcome {
-        Outcome::Trusted { signers: names } => {
-            let by = names.iter().map(|name| {
-                let by = signers.iter().find(|signer| signer.name == *name).map(|signer| &signer.by);
-                match (by, &checked.certificate, &checked.key) {
-                    (Some(By::Identity { .. }), Some(certificate), _) => format!(
-                        "{} ({})",
-                        certificate.subject.as_deref().unwrap_or(name),
-                        certificate.issuer.as_deref().unwrap_or("no issuer")
-                    ),
-                    (_, _, Some(key)) => format!("{name} (key {key})"),
-                    _ => name.clone(),
-                }
-            });
-            VexSignature::Trusted { by: by.collect() }
-        }
-        // A separate signature that cannot be judged is no signature of anybody's.
-        Outcome::Untrusted { reason } | Outcome::Unreadable { reason } => {
-            VexSignature::Untrusted { reason: reason.clone() }
-        }
-        Outcome::Invalid { reason } => VexSignature::Invalid { reason: reason.clone() },
-        Outcome::Unsigned => VexSignature::Unsigned,
     }
 }

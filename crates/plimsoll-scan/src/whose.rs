@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use plimsoll_model::functions::Reach;
 use plimsoll_model::{
     Base, BaseSource, Change, Ecosystem, Finding, FindingKind, FixStatus, ImagePath, Layer, Level, Location,
-    Package, Party, Release, Remedy, Subject, TargetKind,
+    ObjectRef, Package, Party, Release, Remedy, Subject, TargetKind,
     version::{self, Scheme},
 };
 
@@ -377,14 +377,17 @@ pub fn settle(
             && !matches!(change.party, Party::BaseImage(_));
         upgrade.then_some(package)
     };
+    // Those whose version was raised in the last round: of the others the same answer would come again.
+    let mut open: Vec<usize> = (0..changes.len()).collect();
     for _ in 0..ROUNDS {
         let upgraded = |package: &Package, to: &str| {
             let mut package = Package { version: to.to_owned(), ..package.clone() };
             package.purl = plimsoll_model::purl::of_package(&package, None);
             package
         };
-        let mut asked: Vec<Package> = changes
+        let mut asked: Vec<Package> = open
             .iter()
+            .map(|place| &changes[*place])
             .filter_map(|change| Some(upgraded(about(change)?, change.to.as_deref()?)))
             .collect();
         asked.sort_by(|left, right| left.purl.cmp(&right.purl));
@@ -393,9 +396,9 @@ pub fn settle(
             return;
         }
         let found = ask(asked);
-        let mut raised = false;
-        for change in changes.iter_mut() {
-            let (Some(package), Some(to)) = (about(change), change.to.clone()) else { continue };
+        open.retain(|place| {
+            let change = &mut changes[*place];
+            let (Some(package), Some(to)) = (about(change), change.to.clone()) else { return false };
             let purl = upgraded(package, &to).purl;
             let length = series(package.ecosystem, &package.name)[0];
             let flaws: Vec<&Finding> = found
@@ -408,18 +411,16 @@ pub fn settle(
                     finding.risk.fixable && fixed.is_some_and(|fixed| same_series(&to, fixed, length))
                 })
                 .collect();
-            let Some(higher) = greatest(package.ecosystem, &flaws) else { continue };
+            let Some(higher) = greatest(package.ecosystem, &flaws) else { return false };
             let higher =
                 if to.starts_with('v') && !higher.starts_with('v') { format!("v{higher}") } else { higher };
-            if version::compare(package.ecosystem.scheme(), &higher, &to).is_ok_and(std::cmp::Ordering::is_gt)
-            {
+            let raised = version::compare(package.ecosystem.scheme(), &higher, &to)
+                .is_ok_and(std::cmp::Ordering::is_gt);
+            if raised {
                 lead_to(change, package, higher);
-                raised = true;
             }
-        }
-        if !raised {
-            return;
-        }
+            raised
+        });
     }
 }
 
@@ -485,11 +486,17 @@ enum Key {
     Malware(String),
     /// What a rule of ours asks for: whose, what, where.
     Edit(Party, String, String),
+    /// What rules ask of one object of Kubernetes, whose template is edited and applied as one: whose, where, which.
+    Object(Party, String, String),
 }
 
 impl Key {
     fn of(finding: &Finding, index: &HashMap<&str, &Package>) -> Self {
         let Some(subject) = finding.subject.as_package().filter(|_| !finding.kind.is_of_rule()) else {
+            if let Some(object) = &finding.object {
+                let which = ObjectRef { field: String::new(), ..(**object).clone() };
+                return Key::Object(finding.party.clone(), file_of(finding), which.to_string());
+            }
             let (action, place) = (finding.remedy.action.clone(), finding.subject.name().into_owned());
             return Key::Edit(finding.party.clone(), action, place);
         };
@@ -516,6 +523,40 @@ impl Key {
             subject.source.version.clone(),
         )
     }
+}
+
+/// The file that is edited.
+fn file_of(finding: &Finding) -> String {
+    match &finding.subject {
+        Subject::File(location) => location.path.to_string(),
+        _ => finding.subject.name().into_owned(),
+    }
+}
+
+/// Things of one change that its sentence names.
+const NAMED_THINGS: usize = 3;
+
+/// What is to be done about one object, in one sentence: the first things, each with the number of places.
+fn edits(group: &[&Finding]) -> String {
+    let mut things: Vec<(&str, usize)> = Vec::new();
+    for finding in group {
+        match things.iter_mut().find(|(action, _)| *action == finding.remedy.action) {
+            Some((_, places)) => *places += 1,
+            None => things.push((&finding.remedy.action, 1)),
+        }
+    }
+    let mut parts: Vec<String> = things
+        .iter()
+        .take(NAMED_THINGS)
+        .map(|(action, places)| match places {
+            1 => (*action).to_owned(),
+            places => format!("{action} ({places} places)"),
+        })
+        .collect();
+    if let Some(more) = things.len().checked_sub(NAMED_THINGS).filter(|more| *more > 0) {
+        parts.push(format!("and {more} more"));
+    }
+    parts.join("; ")
 }
 
 fn build(key: &Key, group: &[&Finding], index: &HashMap<&str, &Package>, context: Context<'_>) -> Change {
@@ -555,6 +596,26 @@ fn build(key: &Key, group: &[&Finding], index: &HashMap<&str, &Package>, context
                 Subject::File(location) => Some(location.clone()),
                 _ => None,
             });
+        }
+        Key::Object(..) => {
+            if let Some(object) = &first.object {
+                let ObjectRef { kind, namespace, name, .. } = &**object;
+                change.subject = match namespace.as_str() {
+                    "" => format!("{kind} {name}"),
+                    namespace => format!("{kind} {namespace}/{name}"),
+                };
+            }
+            change.action = edits(group);
+            // The first line of what is edited, in the file of what is worst.
+            let places = group.iter().filter_map(|finding| match &finding.subject {
+                Subject::File(location) => Some(location),
+                _ => None,
+            });
+            let path = places.clone().next().map(|location| &location.path);
+            change.location = places
+                .filter(|location| Some(&location.path) == path)
+                .min_by_key(|location| (location.line, location.column))
+                .cloned();
         }
         Key::Base => {
             change.subject = context.base_name();

@@ -238,6 +238,7 @@ mod ecosystems {
         dart: "pubspec_lock/pubspec.lock", "pubspec.lock", "Pub", "agent_dart", "1.0.0-dev.29", "agent_dart@1.0.0-dev.28";
         swift: "swift_resolved/v1.resolved", "Package.resolved", "SwiftURL", "github.com/apple/swift-nio-http2", "1.28.0", "github.com/apple/swift-nio-http2@1.27.0";
         elixir: "mix_lock/mix.lock", "mix.lock", "Hex", "mtproto_proxy", "0.7.3", "mtproto_proxy@0.7.2";
+        gleam: "gleam_manifest/manifest.toml", "manifest.toml", "Hex", "thoas", "1.0.1", "thoas@1.0.0";
         erlang: "rebar_lock/rebar.lock", "rebar.lock", "Hex", "mtproto_proxy", "0.7.3", "mtproto_proxy@0.7.2";
         haskell: "cabal_freeze/cabal.project.freeze", "cabal.project.freeze", "Hackage", "aeson", "2.0.1.0", "aeson@2.0.0.0";
         ghc: "ghc_package/ghc-9.6.5.conf", "usr/lib/ghc/package.conf.d/ghc-9.6.5.conf", "GHC", "ghc", "9.6.6", "ghc@9.6.5";

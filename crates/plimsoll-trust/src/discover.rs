@@ -22,8 +22,8 @@ pub(crate) const PREDICATE_TYPE: &str = "in-toto.io/predicate-type";
 fn is_provenance(annotations: &BTreeMap<String, String>) -> bool {
     annotations.get(PREDICATE_TYPE).is_none_or(|kind| kind.starts_with("https://slsa.dev/provenance/"))
 }
-/// Most bytes of VEX documents, and of attestations that may hold one, for one image.
-const MOST_BYTES_OF_VEX: u64 = 256 << 20;
+/// Most bytes of documents of one kind, and of attestations that may hold one, for one image.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// What was found, and what stood in the way.
 #[derive(Debug, Default)]
@@ -83,6 +83,8 @@ enum Purpose {
     Everything,
     /// VEX documents, and attestations that may hold one.
     Vex,
+    /// SBOMs, and attestations that may hold one.
+    Sbom,
 }
 
 /// Reads everything in `repository` that refers to `digest`: what the referrers API or its tag lists, and the tags
@@ -95,6 +97,11 @@ pub fn discover(repository: &Repository, name: &str, digest: &Digest) -> Discove
 /// 256 MiB are.
 pub fn discover_vex(repository: &Repository, name: &str, digest: &Digest) -> Discovery {
     look(repository, name, digest, Purpose::Vex)
+}
+
+/// As [`discover_vex`], for SBOMs.
+pub fn discover_sbom(repository: &Repository, name: &str, digest: &Digest) -> Discovery {
+    look(repository, name, digest, Purpose::Sbom)
 }
 
 /// The first part of [`discover`]: what the referrers API or its tag lists.
@@ -150,7 +157,12 @@ impl Discovery {
         for (ending, layout) in
             [("sig", Layout::SignatureTag), ("att", Layout::AttestationTag), ("sbom", Layout::SbomTag)]
         {
-            if purpose == Purpose::Everything || layout == Layout::AttestationTag {
+            let looked_for = match purpose {
+                Purpose::Everything => true,
+                Purpose::Vex => layout == Layout::AttestationTag,
+                Purpose::Sbom => layout != Layout::SignatureTag,
+            };
+            if looked_for {
                 self.manifest(repository, name, digest, &format!("{stem}.{ending}"), layout, purpose);
             }
         }
@@ -180,7 +192,8 @@ impl Purpose {
             || is_vex(artifact_type);
         match self {
             Purpose::Everything => known || begins(&OTHERS),
-            Purpose::Vex => known && may_be_vex(annotations),
+            Purpose::Vex => known && may_be(annotations, is_vex_predicate),
+            Purpose::Sbom => (known || begins(&OTHERS[1..])) && may_be(annotations, is_sbom_predicate),
         }
     }
 
@@ -188,14 +201,17 @@ impl Purpose {
     fn reads(self, format: &Format, layer: &Layer) -> bool {
         match (self, format) {
             (_, Format::Other(_)) => false,
-            (Purpose::Everything, _) | (Purpose::Vex, Format::Vex) => true,
+            (Purpose::Everything, _) | (Purpose::Vex, Format::Vex) | (Purpose::Sbom, Format::Sbom) => true,
             (Purpose::Vex, Format::Dsse | Format::Bundle | Format::Statement) => {
-                may_be_vex(&layer.annotations)
+                may_be(&layer.annotations, is_vex_predicate)
+            }
+            (Purpose::Sbom, Format::Dsse | Format::Bundle | Format::Statement) => {
+                may_be(&layer.annotations, is_sbom_predicate)
             }
             (Purpose::Vex, Format::Sbom) => {
                 layer.media_type.starts_with(CYCLONEDX) && layer.media_type.ends_with("json")
             }
-            (Purpose::Vex, _) => false,
+            (Purpose::Vex | Purpose::Sbom, _) => false,
         }
     }
 }
@@ -204,17 +220,23 @@ const CYCLONEDX: &str = "application/vnd.cyclonedx";
 
 /// Attestations say in annotations what their predicate is: cosign 2 of a layer, cosign 3 of a manifest. Nobody signed
 /// that, but whoever lies here only keeps their own document from being read.
-fn may_be_vex(annotations: &BTreeMap<String, String>) -> bool {
+fn may_be(annotations: &BTreeMap<String, String>, is_wanted: fn(&str) -> bool) -> bool {
     ["predicateType", "dev.sigstore.bundle.predicateType", "in-toto.io/predicate-type"]
         .iter()
         .filter_map(|name| annotations.get(*name))
-        .all(|predicate| is_vex_predicate(predicate))
+        .all(|predicate| is_wanted(predicate))
 }
 
 /// Is it the kind of a predicate that is, or may be, a VEX document? CycloneDX has one kind for SBOM and VEX.
 pub fn is_vex_predicate(predicate_type: &str) -> bool {
     let predicate_type = predicate_type.to_ascii_lowercase();
     ["openvex", "csaf", "cyclonedx", "/vex"].iter().any(|word| predicate_type.contains(word))
+}
+
+/// Is it the kind of a predicate that is an SBOM?
+pub fn is_sbom_predicate(predicate_type: &str) -> bool {
+    let predicate_type = predicate_type.to_ascii_lowercase();
+    ["spdx", "cyclonedx", "syft"].iter().any(|word| predicate_type.contains(word))
 }
 
 /// What BuildKit says in an image's own index: manifests without a platform, each about another manifest of the index
@@ -232,6 +254,16 @@ pub fn discover_vex_within(
     image: &Digest,
 ) -> Discovery {
     within(repository, name, manifest, Some(image), Purpose::Vex)
+}
+
+/// As [`discover_vex_within`], for SBOMs.
+pub fn discover_sbom_within(
+    repository: &Repository,
+    name: &str,
+    manifest: &Manifest,
+    image: &Digest,
+) -> Discovery {
+    within(repository, name, manifest, Some(image), Purpose::Sbom)
 }
 
 fn within(
@@ -315,7 +347,7 @@ impl Discovery {
                 format => format,
             };
             let reads = purpose.reads(&format, &layer);
-            if !reads && purpose == Purpose::Vex {
+            if !reads && purpose != Purpose::Everything {
                 continue;
             }
             // Something unknown is named, not fetched.
@@ -325,9 +357,9 @@ impl Discovery {
                 && !is_provenance(&layer.annotations);
             let bytes = if !reads || unread {
                 Ok(Vec::new())
-            } else if purpose == Purpose::Vex {
+            } else if purpose != Purpose::Everything {
                 let held: usize = self.evidence.iter().map(|evidence| evidence.bytes.len()).sum();
-                repository.blob(&layer.digest, MOST_BYTES_OF_VEX.saturating_sub(held as u64))
+                repository.blob(&layer.digest, MOST_BYTES.saturating_sub(held as u64))
             } else if let Some(bytes) = layer.embedded() {
                 Ok(bytes)
             } else {
@@ -382,6 +414,22 @@ mod tests {
             if expected {
                 assert!(Purpose::Everything.wants(artifact_type, annotations), "{artifact_type}");
             }
+        }
+        for (artifact_type, annotations, expected) in [
+            ("", &none, true),
+            ("application/spdx+json", &none, true),
+            ("text/spdx", &none, true),
+            ("application/vnd.syft+json", &none, true),
+            ("application/vnd.cyclonedx+json", &none, true),
+            (bundle, &none, true),
+            (bundle, &of("https://spdx.dev/Document"), true),
+            (bundle, &of("https://cyclonedx.org/bom"), true),
+            (bundle, &of("https://slsa.dev/provenance/v1"), false),
+            (bundle, &of("https://openvex.dev/ns/v0.2.0"), false),
+            ("application/vnd.cncf.notary.signature", &none, false),
+            ("image/png", &none, false),
+        ] {
+            assert_eq!(Purpose::Sbom.wants(artifact_type, annotations), expected, "{artifact_type}");
         }
         assert!(Purpose::Everything.wants("application/spdx+json", &none));
         assert!(!Purpose::Everything.wants("image/png", &none));

@@ -6,7 +6,7 @@ use plimsoll_model::Digest;
 
 use crate::notation::{self, Revocations, TrustPolicy, TrustStore};
 use crate::x509;
-use crate::{Evidence, Format, Layout, Place, SigningKey, Target, Trust};
+use crate::{Evidence, Format, Layout, Place, PublicKey, SigningKey, Target, Trust};
 
 /// Evidence of every format with any bytes: nothing may panic, and nothing may be trusted.
 pub fn evidence(bytes: &[u8]) {
@@ -65,6 +65,24 @@ pub fn private_key(bytes: &[u8]) {
     }
 }
 
+/// A public key with any bytes, as it is and as a JWK.
+pub fn public_key(bytes: &[u8]) {
+    let _ = PublicKey::read("fuzzed", bytes);
+    let text = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes);
+    for kind in [
+        r#""kty":"EC","crv":"P-256""#,
+        r#""kty":"EC","crv":"P-384""#,
+        r#""kty":"RSA""#,
+        r#""kty":"OKP","crv":"Ed25519""#,
+    ] {
+        let jwk = format!(r#"{{{kind},"x":"{text}","y":"{text}","n":"{text}","e":"AQAB"}}"#);
+        if let Ok(key) = PublicKey::read("fuzzed", jwk.as_bytes()) {
+            let again = PublicKey::read("fuzzed", key.to_pem().as_bytes());
+            assert!(again.is_ok_and(|again| again == key), "a key that was read reads as PEM too");
+        }
+    }
+}
+
 /// What Notation's users hand over, and what its envelopes carry, with any bytes: nothing may panic, and a timestamp that
 /// nobody is trusted for may not count.
 pub fn notation(bytes: &[u8]) {
@@ -97,6 +115,7 @@ mod tests {
             super::evidence(&bytes);
             super::notation(&bytes);
             super::private_key(&bytes);
+            super::public_key(&bytes);
         }
 
         #[test]
@@ -109,6 +128,7 @@ mod tests {
             super::evidence(text.as_bytes());
             super::notation(text.as_bytes());
             super::private_key(text.as_bytes());
+            super::public_key(text.as_bytes());
         }
     }
 

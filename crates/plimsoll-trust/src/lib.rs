@@ -35,8 +35,8 @@ mod verify;
 mod x509;
 
 pub use discover::{
-    Discovery, discover, discover_referrers, discover_tags, discover_vex, discover_vex_within,
-    discover_within, is_vex_predicate,
+    Discovery, discover, discover_referrers, discover_sbom, discover_sbom_within, discover_tags,
+    discover_vex, discover_vex_within, discover_within, is_sbom_predicate, is_vex_predicate,
 };
 pub use error::Error;
 pub use evidence::{Evidence, Format, Layout, Place};

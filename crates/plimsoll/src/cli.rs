@@ -351,6 +351,9 @@ pub(crate) struct ScanArguments {
     #[command(flatten)]
     pub(crate) vex: VexArguments,
 
+    #[command(flatten)]
+    pub(crate) sbom: AttachedSbomArguments,
+
     /// What `plimsoll watch --in-use FILE` wrote: findings about packages that ran go first; may be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) in_use: Vec<PathBuf>,
@@ -404,7 +407,7 @@ pub(crate) struct VexArguments {
     #[arg(long, help_heading = VEX, value_name = "URL|DIR")]
     pub(crate) vex_hub: Vec<String>,
 
-    /// With `--vex oci`: public key whose signature counts; may be given several times
+    /// With `--vex oci`: public key (as of `verify`) whose signature counts; may be given several times
     #[arg(long = "vex-key", help_heading = VEX, value_name = "FILE")]
     pub(crate) vex_keys: Vec<PathBuf>,
 
@@ -427,6 +430,41 @@ pub(crate) struct VexArguments {
     /// With `--vex oci`: apply also what nobody signed, or nobody who was named
     #[arg(long, help_heading = VEX)]
     pub(crate) vex_unsigned: bool,
+}
+
+const SBOM: &str = "SBOMs that are attached to the image";
+
+/// Which attached SBOMs count.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "clap knows arguments of all parts by the names of fields")]
+pub(crate) struct AttachedSbomArguments {
+    /// Hold the layers against the SBOMs attached to the image in its registry (referrers, attestations, BuildKit's), and add what only those of the signers below list
+    #[arg(long, help_heading = SBOM)]
+    pub(crate) sbom_oci: bool,
+
+    /// Public key (as of `verify`) whose signature counts; may be given several times
+    #[arg(long = "sbom-key", help_heading = SBOM, value_name = "FILE", requires = "sbom_oci")]
+    pub(crate) sbom_keys: Vec<PathBuf>,
+
+    /// With a key: accept signatures that no transparency log knows of
+    #[arg(long = "sbom-no-transparency-log", help_heading = SBOM, requires = "sbom_keys")]
+    pub(crate) sbom_unlogged: bool,
+
+    /// Holder of a certificate whose signature counts, as a pattern
+    #[arg(long, help_heading = SBOM, value_name = "PATTERN", requires_all = ["sbom_oci", "sbom_issuer"])]
+    pub(crate) sbom_identity: Option<String>,
+
+    /// Who vouched for the holder, as a pattern
+    #[arg(long, help_heading = SBOM, value_name = "PATTERN", requires = "sbom_identity")]
+    pub(crate) sbom_issuer: Option<String>,
+
+    /// Trust root, as of `verify` [default: sigstore, github]
+    #[arg(long = "sbom-trust-root", help_heading = SBOM, value_name = "NAME|FILE", requires = "sbom_oci")]
+    pub(crate) sbom_roots: Vec<String>,
+
+    /// Use also what nobody signed, or nobody who was named
+    #[arg(long, help_heading = SBOM, requires = "sbom_oci")]
+    pub(crate) sbom_unsigned: bool,
 }
 
 const MANY: &str = "Many targets";
@@ -655,7 +693,7 @@ pub(crate) struct VerifyArguments {
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
 
-    /// Public key in PEM; may be given several times
+    /// Public key as PEM, DER or JWK, or the variable that holds it (`env://NAME`); may be given several times
     #[arg(long = "key", help_heading = SIGNERS, value_name = "FILE")]
     pub(crate) keys: Vec<PathBuf>,
 
@@ -924,7 +962,7 @@ const SIGNING: &str = "Who signs";
 /// Who signs.
 #[derive(Debug, Args)]
 pub(crate) struct SigningArguments {
-    /// Private key in PEM: ECDSA (P-256, P-384), RSA or Ed25519; or one of `cosign generate-key-pair`
+    /// Private key in PEM: ECDSA (P-256, P-384), RSA or Ed25519; or one of `cosign generate-key-pair`; `env://NAME` takes it from a variable
     #[arg(long, help_heading = SIGNING, value_name = "FILE", conflicts_with = "keyless")]
     pub(crate) key: Option<PathBuf>,
 
@@ -1653,7 +1691,7 @@ pub(crate) struct DbPullArguments {
 /// Whose sigstore bundle must be attached to the database in its registry.
 #[derive(Debug, Args)]
 pub(crate) struct PublisherArguments {
-    /// Public key in PEM that must have made a sigstore bundle about it; any of several
+    /// Public key (as of `verify`) that must have made a sigstore bundle about it; any of several
     #[arg(long = "key", help_heading = SIGNERS, value_name = "FILE")]
     pub(crate) sigstore_keys: Vec<PathBuf>,
 

@@ -132,6 +132,15 @@ impl Environment {
 }
 
 impl Environment {
+    /// A variable that the user names, for a key that stands in it.
+    #[expect(clippy::disallowed_methods, reason = "the environment enters here, and only here")]
+    #[expect(clippy::unused_self, reason = "whoever has the surroundings may ask them")]
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        // A name that no variable can have is one that is not set.
+        let possible = !name.is_empty() && !name.contains(['=', '\0']);
+        std::env::var(name).ok().filter(|value| possible && !value.is_empty())
+    }
+
     /// The date of [`Environment::now`], UTC.
     pub(crate) fn today(&self) -> jiff::civil::Date {
         jiff::tz::Offset::UTC.to_datetime(self.now).date()

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use anyhow::Context as _;
 
@@ -84,8 +85,50 @@ pub(crate) fn data(text: &str) -> anyhow::Result<()> {
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("cannot write to standard output")
 }
 
+/// Talk that waits while a screen has the terminal, and how much more there was.
+static HELD: Mutex<Option<(Vec<String>, usize)>> = Mutex::new(None);
+/// Lines of talk that wait.
+const MOST_HELD: usize = 1_000;
+
+/// From now on talk waits: a screen has the terminal.
+#[cfg(feature = "runtime")]
+pub(crate) fn hold() {
+    if let Ok(mut held) = HELD.lock() {
+        held.get_or_insert_default();
+    }
+}
+
+/// The last line that waits.
+#[cfg(feature = "runtime")]
+pub(crate) fn held() -> Option<String> {
+    HELD.lock().ok()?.as_ref()?.0.last().cloned()
+}
+
+/// Prints what waits; talk no longer does.
+#[cfg(feature = "runtime")]
+pub(crate) fn release() {
+    let held = HELD.lock().ok().and_then(|mut held| held.take());
+    let Some((lines, more)) = held else { return };
+    for line in lines {
+        talk(&line);
+    }
+    if more > 0 {
+        talk(&format!("and {more} lines more"));
+    }
+}
+
 /// Prints talk: summaries, warnings, notes. Nobody reading it is no failure.
 pub(crate) fn talk(text: &str) {
+    if let Ok(mut held) = HELD.lock()
+        && let Some((lines, more)) = held.as_mut()
+    {
+        if lines.len() < MOST_HELD {
+            lines.push(text.to_owned());
+        } else {
+            *more += 1;
+        }
+        return;
+    }
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 

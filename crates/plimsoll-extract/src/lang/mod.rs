@@ -24,6 +24,7 @@ pub mod gemfile_lock;
 pub mod gemspec;
 pub mod ghc_package;
 pub mod github_workflow;
+pub mod gleam_manifest;
 pub mod go_mod;
 pub mod gradle_lockfile;
 pub mod gradle_verification;
@@ -210,41 +211,43 @@ fn expect(found: &crate::Extraction, packages: &[&str], problems: usize) {
 /// # Panics
 /// When a reader breaks what it promises: a name for every package, a place in the file, few problems.
 pub fn fuzz(bytes: &[u8]) {
-    let lines = u32::try_from(bytes.len()).unwrap_or(u32::MAX).saturating_add(1);
     for extractor in crate::registry::EXTRACTORS {
         let crate::Reader::Whole { parse, .. } = extractor.read else { continue };
         if !extractor.name.starts_with("lang/") {
             continue;
         }
         // Some look at where they are.
-        let path = ImagePath::from(match extractor.name {
-            "lang/conan_info" => "data/a/1/_/_/package/0/conaninfo.txt",
-            "lang/homebrew" => "Cellar/a/1/INSTALL_RECEIPT.json",
-            "lang/flatpak" => "flatpak/app/a/b/c/d/metadata",
-            "lang/nuspec" => ".nuget/packages/a/1/a.nuspec",
-            "lang/luarocks" => "rocks-5.4/a/1-1/a-1-1.rockspec",
-            "lang/wordpress_extension" => "wp-content/plugins/a/b.php",
-            _ => "node_modules/a/file",
-        });
-        let extraction = parse(&path, bytes);
-        for package in &extraction.packages {
-            assert!(!package.name.is_empty(), "{}: a package without name", extractor.name);
-            assert!(package.purl.is_empty(), "{}: purls are written later", extractor.name);
-            for location in &package.locations {
-                assert_eq!(location.path, path, "{}: a place in another file", extractor.name);
-                assert!(
-                    location.line.is_none_or(|line| (1..=lines).contains(&line)),
-                    "{}: line",
-                    extractor.name
-                );
-            }
+        let places: &[&str] = match extractor.name {
+            "lang/conan_info" => &["data/a/1/_/_/package/0/conaninfo.txt"],
+            "lang/homebrew" => &["Cellar/a/1/INSTALL_RECEIPT.json"],
+            // One extractor with two readers.
+            "lang/flatpak" => &[
+                "var/lib/flatpak/app/org.a.B/x86_64/stable/0/metadata",
+                "var/lib/flatpak/app/org.a.B/x86_64/stable/0/files/share/metainfo/org.a.B.metainfo.xml",
+            ],
+            "lang/nuspec" => &[".nuget/packages/a/1/a.nuspec"],
+            "lang/luarocks" => &["rocks-5.4/a/1-1/a-1-1.rockspec"],
+            "lang/wordpress_extension" => &["wp-content/plugins/a/b.php"],
+            _ => &["node_modules/a/file"],
+        };
+        for place in places {
+            fuzz_at(extractor.name, parse, &ImagePath::from(*place), bytes);
         }
-        assert!(extraction.problems.len() < 64, "{}: too many problems", extractor.name);
-        assert!(
-            extraction.problems.iter().all(|problem| problem.detail.len() < 2000),
-            "{}: detail",
-            extractor.name
-        );
-        assert_eq!(parse(&path, bytes), extraction, "{}: another result the second time", extractor.name);
     }
+}
+
+fn fuzz_at(name: &str, parse: fn(&ImagePath, &[u8]) -> crate::Extraction, path: &ImagePath, bytes: &[u8]) {
+    let lines = u32::try_from(bytes.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let extraction = parse(path, bytes);
+    for package in &extraction.packages {
+        assert!(!package.name.is_empty(), "{name}: a package without name");
+        assert!(package.purl.is_empty(), "{name}: purls are written later");
+        for location in &package.locations {
+            assert_eq!(location.path, *path, "{name}: a place in another file");
+            assert!(location.line.is_none_or(|line| (1..=lines).contains(&line)), "{name}: line");
+        }
+    }
+    assert!(extraction.problems.len() < 64, "{name}: too many problems");
+    assert!(extraction.problems.iter().all(|problem| problem.detail.len() < 2000), "{name}: detail");
+    assert_eq!(parse(path, bytes), extraction, "{name}: another result the second time");
 }

@@ -4,7 +4,7 @@ use askama::Template;
 use plimsoll_model::Outcome;
 use plimsoll_model::attack::{Attack, AttackCut, AttackRoute, Known};
 
-use super::{cut_goals, end, entries, flaws, party, sum};
+use super::{cut_goals, cut_whose, end, entries, flaws, party, sum};
 use crate::Error;
 use crate::html::{ended, hash_of};
 use crate::text::{clean, count, thousands};
@@ -142,7 +142,7 @@ fn cut(cut: &AttackCut) -> Cut {
     Cut {
         what: cut.kind.word(),
         party: party(&cut.party),
-        action: format!("{}{}", clean(&cut.action), cut_goals(cut)),
+        action: format!("{}{}{}", clean(&cut.action), cut_goals(cut), cut_whose(cut)),
         command: cut.command.as_deref().map(|command| clean(command).into_owned()).unwrap_or_default(),
     }
 }

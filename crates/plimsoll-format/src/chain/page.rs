@@ -4,7 +4,7 @@ use askama::Template;
 use plimsoll_model::Outcome;
 use plimsoll_model::chain::{Chain, Link, Turn};
 
-use super::{moves, some, who};
+use super::{flaws, moves, some, who};
 use crate::Error;
 use crate::html::{ended, hash_of};
 use crate::text::{clean, count};
@@ -110,7 +110,7 @@ pub(super) fn write(chain: &Chain) -> Result<String, Error> {
                     text(&thread.target),
                     count(thread.findings.len(), "finding", "findings")
                 ),
-                findings: some(&thread.findings, false),
+                findings: some(&flaws(thread), false),
                 workloads: if thread.workloads.is_empty() {
                     String::new()
                 } else {

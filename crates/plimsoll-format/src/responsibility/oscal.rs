@@ -1,4 +1,4 @@
-//! The answer as OSCAL assessment results (NIST, OSCAL 1.2): what governance tools read.
+//! The answer as OSCAL assessment results, and its owners as a component definition (NIST, OSCAL 1.2): what governance tools read.
 //!
 //! Each control of the reader's on each node pool is one observation and one finding. OSCAL knows satisfied and not satisfied only: what
 //! is not decided is not satisfied, with the reason `other` and a property that says `unknown`. Controls of the provider are not among the
@@ -109,6 +109,98 @@ pub(super) fn write(answer: &Responsibility) -> Result<String, Error> {
     } });
     document["assessment-results"]["uuid"] = uuid(&["document", &serde_json::to_string(&document)?]).into();
     Ok(crate::text::json(&document)?)
+}
+
+/// A component definition: what each platform does of each control, what is shared, and what is left to its user. What was seen of a
+/// cluster does not stand in it.
+pub(super) fn definition(answer: &Responsibility) -> Result<String, Error> {
+    let taken = crate::stamp::timestamp(Some(&answer.taken_at)).unwrap_or_else(|| answer.taken_at.clone());
+    let catalog = uuid(&["catalog", &answer.tool]);
+    let mut platforms: Vec<(usize, &Column)> = Vec::new();
+    for (place, column) in answer.columns.iter().enumerate() {
+        // Node pools of one platform are one component.
+        if !platforms.iter().any(|(_, own)| own.platform == column.platform) {
+            platforms.push((place, column));
+        }
+    }
+    let components: Vec<Value> = platforms
+        .into_iter()
+        .map(|(place, column)| {
+            let requirements: Vec<Value> = answer
+                .controls
+                .iter()
+                .filter_map(|row| Some((row, row.cells.get(place)?)))
+                .filter(|(_, cell)| cell.owner != Owner::NotApplicable)
+                .map(|(row, cell)| requirement(row, cell, column))
+                .collect();
+            let mut component = json!({
+                "uuid": uuid(&["platform", &column.platform]),
+                "type": "service",
+                "title": text(&column.platform_name),
+                "description": text(&format!("{}: who does what of each control.", column.platform_name)),
+                "props": [property("platform", &column.platform), property("provider", &column.provider)],
+            });
+            if !requirements.is_empty() {
+                component["control-implementations"] = json!([{
+                    "uuid": uuid(&["implementation", &column.platform]),
+                    "source": format!("#{catalog}"),
+                    "description": "Controls of Plimsoll. Owners are those of the provider's documents, which each requirement names.",
+                    "implemented-requirements": requirements,
+                }]);
+            }
+            component
+        })
+        .collect();
+    let mut document = json!({ "component-definition": {
+        "metadata": {
+            "title": "Shared responsibility: who does what",
+            "last-modified": taken,
+            "version": text(&answer.schema_version),
+            "oscal-version": VERSION,
+            "props": [property("tool", &answer.tool)],
+        },
+        "back-matter": { "resources": [{
+            "uuid": catalog,
+            "title": "Controls of Plimsoll",
+            "description": "The table of controls that the program brings, with those of --controls.",
+        }] },
+    } });
+    if !components.is_empty() {
+        document["component-definition"]["components"] = components.into();
+    }
+    document["component-definition"]["uuid"] = uuid(&["document", &serde_json::to_string(&document)?]).into();
+    Ok(crate::text::json(&document)?)
+}
+
+/// What a platform does of a control, and what it leaves to its user.
+fn requirement(row: &Row, cell: &Cell, column: &Column) -> Value {
+    let provider = if column.provider.is_empty() { "The provider" } else { column.provider.as_str() };
+    let description = match cell.owner {
+        Owner::Provider => format!("{}. {provider} does this.", row.title),
+        Owner::Shared => {
+            let turn = cell.switch.as_ref().map(|switch| format!(" Switch: {}.", switch.turn));
+            format!(
+                "{}. {provider} offers this, and its user lets it happen.{} To do: {}.",
+                row.title,
+                turn.unwrap_or_default(),
+                row.next
+            )
+        }
+        _ => format!("{}. This is left to the user. To do: {}.", row.title, row.next),
+    };
+    let mut props = vec![property("owner", cell.owner.word()), property("source", &source(cell))];
+    if let Some(switch) = &cell.switch {
+        props.push(property("switch", &switch.turn));
+    }
+    for (benchmark, ids) in &row.cis {
+        props.extend(ids.iter().map(|id| property(&format!("cis-{}", token(benchmark)), id)));
+    }
+    json!({
+        "uuid": uuid(&["requirement", &column.platform, &row.id]),
+        "control-id": token(&row.id),
+        "description": text(&description),
+        "props": props,
+    })
 }
 
 /// A node pool, or the platform.

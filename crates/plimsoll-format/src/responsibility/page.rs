@@ -18,6 +18,10 @@ const STYLE: &str =
 const SHOWN: usize = 7;
 /// Steps of what to do next: what fits the first sheet.
 const STEPS: usize = 8;
+/// Controls that are named where something would help to decide them.
+const IDS: usize = 20;
+/// Problems that are told.
+const PROBLEMS: usize = 20;
 
 #[derive(Template)]
 #[template(path = "responsibility.html")]
@@ -32,6 +36,7 @@ struct Page {
     outcome_mark: &'static str,
     reasons: String,
     yours_width: usize,
+    both_width: usize,
     mine_width: usize,
     theirs_width: usize,
     line_text: String,
@@ -43,7 +48,9 @@ struct Page {
     lists: Vec<List>,
     switches: Vec<SwitchView>,
     unknown: String,
-    missing: Vec<String>,
+    undecided: String,
+    missing: Vec<MissingView>,
+    problems: Vec<String>,
     columns: Vec<ColumnView>,
     span: usize,
     groups: Vec<GroupView>,
@@ -74,6 +81,13 @@ struct Item {
     next: String,
     command: String,
     costs: String,
+}
+
+/// Something that would help to decide, and which controls.
+struct MissingView {
+    detail: String,
+    controls: Vec<String>,
+    more: usize,
 }
 
 struct SwitchView {
@@ -136,9 +150,12 @@ pub(super) fn write(answer: &Responsibility) -> Result<String, Error> {
     let shared: usize = counts.own[1].values().sum();
     let total = (yours + shared + counts.provider).max(1);
     let width = |number: usize| number * 1_000 / total;
-    let mine_text = format!("yours {yours}, shared {shared}");
-    let theirs_text = format!("{} {}", providers(answer), counts.provider);
+    let alone = is_alone(answer);
+    let mine_text = if alone { format!("yours {yours}") } else { format!("yours {yours}, shared {shared}") };
+    let theirs_text =
+        if alone { String::new() } else { format!("{} {}", providers(answer), counts.provider) };
     let open = rows(answer, |row| own(row) == Some(Standing::NotMet));
+    let open_is_empty = open.is_empty();
     let page = Page {
         style: STYLE,
         style_hash: hash_of(STYLE),
@@ -150,9 +167,10 @@ pub(super) fn write(answer: &Responsibility) -> Result<String, Error> {
         outcome_mark,
         reasons: reasons(answer),
         yours_width: width(yours),
+        both_width: width(yours + shared) - width(yours),
         mine_width: width(yours + shared),
         theirs_width: 1_000 - width(yours + shared),
-        line_text: format!("{mine_text}; {theirs_text}"),
+        line_text: if alone { mine_text.clone() } else { format!("{mine_text}; {theirs_text}") },
         mine_text,
         theirs_text,
         sentences: sentences(answer, &counts),
@@ -163,6 +181,8 @@ pub(super) fn write(answer: &Responsibility) -> Result<String, Error> {
             }
         },
         steps: open.into_iter().take(STEPS).map(|row| step(answer, row)).collect(),
+        undecided: if open_is_empty { "What to do next: show what was not seen" } else { "Not decided" }
+            .into(),
         lists: lists(answer),
         switches: switches(answer),
         unknown: format!(
@@ -172,7 +192,17 @@ pub(super) fn write(answer: &Responsibility) -> Result<String, Error> {
         missing: missing_inputs(answer)
             .into_iter()
             .take(8)
-            .map(|(_, detail, number)| format!("{}: {}", text(&detail), count(number, "control", "controls")))
+            .map(|(detail, controls)| MissingView {
+                detail: text(&detail),
+                more: controls.len().saturating_sub(IDS),
+                controls: controls.into_iter().take(IDS).map(text).collect(),
+            })
+            .collect(),
+        problems: answer
+            .problems
+            .iter()
+            .take(PROBLEMS)
+            .map(|problem| format!("{}: {}", text(&problem.subject), text(&problem.detail)))
             .collect(),
         columns: answer
             .columns
@@ -209,11 +239,16 @@ fn step(answer: &Responsibility, row: &Row) -> Step {
     let switch = switch.filter(|switch| switch.state == SwitchState::Off);
     let blocked = row.cells.iter().filter(open).find_map(|cell| cell.blocked_by.first());
     let mut action = match switch {
-        Some(switch) => format!("Turn on: {}", text(&switch.turn)),
+        Some(switch) => turned(&text(&switch.turn)),
         None => upper(&text(&row.next)),
     };
     if let Some(blocked) = blocked {
-        action = format!("{action}; {} stands in its way", text(&blocked.control));
+        let title = answer.controls.iter().find(|row| row.id == blocked.control);
+        let title = title.map(|row| format!(" ({})", lower(&text(&row.title)))).unwrap_or_default();
+        action = format!(
+            "{action}; before that, see to {}{title}, which stands in the way",
+            text(&blocked.control)
+        );
     }
     Step {
         id: text(&row.id),
@@ -223,35 +258,54 @@ fn step(answer: &Responsibility, row: &Row) -> Step {
     }
 }
 
+/// What to do so that a switch stands as it should: `Turn node auto-upgrade on`.
+fn turned(turn: &str) -> String {
+    match turn.rsplit_once(' ') {
+        Some((what, way @ ("on" | "off"))) => format!("Turn {what} {way}"),
+        _ => format!("Switch to: {turn}"),
+    }
+}
+
 /// The same with a large letter in front.
 fn upper(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
+/// Whether there is nobody to share with.
+fn is_alone(answer: &Responsibility) -> bool {
+    answer.columns.iter().all(|column| column.provider.is_empty())
+}
+
 /// What is yours, what is not met, what one switch would take off you.
 fn sentences(answer: &Responsibility, counts: &Counts) -> Vec<String> {
     let yours: usize = counts.own[0].values().sum();
     let shared: usize = counts.own[1].values().sum();
-    let mut list = vec![format!(
-        "Of {} controls, {yours} are yours alone, {shared} you share with {}, and {} are not yours to do.",
-        answer.controls.len(),
-        providers(answer),
-        counts.provider
-    )];
+    let all = answer.controls.len();
+    let mut list = vec![if is_alone(answer) {
+        format!(
+            "There is no provider here: {yours} of {all} controls are yours, and the others ask for nothing."
+        )
+    } else {
+        format!(
+            "Of {all} controls, {yours} are yours alone, {shared} you share with {}, and {} are not yours to do.",
+            providers(answer),
+            counts.provider
+        )
+    }];
     let open = rows(answer, |row| own(row) == Some(Standing::NotMet));
     list.push(match open.first() {
-        None => {
-            format!("Nothing was seen not to be met; {} could not be decided.", counts.of(Standing::Unknown))
-        }
+        None => match counts.of(Standing::Unknown) {
+            0 => "Everything of yours is met or attested.".to_owned(),
+            open => format!("Nothing of yours was seen not to be met; {open} could not be decided."),
+        },
         Some(first) => format!(
-            "{} not met, and the one that exposes most is {}: {}.",
+            "{} Open, it exposes: {}.",
             match open.len() {
-                1 => "One control is".to_owned(),
-                number => format!("{number} controls are"),
+                1 => format!("One control is not met: {}.", text(&first.id)),
+                number => format!("{number} controls are not met; {} exposes most.", text(&first.id)),
             },
-            text(&first.id),
-            lower(&text(&first.title)),
+            text(&first.exposes),
         ),
     });
     if let Some(first) = answer.handovers.first() {
@@ -363,6 +417,11 @@ fn switches(answer: &Responsibility) -> Vec<SwitchView> {
     list
 }
 
+/// A group as a heading: `supply-chain` is `Supply chain`.
+fn heading(group: &str) -> String {
+    upper(&text(group).replace('-', " "))
+}
+
 fn matrix(answer: &Responsibility) -> Vec<GroupView> {
     let mut groups: Vec<GroupView> = Vec::new();
     for (index, row) in answer.controls.iter().enumerate() {
@@ -373,8 +432,8 @@ fn matrix(answer: &Responsibility) -> Vec<GroupView> {
             cells: row.cells.iter().map(cell).collect(),
         };
         match groups.last_mut() {
-            Some(group) if group.name == text(&row.group) => group.rows.push(view),
-            _ => groups.push(GroupView { name: text(&row.group), rows: vec![view] }),
+            Some(group) if group.name == heading(&row.group) => group.rows.push(view),
+            _ => groups.push(GroupView { name: heading(&row.group), rows: vec![view] }),
         }
     }
     groups

@@ -13,13 +13,14 @@ use super::objects::{Object, Run, at, list, texts};
 use crate::rule::Breach;
 
 /// Rules whose breaches can be repaired, with whether a person must name the rule each time.
-pub const REPAIRED: [(&str, bool); 15] = [
+pub const REPAIRED: [(&str, bool); 16] = [
     ("apparmor-unconfined", true),
     ("capabilities-kept", false),
     ("container-may-run-as-root", true),
     ("host-ipc", true),
     ("host-network", true),
     ("host-pid", true),
+    ("host-port", true),
     ("image-not-pulled-anew", true),
     ("privilege-escalation-allowed", false),
     ("privileged-container", true),
@@ -71,7 +72,7 @@ fn one(object: &Object<'_>, all: &[&Breach], breach: &Breach, asked: &dyn Fn(&st
     }
     for pod in &object.pods {
         if let Some(run) = container_at(pod, pointer) {
-            return scene.of_container(rule, pod, run);
+            return scene.of_container(rule, pod, run, pointer);
         }
         if pointer.strip_prefix(pod.pointer.as_str()).is_some_and(|rest| rest.starts_with('/')) {
             return Scene::of_pod(rule, pod, pointer);
@@ -132,12 +133,13 @@ impl Scene<'_> {
         }
     }
 
-    fn of_container(&self, rule: &str, pod: &Pod<'_>, run: Run<'_, '_>) -> Repair {
+    fn of_container(&self, rule: &str, pod: &Pod<'_>, run: Run<'_, '_>, pointer: &str) -> Repair {
         let context = |key: &str| run.pointer(&["securityContext", key]);
         let says = |key: &str| run.at(&["securityContext", key]);
         let on_windows = pod.spec.and_then(|spec| at(spec, &["os", "name"])).and_then(|name| name.as_str())
             == Some("windows");
-        if on_windows && !matches!(rule, "container-may-run-as-root" | "image-not-pulled-anew") {
+        if on_windows && !matches!(rule, "container-may-run-as-root" | "host-port" | "image-not-pulled-anew")
+        {
             return Repair::ByHand(WINDOWS);
         }
         match rule {
@@ -153,6 +155,14 @@ impl Scene<'_> {
                 Repair::Changes(vec![Change::Append(drop, json!("ALL"))])
             }
             "container-may-run-as-root" => set(context("runAsNonRoot"), json!(true)),
+            "host-port" => {
+                let on_node = pod.spec.and_then(|spec| at(spec, &["hostNetwork"])).and_then(Value::as_bool);
+                if on_node == Some(true) {
+                    return Repair::ByHand("on the network of the node every port is one of the node");
+                }
+                // 0 is what it is when it is not said (core/v1, ContainerPort).
+                set(pointer.to_owned(), json!(0))
+            }
             "image-not-pulled-anew" => set(run.pointer(&["imagePullPolicy"]), json!("Always")),
             "privilege-escalation-allowed" => {
                 if says("allowPrivilegeEscalation").is_some() && !self.asked_here {

@@ -39,6 +39,8 @@ pub const CONNECTION: &str = "find:connection";
 pub const WAY_IN: &str = "find:way-in";
 /// A breach of a level of the Pod Security Standards.
 pub const POD_SECURITY: &str = "find:pod-security";
+/// A right that somebody has.
+pub const RIGHT: &str = "find:right";
 /// Rights that lead to more rights.
 pub const ESCALATION: &str = "find:escalation";
 /// What a running container does.
@@ -47,7 +49,7 @@ pub const ATTACK: &str = "find:attack";
 pub const ATTACK_ON_NODE: &str = "find:attack-on-node";
 
 /// Everything that is found and is no breach of a rule.
-pub const FOUND: [&str; 17] = [
+pub const FOUND: [&str; 18] = [
     IMAGE_OF_PLATFORM,
     PACKAGE_OF_NODE,
     PACKAGE_OF_BASE,
@@ -62,6 +64,7 @@ pub const FOUND: [&str; 17] = [
     CONNECTION,
     WAY_IN,
     POD_SECURITY,
+    RIGHT,
     ESCALATION,
     ATTACK,
     ATTACK_ON_NODE,

@@ -1,4 +1,5 @@
 const POLARIS: usize = 122;
+const POLARIS_MUTATIONS: usize = 8;
 const KUBE_LINTER: usize = 21;
 const CHECKOV: usize = 112;
 const TRIVY_COUNT: usize = 29;
@@ -69,6 +70,16 @@ const BAD_PODS: &[(&str, &[&str])] = &[
 const DIFFERENCES: &[(&str, &[&str], &str)] = &[
     ("badPods", &[], "none"),
     (
+        "polaris mutations",
+        &["cpuLimitsMissing/mutated.yaml", "livenessProbeMissing/mutated.yaml", "memoryRequestsMissing/mutated.yaml"],
+        "how much a program needs, and how to see that it lives, is a decision: nothing is made up",
+    ),
+    (
+        "polaris mutations",
+        &["dangerousCapabilities/mutated.yaml", "insecureCapabilities/mutated.add.yaml"],
+        "what somebody added on purpose is not taken away: ALL is dropped beside it, and what is added stays a finding",
+    ),
+    (
         "checkov",
         &[
             "example_AllowPrivilegeEscalation/oc-deploymentConfig-FAILED.yml",
@@ -79,7 +90,7 @@ const DIFFERENCES: &[(&str, &[&str], &str)] = &[
     (
         "checkov",
         &["example_ApiServerAdmissionControlEventRateLimit/ApiServerAdmissionControlEventRateLimit-FAILED.yaml"],
-        "AdmissionConfiguration files are not judged, only the flags of the API server",
+        "which plugins run is told by the flags of the API server; its AdmissionConfiguration is judged by what it sets",
     ),
     (
         "checkov",

@@ -12,6 +12,9 @@ use crate::event::{Action, Class, Container, Event, Response, text};
 /// The state of a socket that waits for connections (`net/tcp_states.h`).
 const TCP_LISTEN: u64 = 10;
 
+/// Programs that were refused: `enum stream` of `bpf/sensor.h`.
+const STREAM_DENIED: u16 = 5;
+
 /// See the module.
 pub(crate) struct Assembler {
     processes: Processes,
@@ -81,7 +84,7 @@ impl Assembler {
     }
 
     fn lost(&mut self, stream: u16, processor: u16, time: u64, count: u64, sink: &mut dyn FnMut(Event)) {
-        let class = if stream == 0 { Class::Must } else { Class::May };
+        let class = if matches!(stream, 0 | STREAM_DENIED) { Class::Must } else { Class::May };
         match class {
             Class::Must => self.counts.lost_must = self.counts.lost_must.saturating_add(count),
             Class::May => self.counts.lost_may = self.counts.lost_may.saturating_add(count),
@@ -135,6 +138,7 @@ impl Assembler {
         let call = match record.kind {
             kind::CALL if record.flags & flag::COMPAT != 0 => Call::of_narrow_number(record.call),
             kind::CALL => Call::of_number(record.call),
+            kind::DENIED => Call::named("execve"),
             _ => None,
         };
         let inside = record.flags & flag::CONTAINER != 0;
@@ -145,6 +149,18 @@ impl Assembler {
                 let file = record.file();
                 process = Some(self.processes.exec(record, file.clone()));
                 exec(record, file)
+            }
+            kind::DENIED => {
+                let file = named(record);
+                process = Some(self.processes.refused(record, file.clone()));
+                Action::Exec {
+                    path: text(record.string),
+                    file,
+                    script: String::new(),
+                    truncated: false,
+                    environment: Vec::new(),
+                    response: Response::Denied,
+                }
             }
             kind::FORK => {
                 let child = record.child.unwrap_or_default();
@@ -268,6 +284,15 @@ fn runtime_of(arguments: &[String], directory: &str) -> Option<Maker> {
         .then(|| Maker { bundle, id: arguments.last().cloned().unwrap_or_default() })
 }
 
+/// The file of the record; trampolines give its path as a string.
+fn named(record: &Record<'_>) -> crate::event::File {
+    let mut file = record.file();
+    if file.path.is_empty() && record.file.is_some() {
+        file.path = text(record.string);
+    }
+    file
+}
+
 fn exec(record: &Record<'_>, file: crate::event::File) -> Action {
     let asked = text(record.string);
     let interpreted = !record.second_string.is_empty();
@@ -301,7 +326,7 @@ fn of_call(call: Call, record: &Record<'_>) -> Action {
     let connection = |server| record.connection(server);
     match call.name() {
         name @ ("open" | "openat" | "openat2" | "creat") => {
-            let mut file = record.file();
+            let mut file = named(record);
             if record.file.is_none() {
                 file.path = first();
             }

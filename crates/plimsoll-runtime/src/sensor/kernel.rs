@@ -10,29 +10,36 @@ use libbpf_rs::{
 };
 
 use super::plan::{PLAN_SIZE, Plan};
-use super::{Availability, Cost, Program, Response, Settings, StartError};
+use super::{Availability, Cost, Program, Response, Settings, StartError, Tier};
 use crate::Call;
 
 /// Compiled by `build.rs`.
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"));
 
-/// The programs: name, what it sees, whether the sensor is of no use without it.
-const PROGRAMS: &[(&str, &str, bool)] = &[
-    ("on_exec", "programs that start", true),
-    ("on_fork", "processes that are made", false),
-    ("on_exit", "processes that end", false),
-    ("on_cgroup_make", "containers that start, before their first process", false),
-    ("on_cgroup_remove", "containers that end", false),
-    ("on_socket_state", "TCP connections that are begun or awaited", false),
-    ("on_packet", "names that are looked up in the DNS", false),
-    ("on_call", "system calls", false),
-    ("on_any_call", "which system calls containers make, for baselines", false),
-    ("cut_out", "nothing: cuts containers off from the network, outwards", false),
-    ("cut_in", "nothing: cuts containers off from the network, inwards", false),
+/// The programs: name, what it sees, what it needs of the kernel, whether the sensor is of no use without it.
+const PROGRAMS: &[(&str, &str, Tier, bool)] = &[
+    ("on_exec", "programs that start", Tier::Portable, true),
+    ("on_fork", "processes that are made", Tier::Portable, false),
+    ("on_exit", "processes that end", Tier::Portable, false),
+    ("on_cgroup_make", "containers that start, before their first process", Tier::Portable, false),
+    ("on_cgroup_remove", "containers that end", Tier::Portable, false),
+    ("on_socket_state", "TCP connections that are begun or awaited", Tier::Portable, false),
+    ("on_packet", "names that are looked up in the DNS", Tier::Portable, false),
+    ("on_call", "system calls", Tier::Portable, false),
+    ("on_any_call", "which system calls containers make, for baselines", Tier::Portable, false),
+    ("cut_out", "nothing: cuts containers off from the network, outwards", Tier::Portable, false),
+    ("cut_in", "nothing: cuts containers off from the network, inwards", Tier::Portable, false),
+    (RING_OPEN, "files that are opened by rings (io_uring)", Tier::Trampoline, false),
+    (DENY_RETURN, "programs that are refused, by what a function returns", Tier::Deny, false),
+    (DENY_LSM, "programs that are refused, as a security module", Tier::Deny, false),
 ];
 
+const RING_OPEN: &str = "ring_open";
+const DENY_RETURN: &str = "deny_return";
+const DENY_LSM: &str = "deny_lsm";
+
 /// How many streams have a sequence of their own: `enum stream` of `bpf/sensor.h`.
-pub(crate) const STREAMS: usize = 4;
+pub(crate) const STREAMS: usize = 6;
 
 /// Numbers of system calls that the kernel program knows: those of 32-bit programs come after them.
 const CALLS: u16 = 512;
@@ -130,6 +137,19 @@ fn put_plans(value: &mut [u8], calls: &[Call]) {
     }
 }
 
+/// The place of the program that refuses as a security module, when the other one was asked for and refused.
+fn instead(programs: &[Program]) -> Option<usize> {
+    let refused =
+        |program: &Program| program.name == DENY_RETURN && matches!(program.state, Availability::Refused(_));
+    programs.iter().any(refused).then(|| programs.iter().position(|program| program.name == DENY_LSM))?
+}
+
+/// Whether the kernel asks BPF programs as it asks its security modules. Elsewhere it takes them, and never calls them.
+fn is_security_module() -> bool {
+    std::fs::read_to_string("/sys/kernel/security/lsm")
+        .is_ok_and(|modules| modules.trim().split(',').any(|module| module == "bpf"))
+}
+
 /// Programs that are attached to a container when it is to be cut off.
 fn is_cut(name: &str) -> bool {
     name.starts_with("cut_")
@@ -145,13 +165,18 @@ impl Kernel {
             "on_packet" => settings.dns,
             "on_any_call" => settings.all_calls,
             "cut_out" | "cut_in" => settings.quarantine,
+            RING_OPEN => settings.rings,
+            DENY_RETURN => settings.denies(),
+            // Only where the other is refused: either is enough.
+            DENY_LSM => false,
             _ => true,
         };
         let mut programs: Vec<Program> = PROGRAMS
             .iter()
-            .map(|&(name, sees, needed)| Program {
+            .map(|&(name, sees, tier, needed)| Program {
                 name,
                 sees,
+                tier,
                 needed,
                 state: if wanted(name) { Availability::Available } else { Availability::NotAsked },
             })
@@ -161,8 +186,25 @@ impl Kernel {
         let object = match all {
             Ok(object) => object,
             Err(_) => {
+                // Trampolines are refused by many kernels that take all the rest.
+                let portable = programs.iter().filter(|program| program.tier == Tier::Portable);
+                let portable: Vec<&str> = portable.map(|program| program.name).collect();
+                let plain = open(settings, |name| wanted(name) && portable.contains(&name));
+                let plain = plain.and_then(OpenObject::load).ok();
                 for program in programs.iter_mut().filter(|program| wanted(program.name)) {
-                    program.state = trial(settings, program.name);
+                    if plain.is_none() || program.tier != Tier::Portable {
+                        program.state = trial(settings, program.name);
+                    }
+                }
+                if let Some(other) = instead(&programs) {
+                    let state = if is_security_module() {
+                        trial(settings, DENY_LSM)
+                    } else {
+                        Availability::Refused(
+                            "`bpf` is not among the security modules of the kernel".to_owned(),
+                        )
+                    };
+                    programs[other].state = state;
                 }
                 refuse(&programs)?;
                 let kept = |name: &str| {
@@ -170,11 +212,18 @@ impl Kernel {
                         .iter()
                         .any(|program| program.name == name && program.state == Availability::Available)
                 };
-                open(settings, kept).and_then(OpenObject::load).map_err(|error| StartError::Load {
-                    program: "all that loaded alone".to_owned(),
-                    cause: format!("{error:#}"),
-                    words: last_words(),
-                })?
+                let more =
+                    programs.iter().any(|program| program.tier != Tier::Portable && kept(program.name));
+                match plain {
+                    Some(object) if !more => object,
+                    _ => {
+                        open(settings, kept).and_then(OpenObject::load).map_err(|error| StartError::Load {
+                            program: "all that loaded alone".to_owned(),
+                            cause: format!("{error:#}"),
+                            words: last_words(),
+                        })?
+                    }
+                }
             }
         };
         let mut links = Vec::new();
@@ -399,6 +448,7 @@ impl Response {
             Self::None => 0,
             Self::DryRun => 1,
             Self::Kill => 2,
+            Self::Deny => 3,
         }
     }
 
@@ -426,7 +476,14 @@ pub(crate) fn survey() -> Vec<Program> {
     let settings = Settings { calls: Call::all().collect(), ..Settings::default() };
     PROGRAMS
         .iter()
-        .map(|&(name, sees, needed)| Program { name, sees, needed, state: trial(&settings, name) })
+        .map(|&(name, sees, tier, needed)| {
+            let mut state = trial(&settings, name);
+            if name == DENY_LSM && state == Availability::Available && !is_security_module() {
+                state =
+                    Availability::Refused("`bpf` is not among the security modules of the kernel".to_owned());
+            }
+            Program { name, sees, tier, needed, state }
+        })
         .collect()
 }
 

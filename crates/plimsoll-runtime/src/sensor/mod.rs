@@ -49,6 +49,8 @@ pub struct Settings {
     pub denied_names: Vec<(String, Response)>,
     /// What to do with programs in containers by device (`major << 20 | minor`) and inode.
     pub denied_files: Vec<((u32, u64), Response)>,
+    /// See what rings (io_uring) open, where the kernel takes trampolines.
+    pub rings: bool,
     /// Be able to cut containers off from the network.
     pub quarantine: bool,
     /// Note which system calls containers make ([`Sensor::calls`]); this costs some time in every call of the machine.
@@ -59,6 +61,17 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether anything is to be refused.
+    #[cfg(feature = "runtime")]
+    fn denies(&self) -> bool {
+        let named = self.denied_names.iter().map(|(_, response)| response);
+        let files = self.denied_files.iter().map(|(_, response)| response);
+        named
+            .chain(files)
+            .chain([&self.upper_layer, &self.memory])
+            .any(|response| *response == Response::Deny)
+    }
+
     /// What these rules need, and nothing that costs more: of what is seen by default what some rule is about, and what
     /// a rule asks for though it costs more.
     pub fn asked_by(rules: &crate::rules::Engine) -> Self {
@@ -72,6 +85,7 @@ impl Settings {
                 })
                 .collect(),
             dns: types.contains(&"dns"),
+            rings: types.contains(&"openat") || types.contains(&"openat2") || types.contains(&"open"),
             ..seen
         }
     }
@@ -91,6 +105,7 @@ impl Default for Settings {
             memory: Response::None,
             denied_names: Vec::new(),
             denied_files: Vec::new(),
+            rings: true,
             quarantine: false,
             all_calls: false,
             subsystem: None,
@@ -149,6 +164,30 @@ pub enum Response {
     DryRun,
     /// Kill it before its first instruction.
     Kill,
+    /// Refuse it: whoever asks for it gets an error. Killed where the kernel takes no program that refuses.
+    Deny,
+}
+
+/// What a program needs of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// Raw tracepoints with types, and cgroups: every kernel that the sensor is for.
+    Portable,
+    /// Trampolines at the functions of security modules: sees more. Hardened kernels refuse it.
+    Trampoline,
+    /// Trampolines that refuse.
+    Deny,
+}
+
+impl Tier {
+    /// Its number and name: `T1 trampoline`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "T0 portable",
+            Self::Trampoline => "T1 trampoline",
+            Self::Deny => "T2 deny",
+        }
+    }
 }
 
 /// A program of the sensor and what the kernel says to it.
@@ -158,6 +197,8 @@ pub struct Program {
     pub name: &'static str,
     /// What it sees.
     pub sees: &'static str,
+    /// What it needs of the kernel.
+    pub tier: Tier,
     /// Whether the sensor is of no use without it.
     pub needed: bool,
     /// What the kernel says.
@@ -325,6 +366,13 @@ impl Sensor {
             calls
         });
         Ok(all.collect())
+    }
+
+    /// Whether programs can be refused ([`Response::Deny`]); else they are killed.
+    pub fn denies(&self) -> bool {
+        self.programs()
+            .iter()
+            .any(|program| program.tier == Tier::Deny && program.state == Availability::Available)
     }
 
     /// Where the cgroups of containers are; nothing where nobody mounted any.

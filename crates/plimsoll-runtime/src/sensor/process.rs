@@ -116,6 +116,13 @@ impl Processes {
         self.replace(record, process)
     }
 
+    /// What a process would have been, had its program not been refused: it stays what it is. Arguments are not known.
+    pub(crate) fn refused(&mut self, record: &Record<'_>, file: File) -> Arc<Process> {
+        let before = self.current(record);
+        let name: String = file.path.rsplit('/').next().unwrap_or_default().chars().take(15).collect();
+        Arc::new(Process { name, arguments: vec![file.path.clone()], executable: file, ..(*before).clone() })
+    }
+
     fn replace(&mut self, record: &Record<'_>, process: Process) -> Arc<Process> {
         let process = Arc::new(process);
         if let Some(entry) = self.table.get_mut(&record.tgid) {

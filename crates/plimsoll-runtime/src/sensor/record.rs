@@ -18,6 +18,7 @@ pub(crate) mod kind {
     pub(crate) const CALL: u16 = 6;
     pub(crate) const SOCKET_STATE: u16 = 7;
     pub(crate) const DNS: u16 = 8;
+    pub(crate) const DENIED: u16 = 9;
 }
 
 /// `enum flags`.

@@ -1,17 +1,25 @@
 //! A watcher around what containers do.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use plimsoll_runtime::container::Places;
-use plimsoll_runtime::sensor::{Availability, Counts, Settings, survey};
+use plimsoll_runtime::sensor::{Availability, Counts, Program, Settings, Tier, survey};
 use plimsoll_runtime::{Event, Sensor};
 use plimsoll_testing::{Harbour, not_tested};
 
-/// Whether this kernel takes the sensor; says aloud why not.
+/// What this kernel says to every program: asked once, for it takes a minute in an emulated machine.
+pub(crate) fn surveyed() -> &'static [Program] {
+    static SURVEYED: OnceLock<Vec<Program>> = OnceLock::new();
+    SURVEYED.get_or_init(survey)
+}
+
+/// Whether this kernel takes the sensor; says aloud why not. Other tiers than the portable one are proven in emulated
+/// machines; hardened kernels refuse them.
 pub(crate) fn usable() -> bool {
-    for program in survey() {
-        if let Availability::Refused(cause) = program.state {
+    for program in surveyed().iter().filter(|program| program.tier == Tier::Portable) {
+        if let Availability::Refused(cause) = &program.state {
             not_tested(&format!("the kernel refuses `{}` ({}): {cause}", program.name, program.sees));
             return false;
         }
@@ -49,4 +57,18 @@ pub(crate) fn lines(events: &[&Event]) -> String {
     events.iter().fold(String::new(), |lines, event| {
         lines + &format!("{:?} by {:?}\n", event.action, event.process.arguments)
     })
+}
+
+/// The same, each cut to 300 characters.
+pub(crate) fn brief(events: &[&Event]) -> String {
+    events.iter().fold(String::new(), |all, event| {
+        let line = format!("{:?} by {:?}", event.action, event.process.arguments);
+        all + &line.chars().take(300).collect::<String>() + "\n"
+    })
+}
+
+/// Says something past the capture of tests.
+pub(crate) fn say(what: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{what}");
 }

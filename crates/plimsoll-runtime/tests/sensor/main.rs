@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod attacks;
+mod guest;
 mod harbour;
+mod hostile;
 mod noise;
 mod respond;
 mod restart;

@@ -21,6 +21,7 @@ use plimsoll_model::audit::{
     AUDIT_VERSION, Audit, AuditResult, AuditSummary, ClusterInfo, Missing, Placed, Standing, Use,
 };
 use plimsoll_model::decision::{Decision, Effect};
+use plimsoll_model::responsibility::Belongs;
 use plimsoll_model::{Digest, Outcome};
 use plimsoll_oci::Reference;
 use plimsoll_policy::{Facts, Known, Need, Workload as Place, decide};
@@ -571,6 +572,9 @@ pub struct Change {
     /// What to type next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// Whose it is on the platform that was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whose: Option<Belongs>,
 }
 
 /// What happened to an image of a workload.
@@ -605,6 +609,7 @@ struct Stands<'a> {
     reasons: &'a [String],
     owner: Option<&'a str>,
     next: Option<&'a str>,
+    whose: Option<&'a Belongs>,
 }
 
 fn standings(audit: &Audit) -> Standings<'_> {
@@ -619,6 +624,7 @@ fn standings(audit: &Audit) -> Standings<'_> {
                 reasons: &decision.reasons,
                 owner: used.owner.as_deref(),
                 next: result.next.as_deref(),
+                whose: used.whose.as_ref(),
             });
         }
     }
@@ -630,6 +636,7 @@ fn standings(audit: &Audit) -> Standings<'_> {
                 reasons: &rule.reasons,
                 owner: used.owner.as_deref(),
                 next: None,
+                whose: used.whose.as_ref(),
             });
         }
     }
@@ -664,6 +671,7 @@ pub fn changes(before: Option<&Audit>, after: &Audit, now: jiff::Timestamp) -> V
             effect: now_stands.effect,
             reasons: now_stands.reasons.to_vec(),
             next: now_stands.next.map(str::to_owned),
+            whose: now_stands.whose.cloned(),
         }
     };
     for (key, stands) in &after {

@@ -37,8 +37,10 @@ pub fn check_cluster(seen: &Seen, kept: Kept, options: &CheckOptions) -> Report 
         run.problems.push(Problem::note(ProblemKind::NotCovered, &seen.info.name, only));
     }
     for (kind, reason) in missing(seen) {
+        // What is about every object is about those, too.
+        let about = |rule: &Rule| subjects(rule).is_empty() || subjects(rule).contains(&kind);
         let affected: Vec<&Rule> =
-            rules().filter(|rule| subjects(rule).contains(&kind) || beside(rule).contains(&kind)).collect();
+            rules().filter(|rule| about(rule) || beside(rule).contains(&kind)).collect();
         // What is found in an object that was seen stays; what rests on others that were not is not decided.
         run.withdraw(&|rule| beside(rule).contains(&kind));
         if !affected.is_empty() {
@@ -94,12 +96,14 @@ fn rules() -> impl Iterator<Item = &'static Rule> {
     RULES.iter().copied().filter(|rule| rule.area() == Area::Kubernetes)
 }
 
-/// Kinds of objects that rules look at and that were not read, each with the reason.
+/// Kinds of objects that are looked at and that were not read, each with the reason.
 fn missing(seen: &Seen) -> BTreeMap<&'static str, String> {
     // Of the namespaces that were looked at everything was read.
     let elsewhere = seen.cluster.only_in();
     let kinds: BTreeSet<&'static str> =
         rules().flat_map(|rule| subjects(rule).iter().chain(beside(rule)).copied()).collect();
+    let listed = LISTS.iter().map(|list| list.kind).chain(live::OWN.iter().map(|own| own.2));
+    let kinds: BTreeSet<&'static str> = kinds.into_iter().chain(listed).collect();
     kinds
         .into_iter()
         .filter_map(|kind| Some((kind, seen.cluster.missing(kind)?.to_owned())))

@@ -27,8 +27,12 @@ pub(crate) const MAX_TOTAL: usize = 512 * 1024 * 1024;
 
 /// Whether a text may hold objects of Kubernetes: it names a version and a kind, at the start of a line or as JSON.
 pub(crate) fn may_be(content: &[u8]) -> bool {
-    let has = |wanted: &str| content.windows(wanted.len()).any(|part| part == wanted.as_bytes());
-    has("apiVersion") && has("kind")
+    const NAMES: [&str; 2] = ["apiVersion", "kind"];
+    match std::str::from_utf8(content) {
+        // The library looks for words of a text much faster than windows do.
+        Ok(text) => NAMES.iter().all(|name| text.contains(name)),
+        Err(_) => NAMES.iter().all(|name| content.windows(name.len()).any(|part| part == name.as_bytes())),
+    }
 }
 
 /// Manifests that were found.

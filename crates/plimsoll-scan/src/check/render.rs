@@ -21,6 +21,7 @@ use plimsoll_model::{Problem, ProblemKind};
 use plimsoll_posture::kubernetes::template::Outline;
 use plimsoll_posture::kubernetes::yaml;
 
+use super::package::{self, Found, is_package};
 use crate::git::{last_of, said};
 
 /// Most bytes that one chart may render to.
@@ -85,6 +86,24 @@ pub(super) struct Unit {
     pub(super) engine: Engine,
     /// The folder.
     pub(super) root: PathBuf,
+    /// The package that it was laid out from, as it is shown.
+    pub(super) package: Option<String>,
+}
+
+impl Unit {
+    /// For people: what they know it by.
+    pub(super) fn shown(&self) -> String {
+        self.package.clone().unwrap_or_else(|| shown(&self.root))
+    }
+
+    /// A file of it for people: of a package below its name, as `tar` lists it.
+    fn shown_file(&self, path: &Path) -> String {
+        let below = self.root.parent().and_then(|above| path.strip_prefix(above).ok());
+        match (&self.package, below) {
+            (Some(package), Some(below)) => format!("{package}/{}", below.display()),
+            _ => shown(path),
+        }
+    }
 }
 
 /// What renders it.
@@ -110,11 +129,13 @@ pub(super) struct Sorted {
     pub(super) plain: Vec<PathBuf>,
     /// What is rendered.
     pub(super) units: Vec<Unit>,
+    /// What may be a package of a chart.
+    pub(super) packages: Vec<PathBuf>,
     /// All files by their names, to find again what a renderer names.
     pub(super) known: BTreeSet<PathBuf>,
 }
 
-const CHART: &str = "Chart.yaml";
+pub(super) const CHART: &str = "Chart.yaml";
 const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Whether a file is the description of something that is rendered.
@@ -154,7 +175,7 @@ pub(super) fn sort_out(files: &[PathBuf]) -> Sorted {
     let mut units: Vec<Unit> = charts
         .iter()
         .filter(|root| !within(root))
-        .map(|root| Unit { engine: Engine::Helm, root: root.clone() })
+        .map(|root| Unit { engine: Engine::Helm, root: root.clone(), package: None })
         .collect();
     let kustomizations: BTreeMap<PathBuf, &PathBuf> = files
         .iter()
@@ -174,7 +195,7 @@ pub(super) fn sort_out(files: &[PathBuf]) -> Sorted {
         if reached.contains(root) {
             continue;
         }
-        units.push(Unit { engine: Engine::Kustomize, root: root.clone() });
+        units.push(Unit { engine: Engine::Kustomize, root: root.clone(), package: None });
         let mut waiting = vec![root];
         while let Some(folder) = waiting.pop() {
             if reached.insert(folder) {
@@ -182,12 +203,13 @@ pub(super) fn sort_out(files: &[PathBuf]) -> Sorted {
             }
         }
     }
-    let plain = files
+    let is_package = |path: &Path| path.file_name().is_some_and(|name| is_package(&name.to_string_lossy()));
+    let (packages, plain) = files
         .iter()
         .filter(|path| !within(path) && engine_of(path).is_none() && !named.contains(path))
         .cloned()
-        .collect();
-    Sorted { plain, units, known }
+        .partition(|path| is_package(path));
+    Sorted { plain, units, packages, known }
 }
 
 /// What a description of a folder of Kustomize makes objects from: files and folders. What it names otherwise (data of
@@ -266,13 +288,23 @@ impl<'a> Renderer<'a> {
         Renderer { programs, until: Instant::now() + programs.longest_of_all, apart: OnceCell::new() }
     }
 
+    /// Lays a packed chart out, while there is time.
+    pub(super) fn lay_out(&self, path: &Path, shown: &str, named: bool) -> Result<Found, Problem> {
+        if Instant::now() >= self.until {
+            let seconds = self.programs.longest_of_all.as_secs();
+            let detail = format!("it was not opened: all charts together took {seconds} s already");
+            return Err(Problem::incomplete(ProblemKind::LimitExceeded, shown, detail));
+        }
+        package::lay_out(path, shown, named, &self.programs.temporary)
+    }
+
     /// Renders a chart or a folder. `Ok(None)` when it makes nothing by itself.
     pub(super) fn render(
         &mut self,
         unit: &Unit,
         known: &BTreeSet<PathBuf>,
     ) -> Result<Option<Rendered>, Problem> {
-        let shown = shown(&unit.root);
+        let shown = unit.shown();
         let library = unit.engine == Engine::Helm
             && small_text(&unit.root.join(CHART)).is_some_and(|text| {
                 let documents = yaml::read(&text).documents;
@@ -303,7 +335,7 @@ impl<'a> Renderer<'a> {
         let text = String::from_utf8(bytes)
             .map_err(|_| unknown(ProblemKind::Corrupt, "what comes out is not UTF-8".to_owned()))?;
         let sources = match unit.engine {
-            Engine::Helm => templates(&unit.root, &text, known),
+            Engine::Helm => templates(unit, &text, known),
             Engine::Kustomize => manifests(&unit.root, known),
         };
         Ok(Some(Rendered { text, sources }))
@@ -485,7 +517,7 @@ pub(super) fn source_line(line: &str) -> Option<&str> {
 }
 
 /// The templates that a rendered chart names, where they are files of the chart that were found.
-fn templates(root: &Path, text: &str, known: &BTreeSet<PathBuf>) -> Sources {
+fn templates(unit: &Unit, text: &str, known: &BTreeSet<PathBuf>) -> Sources {
     let (mut by_name, mut bytes) = (BTreeMap::new(), 0);
     for name in text.lines().filter_map(source_line) {
         if by_name.contains_key(name) || by_name.len() >= MAX_TEMPLATES {
@@ -493,7 +525,7 @@ fn templates(root: &Path, text: &str, known: &BTreeSet<PathBuf>) -> Sources {
         }
         let rest = Path::new(name).components().skip(1).collect::<PathBuf>();
         let plain = rest.components().all(|part| matches!(part, Component::Normal(_)));
-        let path = root.join(rest);
+        let path = unit.root.join(rest);
         if plain && known.contains(&path) {
             // Of what is over the bound the file is known, and no line.
             let text = small_text(&path).filter(|text| {
@@ -501,10 +533,10 @@ fn templates(root: &Path, text: &str, known: &BTreeSet<PathBuf>) -> Sources {
                 bytes <= MAX_TEMPLATES_BYTES
             });
             let outline = text.map(|text| Outline::read(&text)).unwrap_or_default();
-            by_name.insert(name.to_owned(), (shown(&path), outline));
+            by_name.insert(name.to_owned(), (unit.shown_file(&path), outline));
         }
     }
-    Sources::Templates { root: shown(root), by_name }
+    Sources::Templates { root: unit.shown(), by_name }
 }
 
 /// The manifests that a folder of Kustomize and those that it names are made of.
@@ -556,7 +588,7 @@ mod tests {
     }
 
     fn render(folder: &tempfile::TempDir, programs: &Programs) -> Result<Option<Rendered>, Problem> {
-        let unit = Unit { engine: Engine::Helm, root: folder.path().to_owned() };
+        let unit = Unit { engine: Engine::Helm, root: folder.path().to_owned(), package: None };
         Renderer::new(programs).render(&unit, &BTreeSet::new())
     }
 
@@ -640,6 +672,8 @@ mod tests {
             put("round/kustomization.yml", "resources: [../trip, .]\n"),
             put("trip/kustomization.yml", "resources: [../round]\nnamePrefix: pod.yaml\n"),
             put("pod.yaml", ""),
+            put("shop-1.0.tgz", ""),
+            put("shop/charts/db-1.0.tgz", ""),
         ];
         files.sort();
         let below = |path: &PathBuf| path.strip_prefix(folder.path()).expect("below").display().to_string();
@@ -655,6 +689,9 @@ mod tests {
                 "shop/values.yaml"
             ]
         );
+        // One that another chart brings is rendered with it.
+        let packages: Vec<String> = sorted.packages.iter().map(below).collect();
+        assert_eq!(packages, ["shop-1.0.tgz"]);
         let units: Vec<String> = sorted.units.iter().map(|unit| below(&unit.root)).collect();
         assert_eq!(units, ["shop", "part", "prod", "round"]);
         let Sources::Manifests { description, files } = manifests(&folder.path().join("prod"), &sorted.known)

@@ -117,7 +117,7 @@ fn part(path: &AttackPath, places: &[usize], accepted: Option<Suppression>) -> A
     if bindings.windows(2).all(|pair| pair[0] == pair[1]) {
         bindings.clear();
     }
-    AttackPath { goal: path.goal, sure: path.sure, subjects, bindings, accepted, steps }
+    AttackPath { goal: path.goal, sure: path.sure, subjects, bindings, accepted, steps, whose: None }
 }
 
 fn verdict(answer: &Paths) -> Outcome {

@@ -6,7 +6,7 @@ mod rights;
 use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_model::Outcome;
-use plimsoll_model::drift::{DRIFT_VERSION, Drift, DriftArea, DriftItem};
+use plimsoll_model::drift::{DRIFT_VERSION, Drift, DriftArea, DriftItem, DriftSince};
 use plimsoll_model::pod_security::Level;
 use plimsoll_model::pss::Pss;
 use plimsoll_model::reach::{ReachDiff, Reached};
@@ -25,7 +25,7 @@ const CONNECTIONS: usize = 100_000;
 const MOST_BYTES: usize = 512 << 20;
 
 /// Objects as they were read, for the rules.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Kept {
     /// Each with its kind.
     pub(crate) texts: Vec<(String, String)>,
@@ -124,6 +124,8 @@ pub fn drift(
             detail: detail.clone(),
             rule: Some((*rule).to_owned()),
             severity: find(rule).map(|rule| rule.severity.word().to_owned()),
+            whose: None,
+            since: None,
         };
         worse.extend(
             new.iter().filter(|(key, _)| !old.contains_key(key)).map(|(key, detail)| item(key, detail)),
@@ -167,6 +169,7 @@ pub fn drift(
         plimsoll: env!("CARGO_PKG_VERSION").into(),
         before: before.info.clone(),
         after: after.info.clone(),
+        states: Vec::new(),
         verdict: if !worse.is_empty() {
             Outcome::NotMet
         } else if undecided {
@@ -183,8 +186,47 @@ pub fn drift(
     })
 }
 
+/// Says since when each thing is worse: `later` are the drifts from each of the states between to the last one, in their order.
+///
+/// Something is worse since the state after the last one from which it got worse. What came and went between is not told.
+pub fn since(whole: &mut Drift, later: &[Drift]) {
+    if later.is_empty() {
+        return;
+    }
+    // By what it is about: the words for it may differ from one state to another.
+    fn key(item: &DriftItem) -> (DriftArea, &str, Option<&str>) {
+        (item.area, item.about.as_str(), item.rule.as_deref())
+    }
+    whole.states = std::iter::once(&whole.before)
+        .chain(later.iter().map(|drift| &drift.before))
+        .chain(std::iter::once(&whole.after))
+        .cloned()
+        .collect();
+    // Of each thing the last state from which it got worse; the first state is 0.
+    let mut last: BTreeMap<(DriftArea, &str, Option<&str>), usize> = BTreeMap::new();
+    for (at, drift) in later.iter().enumerate() {
+        for item in &drift.worse {
+            last.insert(key(item), at + 1);
+        }
+    }
+    let incomplete = |drift: &Drift| {
+        drift.left_out > 0
+            || drift.missing.iter().any(|one| one.decides)
+            || drift.problems.iter().any(|one| one.effect == plimsoll_model::Effect::Incomplete)
+    };
+    for item in &mut whole.worse {
+        let from = last.get(&key(item)).copied().unwrap_or(0);
+        item.since = Some(Box::new(DriftSince {
+            after: whole.states[from].clone(),
+            state: whole.states[from + 1].clone(),
+            // A state that was not seen whole may not show what was there.
+            at_the_latest: from > 0 && incomplete(&later[from - 1]),
+        }));
+    }
+}
+
 fn item(area: DriftArea, about: &str, detail: String) -> DriftItem {
-    DriftItem { area, about: about.to_owned(), detail, rule: None, severity: None }
+    DriftItem { area, about: about.to_owned(), detail, rule: None, severity: None, since: None, whose: None }
 }
 
 /// Connections between what was there before and is there still are told one by one, those of what came or went together.

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::audit::live::OWN;
+use crate::check::{CheckOptions, FRAMEWORKS, check_cluster};
 
 const SHIPPED: &str = include_str!("../../../../deploy/kubernetes/cluster-role.yaml");
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
@@ -143,6 +144,78 @@ fn tell(client: &Client) -> Told {
     }
 }
 
+/// What the rules say of the cluster.
+struct Checked {
+    verdict: Outcome,
+    /// Ids of findings, by rule.
+    findings: BTreeMap<String, BTreeSet<String>>,
+    /// Controls of all frameworks.
+    controls: BTreeMap<(&'static str, String), Outcome>,
+    problems: Vec<String>,
+}
+
+fn checked(client: &Client) -> Checked {
+    let line = crate::verdict::Line { severity: plimsoll_model::Level::Low, fixable: false, kev: false };
+    let now: jiff::Timestamp = "2026-11-26T12:00:00Z".parse().expect("a time");
+    let (seen, kept) = live_and_objects(client, &[], &Kinds::default(), now.to_string()).expect("a server");
+    let mut all = Checked {
+        verdict: Outcome::Unknown,
+        findings: BTreeMap::new(),
+        controls: BTreeMap::new(),
+        problems: Vec::new(),
+    };
+    let whole = CheckOptions { line, now, ..CheckOptions::default() };
+    let report = check_cluster(&seen, kept.clone(), &whole);
+    all.verdict = report.verdict.outcome;
+    all.problems = report.problems.iter().map(|problem| problem.detail.clone()).collect();
+    for finding in report.findings {
+        all.findings.entry(finding.advisory).or_default().insert(finding.id);
+    }
+    for framework in FRAMEWORKS {
+        let options = CheckOptions { framework: Some(framework), ..whole.clone() };
+        let told = check_cluster(&seen, kept.clone(), &options).framework.expect("a framework");
+        for control in told.controls {
+            all.controls.insert((framework.name, control.id), control.outcome);
+        }
+    }
+    all
+}
+
+/// What one missing list may do to what the rules say: less is found, and then it is undecided. Nothing is met by it.
+fn held(kind: &str, then: &Checked, now: &Checked) {
+    assert!(now.verdict == then.verdict || now.verdict == Outcome::Unknown, "{kind}: {:?}", now.verdict);
+    for (control, outcome) in &now.controls {
+        let before = then.controls[control];
+        assert!(
+            *outcome == before || *outcome == Outcome::Unknown,
+            "{kind}: {control:?} {before:?} {outcome:?}"
+        );
+    }
+    for (rule, ids) in &now.findings {
+        let new: Vec<&String> =
+            ids.iter().filter(|id| then.findings.get(rule).is_none_or(|ids| !ids.contains(*id))).collect();
+        assert!(new.is_empty(), "{kind}: {rule} finds what is not there: {new:?}");
+    }
+    for (rule, ids) in &then.findings {
+        let rest = now.findings.get(rule);
+        if rest.is_some_and(|rest| rest == ids) {
+            continue;
+        }
+        // Where all that a rule found is gone, each of its controls that it alone answered is unknown.
+        let told = now.problems.iter().any(|detail| detail.starts_with(&format!("{kind} was not read")));
+        assert!(told, "{kind}: {rule} finds less, and nothing says so: {:?}", now.problems);
+        if rest.is_none() {
+            let rule = plimsoll_posture::find(rule).expect("a rule");
+            for framework in FRAMEWORKS {
+                for control in framework.controls_of(rule) {
+                    let outcome = now.controls[&(framework.name, control.to_owned())];
+                    assert_ne!(outcome, Outcome::Met, "{kind}: {} {control}", framework.name);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_right_that_is_missing_makes_unknown_and_never_denied_or_met() {
     let Some(server) = ApiServer::start(&[]) else { return };
@@ -200,6 +273,41 @@ fn a_right_that_is_missing_makes_unknown_and_never_denied_or_met() {
     let admin = json!({"apiGroup": authority, "kind": "ClusterRole", "name": "cluster-admin"});
     let account = json!({"kind": "ServiceAccount", "name": "default", "namespace": "shop"});
     bound(None, "strong", &admin, &account);
+    // What further rules speak of, alone and beside others.
+    apply(
+        &format!("{RBAC}/namespaces/shop/roles/all"),
+        &json!({"apiVersion": format!("{authority}/v1"), "kind": "Role", "metadata": {"name": "all", "namespace": "shop"},
+        "rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]}),
+    );
+    let all = json!({"apiGroup": authority, "kind": "Role", "name": "all"});
+    bound(Some("shop"), "all", &all, &json!({"kind": "User", "name": "ann", "apiGroup": authority}));
+    apply(
+        "/apis/policy/v1beta1/namespaces/shop/poddisruptionbudgets/agent",
+        &json!({"apiVersion": "policy/v1beta1", "kind": "PodDisruptionBudget", "metadata": {"name": "agent", "namespace": "shop"},
+        "spec": {"maxUnavailable": 0, "selector": {"matchLabels": {"app": "agent"}}}}),
+    );
+    apply(
+        "/apis/networking.k8s.io/v1/namespaces/shop/ingresses/web",
+        &json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"defaultBackend": {"service": {"name": "gone", "port": {"number": 80}}}}}),
+    );
+    apply(
+        "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/open",
+        &json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "open"},
+        "webhooks": [{"name": "a.example.com", "failurePolicy": "Ignore", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+        "clientConfig": {"url": "https://127.0.0.1:1/a"},
+        "rules": [{"apiGroups": ["example.com"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["nothings"]}]}]}),
+    );
+    apply(
+        "/api/v1/namespaces/shop/services/lost",
+        &json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "lost", "namespace": "shop", "labels": {"k8s-app": "kubernetes-dashboard"}},
+        "spec": {"selector": {"app": "gone"}, "ports": [{"port": 80, "protocol": "TCP"}]}}),
+    );
+    apply(
+        "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/lost",
+        &json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "lost", "namespace": "shop"},
+        "spec": {"podSelector": {"matchLabels": {"app": "gone"}}, "ingress": []}}),
+    );
     let role = format!("{RBAC}/clusterroles/plimsoll-cluster");
     server.apply(&role, SHIPPED);
     apply(
@@ -232,6 +340,23 @@ fn a_right_that_is_missing_makes_unknown_and_never_denied_or_met() {
     assert!(whole.readers["User ann"]);
     assert!(whole.routes[&all_of("shop/Pod/web", Goal::ClusterAdmin)]);
     assert_eq!(whole.rights, [Outcome::NotMet, Outcome::Met, Outcome::NotMet]);
+    let rules = checked(&client);
+    assert_eq!(rules.verdict, Outcome::NotMet);
+    for rule in [
+        "bound-to-cluster-admin",
+        "dashboard-deployed",
+        "eviction-blocked",
+        "host-pid",
+        "ingress-without-service",
+        "namespace-without-pod-security",
+        "network-policy-selects-nothing",
+        "no-network-policy",
+        "rbac-reads-secrets",
+        "service-selects-nothing",
+        "webhook-fails-open",
+    ] {
+        assert!(rules.findings.contains_key(rule), "{rule}: {:?}", rules.findings.keys());
+    }
     let mut taken = 0;
     for (group, plural) in listed(&shipped()) {
         let kind =
@@ -258,6 +383,7 @@ fn a_right_that_is_missing_makes_unknown_and_never_denied_or_met() {
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
         let told = until(&[&kind]);
         taken += 1;
+        held(&kind, &rules, &checked(&client));
         assert!(told.missing[&kind].starts_with("no right to list"), "{:?}", told.missing);
         for (pair, answer) in &told.pairs {
             assert!(

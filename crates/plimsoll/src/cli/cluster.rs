@@ -66,6 +66,9 @@ pub(crate) struct AttackArguments {
     pub(crate) reports: Vec<String>,
 
     #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+
+    #[command(flatten)]
     pub(crate) input: WholeCluster,
 
     /// Form of the answer
@@ -107,6 +110,9 @@ Annotations accept findings of their object, as for `plimsoll check`.
 Exit codes: 0 met, 1 not met, 2 usage, 3 could not decide.")]
 pub(crate) struct ClusterCheckArguments {
     #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+
+    #[command(flatten)]
     pub(crate) input: ClusterInput,
 
     /// The line: a severity [default: high]
@@ -147,16 +153,21 @@ pub(crate) struct ClusterCheckArguments {
 #[command(after_help = "Examples:
   plimsoll cluster diff monday.jsonl friday.jsonl
   plimsoll cluster diff released/ manifests/ --format markdown
+  plimsoll cluster diff monday.jsonl tuesday.jsonl wednesday.jsonl
 
+Of more than two states the first and the last are compared, and it is said since when each thing is worse.
 Exit codes: 0 nothing got worse, 1 something did, 2 usage, 3 could not decide.")]
 pub(crate) struct DriftArguments {
     /// What was before: a snapshot, manifests, or a folder of them
     #[arg(value_name = "BEFORE")]
     pub(crate) before: String,
 
-    /// What is after
-    #[arg(value_name = "AFTER")]
-    pub(crate) after: String,
+    /// What is after; of several the last one, and those between say since when it is so
+    #[arg(value_name = "AFTER", required = true)]
+    pub(crate) after: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
 
     /// A further kind of objects that runs pods, as in Task.tekton.dev=image:/spec/steps/*/image; may be given several times
     #[arg(long = "kind", help_heading = CLUSTER, value_name = "KIND.GROUP=WHAT:/PATH")]
@@ -196,6 +207,9 @@ impl DriftFormat {
 
 Exit codes: 0 all that is needed is known, 2 usage, 3 something is left open: it stands in the comments.")]
 pub(crate) struct SuggestArguments {
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+
     #[command(flatten)]
     pub(crate) input: ClusterInput,
 
@@ -310,6 +324,9 @@ pub(crate) struct ReachArguments {
     pub(crate) diff: Option<String>,
 
     #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+
+    #[command(flatten)]
     pub(crate) input: ClusterInput,
 
     /// Form of the answer
@@ -391,6 +408,9 @@ pub(crate) struct WhoCanArguments {
     pub(crate) all_namespaces: bool,
 
     #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
+
+    #[command(flatten)]
     pub(crate) input: WholeCluster,
 
     /// Form of the answer
@@ -437,6 +457,9 @@ pub(crate) struct PathsArguments {
     /// Exceptions (TOML or YAML), see docs/exceptions.md: `id` is the goal, `target` the subject; what they accept does not count
     #[arg(long, value_name = "FILE")]
     pub(crate) ignore_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) platform: PlatformArguments,
 
     #[command(flatten)]
     pub(crate) input: WholeCluster,

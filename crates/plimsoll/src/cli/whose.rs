@@ -59,8 +59,8 @@ pub(crate) struct WhoseArguments {
     #[command(flatten)]
     pub(crate) cluster: ClusterArguments,
 
-    /// A report of a scan (plimsoll scan --format json), or a survey of several; may be given several times
-    #[arg(long = "report", value_name = "FILE", help_heading = INPUTS)]
+    /// A report of a scan (plimsoll scan --format json), a survey of several, or a folder of them; may be given several times
+    #[arg(long = "report", value_name = "PATH", help_heading = INPUTS)]
     pub(crate) reports: Vec<String>,
 
     /// What `plimsoll node` found on a node; may be given several times, one for each node
@@ -111,13 +111,25 @@ pub(crate) struct WhoseArguments {
     #[arg(long, value_name = "POOL|PLATFORM", help_heading = STATEMENTS, requires = "attest")]
     pub(crate) on: Option<String>,
 
-    /// Keep everything that the answer was made from in this folder, which must be empty or new: the inputs, the answer, and a digest of each
-    #[arg(long, value_name = "DIR", help_heading = EVIDENCE, conflicts_with_all = ["subject", "attest", "what_if", "framework", "live"])]
+    /// Keep everything that the answer was made from in this folder, which must be empty or new: the inputs, the answer, and a digest of each; a live cluster as a snapshot
+    #[arg(long, value_name = "DIR", help_heading = EVIDENCE, conflicts_with_all = ["subject", "attest", "what_if", "framework"])]
     pub(crate) evidence: Option<PathBuf>,
+
+    /// With --evidence: sign its manifest with this private key in PEM: ECDSA (P-256, P-384), RSA or Ed25519; or one of `cosign generate-key-pair`
+    #[arg(long, value_name = "FILE", help_heading = EVIDENCE, requires = "evidence")]
+    pub(crate) sign_key: Option<PathBuf>,
+
+    /// The password of the key is the first line of a file [default: COSIGN_PASSWORD]
+    #[arg(long, value_name = "FILE", help_heading = EVIDENCE, requires = "sign_key")]
+    pub(crate) key_password_file: Option<PathBuf>,
 
     /// Hold such a folder against its digests, and decide anew from what it holds
     #[arg(long, value_name = "DIR", help_heading = EVIDENCE, conflicts_with_all = ["subject", "gke", "eks", "aks", "manifests", "snapshot", "live", "reports", "nodes", "platform", "controls", "framework", "what_if", "attest", "attestations", "evidence"])]
     pub(crate) verify: Option<PathBuf>,
+
+    /// With --verify: one of these public keys in PEM must have signed the manifest; may be given several times
+    #[arg(long = "key", value_name = "FILE", help_heading = EVIDENCE, requires = "verify")]
+    pub(crate) keys: Vec<PathBuf>,
 
     /// Form of the answer
     #[arg(long, short = 'f', value_enum, value_name = "FORMAT", default_value_t = WhoseFormat::Table)]
@@ -139,6 +151,8 @@ pub(crate) enum WhoseFormat {
     Csv,
     /// Assessment results of OSCAL, for governance tools
     Oscal,
+    /// A component definition of OSCAL: who does what on each platform
+    OscalComponent,
 }
 
 impl WhoseFormat {
@@ -150,6 +164,7 @@ impl WhoseFormat {
             WhoseFormat::Html => ResponsibilityForm::Html,
             WhoseFormat::Csv => ResponsibilityForm::Csv,
             WhoseFormat::Oscal => ResponsibilityForm::Oscal,
+            WhoseFormat::OscalComponent => ResponsibilityForm::OscalComponent,
         }
     }
 }

@@ -131,7 +131,8 @@ pub(super) fn signing_key(
     password_file: Option<&Path>,
     environment: &Environment,
 ) -> anyhow::Result<SigningKey> {
-    let pem = verify::text(path)?;
+    let pem = String::from_utf8(verify::key_bytes(path, environment)?)
+        .map_err(|_| anyhow!("`{}` is not text", path.display()))?;
     let password = match password_file {
         Some(file) => {
             let mut bytes = verify::bytes(file)?;

@@ -26,13 +26,7 @@ mod watch;
 pub(crate) fn run(arguments: &AuditArguments, environment: &Environment) -> Answer {
     let on = whose::on(&arguments.platform)?;
     if arguments.watch {
-        if on.is_some() {
-            let error = anyhow::anyhow!(
-                "--platform says whose each thing is of one look at a cluster, not of --watch"
-            );
-            return Err(Failure::new(USAGE, error));
-        }
-        return watch::run(arguments, environment);
+        return watch::run(arguments, on.as_ref(), environment);
     }
     let usage = |error| Failure::new(USAGE, error);
     let kinds = kinds(&arguments.kinds).map_err(usage)?;

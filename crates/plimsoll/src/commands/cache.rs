@@ -1,7 +1,9 @@
 //! `plimsoll cache`: what is kept of images from registries.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, anyhow};
@@ -95,14 +97,54 @@ pub(super) fn cache(arguments: &CacheArguments, environment: &Environment) -> Op
 
 /// This program: its version, and which build of it.
 fn program() -> String {
-    let build = std::env::current_exe().and_then(std::fs::metadata).ok().map(|metadata| {
-        let written = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        format!(" {} {}", metadata.len(), written.map_or(0, |since| since.as_nanos()))
-    });
-    format!("{}{}", env!("CARGO_PKG_VERSION"), build.unwrap_or_default())
+    let build = std::env::current_exe().and_then(|path| build(&path)).unwrap_or_default();
+    format!("{}{build}", env!("CARGO_PKG_VERSION"))
+}
+
+/// What tells one build from another. Where all files have the same time (reproducible images, Nix) length and time say
+/// little: the beginning of the file, with its table of segments and, by most linkers, a digest of the whole (the build id).
+fn build(path: &Path) -> std::io::Result<String> {
+    /// Bytes in which linkers put that.
+    const BEGINNING: u64 = 4096;
+    let file = std::fs::File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut beginning = Vec::new();
+    file.take(BEGINNING).read_to_end(&mut beginning)?;
+    let written = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&beginning);
+    let written = written.map_or(0, |since| since.as_nanos());
+    Ok(format!(" {} {written} {:x}", metadata.len(), hasher.finish()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown to people")]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    /// Two builds of one version, of one length and one time, as images that are built the same way twice have them.
+    #[test]
+    fn builds_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str, content: &[u8], seconds: u64| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            let file = std::fs::File::options().append(true).open(&path).unwrap();
+            file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+            build(&path).unwrap()
+        };
+        let first = of("a", b"one", 1);
+        assert_eq!(first, of("b", b"one", 1));
+        assert_ne!(first, of("c", b"two", 1));
+        assert_ne!(first, of("d", b"one", 2));
+        assert_ne!(first, of("e", b"one\0", 1));
+        build(&folder.path().join("absent")).unwrap_err();
+        assert!(program().len() > env!("CARGO_PKG_VERSION").len());
+    }
 }

@@ -11,7 +11,10 @@ use crate::print::{self, UNDECIDED};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 the sensor can watch everything, 1 only a part or nothing, 3 could not be tried."
+    after_help = "Tiers: T0 is what every watch needs; T1 sees what rings (io_uring) open; T2 lets --refuse refuse programs, which are
+killed elsewhere. The verdict is about T0.
+
+Exit codes: 0 the sensor can watch everything, 1 only a part or nothing, 3 could not be tried."
 )]
 pub(crate) struct DoctorArguments {
     /// Form of the answer
@@ -29,6 +32,9 @@ pub(crate) enum DoctorForm {
 struct Tried {
     name: String,
     sees: String,
+    /// What it needs of the kernel; the portable tier is what a verdict is about.
+    tier: &'static str,
+    portable: bool,
     /// Nothing: it runs.
     refused: Option<String>,
 }
@@ -43,7 +49,7 @@ pub(crate) fn run(arguments: &DoctorArguments) -> Answer {
         None => "none is mounted".to_owned(),
     };
     let (built, programs) = programs();
-    let refused = programs.iter().filter(|program| program.refused.is_some()).count();
+    let refused = programs.iter().filter(|program| program.portable && program.refused.is_some()).count();
     let (verdict, code) = match (built, refused) {
         (false, _) => ("unknown", UNDECIDED),
         (true, 0) => ("met", 0),
@@ -54,7 +60,7 @@ pub(crate) fn run(arguments: &DoctorArguments) -> Answer {
             let programs: Vec<Value> = programs
                 .iter()
                 .map(|program| {
-                    json!({ "name": program.name, "sees": program.sees, "available": program.refused.is_none(),
+                    json!({ "name": program.name, "sees": program.sees, "tier": program.tier, "available": program.refused.is_none(),
                         "cause": program.refused })
                 })
                 .collect();
@@ -81,8 +87,21 @@ pub(crate) fn run(arguments: &DoctorArguments) -> Answer {
                     "  this build has no sensor: build with `--features runtime` (clang, libelf, zlib)\n",
                 );
             }
+            let mut tier = "";
             for program in &programs {
-                let state = if program.refused.is_none() { "yes" } else { "NO " };
+                if program.tier != tier {
+                    tier = program.tier;
+                    let _ = writeln!(
+                        text,
+                        "  tier {tier}{}",
+                        if program.portable { "" } else { " (not needed)" }
+                    );
+                }
+                let state = match (&program.refused, program.portable) {
+                    (None, _) => "yes",
+                    (Some(_), true) => "NO ",
+                    (Some(_), false) => "no ",
+                };
                 let _ = writeln!(text, "  {state}  {}", program.sees);
                 if let Some(cause) = &program.refused {
                     // The verifier can say a great deal; the JSON form has it all.
@@ -100,10 +119,12 @@ pub(crate) fn run(arguments: &DoctorArguments) -> Answer {
 /// Whether this build has a sensor, and what the kernel says to each of its programs.
 #[cfg(feature = "runtime")]
 fn programs() -> (bool, Vec<Tried>) {
-    use plimsoll_runtime::sensor::{Availability, survey};
+    use plimsoll_runtime::sensor::{Availability, Tier, survey};
     let tried = survey().into_iter().map(|program| Tried {
         name: program.name.to_owned(),
         sees: program.sees.to_owned(),
+        tier: program.tier.name(),
+        portable: program.tier == Tier::Portable,
         refused: match program.state {
             Availability::Refused(cause) => Some(cause),
             _ => None,

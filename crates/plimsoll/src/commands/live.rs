@@ -6,7 +6,7 @@
 )]
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,6 +29,9 @@ use super::deeds::{Deeds, DeedsArguments};
 use super::drift::{DriftArguments, Watcher};
 use super::habits::{Habits, HabitsArguments};
 use super::outputs::{Outputs, OutputsArguments};
+use super::screen::Screen;
+#[cfg(feature = "runtime")]
+use super::screen::{Counted, Terminal};
 use crate::cli::PlatformArguments;
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
@@ -60,7 +63,7 @@ pub(crate) struct LiveArguments {
     #[arg(long, short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Form on standard output: `table` on a terminal, else `json`
+    /// Form of the answer: `screen` on a terminal, `table` with --events, else `json`
     #[arg(long, short = 'f', value_enum, value_name = "FORMAT")]
     format: Option<LiveForm>,
 
@@ -72,6 +75,10 @@ pub(crate) struct LiveArguments {
     /// Kill what --respond names, and do what --act says
     #[arg(long, requires = "asked")]
     enforce: bool,
+
+    /// Refuse what --respond names instead of killing it, where this kernel can: whoever asks for it gets an error
+    #[arg(long, requires_all = ["respond", "enforce"])]
+    refuse: bool,
 
     #[command(flatten)]
     deeds: DeedsArguments,
@@ -136,7 +143,11 @@ struct SensingArguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LiveForm {
+    /// Lists on the whole terminal
+    Screen,
+    /// Lines for people
     Table,
+    /// Lines for programs
     Json,
 }
 
@@ -201,7 +212,11 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
         settings.all_calls = habits.learns();
     }
     settings.quarantine = arguments.deeds.quarantines() && arguments.enforce;
-    let response = if arguments.enforce { Response::Kill } else { Response::DryRun };
+    let response = match (arguments.enforce, arguments.refuse) {
+        (true, true) => Response::Deny,
+        (true, false) => Response::Kill,
+        (false, _) => Response::DryRun,
+    };
     for respond in &arguments.respond {
         match respond {
             Respond::UpperLayer => settings.upper_layer = response,
@@ -213,14 +228,28 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
             }
         }
     }
+    let terminal = environment.stdout_terminal && io::stdin().is_terminal();
+    let form = arguments.format.unwrap_or(match &arguments.output {
+        None if terminal && !arguments.events => LiveForm::Screen,
+        None if environment.stdout_terminal => LiveForm::Table,
+        _ => LiveForm::Json,
+    });
+    if form == LiveForm::Screen {
+        let cannot = if arguments.events || arguments.output.is_some() {
+            Some("a screen shows alerts, not --events, and writes no file: choose another --format")
+        } else if !terminal {
+            Some("a screen needs a terminal")
+        } else {
+            None
+        };
+        if let Some(cannot) = cannot {
+            return Err(Failure::new(USAGE, anyhow!(cannot)));
+        }
+    }
     let output = match &arguments.output {
         Some(path) => Output::File(Rotating::open(path, &arguments.sensing, engine.is_none())?),
         None => Output::Standard(BufWriter::new(io::stdout())),
     };
-    let form = arguments.format.unwrap_or(match (&arguments.output, environment.stdout_terminal) {
-        (None, true) => LiveForm::Table,
-        _ => LiveForm::Json,
-    });
     let watch = Watch {
         output,
         deeds: Deeds::new(&arguments.deeds, arguments.enforce).map_err(|error| Failure::new(USAGE, error))?,
@@ -240,6 +269,7 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
         full: false,
         events: 0,
         color: environment.stdout_color,
+        screen: (form == LiveForm::Screen).then(|| Screen::new(environment.stdout_color)),
     };
     watch.run(&settings, &arguments.sensing)
 }
@@ -270,6 +300,7 @@ pub(super) fn record(arguments: &RecordArguments) -> Answer {
         full: false,
         events: 0,
         color: false,
+        screen: None,
     };
     watch.run(&settings, &arguments.sensing)
 }
@@ -416,6 +447,7 @@ struct Watch {
     full: bool,
     events: u64,
     color: bool,
+    screen: Option<Screen>,
 }
 
 impl Watch {
@@ -438,8 +470,24 @@ impl Watch {
                     .to_owned(),
             )
         })?;
+        // One of two that refuse is enough.
+        let denies = sensor.denies();
         for program in sensor.programs() {
             if let sensor::Availability::Refused(cause) = &program.state {
+                if program.tier == sensor::Tier::Deny && denies {
+                    continue;
+                }
+                // The verifier can say a great deal; `plimsoll doctor --format json` has it all.
+                let cause: String = cause.chars().take(200).collect();
+                if program.tier == sensor::Tier::Deny {
+                    if program.name == "deny_return" {
+                        print::warning(&format!(
+                            "programs are killed, not refused: the kernel does not take `{}`: {cause}",
+                            program.name
+                        ));
+                    }
+                    continue;
+                }
                 print::warning(&format!(
                     "not seen: {} (the kernel refuses `{}`: {cause})",
                     program.sees, program.name
@@ -463,6 +511,12 @@ impl Watch {
         }
         let begun = std::time::Instant::now();
         let mut unlearned = false;
+        // From here on a screen has the terminal, until the loop has ended.
+        let mut terminal = None;
+        if self.screen.is_some() {
+            terminal = Some(Terminal::open().context("cannot use the terminal")?);
+            print::hold();
+        }
         while !ended.load(std::sync::atomic::Ordering::Relaxed)
             && self.failed.is_none()
             && arguments.time.is_none_or(|time| begun.elapsed() < time)
@@ -474,6 +528,19 @@ impl Watch {
                 self.tell_deed(&line);
             }
             self.flush();
+            if let (Some(terminal), Some(screen)) = (&mut terminal, &mut self.screen) {
+                let counts = sensor.counts();
+                let counted =
+                    Counted { events: self.events, lost_must: counts.lost_must, lost_may: counts.lost_may };
+                if let Some(line) = print::held() {
+                    screen.say(&line);
+                }
+                match terminal.turn(screen, &self.groups, counted) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => self.failed = Some(error),
+                }
+            }
             if asked_again.swap(false, std::sync::atomic::Ordering::Relaxed) {
                 self.reload(&mut sensor, arguments);
             }
@@ -493,6 +560,8 @@ impl Watch {
             self.write_in_use(lost(sensor.counts()), false);
             unlearned |= !self.write_habits(Some(&sensor), lost(sensor.counts()), false);
         }
+        drop(terminal);
+        print::release();
         unlearned |= !self.write_habits(Some(&sensor), lost(sensor.counts()), true);
         let counts = sensor.stop(&mut |event| self.event(&event)).map_err(|error| {
             Failure::new(UNDECIDED, anyhow!(error).context("cannot end the watch in order"))
@@ -644,6 +713,9 @@ impl Watch {
     fn event(&mut self, event: &Event) {
         self.events += 1;
         self.deeds.note(event);
+        if let Some(screen) = &mut self.screen {
+            screen.event(event);
+        }
         if let Action::Drop { class, count } = event.action {
             let what = if class == Class::Must { "that must not be lost" } else { "that may be shed" };
             print::warning(&format!("lost {count} records {what}, on processor {}", event.cpu));
@@ -651,7 +723,7 @@ impl Watch {
         let Some(engine) = &mut self.engine else {
             let line = match self.form {
                 LiveForm::Json => json_line(event),
-                LiveForm::Table => row(event).into_bytes(),
+                LiveForm::Table | LiveForm::Screen => row(event).into_bytes(),
             };
             self.put(&line);
             return;
@@ -693,6 +765,7 @@ impl Watch {
                 let text = format!("    {}\n", print::plain(&super::deeds::told(line)));
                 self.put(text.as_bytes());
             }
+            LiveForm::Screen => print::talk(&print::plain(&super::deeds::told(line))),
         }
     }
 
@@ -715,10 +788,13 @@ impl Watch {
             LiveForm::Json => {
                 Some(json_line(&json!({ "schemaVersion": "1.0", "kind": "alert", "alert": alert })))
             }
-            LiveForm::Table => None,
+            LiveForm::Table | LiveForm::Screen => None,
         };
         let text = (self.form == LiveForm::Table).then(|| self.alert_row(&alert));
         self.outputs.tell(&alert);
+        if let Some(screen) = &mut self.screen {
+            screen.alert(&alert.container.id);
+        }
         // People read what is new; programs get every one.
         let new = self.groups.add(alert);
         match (line, text) {

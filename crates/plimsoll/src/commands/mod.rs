@@ -24,6 +24,7 @@ pub(crate) mod policy;
 pub(crate) mod registry;
 pub(crate) mod sbom;
 pub(crate) mod scan;
+pub(crate) mod screen;
 pub(crate) mod trust;
 pub(crate) mod verify;
 pub(crate) mod watch;

@@ -40,6 +40,7 @@ pub(crate) fn run(arguments: &ScanArguments, environment: &Environment) -> Answe
         supply: update::supply(&arguments.supply, arguments.db.as_deref(), &arguments.reading, environment)?,
         vex: vex.files,
         attached_vex: vex.attached,
+        attached_sbom: vex::sboms(&arguments.sbom, environment)?,
         vex_hubs: vex::hubs(
             &arguments.vex,
             update::when(&arguments.supply, environment)?,

@@ -200,7 +200,7 @@ fn wanted(arguments: &VerifyArguments, environment: &Environment) -> anyhow::Res
     } else if !arguments.notation_revocations.is_empty() {
         return Err(anyhow!("`--notation-revocations` needs a `--notation-trust-policy` or a `--policy`"));
     }
-    signers.extend(keys(&arguments.keys, arguments.no_transparency_log)?);
+    signers.extend(keys(&arguments.keys, arguments.no_transparency_log, environment)?);
     if let (Some(identity), Some(issuer)) = (&arguments.identity, &arguments.issuer) {
         let claims = arguments
             .claims
@@ -240,14 +240,36 @@ fn wanted(arguments: &VerifyArguments, environment: &Environment) -> anyhow::Res
 }
 
 /// Whoever signs with one of these keys.
-pub(super) fn keys(paths: &[PathBuf], unlogged: bool) -> anyhow::Result<Vec<Signer>> {
+pub(super) fn keys(
+    paths: &[PathBuf],
+    unlogged: bool,
+    environment: &Environment,
+) -> anyhow::Result<Vec<Signer>> {
     let log = if unlogged { Log::IfPresent } else { Log::Required };
     let signer = |path: &PathBuf| {
         let name = path.display().to_string();
-        let key = PublicKey::from_pem(&name, &text(path)?)?;
+        let key = PublicKey::read(&name, &key_bytes(path, environment)?)?;
         Ok(Signer { name, by: By::Key { key, log } })
     };
     paths.iter().map(signer).collect()
+}
+
+/// What names a key, as cosign has it: a file, or a variable of the environment (`env://NAME`). Services are not asked.
+pub(super) fn key_bytes(path: &Path, environment: &Environment) -> anyhow::Result<Vec<u8>> {
+    const SERVICES: [&str; 6] = ["awskms", "gcpkms", "azurekms", "hashivault", "k8s", "pkcs11"];
+    let shown = path.display().to_string();
+    if let Some(name) = shown.strip_prefix("env://") {
+        let key = environment.variable(name);
+        return key
+            .map(String::into_bytes)
+            .ok_or_else(|| anyhow!("the variable `{name}` is not set: {shown}"));
+    }
+    match shown.split_once(':') {
+        Some((scheme, _)) if SERVICES.contains(&scheme) && !path.exists() => Err(anyhow!(
+            "`{shown}` names a key of a service, which is not asked: save its public key as a file and name that (docs/trust.md says how)"
+        )),
+        _ => bytes(path),
+    }
 }
 
 /// The trust roots that were named, else those of sigstore and GitHub.

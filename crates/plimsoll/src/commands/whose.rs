@@ -9,6 +9,7 @@ use plimsoll_format::benchmark::BenchmarkForm;
 use plimsoll_format::chain::ChainForm;
 use plimsoll_format::responsibility::{self as form, ResponsibilityForm};
 use plimsoll_model::Outcome;
+use plimsoll_model::bundle::BundleSignature;
 use plimsoll_model::responsibility::Responsibility;
 use plimsoll_scan::bundle::{self, BundleError};
 use plimsoll_scan::party::OnPlatform;
@@ -16,7 +17,9 @@ use plimsoll_scan::responsibility::attest::Statements;
 use plimsoll_scan::responsibility::{
     BENCHMARKS, Cloud, Framework, Gathered, MAX_FILE, MAX_FILES, Matrix, ResponsibilityError, what_if,
 };
+use plimsoll_scan::trust::{PublicKey, SigningKey};
 
+use super::attest::signing_key;
 use super::{Answer, audit, scan};
 use crate::cli::PlatformArguments;
 use crate::cli::whose::{WhoseArguments, WhoseFormat};
@@ -25,7 +28,11 @@ use crate::print::{self, Failure, UNDECIDED, USAGE};
 
 pub(crate) fn run(arguments: &WhoseArguments, environment: &Environment) -> Answer {
     if let Some(folder) = &arguments.verify {
-        return verify(folder, arguments.format);
+        return verify(folder, arguments);
+    }
+    // What conflicts with --verify would silence that --key needs it.
+    if !arguments.keys.is_empty() {
+        return Err(Failure::new(USAGE, anyhow!("--key checks who signed evidence: it needs --verify DIR")));
     }
     let matrix = matrix(arguments.controls.as_deref())?;
     let today = jiff::tz::TimeZone::UTC.to_datetime(environment.now).date();
@@ -57,6 +64,12 @@ pub(crate) fn run(arguments: &WhoseArguments, environment: &Environment) -> Answ
         let error = anyhow!("one control is explained as table or json");
         return Err(Failure::new(USAGE, error));
     }
+    // A key that cannot be used is told before anything is read.
+    let key = arguments.sign_key.as_deref().map(|path| {
+        signing_key(path, arguments.key_password_file.as_deref(), environment)
+            .map_err(|error| Failure::new(USAGE, error))
+    });
+    let key = key.transpose()?;
     let gathered = gather(arguments, environment)?;
     let view = View { all: arguments.all, ..scan::view("", environment) };
     let view = View { command: command(arguments), ..view };
@@ -102,7 +115,7 @@ pub(crate) fn run(arguments: &WhoseArguments, environment: &Environment) -> Answ
         .context("cannot render the answer")
         .map_err(render)?;
     if let Some(folder) = &arguments.evidence {
-        keep(folder, &gathered, &answer, arguments)?;
+        keep(folder, &gathered, &answer, arguments, key.as_ref())?;
     }
     print::data(&text)?;
     Ok(answer.verdict.exit_code())
@@ -114,39 +127,50 @@ fn keep(
     gathered: &Gathered,
     answer: &Responsibility,
     arguments: &WhoseArguments,
+    key: Option<&SigningKey>,
 ) -> Result<(), Failure> {
     let mut further = Vec::new();
     if let Some(own) = &arguments.controls {
         further.extend(yaml_files(own)?.into_iter().map(|path| ("controls", path)));
     }
     further.extend(arguments.attestations.iter().map(|path| ("attestations", path.clone())));
-    let manifest = bundle::write(folder, gathered, answer, arguments.platform.as_deref(), &further).map_err(
-        |error| {
-            let hint = match &error {
-                BundleError::Input { .. } => {
-                    Some("write it to a file first: plimsoll cluster snapshot > cluster.jsonl".to_owned())
-                }
-                BundleError::NotEmpty { .. } => Some("name a folder that is not there yet".to_owned()),
-                _ => None,
-            };
-            Failure::new(USAGE, error).hint(hint)
-        },
-    )?;
+    let platform = arguments.platform.as_deref();
+    let manifest = bundle::write(folder, gathered, answer, platform, &further, key).map_err(|error| {
+        let hint = match &error {
+            BundleError::Input { .. } => Some("write it to a file first".to_owned()),
+            BundleError::NotEmpty { .. } => Some("name a folder that is not there yet".to_owned()),
+            _ => None,
+        };
+        Failure::new(USAGE, error).hint(hint)
+    })?;
     print::talk(&format!(
         "{} holds the answer and {} files that it was made from, for you alone to read: exports and manifests may hold secrets",
         folder.display(),
         manifest.files.len()
     ));
     print::talk(&format!("digest of its manifest: {}", manifest.digest));
+    if let Some(key) = key {
+        print::talk(&format!("signed by the key {}", key.public().fingerprint()));
+    }
+    if arguments.live {
+        print::talk("the cluster was read as a snapshot, which is kept: what snapshots leave out is unknown");
+    }
     Ok(())
 }
 
 /// Holds a folder of evidence against its digests, and decides anew.
-fn verify(folder: &Path, format: WhoseFormat) -> Answer {
+fn verify(folder: &Path, arguments: &WhoseArguments) -> Answer {
+    let format = arguments.format;
     if !matches!(format, WhoseFormat::Table | WhoseFormat::Json) {
         return Err(Failure::new(USAGE, anyhow!("--verify is written as table or json")));
     }
-    let check = bundle::verify(folder).map_err(|error| Failure::new(UNDECIDED, error))?;
+    let mut keys = Vec::new();
+    for path in &arguments.keys {
+        let key = crate::commands::verify::text(path)
+            .and_then(|text| Ok(PublicKey::from_pem(&path.display().to_string(), &text)?));
+        keys.push(key.map_err(|error| Failure::new(USAGE, error))?);
+    }
+    let check = bundle::verify(folder, &keys).map_err(|error| Failure::new(UNDECIDED, error))?;
     if format == WhoseFormat::Json {
         let text = serde_json::to_string_pretty(&check).context("cannot render it")?;
         print::data(&(text + "\n"))?;
@@ -160,6 +184,12 @@ fn verify(folder: &Path, format: WhoseFormat) -> Answer {
     };
     line(&format!("made by {} as of {}, {} files", check.made_by, check.taken_at, check.files));
     line(&format!("digest of its manifest: {}", check.digest));
+    line(&match (check.signature, &check.signed_by) {
+        (BundleSignature::Verified, Some(key)) => format!("signed by the key {key}"),
+        (BundleSignature::NotChecked, _) => "signed; by whom was not checked: --key FILE".to_owned(),
+        (BundleSignature::Wrong, _) => "its signature does not hold".to_owned(),
+        _ => "not signed".to_owned(),
+    });
     if let Some(answer) = check.answer {
         line(&format!("its answer is: {}", answer.word()));
     }
@@ -197,7 +227,7 @@ fn framework(
         WhoseFormat::Json => BenchmarkForm::Json,
         WhoseFormat::Markdown => BenchmarkForm::Markdown,
         WhoseFormat::Csv => BenchmarkForm::Csv,
-        WhoseFormat::Html | WhoseFormat::Oscal => {
+        WhoseFormat::Html | WhoseFormat::Oscal | WhoseFormat::OscalComponent => {
             let error = anyhow!("a benchmark is written as table, json, markdown or csv");
             return Err(Failure::new(USAGE, error));
         }
@@ -238,7 +268,7 @@ fn followed(
         WhoseFormat::Json => ChainForm::Json,
         WhoseFormat::Markdown => ChainForm::Markdown,
         WhoseFormat::Html => ChainForm::Html,
-        WhoseFormat::Csv | WhoseFormat::Oscal => {
+        WhoseFormat::Csv | WhoseFormat::Oscal | WhoseFormat::OscalComponent => {
             let error = anyhow!("a chain of responsibility is written as table, json, markdown or html");
             return Err(Failure::new(USAGE, error));
         }
@@ -339,7 +369,11 @@ fn failed(error: ResponsibilityError, matrix: &Matrix) -> Failure {
 }
 
 fn gather(arguments: &WhoseArguments, environment: &Environment) -> Result<Gathered, Failure> {
-    let mut gathered = Gathered::default();
+    let mut gathered = match &arguments.subject {
+        _ if arguments.evidence.is_some() => Gathered::keeping(),
+        Some(asked) => Gathered::following(asked),
+        None => Gathered::default(),
+    };
     let mut stdin = std::io::stdin().lock();
     let none = Matrix { platforms: Vec::new(), ..Matrix::default() };
     let wrong = |error| failed(error, &none);

@@ -165,6 +165,66 @@ fn rules_of_other_engines_say_the_same_in_audit_replay_and_check() {
     }
 }
 
+const TEAM: &str = r#"apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: team-label}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}]
+  validations:
+  - {expression: "'team' in object.metadata.?labels.orValue({})", message: an object says which team it is of}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: team-label}
+spec: {policyName: team-label, validationActions: [Deny]}
+"#;
+
+/// A rule of one's own in CEL: tested by `policy test`, and told in every form that `check` writes.
+#[test]
+fn a_rule_of_ones_own_is_in_every_form_and_has_tests() {
+    let place = Place::new();
+    let rules = place.put("team/rule.yaml", TEAM);
+    let objects = place.put("team/objects.yaml", OBJECTS);
+    let case = |result: &str| {
+        place.put(
+            "team/kyverno-test.yaml",
+            format!(
+                "apiVersion: cli.kyverno.io/v1alpha1\nkind: Test\nmetadata: {{name: team}}\npolicies: [rule.yaml]\nresources: [objects.yaml]\nresults:\n- {{policy: team-label, isValidatingAdmissionPolicy: true, kind: ConfigMap, resources: [free], result: {result}}}\n"
+            ),
+        );
+        place.run(&["policy", "test", "team"])
+    };
+    case("fail").exits(0);
+    case("pass").exits(1).says(&["`pass` was expected, `fail` came"]);
+    let said = "an object says which team it is of";
+    let id = "ValidatingAdmissionPolicy/team-label";
+    let ask = |format: &str| {
+        place.run(&["check", &objects, "--policy", &rules, "--fail-on", "high", "--format", format]).exits(1)
+    };
+    for format in ["sarif", "sarif@finding"] {
+        let sarif = ask(format).json();
+        let run = &sarif["runs"][0];
+        let result = run["results"].as_array().unwrap().iter().find(|one| one["ruleId"] == id);
+        let result = result.unwrap_or_else(|| panic!("{sarif:#}"));
+        assert_eq!(result["level"], "error");
+        assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 2);
+        let rule =
+            &run["tool"]["driver"]["rules"][usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
+        assert_eq!((&rule["id"], &rule["shortDescription"]["text"]), (&json!(id), &json!(said)));
+    }
+    let junit = ask("junit").stdout;
+    assert!(junit.contains(&format!("<testcase name=\"{id} in ")) && junit.contains("<failure"), "{junit}");
+    let report = ask("policy-report").json();
+    let results = report["results"].as_array().or_else(|| report["items"][0]["results"].as_array()).unwrap();
+    let result = results.iter().find(|one| one["policy"] == id).unwrap_or_else(|| panic!("{report:#}"));
+    assert_eq!((&result["result"], &result["severity"]), (&json!("fail"), &json!("high")));
+    for format in ["table", "markdown", "html", "csv", "asff", "json", "json@brief"] {
+        let out = ask(format).stdout;
+        assert!(out.contains("team-label") && out.contains(said), "{format}: {out}");
+    }
+}
+
 #[test]
 fn an_exception_counts_by_the_key_that_signed_it() {
     let place = Place::new();
@@ -386,7 +446,7 @@ fn what_stops_meeting_the_requirements_is_told_within_seconds() {
     std::fs::create_dir(place.path("policies")).unwrap();
     place.put("policies/own.yaml", POLICY);
     let kubeconfig = server.kubeconfig("auditor").display().to_string();
-    let more = ["--offline", "--publish", "events", "--publish", "reports"];
+    let more = ["--offline", "--publish", "events", "--publish", "reports", "--platform", "gke-standard"];
     let watching = Watching::start(&place, &kubeconfig, "policies", &more);
     fits(&schema, &watching.hears("watching", ""));
 
@@ -395,6 +455,10 @@ fn what_stops_meeting_the_requirements_is_told_within_seconds() {
     let told = watching.hears("notMet", "bad");
     fits(&schema, &told);
     assert_eq!((&told["owner"], &told["effect"]), (&json!("platform"), &json!("deny")));
+    assert_eq!(
+        (&told["whose"]["control"], &told["whose"]["party"]["name"]),
+        (&json!("SC-003"), &json!("platform"))
+    );
     assert!(
         told["next"].as_str().unwrap().starts_with("plimsoll verify evil.io/a:1 --namespace shop"),
         "{told}"

@@ -131,9 +131,14 @@ fn paths_are_told_with_steps_and_the_cut() {
     let run = accepted("all.toml", &entry("*", ""));
     assert!(run.code == 0 && run.stdout.contains("nobody has a path"), "{} {}", run.code, run.stdout);
     let run = accepted("old.toml", &entry("*", "expires = 2020-01-01")).exits(1);
-    assert!(run.stdout.contains("expired on 2020-01-01: the path counts again"), "{}", run.stdout);
-    let run = accepted("other.toml", &entry("Group *", "")).exits(1);
-    assert!(run.stdout.contains("matches no path; remove it"), "{}", run.stdout);
+    let unwrapped = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        unwrapped(&run.stdout).contains("expired on 2020-01-01: the path counts again"),
+        "{}",
+        run.stdout
+    );
+    let run = accepted("other.toml", &entry("Group ops", "")).exits(1);
+    assert!(unwrapped(&run.stdout).contains("matches no path; remove it"), "{}", run.stdout);
     let run = accepted("wrong.toml", &entry("*", "").replace("all-secrets", "CVE-1")).exits(2);
     assert!(
         run.stderr.contains("entry 1 (CVE-1)") && run.stderr.contains("is no goal of paths"),
@@ -286,6 +291,52 @@ fn roles_and_paths_that_were_gained_are_worse() {
     ] {
         assert!(better.contains(wanted), "{wanted}\n{better}");
     }
+}
+
+/// Of several states it is told since when each thing is worse.
+#[test]
+fn of_several_states_it_is_told_since_when() {
+    let place = Place::new();
+    let state = |name: &str, verbs: &Value, privileged: bool| {
+        let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}]);
+        let objects = [
+            role("ClusterRole", None, "own", &rules),
+            binding(None, "own", ("ClusterRole", "own"), &json!([{"kind": "User", "name": "ann"}])),
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop"},
+                "spec": {"containers": [{"name": "a", "image": "b", "securityContext": {"privileged": privileged}}]}}),
+        ];
+        place.put(name, list(&objects))
+    };
+    let one = state("one.json", &json!(["delete"]), false);
+    let two = state("two.json", &json!(["delete", "list"]), true);
+    let three = state("three.json", &json!(["delete", "list"]), false);
+    let four = state("four.json", &json!(["delete", "list"]), true);
+    let report =
+        place.run(&["cluster", "diff", &one, &two, &three, &four, "--format", "json"]).exits(1).json();
+    assert_eq!(faults("drift-1.0.json", &report), <[String; 0]>::default());
+    assert_eq!(report["states"].as_array().unwrap().len(), 4);
+    let worse = report["worse"].as_array().unwrap();
+    let of = |what: &dyn Fn(&Value) -> bool| {
+        let item = worse.iter().find(|item| what(item)).unwrap_or_else(|| panic!("{report:#}"));
+        let name = |info: &Value| info["name"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        (name(&item["since"]["after"]), name(&item["since"]["state"]), item["since"]["atTheLatest"] == true)
+    };
+    // It stayed from the second state on.
+    assert_eq!(
+        of(&|item| item["about"] == "ClusterRole own"),
+        ("one.json".to_owned(), "two.json".to_owned(), false)
+    );
+    // It came, went and came again.
+    assert_eq!(
+        of(&|item| item["rule"] == "privileged-container"),
+        ("three.json".to_owned(), "four.json".to_owned(), false)
+    );
+    let table = place.run(&["cluster", "diff", &one, &two, &three, &four, "--all"]).exits(1).stdout;
+    assert!(table.contains("two.json, after"), "{table}");
+    // Of two nothing more is said.
+    let two_only = place.run(&["cluster", "diff", &one, &four, "--format", "json"]).exits(1).json();
+    assert!(two_only.get("states").is_none() && two_only["worse"][0].get("since").is_none(), "{two_only:#}");
+    place.run(&["cluster", "diff", &one]).exits(2);
 }
 
 #[test]

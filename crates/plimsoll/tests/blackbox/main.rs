@@ -37,6 +37,8 @@ mod registry;
 mod registry_files;
 mod render;
 mod sbom;
+#[cfg(feature = "runtime")]
+mod screen;
 mod since;
 mod targets;
 mod transfer;

@@ -295,15 +295,52 @@ fn frameworks() {
         .says(&["expected one of cis-kubernetes"]);
 }
 
+/// What is wrong with one workload is one change, at its file, however many containers and rules it is about.
+#[test]
+fn what_is_wrong_with_one_workload_is_one_change() {
+    let place = Place::new();
+    let value = "          value: hunter22\n";
+    let two = "      - {name: side, image: 'ghcr.io/acme/side:1.4', securityContext: {privileged: true}}\n";
+    place.put("web.yaml", BAD.replacen(value, &format!("{value}{two}"), 1));
+    let report = place.run(&["check", "web.yaml", "--format", "json"]).exits(1).json();
+    let changes = report["changes"].as_array().unwrap();
+    let of = |subject: &str| {
+        let own: Vec<_> = changes.iter().filter(|change| change["subject"] == subject).collect();
+        assert_eq!(own.len(), 1, "{subject}: {changes:#?}");
+        own[0]
+    };
+    let web = of("Deployment shop/web");
+    // JSON keeps every finding, and each counting one stands in one change.
+    let all: usize = changes.iter().map(|change| change["removes"].as_array().unwrap().len()).sum();
+    assert_eq!(all, report["findings"].as_array().unwrap().len());
+    let removes = web["removes"].as_array().unwrap();
+    let privileged = removes.iter().filter(|id| id.as_str().unwrap().starts_with("privileged-container@"));
+    assert_eq!(privileged.count(), 2);
+    assert_eq!(web["location"]["path"], "web.yaml");
+    of("Service shop/web");
+    let table = place.run(&["check", "web.yaml"]).exits(1).stdout;
+    assert!(table.contains("Deployment shop/web  web.yaml:"), "{table}");
+    assert!(
+        table.contains("      privileged-container: take privileged out") && table.contains("(2 places)"),
+        "{table}"
+    );
+    assert!(table.contains("      and ") && !table.contains("egress-not-limited:"), "{table}");
+    let all = place.run(&["check", "web.yaml", "--all"]).exits(1).stdout;
+    assert!(all.contains("      egress-not-limited: "), "{all}");
+}
+
 /// Findings are bounded, and what is left out is told.
 #[test]
 fn a_flood_of_objects_is_bounded() {
     let place = Place::new();
     let mut all = String::new();
-    for number in 0..12_000 {
+    // Many containers in one pod: a finding is what this is about, not an object.
+    let containers: Vec<String> = (0..80).map(|number| format!("{{name: c{number}, image: b}}")).collect();
+    let containers = containers.join(", ");
+    for number in 0..100 {
         let _ = write!(
             all,
-            "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: p{number}}}, spec: {{containers: [{{name: a, image: b}}]}}}}\n"
+            "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: p{number}}}, spec: {{containers: [{containers}]}}}}\n"
         );
     }
     place.put("all.yaml", &all);

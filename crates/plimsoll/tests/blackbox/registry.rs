@@ -649,6 +649,10 @@ fn an_answer_that_is_kept_is_the_answer() {
     place.run(&["db", "build", "--from", "feeds", "--out", "first.db"]).exits(0);
     std::fs::remove_dir_all(first.join("kev")).unwrap();
     place.run(&["db", "build", "--from", "feeds", "--out", "second.db"]).exits(0);
+    let epss = first.join("epss/epss_scores-2026-11-22.csv");
+    let scores = std::fs::read_to_string(&epss).unwrap();
+    std::fs::write(&epss, scores.replace("0.94210", "0.94211")).unwrap();
+    place.run(&["db", "build", "--from", "feeds", "--out", "third.db"]).exits(0);
     let exception = "[[exception]]\nid = \"CVE-2099-0030\"\nreason = \"not reached\"\n";
     let until = |day: &str| format!("{exception}expires = \"{day}\"\n");
     let ignore = place.put("ignore.toml", exception);
@@ -675,6 +679,8 @@ fn an_answer_that_is_kept_is_the_answer() {
     let questions: Vec<Vec<&str>> = vec![
         vec![&name, "--db", "first.db"],
         vec![&name, "--db", "second.db"],
+        // One score of EPSS is another.
+        vec![&name, "--db", "third.db"],
         vec![&by_digest, "--db", "first.db"],
         vec![&name],
         vec![&name, "--db", "first.db", "--fail-on", "low"],
@@ -711,6 +717,29 @@ fn an_answer_that_is_kept_is_the_answer() {
             assert_eq!(used(), 1, "{question:?} {format}");
         }
     }
+    // Whoever wants neither kind, neither reads nor writes.
+    let listing = || {
+        let files = std::fs::read_dir(place.path("kept")).unwrap().map(|file| file.unwrap());
+        let mut files: Vec<_> =
+            files.map(|file| (file.file_name(), file.metadata().unwrap().modified().unwrap())).collect();
+        files.sort();
+        files
+    };
+    make_old();
+    let before = listing();
+    let arguments = [questions[0].as_slice(), &["--cache-dir", "kept", "--no-cache", "--format", "json"]];
+    let expected = place.run(&[&["scan"][..], &arguments.concat()].concat()).stdout;
+    assert!(expected.starts_with('{') && listing() == before);
+    // A file that others may write to is not believed, and is written again.
+    for report in reports() {
+        std::fs::set_permissions(report, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+    }
+    let arguments = [&["scan"][..], questions[0].as_slice(), &["--cache-dir", "kept", "--format", "json"]];
+    assert_eq!(place.run(&arguments.concat()).stdout, expected);
+    let is_closed = |report: &std::path::PathBuf| {
+        std::os::unix::fs::PermissionsExt::mode(&report.metadata().unwrap().permissions()) & 0o777 == 0o600
+    };
+    assert_eq!(reports().iter().filter(|report| is_closed(report)).count(), 1);
     // Nothing else is read for an answer that is there.
     for file in std::fs::read_dir(place.path("kept")).unwrap().map(|file| file.unwrap().path()) {
         if file.extension().is_some_and(|end| end == "inventory") {
@@ -726,7 +755,7 @@ fn an_answer_that_is_kept_is_the_answer() {
     assert_eq!((used(), inventories()), (1, 0));
     // The last day of an exception passes.
     let later = |more: &[&str]| {
-        let arguments = [&["scan"], questions[13].as_slice(), &["--format", "json"], more].concat();
+        let arguments = [&["scan"], questions[14].as_slice(), &["--format", "json"], more].concat();
         let run = place.run_with(&arguments, &[("SOURCE_DATE_EPOCH", "1796169600")]);
         (run.code, run.stdout, run.stderr)
     };
@@ -748,6 +777,55 @@ fn an_answer_that_is_kept_is_the_answer() {
         ["scan", &name, "--db", "first.db", "--format", "json", "--cache-dir", "kept", "--dockerfile"];
     place.run(&[&arguments[..], &[dockerfile.as_str()]].concat());
     assert_eq!(reports().len(), before);
+}
+
+/// Where advisories are fetched for what an image holds, a known one is answered without its inventory too, and each
+/// source is asked once.
+#[test]
+fn an_answer_that_is_kept_where_advisories_are_fetched() {
+    let Some(shared) = shared() else { return };
+    let registry = shared.start(&json!({}));
+    let place = Place::new();
+    let name = format!("127.0.0.1:{}/team/shop:1.0", registry.port);
+    let upstreams = super::update::upstreams();
+    super::update::with_support(&upstreams);
+    let base = upstreams.base();
+    let scan = |hours: u64| {
+        let now = super::update::hours_later(hours);
+        let variables = [
+            ("PLIMSOLL_DB_UPDATE", "auto"),
+            ("PLIMSOLL_FEED_MIRROR", base.as_str()),
+            ("SOURCE_DATE_EPOCH", now.as_str()),
+        ];
+        place.run_with(&["scan", &name, "--format", "json", "--cache-dir", "kept"], &variables)
+    };
+    let first = scan(0);
+    assert!(first.stderr.contains("advisories fetched for this target"), "{}", first.stderr);
+    let inventories = || {
+        let files = std::fs::read_dir(place.path("kept")).unwrap().map(|file| file.unwrap().path());
+        files.filter(|file| file.extension().is_some_and(|end| end == "inventory")).collect::<Vec<_>>()
+    };
+    let forget = || inventories().into_iter().for_each(|file| std::fs::remove_file(file).unwrap());
+    forget();
+    upstreams.asked();
+    let again = scan(0);
+    assert_eq!((again.code, &again.stdout), (first.code, &first.stdout));
+    assert_eq!((upstreams.asked().len(), inventories().len()), (0, 0), "nobody was asked, nothing was read");
+    // The sources are asked when it is time, once, and what is new makes another answer.
+    let known = r#"{"vulnerabilities":[{"cveID":"CVE-2099-0001","dateAdded":"2026-11-02"}]}"#;
+    upstreams.put(super::common::upstream::KEV, known);
+    let later = scan(25);
+    assert_eq!(later.stderr, "advisories fetched for this target: kev\n");
+    assert_ne!(later.stdout, first.stdout);
+    let asked = upstreams.asked();
+    let mut paths: Vec<&str> = asked.iter().map(|(path, _)| path.as_str()).collect();
+    paths.sort_unstable();
+    let all = paths.len();
+    paths.dedup();
+    assert_eq!(paths.len(), all, "{asked:?}");
+    forget();
+    assert_eq!(scan(25).stdout, later.stdout);
+    assert_eq!(inventories().len(), 0);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `plimsoll check`: charts of Helm and folders of Kustomize.
 
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::{Place, Run, finding};
@@ -166,6 +167,76 @@ fn charts_that_fail_are_unknown() {
     place.put("app/shop/Chart.yaml", "apiVersion: v2\nname: shop\ntype: library\n");
     let report = run(&place, &["check", "app", "--format", "json"]).exits(1).json();
     assert_eq!(report["problems"][0]["effect"], "note", "{report}");
+}
+
+/// The chart of `place`, as `helm package` packs it.
+fn packed(place: &Place) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for name in ["Chart.yaml", "values.yaml", "templates/web.yaml", "templates/pod.yaml"] {
+        let path = place.path("app/shop").join(name);
+        builder.append_path_with_name(path, format!("shop/{name}")).unwrap();
+    }
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(&builder.into_inner().unwrap()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_packed_chart_is_a_chart() {
+    let place = place();
+    let package = packed(&place);
+    std::fs::remove_dir_all(place.path("app/shop")).unwrap();
+    place.put("app/shop-1.0.tgz", &package);
+    // Another archive that lies about is nobody's chart.
+    let mut other = Vec::new();
+    flate2::read::GzDecoder::new(&package[..]).read_to_end(&mut other).unwrap();
+    place.put("app/other.tgz", &other[..512]);
+    // Without `helm` it is unknown, with the reason and what to type.
+    let report = run(&place, &["check", "app", "--format", "json"]).exits(1).json();
+    let told: Vec<&serde_json::Value> = report["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|problem| problem["subject"] == "app/shop-1.0.tgz")
+        .collect();
+    assert_eq!(told.len(), 1, "{report}");
+    assert_eq!(told[0]["effect"], "incomplete");
+    let detail = told[0]["detail"].as_str().unwrap();
+    assert!(detail.contains("`helm` is not installed"), "{detail}");
+    assert!(detail.contains("helm template app/shop-1.0.tgz --values ... | plimsoll check -"), "{detail}");
+    run(&place, &["check", "app/shop-1.0.tgz"]).exits(3);
+    script(
+        &place,
+        "helm",
+        &format!(
+            "#!/bin/sh\ncase \"$1 $3\" in 'template /'*/shop) ;; *) exit 9 ;; esac\n[ -f \"$3/templates/web.yaml\" ] || exit 8\nexec cat {}\n",
+            place.text("rendered.yaml")
+        ),
+    );
+    std::fs::remove_file(place.path("app/other.tgz")).unwrap();
+    for target in ["app", "app/shop-1.0.tgz"] {
+        let report = run(&place, &["check", target, "--format", "json"]).exits(1).json();
+        assert_eq!(report["problems"], serde_json::json!([]), "{report}");
+        let web: Vec<&serde_json::Value> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|finding| {
+                finding["advisory"] == "host-pid" && finding["subject"]["path"] != "app/pod.yaml"
+            })
+            .collect();
+        // At the line of the template, below the package's name.
+        assert_eq!(web[0]["subject"]["path"], "app/shop-1.0.tgz/shop/templates/web.yaml", "{report}");
+        assert_eq!(web[0]["subject"]["line"], 9);
+        assert_eq!(finding(&report, "service-exposed")["subject"]["path"], "app/shop-1.0.tgz");
+    }
+    // Repairs have no file to write to, and say so.
+    let fixed = run(&place, &["check", "app/shop-1.0.tgz", "--fix"]).exits(1);
+    assert_eq!(std::fs::read(place.path("app/shop-1.0.tgz")).unwrap(), package, "{}", fixed.stdout);
+    // What is no archive at all.
+    place.put("broken.tgz", "no archive");
+    let broken = run(&place, &["check", "broken.tgz", "--format", "json"]).exits(3).json();
+    assert!(broken["problems"][0]["detail"].as_str().unwrap().contains("is not known"), "{broken}");
 }
 
 const BASE: &str = "apiVersion: apps/v1

@@ -17,7 +17,7 @@ use super::{Place, Run};
 const SOURCES: [&str; 8] = ["npm", "PyPI", "Maven", "kev", "epss", "debian", "alpine", "redhat"];
 
 /// Small feeds in the layouts of their upstreams.
-fn upstreams() -> Upstreams {
+pub(super) fn upstreams() -> Upstreams {
     let upstreams = Upstreams::start();
     upstreams.put(&format!("{OSV}/ecosystems.txt"), "Maven\nPyPI\nnpm\n");
     for ecosystem in ["npm", "PyPI", "Maven"] {
@@ -685,7 +685,7 @@ fn the_shared_feeds_in_their_own_layouts() {
 }
 
 /// What a scan of [`super::shop`] needs beside the packages' own sources.
-fn with_support(upstreams: &Upstreams) {
+pub(super) fn with_support(upstreams: &Upstreams) {
     for (name, table) in [
         (
             "debian",
@@ -721,7 +721,7 @@ fn scan(place: &Place, upstreams: &Upstreams, more: &[&str], variables: &[(&str,
 }
 
 /// Seconds since 1970 of so many hours after the tests' day.
-fn hours_later(hours: u64) -> String {
+pub(super) fn hours_later(hours: u64) -> String {
     (super::NOW.parse::<u64>().unwrap() + hours * 3600).to_string()
 }
 

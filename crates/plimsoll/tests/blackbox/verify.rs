@@ -77,6 +77,37 @@ fn signed_with_our_key_and_with_no_other() {
     assert_eq!(answer["evidence"][0]["layout"], "referrer");
 }
 
+/// Keys as services and build servers hand them out.
+#[test]
+fn keys_in_other_forms_and_in_the_environment() {
+    let Some((_registry, place, name)) = harbour() else { return };
+    let script = "openssl pkey -pubin -in ours.pub -outform DER -out ours.der; base64 -w 0 ours.der > ours.base64
+        printf '{\"KeyId\": \"arn:aws:kms:key\", \"PublicKey\": \"%s\"}' \"$(cat ours.base64)\" > ours.aws.json";
+    assert!(
+        Command::new("sh").args(["-ec", script]).current_dir(place.folder.path()).status().unwrap().success()
+    );
+    let read = |name: &str| std::fs::read_to_string(place.path(name)).unwrap();
+    let (private, public) = (read("ours.pem"), read("ours.pub"));
+    // A build server has the key in a variable, as cosign takes it.
+    let signed =
+        place.run_with(&["attest", &name, "--key", "env://SIGNING"], &[("SIGNING", private.as_str())]);
+    signed.exits(0).says(&["attested"]);
+    let verify = |key: &str, variables: &[(&str, &str)]| {
+        place.run_with(&["verify", &name, "--key", key, "--no-transparency-log"], variables)
+    };
+    for file in ["ours.pub", "ours.der", "ours.base64", "ours.aws.json"] {
+        verify(&place.text(file), &[]).exits(0);
+    }
+    verify("env://OURS", &[("OURS", &public)]).exits(0);
+    verify("env://OURS", &[("OURS", &read("ours.aws.json"))]).exits(0);
+    verify("env://OURS", &[("OURS", &read("theirs.pub"))]).exits(1);
+    verify("env://ABSENT", &[]).exits(2).says(&["`ABSENT`", "not set"]);
+    verify("env://", &[]).exits(2).says(&["not set"]);
+    let told = verify("env://OURS", &[("OURS", &private)]).exits(2).says(&["env://OURS", "private key"]);
+    assert!(!told.stderr.contains(private.lines().nth(1).unwrap()), "{}", told.stderr);
+    verify("awskms:///alias/release", &[]).exits(2).says(&["not asked", "docs/trust.md"]);
+}
+
 #[test]
 fn attestations_count_by_their_kind_and_signer() {
     let Some((_registry, place, name)) = harbour() else { return };

@@ -256,13 +256,203 @@ impl Harbour {
         repository.put_artifact(None, &artifact).unwrap();
     }
 
+    /// Stores statements as BuildKit does: a manifest that an index names.
+    fn stored(&self, parts: Vec<Part>) -> Descriptor {
+        let artifact = Artifact {
+            artifact_type: "application/vnd.docker.attestation.manifest.v1+json".into(),
+            parts,
+            annotations: BTreeMap::new(),
+            subject: None,
+        };
+        self.repository().0.put_artifact(None, &artifact).unwrap()
+    }
+
+    /// The entry of an index for such a manifest about the image `about`.
+    fn attestation(stored: &Descriptor, about: &Digest) -> Value {
+        entry(
+            stored,
+            &json!({
+                "platform": { "architecture": "unknown", "os": "unknown" },
+                "annotations": { "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": about.to_string() },
+            }),
+        )
+    }
+
+    /// An index with the image and further entries; its name.
+    fn index(&self, tag: &str, attestations: &[Value]) -> String {
+        let platform = json!({ "platform": { "architecture": "amd64", "os": "linux" } });
+        let mut manifests = vec![entry(&self.repository().1, &platform)];
+        manifests.extend_from_slice(attestations);
+        let body = json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests,
+        })
+        .to_string();
+        let (host, rest) = self.image.split_once('/').unwrap();
+        let path = rest.trim_end_matches(":1.0");
+        let mut stream = std::net::TcpStream::connect(host).unwrap();
+        write!(
+            stream,
+            "PUT /v2/{path}/manifests/{tag} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/vnd.oci.image.index.v1+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        format!("{host}/{path}:{tag}")
+    }
+
     fn attest(&self, key: &str, content: &str) {
+        self.attest_as(key, "openvex", content);
+    }
+
+    fn attest_as(&self, key: &str, kind: &str, content: &str) {
         let file = self.place.put("predicate.json", content);
         let key = self.place.text(key);
         self.place
-            .run(&["attest", &self.image, "--key", &key, "--type", "openvex", "--predicate", &file])
+            .run(&["attest", &self.image, "--key", &key, "--type", kind, "--predicate", &file])
             .exits(0);
     }
+}
+
+/// An entry of an index.
+fn entry(descriptor: &Descriptor, rest: &Value) -> Value {
+    let mut entry = json!({ "mediaType": descriptor.media_type, "digest": descriptor.digest.to_string(), "size": descriptor.size });
+    entry.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    entry
+}
+
+/// Says that something about SBOMs stands in a report's notes.
+#[track_caller]
+fn notes(report: &Value, said: &str) {
+    let notes = report["problems"].as_array().unwrap();
+    let found = notes.iter().find(|note| text(&note["detail"]).contains(said));
+    assert_eq!(found.unwrap_or_else(|| panic!("{said}: {notes:?}"))["effect"], "note");
+}
+
+/// Which packages only an SBOM lists.
+fn only_listed(report: &Value) -> Vec<(String, String)> {
+    let packages = report["packages"].as_array().unwrap().iter();
+    packages
+        .filter_map(|package| {
+            let by = package["properties"]["listed-by"].as_str()?;
+            Some((text(&package["purl"]).clone(), by.to_owned()))
+        })
+        .collect()
+}
+
+#[test]
+fn attached_sboms_add_what_only_they_list() {
+    let Some(harbour) = Harbour::new() else { return };
+    let sbom = json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
+        "components": [
+            { "type": "library", "bom-ref": "h", "name": "harbour", "purl": "pkg:pypi/harbour@3.2.4" },
+            { "type": "library", "bom-ref": "e", "name": "event-stream", "version": "3.3.6", "purl": "pkg:npm/event-stream@3.3.6" },
+            { "type": "library", "bom-ref": "d", "name": "builder-only", "version": "1", "purl": "pkg:deb/debian/builder-only@1?arch=amd64&distro=debian-12" },
+            { "type": "file", "bom-ref": "f", "name": "/etc/motd" },
+        ],
+    });
+    let before = harbour.json(&[]);
+    let count = |report: &Value| report["packages"].as_array().unwrap().len();
+    notes(&harbour.json(&["--sbom-oci"]), "no SBOM is attached");
+    let key = harbour.place.text("ours.pub");
+    let asked = |more: &[&str]| harbour.json(&[&["--sbom-oci"], more].concat());
+
+    // Nobody signed it: told, and not used.
+    let kind = "application/vnd.cyclonedx+json";
+    harbour.attach(kind, kind, &sbom.to_string());
+    let report = asked(&["--sbom-key", &key, "--sbom-no-transparency-log"]);
+    notes(&report, "was not used: unsigned (--sbom-key or");
+    assert_eq!((count(&report), only_listed(&report)), (count(&before), vec![]));
+    assert_eq!(harbour.json(&[]), before, "not asked for, not looked for");
+    // Somebody else signed one.
+    harbour.attest_as("theirs.pem", "cyclonedx", &sbom.to_string());
+    let report = asked(&["--sbom-key", &key, "--sbom-no-transparency-log"]);
+    notes(&report, "was not used: signature of nobody who was named");
+    assert_eq!(only_listed(&report), vec![]);
+    // We did.
+    harbour.attest_as("ours.pem", "cyclonedx", &sbom.to_string());
+    let report = asked(&["--sbom-key", &key, "--sbom-no-transparency-log"]);
+    notes(&report, "signed by");
+    notes(
+        &report,
+        "in the layers too: 1, added: 1, left out, of a distribution and not in the image's package database: 1",
+    );
+    let added = only_listed(&report);
+    assert_eq!(added.len(), 1, "{added:?}");
+    assert_eq!(added[0].0, "pkg:npm/event-stream@3.3.6");
+    assert!(added[0].1.contains("@sha256:"), "{added:?}");
+    assert_eq!(count(&report), count(&before) + 1, "nothing is taken away");
+    let is_about = |finding: &Value| text(&finding["id"]).contains("event-stream@3.3.6");
+    let findings =
+        |report: &Value| report["findings"].as_array().unwrap().iter().filter(|one| is_about(one)).count();
+    assert!(findings(&before) == 0 && findings(&report) > 0, "and it is matched");
+    // Whoever wants it, takes what nobody signed.
+    assert_eq!(only_listed(&asked(&["--sbom-unsigned"])).len(), 1);
+    // The table tells it too, and a kept report without SBOMs is not in its way.
+    let run = harbour.place.scan(&harbour.image, &["--sbom-oci", "--sbom-unsigned", "--all"]);
+    assert!(run.stdout.contains("event-stream"), "{}", run.stdout);
+}
+
+/// BuildKit's SBOMs, in the image's own index.
+#[test]
+fn sboms_within_the_index() {
+    let Some(harbour) = Harbour::new() else { return };
+    let (_, subject) = harbour.repository();
+    let attested = |about: &Digest, document: &str, package: &str| {
+        let kind = "https://spdx.dev/Document";
+        let statement = json!({
+            "_type": "https://in-toto.io/Statement/v0.1", "predicateType": kind,
+            "subject": [{ "name": "pkg:docker/shop@1.0", "digest": { "sha256": about.hex() } }],
+            "predicate": {
+                "spdxVersion": "SPDX-2.3", "SPDXID": "SPDXRef-DOCUMENT", "dataLicense": "CC0-1.0", "name": document,
+                "documentNamespace": "https://example.com/1",
+                "creationInfo": { "created": "2026-11-20T00:00:00Z", "creators": ["Tool: syft"] },
+                "packages": [{
+                    "name": package, "SPDXID": "SPDXRef-1", "versionInfo": "3.3.6", "downloadLocation": "NONE",
+                    "externalRefs": [{ "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": format!("pkg:npm/{package}@3.3.6") }],
+                }],
+            },
+        });
+        Part {
+            media_type: "application/vnd.in-toto+json".into(),
+            bytes: statement.to_string().into_bytes(),
+            annotations: BTreeMap::from([("in-toto.io/predicate-type".to_owned(), kind.to_owned())]),
+        }
+    };
+    let built = harbour.stored(vec![
+        attested(&subject.digest, "sbom", "event-stream"),
+        attested(&subject.digest, "sbom-build", "flatmap-stream"),
+    ]);
+    let image = harbour.index("built", &[Harbour::attestation(&built, &subject.digest)]);
+    let report = |image: &str, more: &[&str]| harbour.place.json(image, &[&["--sbom-oci"], more].concat());
+    let (key, theirs) = (harbour.place.text("ours.pub"), harbour.place.text("theirs.pub"));
+    let found = report(&image, &["--sbom-key", &key, "--sbom-no-transparency-log"]);
+    notes(&found, "was not used: unsigned");
+    assert_eq!(only_listed(&found), vec![]);
+    // Whoever signed the index signed what it names.
+    harbour.place.run(&["attest", &image, "--key", &harbour.place.text("ours.pem")]).exits(0);
+    let found = report(&image, &["--sbom-key", &theirs, "--sbom-no-transparency-log"]);
+    assert_eq!(only_listed(&found), vec![]);
+    let found = report(&image, &["--sbom-key", &key, "--sbom-no-transparency-log"]);
+    let added = only_listed(&found);
+    assert_eq!(
+        added.iter().map(|(purl, _)| purl.as_str()).collect::<Vec<_>>(),
+        ["pkg:npm/event-stream@3.3.6"]
+    );
+    notes(&found, "of the build's `build`, not of the image");
+    // A statement about another image than its manifest says is none.
+    let other = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
+    let lying = harbour.stored(vec![attested(&other, "sbom", "event-stream")]);
+    let image = harbour.index("lying", &[Harbour::attestation(&lying, &subject.digest)]);
+    let found = report(&image, &["--sbom-unsigned"]);
+    notes(&found, "was not used: invalid signature");
+    assert_eq!(only_listed(&found), vec![]);
+    // Nothing that is no image of a registry has any.
+    let shop = harbour.place.shop();
+    notes(&harbour.place.json(&shop, &["--sbom-oci"]), "no registry is known to have it");
+    harbour.place.scan(&shop, &["--sbom-key", &key]).exits(2).says(&["--sbom-oci"]);
 }
 
 #[test]
@@ -410,7 +600,7 @@ fn attestations_of_cosign_by_their_tag() {
 #[test]
 fn attestations_within_the_index() {
     let Some(harbour) = Harbour::new() else { return };
-    let (repository, subject) = harbour.repository();
+    let (_, subject) = harbour.repository();
     let attested = |kind: &str, about: &Digest, status: &str| {
         let says = statement("CVE-2099-0010", "pkg:pypi/harbour", status);
         let predicate: Value = serde_json::from_str(&openvex(&json!([says]))).unwrap();
@@ -424,60 +614,15 @@ fn attestations_within_the_index() {
             annotations: BTreeMap::from([("in-toto.io/predicate-type".to_owned(), kind.to_owned())]),
         }
     };
-    let stored = |parts: Vec<Part>| {
-        let artifact = Artifact {
-            artifact_type: "application/vnd.docker.attestation.manifest.v1+json".into(),
-            parts,
-            annotations: BTreeMap::new(),
-            subject: None,
-        };
-        repository.put_artifact(None, &artifact).unwrap()
-    };
-    let entry = |descriptor: &Descriptor, rest: Value| {
-        let mut entry = json!({ "mediaType": descriptor.media_type, "digest": descriptor.digest.to_string(), "size": descriptor.size });
-        entry.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
-        entry
-    };
-    let attestation = |descriptor: &Descriptor, about: &Digest| {
-        entry(
-            descriptor,
-            json!({
-                "platform": { "architecture": "unknown", "os": "unknown" },
-                "annotations": { "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": about.to_string() },
-            }),
-        )
-    };
-    let index = |tag: &str, attestations: &[Value]| {
-        let mut manifests =
-            vec![entry(&subject, json!({ "platform": { "architecture": "amd64", "os": "linux" } }))];
-        manifests.extend_from_slice(attestations);
-        let body = json!({
-            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests,
-        })
-        .to_string();
-        let (host, rest) = harbour.image.split_once('/').unwrap();
-        let path = rest.trim_end_matches(":1.0");
-        let mut stream = std::net::TcpStream::connect(host).unwrap();
-        write!(
-            stream,
-            "PUT /v2/{path}/manifests/{tag} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/vnd.oci.image.index.v1+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-        format!("{host}/{path}:{tag}")
-    };
     let vex = "https://openvex.dev/ns/v0.2.0";
     let other = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
-    let ours = stored(vec![
+    let ours = harbour.stored(vec![
         // What says of itself that it is something else is not fetched.
         attested("https://slsa.dev/provenance/v0.2", &subject.digest, "affected"),
         attested("https://spdx.dev/Document", &subject.digest, "affected"),
         attested(vex, &subject.digest, "not_affected"),
     ]);
-    let image = index("built", &[attestation(&ours, &subject.digest)]);
+    let image = harbour.index("built", &[Harbour::attestation(&ours, &subject.digest)]);
     let report = |image: &str, more: &[&str]| harbour.place.json(image, &[&["--vex", "oci"], more].concat());
     let found = report(&image, &[]);
     assert!(finding(&found, "CVE-2099-0010")["suppressedBy"].is_null());
@@ -495,11 +640,11 @@ fn attestations_within_the_index() {
     let found = report(&image, &["--vex-key", &theirs, "--vex-no-transparency-log"]);
     assert!(finding(&found, "CVE-2099-0010")["suppressedBy"].is_null());
     // Attestations about another image of the index are not asked; a statement about another than its manifest says is none.
-    let image = index("others", &[attestation(&ours, &other)]);
+    let image = harbour.index("others", &[Harbour::attestation(&ours, &other)]);
     let found = report(&image, &["--vex-unsigned"]);
     assert!(finding(&found, "CVE-2099-0010")["suppressedBy"].is_null());
-    let lying = stored(vec![attested(vex, &other, "not_affected")]);
-    let image = index("lying", &[attestation(&lying, &subject.digest)]);
+    let lying = harbour.stored(vec![attested(vex, &other, "not_affected")]);
+    let image = harbour.index("lying", &[Harbour::attestation(&lying, &subject.digest)]);
     let found = report(&image, &["--vex-unsigned"]);
     assert!(finding(&found, "CVE-2099-0010")["suppressedBy"].is_null(), "{}", found["vex"]);
 }

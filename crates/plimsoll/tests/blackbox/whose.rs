@@ -250,6 +250,28 @@ fn one_flaw_is_followed_from_the_provider_to_the_person() {
     assert!(told[1].starts_with("upstream ") && told[1].ends_with(": done"), "{told:?}");
     assert_eq!(told[2], "application harbour: now");
 
+    // A folder of reports is all of them, and what is none there is told.
+    std::fs::create_dir(place.path("reports")).unwrap();
+    let mut other = report.clone();
+    other["target"]["name"] = "example.org/other:1".into();
+    place.put("reports/a.json", report.to_string());
+    place.put("reports/b.json", other.to_string());
+    place.put("reports/c.txt", "no report");
+    let asked = finding["advisory"].as_str().unwrap();
+    let folder = |path: &str| {
+        place.run(&["whose", asked, "--report", path, "--manifests", "objects.yaml", "--format", "json"])
+    };
+    let run = folder("reports");
+    assert_eq!((run.code, run.json()["problems"].as_array().map_or(0, Vec::len)), (1, 0), "{}", run.stderr);
+    let targets: std::collections::BTreeSet<String> =
+        run.json()["threads"].as_array().unwrap().iter().map(|one| super::text(&one["target"])).collect();
+    assert_eq!(targets.len(), 2, "{targets:?}");
+    place.put("reports/d.json", "{}");
+    let run = folder("reports");
+    assert!(run.json()["problems"].to_string().contains("d.json"), "{}", run.stdout);
+    std::fs::create_dir(place.path("empty")).unwrap();
+    assert_eq!(folder("empty").code, 2);
+
     // The image, its Deployment and its pod are the same chains.
     let (_, image) = follow(&place, "example.org/shop:1.0", &cluster);
     assert_eq!(image["takenFor"], "image");
@@ -590,6 +612,175 @@ fn findings_of_scans_show_whose_they_are_on_a_platform() {
     assert_eq!(place.run(&["sbom", &shop, "--platform", "kubeadm"]).code, 2);
 }
 
+/// Everything in an answer that says whose it is: what names it, the party and the control.
+fn of(run: &super::Run, path: &[&str]) -> Vec<String> {
+    let document = run.json();
+    let mut all = Vec::new();
+    let mut todo = vec![&document];
+    while let Some(value) = todo.pop() {
+        match value {
+            Value::Array(list) => todo.extend(list),
+            Value::Object(map) => {
+                if let Some(whose) = map.get("whose") {
+                    let name = path.iter().find_map(|key| map.get(*key)?.as_str()).unwrap_or_default();
+                    let (kind, control) =
+                        (super::text(&whose["party"]["kind"]), super::text(&whose["control"]));
+                    all.push(format!("{name}: {kind} {control}"));
+                }
+                todo.extend(map.values());
+            }
+            _ => {}
+        }
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+#[test]
+fn what_analyses_of_clusters_find_shows_whose_it_is_on_a_platform() {
+    let place = Place::new();
+    let workload = |namespace: &str, privileged: bool| {
+        format!(
+            "apiVersion: v1\nkind: Namespace\nmetadata: {{name: {namespace}}}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: web, namespace: {namespace}}}\n---\n\
+             apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: {namespace}}}\nspec:\n  selector: {{matchLabels: {{app: web}}}}\n  template:\n    \
+             metadata: {{labels: {{app: web}}}}\n    spec: {{serviceAccountName: web, containers: [{{name: web, image: web, ports: [{{containerPort: 80}}], \
+             securityContext: {{privileged: {privileged}}}}}]}}\n---\n\
+             apiVersion: v1\nkind: Service\nmetadata: {{name: web, namespace: {namespace}}}\nspec: {{type: LoadBalancer, selector: {{app: web}}, ports: [{{port: 80}}]}}\n---\n\
+             apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: {namespace}}}\nroleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: all}}\n\
+             subjects: [{{kind: ServiceAccount, name: web, namespace: {namespace}}}]\n---\n"
+        )
+    };
+    let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: all}\nrules: [{apiGroups: ['*'], resources: ['*'], verbs: ['*']}]\n---\n";
+    place.put("before.yaml", workload("shop", false));
+    place.put("after.yaml", workload("shop", true) + &workload("kube-system", true) + role);
+    let answer = |command: &[&str], schema: &str| {
+        let run = place.run(&[command, &["--platform", "gke-standard", "--format", "json"]].concat());
+        assert!(run.code != 2, "{command:?}: {}", run.stderr);
+        let path = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema/{}"), schema);
+        let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        assert!(validator.is_valid(&run.json()), "{command:?}: {}", run.stdout);
+        let table = place.run(&[command, &["--platform", "gke-standard"]].concat()).stdout.replace('\n', " ");
+        assert!(table.to_lowercase().contains("whose: "), "{command:?}: {table}");
+        let plain = place.run(command).stdout.to_lowercase();
+        assert!(!plain.contains("whose: "), "{command:?}: {plain}");
+        run
+    };
+    let file = ["--file", "after.yaml"];
+    let asked = |command: &[&'static str]| [&["cluster"], command, &file[..]].concat();
+
+    let run = answer(&asked(&["reach"]), "reach-1.0.json");
+    assert_eq!(
+        of(&run, &["workload"]),
+        ["kube-system/Deployment/web: provider SC-001", "shop/Deployment/web: application INF-043"]
+    );
+    assert_eq!(run.json()["withoutPolicyWhose"]["shop"]["control"], "INF-041");
+    let run = answer(&asked(&["reach", "--diff", "before.yaml"]), "reach-1.0.json");
+    let all = of(&run, &["to"]);
+    assert!(all.contains(&"kube-system/Deployment/web: provider SC-001".to_owned()), "{all:?}");
+    assert!(all.contains(&"shop/Deployment/web: application INF-041".to_owned()), "{all:?}");
+
+    let run = answer(&asked(&["paths", "--all"]), "paths-1.0.json");
+    let all = of(&run, &["goal"]);
+    assert!(all.contains(&"cluster-admin: platform INF-010".to_owned()), "{all:?}");
+    let run = answer(&asked(&["who-can", "get", "secrets"]), "who-can-1.0.json");
+    let document = run.json();
+    let subjects = document["subjects"].as_array().expect("subjects");
+    let whose = |namespace: &str| {
+        let one = subjects.iter().find(|one| one["subject"]["namespace"] == namespace).expect("a subject");
+        format!("{} {}", super::text(&one["whose"]["party"]["kind"]), super::text(&one["whose"]["control"]))
+    };
+    assert_eq!([whose("shop"), whose("kube-system")], ["platform INF-009", "provider SC-001"]);
+
+    let run = answer(&["cluster", "diff", "before.yaml", "after.yaml"], "drift-1.0.json");
+    let all = of(&run, &["area"]);
+    for wanted in [
+        "pod-security: application RT-005",
+        "exposure: provider SC-001",
+        "path: platform INF-010",
+        "rule: application RT-005",
+        "rule: provider SC-001",
+    ] {
+        assert!(all.contains(&wanted.to_owned()), "{wanted}: {all:?}");
+    }
+    let markdown = ["cluster", "diff", "before.yaml", "after.yaml", "--platform", "gke-standard"];
+    let markdown = place.run(&[&markdown[..], &["--format", "markdown"]].concat()).stdout;
+    assert!(markdown.contains("| whose |") && markdown.contains("by RT-005 on GKE Standard"), "{markdown}");
+
+    let run = answer(&asked(&["attack"]), "attack-1.0.json");
+    let document = run.json();
+    let route = |workload: &str| {
+        let routes = document["routes"].as_array().expect("routes");
+        let route = routes.iter().find(|route| route["workload"] == workload).expect("a route");
+        route["cheapest"]
+            .as_array()
+            .into_iter()
+            .chain(route["others"].as_array())
+            .flatten()
+            .cloned()
+            .collect()
+    };
+    let own: Vec<Value> = route("shop/Deployment/web");
+    let is_own = |cut: &Value| cut["whose"]["control"] == "RT-005" && cut["party"]["kind"] == "application";
+    assert!(own.iter().any(is_own), "{own:?}");
+    let brought: Vec<Value> = route("kube-system/Deployment/web");
+    let brought: Vec<&Value> = brought.iter().filter(|cut| cut["kind"] != "binding").collect();
+    assert!(!brought.is_empty());
+    for cut in brought {
+        assert_eq!(cut["party"]["name"], "Google", "what the provider does is nobody's to change: {cut}");
+        assert_eq!(cut["command"], Value::Null);
+    }
+    for form in ["html", "markdown"] {
+        let run =
+            place.run(&[&asked(&["attack"])[..], &["--platform", "gke-standard", "--format", form]].concat());
+        assert!(run.stdout.contains("RT-005 on GKE Standard"), "{form}: {}", run.stdout);
+    }
+
+    let run = answer(&asked(&["suggest"]), "suggest-1.0.json");
+    assert!(of(&run, &["name"]).contains(&"shop: application INF-041".to_owned()), "{}", run.stdout);
+    let all = asked(&["suggest", "--platform", "gke-standard", "--output", "policies"]);
+    place.run(&all);
+    let written = std::fs::read_to_string(place.path("policies/shop.yaml")).expect("the file");
+    assert!(written.contains("\n# Whose: application, by INF-041 on GKE Standard (yours)\n"), "{written}");
+
+    for command in [&["reach"][..], &["paths"], &["who-can", "get", "secrets"], &["attack"], &["suggest"]] {
+        let run = place.run(&[&asked(command)[..], &["--platform", "nowhere"]].concat());
+        assert_eq!(run.code, 2, "{command:?}");
+        assert!(run.stderr.contains("there is no platform `nowhere`"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn what_rules_have_against_a_cluster_shows_whose_it_is() {
+    let Some(server) = plimsoll_testing::ApiServer::start(&[]) else { return };
+    let place = Place::new();
+    for namespace in ["kube-system", "shop"] {
+        server.apply(
+            &format!("/api/v1/namespaces/{namespace}"),
+            &format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}"),
+        );
+        server.apply(
+            &format!("/api/v1/namespaces/{namespace}/pods/web"),
+            &format!(
+                "{{apiVersion: v1, kind: Pod, metadata: {{name: web, namespace: {namespace}}}, spec: {{containers: [{{name: a, image: web, securityContext: {{privileged: true}}}}]}}}}"
+            ),
+        );
+    }
+    let kubeconfig = server.kubeconfig("admin").display().to_string();
+    let check = ["cluster", "check", "--kubeconfig", &kubeconfig, "--platform", "gke-standard"];
+    let report = place.run(&[&check[..], &["--format", "json"]].concat()).json();
+    let findings = report["findings"].as_array().expect("findings");
+    let party = |namespace: &str| {
+        let of = |one: &&Value| {
+            one["advisory"] == "privileged-container" && one["object"]["namespace"] == namespace
+        };
+        findings.iter().find(of).expect("it is privileged")["party"].clone()
+    };
+    assert_eq!(party("shop")["kind"], "application");
+    assert_eq!(party("kube-system"), serde_json::json!({"kind": "provider", "name": "Google"}));
+}
+
 #[test]
 fn what_other_commands_find_shows_whose_it_is_on_a_platform() {
     let place = Place::new();
@@ -605,29 +796,6 @@ fn what_other_commands_find_shows_whose_it_is_on_a_platform() {
         "policy.yaml",
         "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: own}\nspec: {requirements: [{registries: {allow: ['ghcr.io/acme/**']}}]}\n",
     );
-    let of = |run: &super::Run, path: &[&str]| -> Vec<String> {
-        let document = run.json();
-        let mut all = Vec::new();
-        let mut todo = vec![&document];
-        while let Some(value) = todo.pop() {
-            match value {
-                Value::Array(list) => todo.extend(list),
-                Value::Object(map) => {
-                    if let Some(whose) = map.get("whose") {
-                        let name = path.iter().find_map(|key| map.get(*key)?.as_str()).unwrap_or_default();
-                        let (kind, control) =
-                            (super::text(&whose["party"]["kind"]), super::text(&whose["control"]));
-                        all.push(format!("{name}: {kind} {control}"));
-                    }
-                    todo.extend(map.values());
-                }
-                _ => {}
-            }
-        }
-        all.sort();
-        all.dedup();
-        all
-    };
     // Everything that a cluster runs, and what is trusted for its place.
     let audit = ["audit", "objects.yaml", "--policy", "policy.yaml", "--offline"];
     let run = place.run(&[&audit[..], &["--platform", "gke-standard", "--format", "json"]].concat());
@@ -639,8 +807,6 @@ fn what_other_commands_find_shows_whose_it_is_on_a_platform() {
     assert!(table.contains("whose: Google, by SC-001 on GKE Standard (provider)"), "{table}");
     assert!(table.contains("whose: harbour, by SC-003 on GKE Standard (yours)"), "{table}");
     assert!(!place.run(&audit).stdout.contains("whose:"));
-    let watched = place.run(&["audit", "--watch", "--policy", "policy.yaml", "--platform", "gke-standard"]);
-    assert_eq!(watched.code, 2);
     // What would break under Pod Security Standards.
     let pss = ["cluster", "pss", "--file", "objects.yaml", "--platform", "kubeadm"];
     let run = place.run(&[&pss[..], &["--format", "json"]].concat());
@@ -778,6 +944,174 @@ fn evidence_is_kept_and_checked_again() {
     assert_eq!(place.run(&["whose", "--verify", "bundle", "--platform", "kubeadm"]).code, 2);
 }
 
+/// Standard input and a live cluster are kept too, and who made the evidence can be told.
+#[test]
+fn evidence_is_signed_and_holds_what_was_no_file() {
+    let place = Place::new();
+    let pem = |name: &str, words: &[&str]| {
+        let out = std::process::Command::new("openssl").args(words).current_dir(place.path("")).output();
+        let out = out.unwrap_or_else(|error| panic!("openssl: {error}"));
+        assert!(out.status.success(), "{name}: {}", String::from_utf8_lossy(&out.stderr));
+    };
+    for name in ["own", "other"] {
+        let (key, public) = (format!("{name}.key"), format!("{name}.pub"));
+        pem(&key, &["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", &key]);
+        pem(&public, &["pkey", "-in", &key, "-pubout", "-out", &public]);
+    }
+    let export = std::fs::read(fixture("gke-standard.json")).expect("the export");
+    let objects = fixture("objects-gke.yaml");
+    let asked =
+        ["whose", "--gke", "-", "--manifests", &objects, "--evidence", "kept", "--sign-key", "own.key"];
+    let made = place.run_on(&asked, &export);
+    assert!(made.code == 1 || made.code == 3, "{}", made.stderr);
+    assert!(made.stderr.contains("signed by the key "), "{}", made.stderr);
+    let verify = |folder: &str, keys: &[&str]| {
+        let words = [&["whose", "--verify", folder, "--format", "json"][..], keys].concat();
+        let run = place.run(&words);
+        let check = run.json();
+        assert_eq!(super::faults("evidence-1.0.json", &check), Vec::<String>::new());
+        (run.code, super::text(&check["signature"]), check["differs"].to_string())
+    };
+    let is = |code: i32, signature: &str, differs: &str| (code, signature.to_owned(), differs.to_owned());
+    assert_eq!(verify("kept", &[]), is(0, "notChecked", "[]"));
+    assert_eq!(verify("kept", &["--key", "own.pub"]), is(0, "verified", "[]"));
+    assert_eq!(verify("kept", &["--key", "other.pub", "--key", "own.pub"]), is(0, "verified", "[]"));
+    let (code, signature, differs) = verify("kept", &["--key", "other.pub"]);
+    assert!(
+        (code, signature.as_str()) == (1, "wrong") && differs.contains("by none of the keys"),
+        "{differs}"
+    );
+    // A manifest that is written anew is another than the one that was signed.
+    let path = place.path("kept/manifest.json");
+    let text = std::fs::read_to_string(&path).expect("the manifest");
+    std::fs::write(&path, format!("{text}\n")).expect("another");
+    let (code, signature, differs) = verify("kept", &["--key", "own.pub"]);
+    assert!((code, signature.as_str()) == (1, "wrong") && differs.contains("something else"), "{differs}");
+    std::fs::remove_file(place.path("kept/manifest.dsse.json")).expect("the signature");
+    let (code, signature, differs) = verify("kept", &["--key", "own.pub"]);
+    assert!((code, signature.as_str()) == (1, "absent") && differs.contains("is not signed"), "{differs}");
+    assert_eq!(verify("kept", &[]).1, "absent");
+    // A snapshot by standard input, and what cannot be used.
+    let objects = std::fs::read(fixture("objects-gke.yaml")).expect("objects");
+    let gke = fixture("gke-standard.json");
+    let asked = ["whose", "--gke", &gke, "--snapshot", "-", "--evidence", "piped"];
+    let made = place.run_on(&asked, &objects);
+    assert!(made.code == 1 || made.code == 3, "{}", made.stderr);
+    assert_eq!(verify("piped", &[]), is(0, "absent", "[]"));
+    for wrong in [
+        &["--gke", &gke, "--evidence", "no", "--sign-key", "own.pub"][..],
+        &["--gke", &gke, "--sign-key", "own.key"],
+        &["--verify", "piped", "--key", "own.key"],
+        &["--gke", &gke, "--key", "own.pub"],
+    ] {
+        assert_eq!(place.run(&[&["whose"], wrong].concat()).code, 2, "{wrong:?}");
+    }
+    assert!(!place.path("no").exists(), "a key that cannot be used is told before anything is written");
+}
+
+/// With fewer rights less is decided, and nothing turns met.
+#[test]
+fn a_live_cluster_with_fewer_rights_has_nothing_more_that_is_met() {
+    let Some(server) = plimsoll_testing::ApiServer::start(&[]) else { return };
+    let place = Place::new();
+    let text = std::fs::read_to_string(fixture("objects-gke.yaml")).expect("objects");
+    let namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {pod-security.kubernetes.io/enforce: restricted}}}";
+    server.apply("/api/v1/namespaces/shop", namespace);
+    assert!(text.contains("kind: Namespace"));
+    for (path, object) in [
+        (
+            "/api/v1/nodes/n1",
+            "{apiVersion: v1, kind: Node, metadata: {name: n1, labels: {cloud.google.com/gke-nodepool: default-pool}}, spec: {providerID: 'gce://p/z/n1'}}",
+        ),
+        (
+            "/api/v1/namespaces/shop/serviceaccounts/web",
+            "{apiVersion: v1, kind: ServiceAccount, metadata: {name: web, namespace: shop}, automountServiceAccountToken: false}",
+        ),
+        (
+            "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/deny",
+            "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny, namespace: shop}, spec: {podSelector: {}, policyTypes: [Ingress, Egress]}}",
+        ),
+        (
+            "/api/v1/namespaces/shop/pods/web",
+            "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop}, spec: {serviceAccountName: web, automountServiceAccountToken: false, securityContext: {runAsNonRoot: true, runAsUser: 10001, seccompProfile: {type: RuntimeDefault}}, containers: [{name: a, image: 'registry.example/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef', securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}}]}}",
+        ),
+    ] {
+        server.apply(path, object);
+    }
+    let gke = fixture("gke-standard.json");
+    let ask = |user: &str, more: &[&str]| -> (Value, super::Run) {
+        let kubeconfig = server.kubeconfig(user).display().to_string();
+        let words = ["whose", "--gke", &gke, "--live", "--kubeconfig", &kubeconfig, "--format", "json"];
+        let run = place.run(&[&words[..], more].concat());
+        assert!(run.code == 1 || run.code == 3, "{user}: {}", run.stderr);
+        (run.json(), run)
+    };
+    let met = |answer: &Value| -> std::collections::BTreeSet<String> {
+        let rows = answer["controls"].as_array().expect("controls").iter();
+        let is_met = |row: &&Value| {
+            row["cells"].as_array().is_some_and(|cells| cells.iter().any(|cell| cell["standing"] == "met"))
+        };
+        rows.filter(is_met).map(|row| super::text(&row["id"])).collect()
+    };
+    let (all, _) = ask("admin", &[]);
+    assert_eq!(super::faults("responsibility-1.0.json", &all), Vec::<String>::new());
+    let all = met(&all);
+    assert!(all.contains("INF-041") && all.contains("RT-005"), "{all:?}");
+    // Each resource is forbidden in turn; the one with no rights at all last.
+    let lists = [
+        ("", "pods"),
+        ("", "nodes"),
+        ("", "namespaces"),
+        ("", "serviceaccounts"),
+        ("", "services"),
+        ("networking.k8s.io", "networkpolicies"),
+        ("networking.k8s.io", "ingresses"),
+        ("policy", "poddisruptionbudgets"),
+        ("rbac.authorization.k8s.io", "clusterrolebindings"),
+        ("rbac.authorization.k8s.io", "rolebindings"),
+        ("rbac.authorization.k8s.io", "clusterroles"),
+        ("rbac.authorization.k8s.io", "roles"),
+        ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+        ("apps", "deployments"),
+        ("apps", "daemonsets"),
+        ("apps", "statefulsets"),
+        ("batch", "jobs"),
+    ];
+    let role = |gone: Option<&str>| {
+        let rules: Vec<String> = lists
+            .iter()
+            .filter(|(_, plural)| gone != Some(*plural))
+            .map(|(group, plural)| {
+                format!("{{apiGroups: ['{group}'], resources: [{plural}], verbs: [get, list, watch]}}")
+            })
+            .collect();
+        format!(
+            "{{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {{name: whose}}, rules: [{}]}}",
+            rules.join(", ")
+        )
+    };
+    let api = "/apis/rbac.authorization.k8s.io/v1";
+    let (own, _) = ask("nobody", &[]);
+    let own = met(&own);
+    assert!(own.is_subset(&all), "without rights: {:?}", own.difference(&all));
+    assert!(own.len() < all.len(), "what objects decide is not known without rights");
+    server.apply(
+        &format!("{api}/clusterrolebindings/whose"),
+        "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: whose}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: whose}, subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: nobody}]}",
+    );
+    for gone in [None].into_iter().chain(lists.iter().map(|(_, plural)| Some(*plural))) {
+        server.apply(&format!("{api}/clusterroles/whose"), &role(gone));
+        let (less, run) = ask("nobody", &[]);
+        let less = met(&less);
+        assert!(less.is_subset(&all), "without {gone:?}: {:?}\n{}", less.difference(&all), run.stderr);
+    }
+    // A live cluster is kept as the snapshot that the answer was made from.
+    let (_, made) = ask("admin", &["--evidence", "live"]);
+    assert!(made.stderr.contains("was read as a snapshot, which is kept"), "{}", made.stderr);
+    let check = place.run(&["whose", "--verify", "live", "--format", "json"]);
+    assert_eq!((check.code, check.json()["differs"].to_string()), (0, "[]".to_owned()), "{}", check.stdout);
+}
+
 fn run_kept(place: &Place, more: &[&str]) -> super::Run {
     run(place, &kept(), more)
 }
@@ -840,6 +1174,19 @@ fn assessment_results_are_valid_oscal() {
         let satisfied = findings.iter().filter(|one| one["target"]["status"]["state"] == "satisfied").count();
         assert_eq!(satisfied, good);
         assert!(satisfied > 0, "a statement counts");
+        // Who does what on the platform, whatever was seen.
+        let parts = run(&place, &base, &["--format", "oscal-component"]);
+        let document = parts.json();
+        let faults: Vec<String> = validator
+            .iter_errors(&document)
+            .map(|fault| format!("{}: {fault}", fault.instance_path()))
+            .collect();
+        assert_eq!(faults, Vec::<String>::new());
+        let own = &document["component-definition"]["components"];
+        assert_eq!(own.as_array().map(Vec::len), Some(1), "pools of one platform are one component");
+        let all = own[0]["control-implementations"][0]["implemented-requirements"].as_array().unwrap();
+        let kubeadm = own[0]["props"][0]["value"] == "kubeadm";
+        assert_eq!(all.len(), if kubeadm { 80 } else { 83 });
     }
 }
 

@@ -133,7 +133,7 @@ fn bindings(
 }
 
 fn cut(kind: CutKind, party: Party, action: String, command: Option<String>, cost: u32) -> AttackCut {
-    AttackCut { kind, party, action, command, cuts: Vec::new(), cost }
+    AttackCut { kind, party, action, command, cuts: Vec::new(), cost, whose: None }
 }
 
 /// Takes a subject out of a binding, or the binding away where it has no other.

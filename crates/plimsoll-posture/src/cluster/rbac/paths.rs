@@ -135,6 +135,7 @@ pub fn paths(rbac: &Rbac<'_>, asked: &PathsAsked, info: &ClusterInfo) -> Paths {
                     cuts: cut,
                     of: reached,
                     source: binding.source.as_deref().map(str::to_owned),
+                    whose: None,
                 });
             }
         }
@@ -155,7 +156,7 @@ pub fn paths(rbac: &Rbac<'_>, asked: &PathsAsked, info: &ClusterInfo) -> Paths {
                 subjects.iter().map(|(_, bindings)| bindings.clone()).collect()
             };
             let subjects = subjects.into_iter().map(|(subject, _)| subject).collect();
-            AttackPath { goal, sure: !unsure, subjects, bindings, accepted: None, steps }
+            AttackPath { goal, sure: !unsure, subjects, bindings, accepted: None, steps, whose: None }
         })
         .collect();
     let mut missing: Vec<_> = [

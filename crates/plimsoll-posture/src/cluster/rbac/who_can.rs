@@ -118,6 +118,7 @@ pub fn who_can(rbac: &Rbac<'_>, asked: &Asked, info: &ClusterInfo) -> WhoCan {
                 grants,
                 workloads: Vec::new(),
                 members: None,
+                whose: None,
                 subject,
             };
             match (&may.subject.namespace, may.subject.kind.as_str()) {

@@ -136,6 +136,7 @@ impl Changes {
             after: after.shown(now),
             gained,
             lost,
+            whose: None,
         };
         self.list.push(change);
     }

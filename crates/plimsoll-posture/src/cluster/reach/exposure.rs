@@ -149,6 +149,7 @@ impl Reachability<'_> {
                 hosts: hosts.to_vec(),
                 ports,
                 detail,
+                whose: None,
             });
         }
     }
@@ -250,6 +251,7 @@ impl Reachability<'_> {
             hosts: Vec::new(),
             ports,
             detail: Some("at the addresses of its nodes".to_owned()),
+            whose: None,
         });
     }
 }

@@ -307,6 +307,7 @@ impl<'c> Reachability<'c> {
             exposures,
             workloads,
             namespaces_without_policy: self.without_policy(),
+            without_policy_whose: BTreeMap::new(),
             policies: self.policy_notes(),
             connections,
             connections_left_out: left_out,

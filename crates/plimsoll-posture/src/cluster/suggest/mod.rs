@@ -783,6 +783,7 @@ impl<'c> Gathering<'c> {
             yaml,
             connections: connections.into_iter().collect(),
             unknown,
+            whose: None,
         }
     }
 }

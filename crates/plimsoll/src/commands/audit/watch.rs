@@ -15,6 +15,7 @@ use plimsoll_scan::audit::live::{self, Readings};
 use plimsoll_scan::audit::publish::{self, Reports};
 use plimsoll_scan::audit::{Change, Collector, Evidence, changes};
 use plimsoll_scan::kube::Client;
+use plimsoll_scan::party::OnPlatform;
 use plimsoll_scan::{NoProgress, Options};
 use serde_json::{Value, json};
 
@@ -38,7 +39,8 @@ fn line(event: &Value) -> bool {
     writeln!(stdout, "{event}").and_then(|()| stdout.flush()).is_ok()
 }
 
-pub(super) fn run(arguments: &AuditArguments, environment: &Environment) -> Answer {
+/// With a platform every line about a workload says whose it is.
+pub(super) fn run(arguments: &AuditArguments, on: Option<&OnPlatform>, environment: &Environment) -> Answer {
     let usage = |error| Failure::new(USAGE, error);
     let kinds = kinds(&arguments.kinds).map_err(usage)?;
     let mut gate = gate(arguments, environment).map_err(usage)?;
@@ -134,11 +136,14 @@ pub(super) fn run(arguments: &AuditArguments, environment: &Environment) -> Answ
                 &NoProgress,
             )
         });
-        let Some((version, audit)) = looked else {
+        let Some((version, mut audit)) = looked else {
             due = Instant::now() + SETTLE;
             continue;
         };
         seen = version;
+        if let Some(on) = on {
+            on.tell_audit(&mut audit);
+        }
         due = Instant::now() + AGAIN.max(10 * began.elapsed());
         let none: Vec<Missing> = Vec::new();
         let missing_before = before.as_ref().map_or(&none, |audit| &audit.missing);

@@ -8,12 +8,13 @@ use plimsoll_scan::exceptions::Exceptions;
 
 use super::{Answer, audit, unusable};
 use crate::cli::{ClusterCheckArguments, ClusterInput};
-use crate::commands::{check, scan, verify};
+use crate::commands::{check, scan, verify, whose};
 use crate::environment::Environment;
 use crate::print::{Failure, USAGE};
 
 pub(super) fn run(arguments: &ClusterCheckArguments, environment: &Environment) -> Answer {
     check::formats_fit(arguments.format, &arguments.output)?;
+    let on = whose::on(&arguments.platform)?;
     let input = &arguments.input;
     let kinds = audit::kinds(&input.kinds).map_err(|error| Failure::new(USAGE, error))?;
     let exceptions = match &arguments.ignore_file {
@@ -51,6 +52,7 @@ pub(super) fn run(arguments: &ClusterCheckArguments, environment: &Environment) 
         line: arguments.fail_on.unwrap_or(check::LINE),
         framework: arguments.framework,
         rules: std::sync::Arc::new(rules),
+        whose: on,
         now: environment.now,
         ..CheckOptions::default()
     };

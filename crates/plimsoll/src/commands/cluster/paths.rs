@@ -7,11 +7,12 @@ use plimsoll_scan::cluster::{PathsAsked, Rbac, accept, nobody, paths};
 
 use super::{Answer, seen};
 use crate::cli::PathsArguments;
-use crate::commands::scan;
+use crate::commands::{scan, whose};
 use crate::environment::Environment;
 use crate::print::{self, Failure, USAGE};
 
 pub(super) fn run(arguments: &PathsArguments, environment: &Environment) -> Answer {
+    let on = whose::on(&arguments.platform)?;
     let now = seen(&arguments.input.input(), environment)?;
     let rbac = Rbac::new(&now.cluster);
     if let Some(from) = &arguments.from
@@ -38,6 +39,9 @@ pub(super) fn run(arguments: &PathsArguments, environment: &Environment) -> Answ
             Failure::new(USAGE, anyhow!(detail))
                 .hint("as in: id = \"cluster-admin\", target = \"Group ops\", reason = \"...\"".to_owned())
         })?;
+    }
+    if let Some(on) = &on {
+        on.tell_paths(&mut answer);
     }
     let view = View { all: arguments.all, ..scan::view("", environment) };
     let text = write(&answer, arguments.format.form(), &view).context("cannot render the answer")?;

@@ -9,7 +9,7 @@ use plimsoll_scan::cluster::{End, Reachability, Seen, at_revision, diff, files};
 
 use super::{Answer, audit, seen, unusable};
 use crate::cli::ReachArguments;
-use crate::commands::scan;
+use crate::commands::{scan, whose};
 use crate::environment::Environment;
 use crate::print::{self, Failure, UNDECIDED, USAGE};
 
@@ -31,13 +31,17 @@ pub(super) fn run(arguments: &ReachArguments, environment: &Environment) -> Answ
     {
         return Err(Failure::new(USAGE, anyhow!("`{other}` does not exist")).hint(COMPARABLE.to_owned()));
     }
+    let on = whose::on(&arguments.platform)?;
     let now = seen(&arguments.input, environment)?;
     let mut reachability = decided(&now)?;
     let (text, verdict) = match (&arguments.diff, &arguments.from, &arguments.to) {
         (Some(other), ..) => {
             let before = other_cluster(other, arguments, environment)?;
             let mut was = decided(&before)?;
-            let answer = diff((&mut was, &before.info), (&mut reachability, &now.info), CONNECTIONS);
+            let mut answer = diff((&mut was, &before.info), (&mut reachability, &now.info), CONNECTIONS);
+            if let Some(on) = &on {
+                on.tell_reach_diff(&mut answer);
+            }
             (write_diff(&answer, form, &view).map_err(rendering)?, answer.verdict)
         }
         (None, Some(from), Some(to)) => {
@@ -48,7 +52,10 @@ pub(super) fn run(arguments: &ReachArguments, environment: &Environment) -> Answ
         }
         _ => {
             let listed = arguments.all || !matches!(form, ReachForm::Table | ReachForm::Markdown);
-            let answer = reachability.whole(&now.info, if listed { CONNECTIONS } else { 0 });
+            let mut answer = reachability.whole(&now.info, if listed { CONNECTIONS } else { 0 });
+            if let Some(on) = &on {
+                on.tell_reach(&mut answer);
+            }
             (write(&answer, form, &view).map_err(rendering)?, answer.verdict)
         }
     };

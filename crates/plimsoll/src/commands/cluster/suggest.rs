@@ -10,17 +10,21 @@ use plimsoll_scan::cluster::suggest;
 
 use super::{Answer, seen};
 use crate::cli::{SuggestArguments, SuggestFormat};
-use crate::commands::scan;
+use crate::commands::{scan, whose};
 use crate::environment::Environment;
 use crate::print::{self, Failure, USAGE};
 
 pub(super) fn run(arguments: &SuggestArguments, environment: &Environment) -> Answer {
+    let on = whose::on(&arguments.platform)?;
     let seen = seen(&arguments.input, environment)?;
     let namespaces: BTreeSet<String> = arguments.input.cluster.namespaces.iter().cloned().collect();
-    let answer = suggest(&seen.cluster, &seen.info, &namespaces);
+    let mut answer = suggest(&seen.cluster, &seen.info, &namespaces);
+    if let Some(on) = &on {
+        on.tell_suggestion(&mut answer);
+    }
     let text = match (&arguments.output, arguments.format) {
         (Some(folder), _) => {
-            let written = answer.namespaces.iter().map(|one| (one.name.as_str(), one.yaml.as_str()));
+            let written = answer.namespaces.iter().map(|one| (one.name.as_str(), suggestion::policies(one)));
             let files = write(folder, &written.collect::<Vec<_>>())?;
             suggestion::summary(&answer, &files, &scan::view("", environment))
         }
@@ -34,7 +38,7 @@ pub(super) fn run(arguments: &SuggestArguments, environment: &Environment) -> An
 }
 
 /// One file for each namespace. None is overwritten, and none is written when one is there.
-fn write(folder: &Path, namespaces: &[(&str, &str)]) -> Result<Vec<String>, Failure> {
+fn write(folder: &Path, namespaces: &[(&str, String)]) -> Result<Vec<String>, Failure> {
     let usage = |error| Failure::new(USAGE, error);
     let mut files = Vec::new();
     for (name, yaml) in namespaces {

@@ -7,7 +7,7 @@ use plimsoll_scan::cluster::{AskedRight, AskedWhere, Rbac, who_can};
 
 use super::{Answer, seen};
 use crate::cli::WhoCanArguments;
-use crate::commands::scan;
+use crate::commands::{scan, whose};
 use crate::environment::Environment;
 use crate::print::{self, Failure, USAGE};
 
@@ -24,8 +24,12 @@ pub(super) fn run(arguments: &WhoCanArguments, environment: &Environment) -> Ans
                     "as in: get secrets, get secrets/NAME, create pods --subresource exec, get /metrics";
                 Failure::new(USAGE, anyhow!(detail)).hint(hint.to_owned())
             })?;
+    let on = whose::on(&arguments.platform)?;
     let now = seen(&arguments.input.input(), environment)?;
-    let answer = who_can(&Rbac::new(&now.cluster), &asked, &now.info);
+    let mut answer = who_can(&Rbac::new(&now.cluster), &asked, &now.info);
+    if let Some(on) = &on {
+        on.tell_who_can(&mut answer);
+    }
     let view = View { all: arguments.all, ..scan::view("", environment) };
     let text = write(&answer, arguments.format.form(), &view).context("cannot render the answer")?;
     print::data(&text)?;

@@ -176,7 +176,7 @@ pub(super) fn publisher(
     environment: &Environment,
 ) -> Result<Option<Trust>, Failure> {
     let trust = || -> anyhow::Result<Option<Trust>> {
-        let mut signers = verify::keys(&arguments.sigstore_keys, arguments.no_transparency_log)?;
+        let mut signers = verify::keys(&arguments.sigstore_keys, arguments.no_transparency_log, environment)?;
         if let (Some(identity), Some(issuer)) = (&arguments.identity, &arguments.issuer) {
             let (subject, issuer) = (verify::pattern(identity)?, verify::pattern(issuer)?);
             let by = By::Identity { subject, issuer, claims: Vec::new(), roots: Vec::new() };

@@ -1,15 +1,15 @@
-//! Which VEX documents count: files, and what is attached to an image.
+//! Which VEX documents and SBOMs count: files, and what is attached to an image.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
 use plimsoll_advisory::hub::{self, HubError, When};
 use plimsoll_http::Client;
 use plimsoll_scan::trust::{By, Signer, Trust};
-use plimsoll_scan::{AttachedVex, VexHub, span};
+use plimsoll_scan::{AttachedSbom, AttachedVex, VexHub, span};
 
-use crate::cli::{DbUpdate, RegistryArguments, VexArguments};
+use crate::cli::{AttachedSbomArguments, DbUpdate, RegistryArguments, VexArguments};
 use crate::commands::{cache, db::update, verify};
 use crate::environment::Environment;
 use crate::print::{Failure, UNDECIDED, USAGE};
@@ -55,15 +55,49 @@ pub(super) fn read(arguments: &VexArguments, environment: &Environment) -> Resul
         }
         return Ok(Vex { files, attached: None });
     }
-    let trust = trust(arguments, environment).map_err(usage)?;
+    let named = Named {
+        keys: &arguments.vex_keys,
+        unlogged: arguments.vex_unlogged,
+        identity: arguments.vex_identity.as_ref().zip(arguments.vex_issuer.as_ref()),
+        roots: &arguments.vex_roots,
+    };
+    let trust = trust(&named, environment).map_err(usage)?;
     let now = environment.now.as_second();
     let wanted = AttachedVex { trust, unsigned: arguments.vex_unsigned, now };
     Ok(Vex { files, attached: Some(Arc::new(wanted)) })
 }
 
-fn trust(arguments: &VexArguments, environment: &Environment) -> anyhow::Result<Trust> {
-    let mut signers = verify::keys(&arguments.vex_keys, arguments.vex_unlogged)?;
-    if let (Some(identity), Some(issuer)) = (&arguments.vex_identity, &arguments.vex_issuer) {
+/// Which attached SBOMs count, when they are asked for.
+pub(super) fn sboms(
+    arguments: &AttachedSbomArguments,
+    environment: &Environment,
+) -> Result<Option<Arc<AttachedSbom>>, Failure> {
+    if !arguments.sbom_oci {
+        return Ok(None);
+    }
+    let named = Named {
+        keys: &arguments.sbom_keys,
+        unlogged: arguments.sbom_unlogged,
+        identity: arguments.sbom_identity.as_ref().zip(arguments.sbom_issuer.as_ref()),
+        roots: &arguments.sbom_roots,
+    };
+    let trust = trust(&named, environment).map_err(|error| Failure::new(USAGE, error))?;
+    let now = environment.now.as_second();
+    Ok(Some(Arc::new(AttachedSbom { trust, unsigned: arguments.sbom_unsigned, now })))
+}
+
+/// Whose signatures count, as it was typed.
+struct Named<'a> {
+    keys: &'a [PathBuf],
+    unlogged: bool,
+    /// Holder of a certificate, and who vouched for that.
+    identity: Option<(&'a String, &'a String)>,
+    roots: &'a [String],
+}
+
+fn trust(named: &Named<'_>, environment: &Environment) -> anyhow::Result<Trust> {
+    let mut signers = verify::keys(named.keys, named.unlogged, environment)?;
+    if let Some((identity, issuer)) = named.identity {
         signers.push(Signer {
             name: identity.clone(),
             by: By::Identity {
@@ -74,7 +108,7 @@ fn trust(arguments: &VexArguments, environment: &Environment) -> anyhow::Result<
             },
         });
     }
-    Ok(Trust { roots: verify::roots(&arguments.vex_roots, environment)?, signers })
+    Ok(Trust { roots: verify::roots(named.roots, environment)?, signers })
 }
 
 /// The hubs that were named; those behind addresses are asked when it is time.
