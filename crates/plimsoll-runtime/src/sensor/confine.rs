@@ -301,7 +301,7 @@ mod tests {
     use super::{capability, confine, confine_sender, keep_capabilities};
 
     /// In a process of its own, since what is given up is gone for good: this test again, with that word.
-    #[expect(clippy::disallowed_methods, reason = "what this process is for enters a test here")]
+    #[expect(clippy::disallowed_methods, reason = "how this test tells itself that it is the second process")]
     fn alone(test: &str, word: &str) -> Option<()> {
         if std::env::var("PLIMSOLL_ALONE").is_ok_and(|asked| asked == word) {
             return Some(());

@@ -442,7 +442,10 @@ fn a_watch_gives_up_what_it_does_not_need() {
         assert_eq!(set & !needed, 0, "{sets:x?}");
     }
     assert!(of_threads(id, "NoNewPrivs:").iter().all(|there| there == "1"));
-    assert_eq!(of_threads(id, "CapInh:").iter().filter(|set| set.trim_start_matches('0') != "").count(), 0);
+    assert_eq!(
+        of_threads(id, "CapInh:").iter().filter(|set| !set.trim_start_matches('0').is_empty()).count(),
+        0
+    );
     let run = watching.end();
     assert!(run.code < 2, "{run:?}");
 }
@@ -501,10 +504,10 @@ fn the_capabilities_of_the_manifests_suffice_and_none_is_too_many() {
         match less.as_str() {
             "bpf" | "perfmon" => assert!(seen.is_err_and(|said| said.contains("cannot watch")), "{less}"),
             "sys_ptrace" => {
-                assert!(!parent_known(&seen.unwrap().1), "processes of before are known without it")
+                assert!(!parent_known(&seen.unwrap().1), "processes of before are known without it");
             }
             "dac_read_search" => {
-                assert!(!image_known(&seen.unwrap().0), "files of others are read without it")
+                assert!(!image_known(&seen.unwrap().0), "files of others are read without it");
             }
             other => panic!("nothing is known to need {other}"),
         }
