@@ -473,6 +473,6 @@ mod tests {
                 }
             }
         }
-        assert!(simple > 5_000, "{simple}");
+        assert!(simple > 4_000, "{simple}");
     }
 }
