@@ -67,6 +67,9 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
 
 // ---------------------------------------------------------------------------------------------------------- writing
 
+/// Syft's sizes are signed.
+const MOST: u64 = i64::MAX.cast_unsigned();
+
 /// The version of Syft's schema that we keep to.
 const SCHEMA: &str = "16.0.18";
 
@@ -122,7 +125,7 @@ fn image(target: &Target) -> Value {
         .iter()
         .map(|layer| {
             let digest = layer.diff_id.as_ref().or(layer.digest.as_ref());
-            json!({"mediaType": "", "digest": digest.map(ToString::to_string).unwrap_or_default(), "size": layer.size})
+            json!({"mediaType": "", "digest": digest.map(ToString::to_string).unwrap_or_default(), "size": layer.size.min(MOST)})
         })
         .collect();
     let digest =
@@ -135,7 +138,7 @@ fn image(target: &Target) -> Value {
         "imageID": digest(target.image_id.as_ref()),
         "manifestDigest": digest(target.digest.as_ref()),
         "mediaType": "", "tags": [], "repoDigests": [],
-        "imageSize": target.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add),
+        "imageSize": target.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add).min(MOST),
         "layers": layers,
         "architecture": architecture, "os": os,
     })
