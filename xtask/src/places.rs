@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 /// Independent data for measuring: `PLIMSOLL_SHARED`, else `../shared` beside the checkout.
@@ -57,6 +59,28 @@ pub(crate) fn built(
         .with_context(|| format!("cannot move what was built to `{}`", folder.display()))?;
     link_and_prune(parent, &folder)?;
     Ok(folder)
+}
+
+/// What the recipe of this name makes by its `build.sh`, below the cache; prints the folder.
+///
+/// `about` tells what is going on, `failed` what did not come about. What the script prints is left out but for errors:
+/// it is thousands of lines.
+pub(crate) fn made(name: &str, about: &str, failed: &str) -> Result<()> {
+    let recipe = recipe(name);
+    let folder = built(&cache()?.join(name), &recipe, "", |folder| {
+        eprintln!("{about}");
+        let status = Command::new("bash")
+            .arg(recipe.join("build.sh"))
+            .arg(folder)
+            .stdout(Stdio::null())
+            .status()
+            .context("cannot run bash")?;
+        if !status.success() {
+            bail!("{failed} (is `cargo xtask deps` done?)");
+        }
+        Ok(())
+    })?;
+    writeln!(std::io::stdout(), "{}", folder.display()).context("cannot print the folder")
 }
 
 fn link_and_prune(parent: &Path, folder: &Path) -> Result<()> {

@@ -1,31 +1,140 @@
 //! Documents that are attached to an image in its registry, whatever they are: where to look for them, and who signed them.
 
+use std::collections::BTreeSet;
+
+use plimsoll_advisory::vex::Assertion;
 use plimsoll_model::vex::VexSignature;
 use plimsoll_model::{Digest, Target as TargetFacts, Via, one_line};
-use plimsoll_oci::{Manifest, Reference, Registries};
-use plimsoll_trust::{By, Checked, Evidence, Layout, Outcome, Signer, Target, Trust, What, discover};
+use plimsoll_oci::{Manifest, Reference, Registries, Repository};
+use plimsoll_trust::{
+    By, Checked, Discovery, Evidence, Layout, Outcome, Signer, Target, Trust, What, discover,
+};
 
 /// Documents without a signature of their own whose own referrers are asked for one.
 pub(crate) const SIGNATURES_ASKED: usize = 20;
 
+/// Which of the documents that are attached to an image count.
+#[derive(Debug)]
+pub struct AttachedDocuments {
+    /// Whose signatures count.
+    pub trust: Trust,
+    /// Those that nobody signed count too, and those of signers whom nobody named.
+    pub unsigned: bool,
+    /// Now, in seconds since 1970: certificates are judged by it.
+    pub now: i64,
+}
+
+impl AttachedDocuments {
+    /// Whether a document with this signature is used.
+    pub(crate) fn uses(&self, signature: &VexSignature) -> bool {
+        match signature {
+            VexSignature::Trusted { .. } => true,
+            VexSignature::Unsigned | VexSignature::Untrusted { .. } => self.unsigned,
+            VexSignature::Invalid { .. } | VexSignature::NotAsked => false,
+        }
+    }
+}
+
+/// What gathers the attached documents of one kind.
+pub(crate) trait Gathering {
+    /// One of them, in words. Several have an `s` behind it.
+    const DOCUMENT: &'static str;
+
+    /// Evidence about a digest that may hold one.
+    fn discover(repository: &Repository, name: &str, digest: &Digest) -> Discovery;
+
+    /// What an index holds about one of its images and may be one.
+    fn discover_within(repository: &Repository, name: &str, index: &Manifest, image: &Digest) -> Discovery;
+
+    /// Reads one piece of evidence, if it holds a document.
+    fn take(&mut self, evidence: &Evidence, registries: &Registries, reference: &Reference);
+
+    fn note(&mut self, subject: &str, detail: &str);
+
+    /// Whether there is neither a document nor a note.
+    fn is_empty(&self) -> bool;
+
+    /// Documents that could not be looked for.
+    fn unseen(&mut self, name: &str, why: &str) {
+        self.note(name, &format!("{}s attached to the image may be missing: {why}", Self::DOCUMENT));
+    }
+}
+
+/// Takes every document that is attached to the target, once.
+pub(crate) fn gather<G: Gathering>(gathering: &mut G, facts: &TargetFacts, registries: Option<&Registries>) {
+    let document = G::DOCUMENT;
+    let Some(registries) = registries else {
+        let detail = format!("{document}s attached to it were not looked for: registries are not asked");
+        gathering.note(&facts.name, &detail);
+        return;
+    };
+    let (places, unknown) = places(facts, registries);
+    for Unknown { name, why, all } in unknown {
+        if all { gathering.unseen(&name, &why) } else { gathering.note(&name, &why) }
+    }
+    if places.is_empty() && gathering.is_empty() {
+        let detail =
+            format!("{document}s attached to it were not looked for: no registry is known to have it");
+        gathering.note(&facts.name, &detail);
+    }
+    let mut seen = BTreeSet::new();
+    for Place { reference, digests, index } in &places {
+        let name = reference.name().to_string();
+        let repository = match registries.repository(reference.name()) {
+            Ok(repository) => repository,
+            Err(error) => {
+                gathering.unseen(&name, &one_line(&error));
+                continue;
+            }
+        };
+        let within = match (index, &facts.digest) {
+            (Some(index), Some(image)) => Some(G::discover_within(&repository, &name, index, image)),
+            _ => None,
+        };
+        let about = digests.iter().map(|digest| G::discover(&repository, &name, digest));
+        for found in about.chain(within) {
+            for problem in found.problems {
+                gathering.unseen(&name, &problem);
+            }
+            for evidence in &found.evidence {
+                // The same document may hang on the index and on the manifest.
+                if seen.insert(Assertion::digest_of(&evidence.bytes)) {
+                    gathering.take(evidence, registries, reference);
+                }
+            }
+        }
+    }
+    if gathering.is_empty() {
+        gathering.note(&facts.name, &format!("no {document} is attached to it"));
+    }
+}
+
+/// Where a piece of evidence stands, for people.
+pub(crate) fn name_of(evidence: &Evidence) -> String {
+    match &evidence.place.manifest {
+        Some(digest) => format!("{}@{digest}", evidence.place.repository),
+        None => evidence.place.repository.clone(),
+    }
+}
+
 /// A repository and the digests that the image has there: of its manifest, and of the index that leads to it.
-pub(crate) struct Place {
-    pub(crate) reference: Reference,
-    pub(crate) digests: Vec<Digest>,
+struct Place {
+    reference: Reference,
+    digests: Vec<Digest>,
     /// The index that leads to the image.
-    pub(crate) index: Option<Manifest>,
+    index: Option<Manifest>,
 }
 
 /// Something about a place that could not be told.
-pub(crate) struct Unknown {
-    pub(crate) name: String,
-    pub(crate) why: String,
+struct Unknown {
+    name: String,
+    why: String,
     /// Nothing that is attached there was seen.
-    pub(crate) all: bool,
+    all: bool,
 }
 
 /// Where the image stands in registries, and what of that could not be told.
-pub(crate) fn places(facts: &TargetFacts, registries: &Registries) -> (Vec<Place>, Vec<Unknown>) {
+fn places(facts: &TargetFacts, registries: &Registries) -> (Vec<Place>, Vec<Unknown>) {
     let Some(origin) = &facts.origin else { return (Vec::new(), Vec::new()) };
     let mut unknown = Vec::new();
     let names: Vec<String> = match origin.via {

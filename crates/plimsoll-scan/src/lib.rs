@@ -50,6 +50,7 @@ mod visit;
 pub mod whose;
 
 pub use answers::Answer;
+pub use attached::AttachedDocuments;
 pub use cache::{Cache, CacheStatus};
 pub use dockerfile_lines::BuildFile;
 pub use error::ScanError;
@@ -65,11 +66,9 @@ pub use plimsoll_oci::{
 };
 pub use plimsoll_policy::{self as policy, line as verdict};
 pub use plimsoll_trust as trust;
-pub use sbom_attached::AttachedSbom;
 pub use scan::{Options, Supplied, Supply, answer, scan, span};
 pub use scanners::{SCANNERS, Scanner, Scanners, ScannersError};
 pub use target::{ImageForm, Target};
-pub use vex_attached::AttachedVex;
 pub use vex_hub::VexHub;
 
 /// Hears how far a scan is. Called from several threads at once.

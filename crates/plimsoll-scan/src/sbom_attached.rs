@@ -5,54 +5,41 @@
 //! that were compiled in, files whose names say nothing. It never takes a package away, so that a wrong one can hide
 //! nothing; and each says in a note how far it agrees with the layers.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
-use plimsoll_advisory::vex::Assertion;
 use plimsoll_format::sbom;
 use plimsoll_model::vex::VexSignature;
 use plimsoll_model::{
-    Ecosystem, Inventory, Package, Problem, ProblemKind, Target as TargetFacts, one_line, shortened,
+    Digest, Ecosystem, Inventory, Package, Problem, ProblemKind, Release, Target as TargetFacts, one_line,
+    shortened,
 };
-use plimsoll_oci::{Reference, Registries};
+use plimsoll_oci::{Manifest, Reference, Registries, Repository};
 use plimsoll_trust::{
-    Evidence, Format, Layout, Outcome, Statement, Target, Trust, What, discover_sbom, discover_sbom_within,
-    is_sbom_predicate,
+    Discovery, Evidence, Format, Layout, Outcome, Statement, Target, What, discover_sbom,
+    discover_sbom_within, is_sbom_predicate,
 };
 
 use crate::assemble;
-use crate::attached::{self, Place, SIGNATURES_ASKED, Unknown};
+use crate::attached::{self, AttachedDocuments, Gathering, SIGNATURES_ASKED};
 
 /// Notes about documents; the rest is one more note.
 const NOTES: usize = 20;
 /// The property of a package that only an SBOM lists: which one.
 const LISTED_BY: &str = "listed-by";
 
-/// Which of the attached documents count.
-#[derive(Debug)]
-pub struct AttachedSbom {
-    /// Whose signatures count.
-    pub trust: Trust,
-    /// Those that nobody signed count too, and those of signers whom nobody named.
-    pub unsigned: bool,
-    /// Now, in seconds since 1970: certificates are judged by it.
-    pub now: i64,
-}
-
 /// Adds what attached SBOMs list and the layers do not show.
 pub(crate) fn add(
     facts: &mut TargetFacts,
     inventory: &mut Inventory,
-    wanted: &AttachedSbom,
+    wanted: &AttachedDocuments,
     registries: Option<&Registries>,
 ) {
-    let mut adding = Adding { facts, inventory, notes: Vec::new(), found: 0 };
-    match registries {
-        Some(registries) => adding.look(wanted, registries),
-        None => {
-            adding.note_of_target("SBOMs attached to it were not looked for: registries are not asked");
-        }
+    let mut adding = Adding { wanted, inventory, release: None, notes: Vec::new(), found: 0 };
+    attached::gather(&mut adding, facts, registries);
+    let Adding { inventory, release, mut notes, .. } = adding;
+    if release.is_some() {
+        facts.release = release;
     }
-    let Adding { inventory, mut notes, .. } = adding;
     let left = notes.len().saturating_sub(NOTES);
     if left > 0 {
         notes.truncate(NOTES);
@@ -65,81 +52,37 @@ pub(crate) fn add(
 }
 
 struct Adding<'a> {
-    facts: &'a mut TargetFacts,
+    wanted: &'a AttachedDocuments,
     inventory: &'a mut Inventory,
+    /// The distribution that an SBOM names, where the layers name none.
+    release: Option<Release>,
     notes: Vec<Problem>,
     /// Documents so far.
     found: usize,
 }
 
-impl Adding<'_> {
-    fn look(&mut self, wanted: &AttachedSbom, registries: &Registries) {
-        let (places, unknown) = attached::places(self.facts, registries);
-        for Unknown { name, why, all } in unknown {
-            if all { self.unseen(&name, &why) } else { self.note(&name, &why) }
-        }
-        if places.is_empty() && self.notes.is_empty() {
-            self.note_of_target("SBOMs attached to it were not looked for: no registry is known to have it");
-            return;
-        }
-        let mut seen = BTreeSet::new();
-        for Place { reference, digests, index } in &places {
-            let name = reference.name().to_string();
-            let repository = match registries.repository(reference.name()) {
-                Ok(repository) => repository,
-                Err(error) => {
-                    self.unseen(&name, &one_line(&error));
-                    continue;
-                }
-            };
-            let within = match (index, &self.facts.digest) {
-                (Some(index), Some(image)) => Some(discover_sbom_within(&repository, &name, index, image)),
-                _ => None,
-            };
-            let about = digests.iter().map(|digest| discover_sbom(&repository, &name, digest));
-            for found in about.chain(within) {
-                for problem in found.problems {
-                    self.unseen(&name, &problem);
-                }
-                for evidence in &found.evidence {
-                    // The same document may hang on the index and on the manifest.
-                    if seen.insert(Assertion::digest_of(&evidence.bytes)) {
-                        self.take(evidence, wanted, registries, reference);
-                    }
-                }
-            }
-        }
-        if self.found == 0 && self.notes.is_empty() {
-            self.note_of_target("no SBOM is attached to it");
-        }
+impl Gathering for Adding<'_> {
+    const DOCUMENT: &'static str = "SBOM";
+
+    fn discover(repository: &Repository, name: &str, digest: &Digest) -> Discovery {
+        discover_sbom(repository, name, digest)
     }
 
-    /// Documents that could not be looked for.
-    fn unseen(&mut self, name: &str, why: &str) {
-        self.note(name, &format!("SBOMs attached to the image may be missing: {why}"));
+    fn discover_within(repository: &Repository, name: &str, index: &Manifest, image: &Digest) -> Discovery {
+        discover_sbom_within(repository, name, index, image)
     }
 
     fn note(&mut self, subject: &str, detail: &str) {
         self.notes.push(Problem::note(ProblemKind::Unsupported, subject, detail));
     }
 
-    fn note_of_target(&mut self, detail: &str) {
-        let name = self.facts.name.clone();
-        self.note(&name, detail);
+    fn is_empty(&self) -> bool {
+        self.found == 0 && self.notes.is_empty()
     }
 
-    /// Reads one piece of evidence, if it holds an SBOM.
-    fn take(
-        &mut self,
-        evidence: &Evidence,
-        wanted: &AttachedSbom,
-        registries: &Registries,
-        reference: &Reference,
-    ) {
-        let name = match &evidence.place.manifest {
-            Some(digest) => format!("{}@{digest}", evidence.place.repository),
-            None => evidence.place.repository.clone(),
-        };
+    fn take(&mut self, evidence: &Evidence, registries: &Registries, reference: &Reference) {
+        let wanted = self.wanted;
+        let name = attached::name_of(evidence);
         let target = Target { digest: &evidence.subject, manifest: None, now: wanted.now };
         let mut checked = wanted.trust.check(evidence, target);
         if let Outcome::Unreadable { reason } = &checked.outcome {
@@ -170,14 +113,9 @@ impl Adding<'_> {
             checked = signed;
         }
         let signature = attached::signature(&checked, &wanted.trust.signers);
-        let used = match signature {
-            VexSignature::Trusted { .. } => true,
-            VexSignature::Unsigned | VexSignature::Untrusted { .. } => wanted.unsigned,
-            VexSignature::Invalid { .. } | VexSignature::NotAsked => false,
-        };
         let told = signature.told();
         let form = document.form;
-        if !used {
+        if !wanted.uses(&signature) {
             let hint = match signature {
                 VexSignature::Invalid { .. } => "",
                 _ => {
@@ -200,7 +138,9 @@ impl Adding<'_> {
         let counts = self.join(listed, &name);
         self.note(&name, &format!("attached SBOM ({form}), {told}: {counts}"));
     }
+}
 
+impl Adding<'_> {
     /// Adds the packages that are not known; how far the two agree, in words.
     fn join(&mut self, listed: Inventory, by: &str) -> String {
         let known: HashSet<String> = self.inventory.packages.iter().map(bare).collect();
@@ -248,7 +188,7 @@ impl Adding<'_> {
         if added.iter().any(|package| package.ecosystem.is_distribution()) && self.inventory.release.is_none()
         {
             self.inventory.release.clone_from(&listed.release);
-            self.facts.release = listed.release;
+            self.release = listed.release;
         }
         if !added.is_empty() {
             self.inventory.packages.append(&mut added);

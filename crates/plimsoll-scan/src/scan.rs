@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answers::{self, Answer};
 use crate::assemble;
+use crate::attached::AttachedDocuments;
 use crate::base::{self, BaseFlag, Clues, Step};
 use crate::cache::{Cache, Keep, Key};
 use crate::check;
@@ -38,13 +39,13 @@ use crate::git::{self, Address, GitSettings, WorkTree};
 use crate::image_rules::{self, Settings};
 use crate::licenses;
 use crate::party::{self, OnPlatform};
-use crate::sbom_attached::{self, AttachedSbom};
+use crate::sbom_attached;
 use crate::scanners::{Scanner, Scanners};
 use crate::secrets::{self, RedactedHistory, Secrets};
 use crate::target::{ImageForm, Target};
 use crate::tree::{self, Tree};
 use crate::verdict::{self, Line};
-use crate::vex_attached::{self, AttachedVex};
+use crate::vex_attached;
 use crate::vex_hub::{self, VexHub};
 use crate::visit::{self, Extractors, FoundAll, PackageDatabases, Tracked};
 use crate::whose::{self, Context};
@@ -84,9 +85,9 @@ pub struct Options {
     /// VEX documents: name for people, content.
     pub vex: Vec<(String, Vec<u8>)>,
     /// VEX documents that are attached to the image: looked for when this is there.
-    pub attached_vex: Option<Arc<AttachedVex>>,
+    pub attached_vex: Option<Arc<AttachedDocuments>>,
     /// SBOMs that are attached to the image: looked for when this is there.
-    pub attached_sbom: Option<Arc<AttachedSbom>>,
+    pub attached_sbom: Option<Arc<AttachedDocuments>>,
     /// VEX hubs, the first outranks: their documents about what the target holds are applied.
     pub vex_hubs: Vec<VexHub>,
     /// What was seen to run of images.

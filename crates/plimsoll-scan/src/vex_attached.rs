@@ -3,34 +3,21 @@
 //! it whom the user named, or the user said that it need not be signed. Documents take findings away and never add any:
 //! what cannot be read leaves findings standing, and a note that says so.
 
-use std::collections::BTreeSet;
-
 use plimsoll_advisory::vex::{self, Assertion, Product};
 use plimsoll_model::vex::{VexOrigin, VexSignature};
-use plimsoll_model::{Problem, ProblemKind, Target as TargetFacts, one_line, shortened};
-use plimsoll_oci::{Reference, Registries};
+use plimsoll_model::{Digest, Problem, ProblemKind, Target as TargetFacts, shortened};
+use plimsoll_oci::{Manifest, Reference, Registries, Repository};
 use plimsoll_trust::{
-    Evidence, Format, Outcome, Statement, Target, Trust, What, discover_vex, discover_vex_within,
+    Discovery, Evidence, Format, Outcome, Statement, Target, What, discover_vex, discover_vex_within,
     is_vex_predicate,
 };
 
-use crate::attached::{self, Place, SIGNATURES_ASKED, Unknown};
+use crate::attached::{self, AttachedDocuments, Gathering, SIGNATURES_ASKED};
 
 /// Files come first.
 pub(crate) const RANK: u32 = 1;
 /// Notes about what was not applied; the rest is one more note.
 const NOTES: usize = 20;
-
-/// Which of the attached documents count.
-#[derive(Debug)]
-pub struct AttachedVex {
-    /// Whose signatures count.
-    pub trust: Trust,
-    /// Those that nobody signed count too, and those of signers whom nobody named.
-    pub unsigned: bool,
-    /// Now, in seconds since 1970: certificates are judged by it.
-    pub now: i64,
-}
 
 /// What is attached to an image, and what was in the way.
 pub(crate) struct Attached {
@@ -41,85 +28,48 @@ pub(crate) struct Attached {
 /// All VEX documents that are attached to the target.
 pub(crate) fn documents(
     facts: &TargetFacts,
-    wanted: &AttachedVex,
+    wanted: &AttachedDocuments,
     registries: Option<&Registries>,
 ) -> Attached {
-    let mut attached = Attached { assertions: Vec::new(), problems: Vec::new() };
-    let Some(registries) = registries else {
-        attached
-            .note(&facts.name, "VEX documents attached to it were not looked for: registries are not asked");
-        return attached;
-    };
-    let (places, unknown) = attached::places(facts, registries);
-    for Unknown { name, why, all } in unknown {
-        if all { attached.unseen(&name, &why) } else { attached.note(&name, &why) }
-    }
-    if places.is_empty() && attached.problems.is_empty() {
-        let detail = "VEX documents attached to it were not looked for: no registry is known to have it";
-        attached.note(&facts.name, detail);
-    }
-    let mut seen = BTreeSet::new();
-    for Place { reference, digests, index } in &places {
-        let name = reference.name().to_string();
-        let repository = match registries.repository(reference.name()) {
-            Ok(repository) => repository,
-            Err(error) => {
-                attached.unseen(&name, &one_line(&error));
-                continue;
-            }
-        };
-        let within = match (index, &facts.digest) {
-            (Some(index), Some(image)) => Some(discover_vex_within(&repository, &name, index, image)),
-            _ => None,
-        };
-        let about = digests.iter().map(|digest| discover_vex(&repository, &name, digest));
-        for found in about.chain(within) {
-            for problem in found.problems {
-                attached.unseen(&name, &problem);
-            }
-            for evidence in &found.evidence {
-                // The same document may hang on the index and on the manifest.
-                let bytes = Assertion::digest_of(&evidence.bytes);
-                if seen.insert(bytes) {
-                    attached.take(evidence, facts, wanted, registries, reference);
-                }
-            }
-        }
-    }
-    if attached.assertions.is_empty() && attached.problems.is_empty() {
-        attached.note(&facts.name, "no VEX document is attached to it");
-    }
-    let left = attached.problems.len().saturating_sub(NOTES);
+    let mut looking = Looking { facts, wanted, assertions: Vec::new(), problems: Vec::new() };
+    attached::gather(&mut looking, facts, registries);
+    let left = looking.problems.len().saturating_sub(NOTES);
     if left > 0 {
-        attached.problems.truncate(NOTES);
-        attached.note(&facts.name, &format!("{left} more notes about VEX documents attached to it"));
+        looking.problems.truncate(NOTES);
+        looking.note(&facts.name, &format!("{left} more notes about VEX documents attached to it"));
     }
-    attached
+    Attached { assertions: looking.assertions, problems: looking.problems }
 }
 
-impl Attached {
-    /// Documents that could not be looked for.
-    fn unseen(&mut self, name: &str, why: &str) {
-        self.note(name, &format!("VEX documents attached to the image may be missing: {why}"));
+struct Looking<'a> {
+    facts: &'a TargetFacts,
+    wanted: &'a AttachedDocuments,
+    assertions: Vec<Assertion>,
+    problems: Vec<Problem>,
+}
+
+impl Gathering for Looking<'_> {
+    const DOCUMENT: &'static str = "VEX document";
+
+    fn discover(repository: &Repository, name: &str, digest: &Digest) -> Discovery {
+        discover_vex(repository, name, digest)
+    }
+
+    fn discover_within(repository: &Repository, name: &str, index: &Manifest, image: &Digest) -> Discovery {
+        discover_vex_within(repository, name, index, image)
     }
 
     fn note(&mut self, subject: &str, detail: &str) {
         self.problems.push(Problem::note(ProblemKind::Unsupported, subject, detail));
     }
 
-    /// Reads one piece of evidence, if it holds a document.
-    fn take(
-        &mut self,
-        evidence: &Evidence,
-        facts: &TargetFacts,
-        wanted: &AttachedVex,
-        registries: &Registries,
-        reference: &Reference,
-    ) {
-        let name = match &evidence.place.manifest {
-            Some(digest) => format!("{}@{digest}", evidence.place.repository),
-            None => evidence.place.repository.clone(),
-        };
+    fn is_empty(&self) -> bool {
+        self.assertions.is_empty() && self.problems.is_empty()
+    }
+
+    fn take(&mut self, evidence: &Evidence, registries: &Registries, reference: &Reference) {
+        let (facts, wanted) = (self.facts, self.wanted);
+        let name = attached::name_of(evidence);
         let mut checked = wanted
             .trust
             .check(evidence, Target { digest: &evidence.subject, manifest: None, now: wanted.now });
@@ -162,11 +112,7 @@ impl Attached {
         }
         let mut assertion = Assertion::of(&name, VexOrigin::Attached, RANK, &content, document);
         assertion.told.signature = attached::signature(&checked, &wanted.trust.signers);
-        assertion.told.used = match assertion.told.signature {
-            VexSignature::Trusted { .. } => true,
-            VexSignature::Unsigned | VexSignature::Untrusted { .. } => wanted.unsigned,
-            VexSignature::Invalid { .. } | VexSignature::NotAsked => false,
-        };
+        assertion.told.used = wanted.uses(&assertion.told.signature);
         if !assertion.told.used {
             let by = match assertion.document.author.as_str() {
                 "" => String::new(),

@@ -1044,6 +1044,30 @@ pub(crate) enum Attachment {
     Vex,
 }
 
+/// Where a decision by policies has its evidence from.
+#[derive(Debug, Args)]
+pub(crate) struct EvidenceArguments {
+    /// The advisory database [default: PLIMSOLL_DB, else the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
+    #[arg(long = "notation-revocations", value_name = "PATH")]
+    pub(crate) notation_revocations: Vec<PathBuf>,
+
+    /// Trust root: `sigstore`, `sigstore-staging`, `github`, one of `plimsoll trust add`, or a trusted_root.json; may be given several times
+    /// [default: sigstore, github]
+    #[arg(long = "trust-root", value_name = "NAME|FILE")]
+    pub(crate) roots: Vec<String>,
+
+    /// Another repository that holds evidence; may be given several times
+    #[arg(long = "evidence-repository", value_name = "NAME")]
+    pub(crate) repositories: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   plimsoll attest verdict ghcr.io/owner/shop:1.4 --policy policies/ --namespace shop --key cosign.key
@@ -1074,25 +1098,8 @@ pub(crate) struct AttestVerdictArguments {
     #[arg(long, value_name = "ADDRESS", default_value = "https://plimsoll.dev/verifier")]
     pub(crate) verifier: String,
 
-    /// The advisory database [default: PLIMSOLL_DB, else the user's data folder]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) db: Option<PathBuf>,
-
-    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
-    #[arg(long = "notation-revocations", value_name = "PATH")]
-    pub(crate) notation_revocations: Vec<PathBuf>,
-
-    /// Trust root: `sigstore`, `sigstore-staging`, `github`, one of `plimsoll trust add`, or a trusted_root.json; may be given several times
-    /// [default: sigstore, github]
-    #[arg(long = "trust-root", value_name = "NAME|FILE")]
-    pub(crate) roots: Vec<String>,
-
-    /// Another repository that holds evidence; may be given several times
-    #[arg(long = "evidence-repository", value_name = "NAME")]
-    pub(crate) repositories: Vec<String>,
-
     #[command(flatten)]
-    pub(crate) registry: RegistryArguments,
+    pub(crate) evidence: EvidenceArguments,
 
     /// Form of the decision: table or json
     #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]
@@ -1173,25 +1180,8 @@ pub(crate) struct PolicyExplainArguments {
     #[arg(long = "label", value_name = "NAME=VALUE")]
     pub(crate) labels: Vec<String>,
 
-    /// The advisory database [default: PLIMSOLL_DB, else the user's data folder]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) db: Option<PathBuf>,
-
-    /// Revocation list or OCSP response for Notation's certificates, or a folder of them; may be given several times
-    #[arg(long = "notation-revocations", value_name = "PATH")]
-    pub(crate) notation_revocations: Vec<PathBuf>,
-
-    /// Trust root: `sigstore`, `sigstore-staging`, `github`, one of `plimsoll trust add`, or a trusted_root.json; may be given several times
-    /// [default: sigstore, github]
-    #[arg(long = "trust-root", value_name = "NAME|FILE")]
-    pub(crate) roots: Vec<String>,
-
-    /// Another repository that holds evidence; may be given several times
-    #[arg(long = "evidence-repository", value_name = "NAME")]
-    pub(crate) repositories: Vec<String>,
-
     #[command(flatten)]
-    pub(crate) registry: RegistryArguments,
+    pub(crate) evidence: EvidenceArguments,
 
     /// Form of the answer: table or json
     #[arg(long, short = 'f', value_name = "FORMAT", default_value = "table", value_parser = format)]

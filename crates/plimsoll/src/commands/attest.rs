@@ -253,18 +253,14 @@ fn open_vex(path: &str, bytes: &[u8]) -> anyhow::Result<Value> {
 
 /// `plimsoll attest verdict`.
 fn of_verdict(arguments: &AttestVerdictArguments, environment: &Environment) -> Answer {
-    let seal = seal(&arguments.signing, &arguments.registry.ca_files, environment)?;
-    let question = verify::Question {
-        image: &arguments.image,
-        policies: &arguments.policies,
-        namespace: &arguments.namespace,
-        labels: &arguments.labels,
-        db: arguments.db.as_ref(),
-        notation_revocations: &arguments.notation_revocations,
-        roots: &arguments.roots,
-        repositories: &arguments.repositories,
-        registry: &arguments.registry,
-    };
+    let seal = seal(&arguments.signing, &arguments.evidence.registry.ca_files, environment)?;
+    let question = verify::Question::new(
+        &arguments.image,
+        &arguments.policies,
+        &arguments.namespace,
+        &arguments.labels,
+        &arguments.evidence,
+    );
     let decided = question.decide(environment)?;
     let decision = &decided.decision;
     let view = View { all: arguments.all, ..scan::view(&arguments.image, environment) };
@@ -275,7 +271,7 @@ fn of_verdict(arguments: &AttestVerdictArguments, environment: &Environment) -> 
         nothing();
         return Ok(code);
     }
-    let registries = environment.network.registries(&arguments.registry);
+    let registries = environment.network.registries(&arguments.evidence.registry);
     let (place, summaries) = attest::summaries(&decided, &arguments.image, &arguments.verifier, &registries)
         .map_err(scan::failed)?;
     if summaries.is_empty() {

@@ -450,6 +450,22 @@ struct Watch {
     screen: Option<Screen>,
 }
 
+/// Tells what a record says of itself, at the end (`now`) or where it could not be written; whether it could.
+fn written(record: Result<Option<String>, String>, now: bool) -> bool {
+    match record {
+        Ok(told) => {
+            if let Some(told) = told.filter(|_| now) {
+                print::talk(&told);
+            }
+            true
+        }
+        Err(why) => {
+            print::warning(&why);
+            false
+        }
+    }
+}
+
 impl Watch {
     #[cfg(not(feature = "runtime"))]
     #[expect(clippy::unused_self, reason = "called as with a sensor")]
@@ -679,35 +695,13 @@ impl Watch {
 
     /// Writes which packages ran, where that is asked for and it is time; whether it could.
     fn write_in_use(&mut self, lost: bool, now: bool) -> bool {
-        match self.drift.as_mut().map_or(Ok(None), |drift| drift.write_in_use(lost, now)) {
-            Ok(told) => {
-                if let Some(told) = told.filter(|_| now) {
-                    print::talk(&told);
-                }
-                true
-            }
-            Err(why) => {
-                print::warning(&why);
-                false
-            }
-        }
+        written(self.drift.as_mut().map_or(Ok(None), |drift| drift.write_in_use(lost, now)), now)
     }
 
     /// Writes what was learned, where that is asked for and it is time; whether it could.
     #[cfg(feature = "runtime")]
     fn write_habits(&mut self, sensor: Option<&plimsoll_runtime::Sensor>, lost: bool, now: bool) -> bool {
-        match self.habits.write(sensor, lost, now) {
-            Ok(told) => {
-                if let Some(told) = told.filter(|_| now) {
-                    print::talk(&told);
-                }
-                true
-            }
-            Err(why) => {
-                print::warning(&why);
-                false
-            }
-        }
+        written(self.habits.write(sensor, lost, now), now)
     }
 
     fn event(&mut self, event: &Event) {

@@ -37,17 +37,13 @@ pub(crate) fn run(command: &PolicyCommand, environment: &Environment) -> Answer 
 
 /// Why a decision comes out as it does. Exit codes are those of the decision.
 fn explain(arguments: &PolicyExplainArguments, environment: &Environment) -> Answer {
-    let question = verify::Question {
-        image: &arguments.image,
-        policies: &arguments.policies,
-        namespace: &arguments.namespace,
-        labels: &arguments.labels,
-        db: arguments.db.as_ref(),
-        notation_revocations: &arguments.notation_revocations,
-        roots: &arguments.roots,
-        repositories: &arguments.repositories,
-        registry: &arguments.registry,
-    };
+    let question = verify::Question::new(
+        &arguments.image,
+        &arguments.policies,
+        &arguments.namespace,
+        &arguments.labels,
+        &arguments.evidence,
+    );
     let explanation = question.explain(environment)?;
     let view = View { all: arguments.all, ..scan::view(&arguments.image, environment) };
     let text = plimsoll_format::explanation::write(&explanation, arguments.format, &view)

@@ -14,7 +14,7 @@ use plimsoll_scan::verify::Wanted;
 use plimsoll_scan::{Options, Progress, Reference, ScanError};
 
 use super::{Answer, notation, scan, trust};
-use crate::cli::{RegistryArguments, VerifyArguments};
+use crate::cli::{EvidenceArguments, RegistryArguments, VerifyArguments};
 use crate::environment::Environment;
 use crate::print::{self, Failure, USAGE};
 use crate::progress;
@@ -51,7 +51,27 @@ pub(super) struct Question<'a> {
     pub(super) registry: &'a RegistryArguments,
 }
 
-impl Question<'_> {
+impl<'a> Question<'a> {
+    pub(super) fn new(
+        image: &'a str,
+        policies: &'a [PathBuf],
+        namespace: &'a str,
+        labels: &'a [String],
+        evidence: &'a EvidenceArguments,
+    ) -> Self {
+        Question {
+            image,
+            policies,
+            namespace,
+            labels,
+            db: evidence.db.as_ref(),
+            notation_revocations: &evidence.notation_revocations,
+            roots: &evidence.roots,
+            repositories: &evidence.repositories,
+            registry: &evidence.registry,
+        }
+    }
+
     /// Gathers and decides.
     pub(super) fn decide(&self, environment: &Environment) -> Result<Decided, Failure> {
         self.ask(environment, |gate, options, progress| {
@@ -188,6 +208,13 @@ pub(super) fn policy_files(paths: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, St
     Ok(out)
 }
 
+/// Whoever has a certificate of this holder, from whoever vouched for them, with these claims in it.
+pub(super) fn holder(identity: &str, issuer: &str, claims: Vec<(String, Pattern)>) -> anyhow::Result<Signer> {
+    let (subject, issuer) = (pattern(identity)?, pattern(issuer)?);
+    let by = By::Identity { subject, issuer, claims, roots: Vec::new() };
+    Ok(Signer { name: identity.to_owned(), by })
+}
+
 fn wanted(arguments: &VerifyArguments, environment: &Environment) -> anyhow::Result<Wanted> {
     let mut signers = Vec::new();
     let mut skipped = None;
@@ -210,15 +237,7 @@ fn wanted(arguments: &VerifyArguments, environment: &Environment) -> anyhow::Res
                 Ok((name, pattern(&value)?))
             })
             .collect::<anyhow::Result<_>>()?;
-        signers.push(Signer {
-            name: identity.clone(),
-            by: By::Identity {
-                subject: pattern(identity)?,
-                issuer: pattern(issuer)?,
-                claims,
-                roots: Vec::new(),
-            },
-        });
+        signers.push(holder(identity, issuer, claims)?);
     }
     let files = arguments
         .files

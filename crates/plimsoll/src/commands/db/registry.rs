@@ -15,7 +15,7 @@ use plimsoll_advisory::{
 };
 use plimsoll_model::Digest;
 use plimsoll_scan::attest::{Place, Said};
-use plimsoll_scan::trust::{By, Outcome, SIGNED, Signer, Target, Trust, What, discover};
+use plimsoll_scan::trust::{Outcome, SIGNED, Target, Trust, What, discover};
 use plimsoll_scan::{
     Artifact, Database, OciError, Part, Reference, Registries, Repository, ScanError, StoredPart,
 };
@@ -178,9 +178,7 @@ pub(super) fn publisher(
     let trust = || -> anyhow::Result<Option<Trust>> {
         let mut signers = verify::keys(&arguments.sigstore_keys, arguments.no_transparency_log, environment)?;
         if let (Some(identity), Some(issuer)) = (&arguments.identity, &arguments.issuer) {
-            let (subject, issuer) = (verify::pattern(identity)?, verify::pattern(issuer)?);
-            let by = By::Identity { subject, issuer, claims: Vec::new(), roots: Vec::new() };
-            signers.push(Signer { name: identity.clone(), by });
+            signers.push(verify::holder(identity, issuer, Vec::new())?);
         }
         if signers.is_empty() {
             return Ok(None);

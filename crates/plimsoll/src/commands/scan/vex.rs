@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use plimsoll_advisory::hub::{self, HubError, When};
 use plimsoll_http::Client;
-use plimsoll_scan::trust::{By, Signer, Trust};
-use plimsoll_scan::{AttachedSbom, AttachedVex, VexHub, span};
+use plimsoll_scan::trust::Trust;
+use plimsoll_scan::{AttachedDocuments, VexHub, span};
 
 use crate::cli::{AttachedSbomArguments, DbUpdate, RegistryArguments, VexArguments};
 use crate::commands::{cache, db::update, verify};
@@ -22,7 +22,7 @@ pub(super) struct Vex {
     /// Documents: name, content.
     pub(super) files: Vec<(String, Vec<u8>)>,
     /// Which of the attached ones count, when they are asked for.
-    pub(super) attached: Option<Arc<AttachedVex>>,
+    pub(super) attached: Option<Arc<AttachedDocuments>>,
 }
 
 pub(super) fn read(arguments: &VexArguments, environment: &Environment) -> Result<Vex, Failure> {
@@ -63,7 +63,7 @@ pub(super) fn read(arguments: &VexArguments, environment: &Environment) -> Resul
     };
     let trust = trust(&named, environment).map_err(usage)?;
     let now = environment.now.as_second();
-    let wanted = AttachedVex { trust, unsigned: arguments.vex_unsigned, now };
+    let wanted = AttachedDocuments { trust, unsigned: arguments.vex_unsigned, now };
     Ok(Vex { files, attached: Some(Arc::new(wanted)) })
 }
 
@@ -71,7 +71,7 @@ pub(super) fn read(arguments: &VexArguments, environment: &Environment) -> Resul
 pub(super) fn sboms(
     arguments: &AttachedSbomArguments,
     environment: &Environment,
-) -> Result<Option<Arc<AttachedSbom>>, Failure> {
+) -> Result<Option<Arc<AttachedDocuments>>, Failure> {
     if !arguments.sbom_oci {
         return Ok(None);
     }
@@ -83,7 +83,7 @@ pub(super) fn sboms(
     };
     let trust = trust(&named, environment).map_err(|error| Failure::new(USAGE, error))?;
     let now = environment.now.as_second();
-    Ok(Some(Arc::new(AttachedSbom { trust, unsigned: arguments.sbom_unsigned, now })))
+    Ok(Some(Arc::new(AttachedDocuments { trust, unsigned: arguments.sbom_unsigned, now })))
 }
 
 /// Whose signatures count, as it was typed.
@@ -98,15 +98,7 @@ struct Named<'a> {
 fn trust(named: &Named<'_>, environment: &Environment) -> anyhow::Result<Trust> {
     let mut signers = verify::keys(named.keys, named.unlogged, environment)?;
     if let Some((identity, issuer)) = named.identity {
-        signers.push(Signer {
-            name: identity.clone(),
-            by: By::Identity {
-                subject: verify::pattern(identity)?,
-                issuer: verify::pattern(issuer)?,
-                claims: Vec::new(),
-                roots: Vec::new(),
-            },
-        });
+        signers.push(verify::holder(identity, issuer, Vec::new())?);
     }
     Ok(Trust { roots: verify::roots(named.roots, environment)?, signers })
 }
