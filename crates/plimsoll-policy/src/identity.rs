@@ -30,11 +30,114 @@ pub enum Pattern {
     Regex(Box<Regex>),
 }
 
-/// A glob, compiled.
+/// A glob, compiled. Nearly all globs that people write are decided without an expression: admission decides by many of them,
+/// many times a second.
 #[derive(Clone, Debug)]
 pub struct Glob {
     text: String,
-    regex: Box<Regex>,
+    form: Form,
+}
+
+/// How a glob is decided.
+#[derive(Clone, Debug)]
+enum Form {
+    /// No `**`: as many parts between slashes, each with its own stars.
+    Parts,
+    /// `**` at the end and nowhere else, without a star in the part before it.
+    Below,
+    /// Any other.
+    Regex(Box<Regex>),
+}
+
+impl Glob {
+    fn new(text: &str) -> Result<Self, PatternError> {
+        let form = match text.strip_suffix("**") {
+            None if !text.contains("**") => Form::Parts,
+            Some(head) if !head.contains("**") && !last_part(head).contains('*') => Form::Below,
+            _ => Form::Regex(compile(&inner(text), text)?),
+        };
+        if text.len() > LONGEST_PATTERN {
+            return Err(too_long(text));
+        }
+        Ok(Glob { text: text.to_owned(), form })
+    }
+
+    fn matches(&self, value: &str) -> bool {
+        match &self.form {
+            Form::Regex(regex) => regex.is_match(value),
+            Form::Parts => {
+                let mut values = value.split('/');
+                self.text.split('/').all(|part| values.next().is_some_and(|value| part_matches(part, value)))
+                    && values.next().is_none()
+            }
+            Form::Below => {
+                let head = self.text.strip_suffix("**").unwrap_or(&self.text);
+                let last = last_part(head);
+                let mut rest = value;
+                for part in head[..head.len() - last.len()].split_terminator('/') {
+                    let Some((value, after)) = rest.split_once('/') else { return false };
+                    if !part_matches(part, value) {
+                        return false;
+                    }
+                    rest = after;
+                }
+                rest.starts_with(last)
+            }
+        }
+    }
+}
+
+/// What stands behind the last slash.
+fn last_part(text: &str) -> &str {
+    text.rsplit_once('/').map_or(text, |(_, last)| last)
+}
+
+/// Whether a text without slashes fits a pattern without them; `*` stands for anything. The last star that was met takes one more
+/// character whenever what follows does not fit: stars before it need never be tried again.
+fn part_matches(pattern: &str, value: &str) -> bool {
+    let (pattern, value) = (pattern.as_bytes(), value.as_bytes());
+    let (mut at, mut seen) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while seen < value.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, seen));
+                at += 1;
+            }
+            Some(byte) if *byte == value[seen] => {
+                at += 1;
+                seen += 1;
+            }
+            _ => match star {
+                Some((place, taken)) => {
+                    at = place + 1;
+                    seen = taken + 1;
+                    star = Some((place, seen));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+/// A glob as an expression, without anchors.
+fn inner(text: &str) -> String {
+    let mut expression = String::with_capacity(text.len() * 2);
+    let mut rest = text;
+    while let Some(at) = rest.find('*') {
+        expression.push_str(&regex::escape(&rest[..at]));
+        rest = &rest[at + 1..];
+        expression.push_str(match rest.strip_prefix('*') {
+            Some(after) => {
+                rest = after;
+                ".*"
+            }
+            None => "[^/]*",
+        });
+    }
+    expression.push_str(&regex::escape(rest));
+    expression
 }
 
 impl Pattern {
@@ -43,22 +146,7 @@ impl Pattern {
         if !text.contains('*') {
             return Ok(Pattern::Exact(text.to_owned()));
         }
-        let mut expression = String::with_capacity(text.len() * 2);
-        let mut rest = text;
-        while let Some(at) = rest.find('*') {
-            expression.push_str(&regex::escape(&rest[..at]));
-            rest = &rest[at + 1..];
-            expression.push_str(match rest.strip_prefix('*') {
-                Some(after) => {
-                    rest = after;
-                    ".*"
-                }
-                None => "[^/]*",
-            });
-        }
-        expression.push_str(&regex::escape(rest));
-        let regex = compile(&expression, text)?;
-        Ok(Pattern::Glob(Glob { text: text.to_owned(), regex }))
+        Ok(Pattern::Glob(Glob::new(text)?))
     }
 
     /// A regular expression. It is anchored at both ends: a pattern that was written for a part of the value must say so
@@ -71,7 +159,7 @@ impl Pattern {
     pub(crate) fn expression(&self) -> String {
         match self {
             Pattern::Exact(text) => format!("\\A{}\\z", regex::escape(text)),
-            Pattern::Glob(glob) => glob.regex.as_str().to_owned(),
+            Pattern::Glob(glob) => format!("\\A(?s:{})\\z", inner(&glob.text)),
             Pattern::Regex(regex) => regex.as_str().to_owned(),
         }
     }
@@ -80,7 +168,7 @@ impl Pattern {
     pub fn matches(&self, value: &str) -> bool {
         match self {
             Pattern::Exact(text) => text == value,
-            Pattern::Glob(glob) => glob.regex.is_match(value),
+            Pattern::Glob(glob) => glob.matches(value),
             Pattern::Regex(regex) => regex.is_match(value),
         }
     }
@@ -101,12 +189,16 @@ impl std::fmt::Display for Pattern {
     }
 }
 
+fn too_long(shown: &str) -> PatternError {
+    PatternError {
+        pattern: shown.chars().take(60).collect(),
+        source: Box::new(regex::Error::CompiledTooBig(2 * LONGEST_PATTERN)),
+    }
+}
+
 fn compile(expression: &str, shown: &str) -> Result<Box<Regex>, PatternError> {
     if expression.len() > 2 * LONGEST_PATTERN {
-        return Err(PatternError {
-            pattern: shown.chars().take(60).collect(),
-            source: Box::new(regex::Error::CompiledTooBig(2 * LONGEST_PATTERN)),
-        });
+        return Err(too_long(shown));
     }
     // By itself first: `a)|(b` is none, but would become one between the anchors, and leave them.
     Regex::new(expression)
@@ -132,6 +224,19 @@ pub struct Certificate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        /// The ways without an expression say what the expression says.
+        #[test]
+        fn globs_are_their_expressions(text in "[ab/*]{0,10}", values in proptest::collection::vec("[ab/\n]{0,8}", 20)) {
+            let pattern = Pattern::parse(&text).expect("a glob");
+            let regex = compile(&inner(&text), &text).expect("an expression");
+            for value in &values {
+                proptest::prop_assert_eq!(pattern.matches(value), regex.is_match(value), "{} {}", text, value);
+            }
+            proptest::prop_assert_eq!(pattern.expression(), if text.contains('*') { regex.as_str().to_owned() } else { format!("\\A{}\\z", regex::escape(&text)) });
+        }
+    }
 
     #[test]
     fn patterns_fit_whole_values() {
