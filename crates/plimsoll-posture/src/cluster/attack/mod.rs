@@ -78,8 +78,8 @@ struct Reports<'r> {
 
 impl<'r> Reports<'r> {
     fn new(all: &'r [ImageFlaws]) -> Self {
-        let (mut by_name, mut by_digest): (HashMap<String, Vec<usize>>, HashMap<&str, Vec<usize>>) =
-            (HashMap::new(), HashMap::new());
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut by_digest: HashMap<&str, Vec<usize>> = HashMap::new();
         for (at, report) in all.iter().enumerate() {
             for name in &report.names {
                 by_name.entry(plain_name(name)).or_default().push(at);
