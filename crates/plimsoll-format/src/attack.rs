@@ -199,11 +199,21 @@ fn cut(lead: &str, cut: &AttackCut, lines: &mut Lines) {
     lines.wrapped(lead, &text);
 }
 
+/// Who decided to live with a route, and until when.
+fn accepted(route: &AttackRoute) -> Option<String> {
+    let accepted = route.accepted.as_ref()?;
+    let until = accepted.expires.as_deref().unwrap_or("without end");
+    Some(format!("{} ({until}, {})", clean(&accepted.reason), clean(&accepted.source)))
+}
+
 fn one(route: &AttackRoute, view: &View, lines: &mut Lines) {
     lines.line("");
     let pods = usize::try_from(route.pods).unwrap_or(usize::MAX);
     let pods = if pods == 0 { String::new() } else { format!(" ({})", count(pods, "pod", "pods")) };
     lines.line(&format!("{}{pods}", clean(&route.workload)));
+    if let Some(accepted) = accepted(route) {
+        lines.wrapped("  accepted: ", &accepted);
+    }
     lines.wrapped("  open:  ", &entries(route, view.all));
     for hop in &route.over {
         lines.wrapped(
@@ -240,13 +250,20 @@ fn table(attack: &Attack, view: &View) -> String {
     let mut lines = Lines::new(view);
     lines.line(&clean(&attack.cluster.name));
     lines.wrapped("", &sum(attack));
+    let accepted: Vec<&AttackRoute> = attack.routes.iter().filter(|route| route.accepted.is_some()).collect();
+    match accepted.len() {
+        0 => {}
+        1 => lines.line("1 route is accepted, which does not count"),
+        number => lines.line(&format!("{number} routes are accepted, which do not count")),
+    }
     let (sure, perhaps): (Vec<&AttackRoute>, Vec<&AttackRoute>) =
-        attack.routes.iter().partition(|route| route.sure);
+        attack.routes.iter().filter(|route| route.accepted.is_none()).partition(|route| route.sure);
     if attack.routes.is_empty() {
         lines.line("");
         lines.line("no route from outside is seen");
     }
-    for (title, all) in [("Routes from outside", sure), ("Perhaps", perhaps)] {
+    let accepted = if view.all { accepted } else { Vec::new() };
+    for (title, all) in [("Routes from outside", sure), ("Perhaps", perhaps), ("Accepted", accepted)] {
         if all.is_empty() {
             continue;
         }
@@ -273,14 +290,22 @@ fn markdown(attack: &Attack) -> String {
     if attack.routes.is_empty() {
         text.push_str("\nNo route from outside is seen.\n");
     }
-    for (title, sure) in [("Routes from outside", true), ("Perhaps", false)] {
-        let all: Vec<&AttackRoute> = attack.routes.iter().filter(|route| route.sure == sure).collect();
+    let sections =
+        [("Routes from outside", true, false), ("Perhaps", false, false), ("Accepted", true, true)];
+    for (title, sure, is_accepted) in sections {
+        let fits = |route: &&AttackRoute| {
+            route.accepted.is_some() == is_accepted && (is_accepted || route.sure == sure)
+        };
+        let all: Vec<&AttackRoute> = attack.routes.iter().filter(fits).collect();
         if all.is_empty() {
             continue;
         }
         let _ = write!(text, "\n## {title}\n");
         for route in all {
             let _ = write!(text, "\n### {}\n\n", markdown_text(&route.workload));
+            if let Some(accepted) = accepted(route) {
+                let _ = writeln!(text, "- accepted: {}", markdown_text(&accepted));
+            }
             let _ = writeln!(text, "- open: {}", markdown_text(&entries(route, true)));
             for hop in &route.over {
                 let over = format!("{} > {} ({})", hop.from, hop.to, hop.ports.allowed);

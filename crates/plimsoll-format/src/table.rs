@@ -724,12 +724,18 @@ fn group(summary: &Summary<'_>, index: usize, finding: &Finding, by: By) -> Stri
     }
 }
 
-/// What is to be done, line by line: of an object the first things by rule, each with the number of its places.
+/// What is to be done, line by line: of an object the first things by rule, each with the number of its places. Of few objects
+/// nearly all of them.
 fn sentences(change: &Change, summary: &Summary<'_>, view: &View) -> Vec<String> {
     /// More are counted.
     const SHOWN: usize = 3;
+    /// So many, where there are at most this many objects.
+    const SHOWN_OF_FEW: (usize, usize) = (20, 2);
     let Some(edits) = summary.edits(change) else { return vec![clean(&change.action).into_owned()] };
-    let shown = if view.all { edits.len() } else { edits.len().min(SHOWN) };
+    let objects = summary.changes.iter().filter(|change| summary.is_of_object(change));
+    let few = objects.take(SHOWN_OF_FEW.1 + 1).count() <= SHOWN_OF_FEW.1;
+    let most = if few { SHOWN_OF_FEW.0 } else { SHOWN };
+    let shown = if view.all { edits.len() } else { edits.len().min(most) };
     let mut lines: Vec<String> = edits[..shown]
         .iter()
         .map(|edit| {

@@ -6,7 +6,7 @@ use crate::audit::{ClusterInfo, Missing};
 use crate::paths::{Goal, PathStep};
 use crate::reach::{Connection, Exposure};
 use crate::responsibility::Belongs;
-use crate::{Outcome, Party, Problem};
+use crate::{Outcome, Party, Problem, Suppression};
 
 /// Version of the form of [`Attack`]: `docs/schema/attack-1.0.json`.
 pub const ATTACK_VERSION: &str = "1.0";
@@ -177,6 +177,9 @@ pub struct AttackRoute {
     pub cheapest: Vec<AttackCut>,
     /// All other changes that cut something.
     pub others: Vec<AttackCut>,
+    /// Who decided to live with it, and why: it does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Suppression>,
 }
 
 /// Counts of workloads.

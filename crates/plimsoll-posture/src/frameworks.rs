@@ -23,6 +23,13 @@ pub struct Framework {
 /// All that are known.
 pub const FRAMEWORKS: &[Framework] = &[
     Framework { name: "cis-kubernetes", title: "CIS Kubernetes Benchmark", reference: "CIS Kubernetes" },
+    Framework { name: "cis-gke", title: "CIS Google Kubernetes Engine (GKE) Benchmark", reference: "" },
+    Framework {
+        name: "cis-eks",
+        title: "CIS Amazon Elastic Kubernetes Service (EKS) Benchmark",
+        reference: "",
+    },
+    Framework { name: "cis-aks", title: "CIS Azure Kubernetes Service (AKS) Benchmark", reference: "" },
     Framework { name: "mitre-attack", title: "MITRE ATT&CK for Containers", reference: "ATT&CK" },
     Framework { name: "nist-800-190", title: "NIST SP 800-190", reference: "" },
     Framework { name: "nsa-cisa", title: "NSA/CISA Kubernetes Hardening Guide", reference: "" },
@@ -32,6 +39,66 @@ pub const FRAMEWORKS: &[Framework] = &[
 
 /// Controls whose ids no rule names: framework, control, rules. A name that ends with `-` stands for all that begin so.
 const CONTROLS: &[(&str, &str, &[&str])] = &[
+    // Of the benchmarks of clouds `whose --framework` answers more: from exports, nodes and rights.
+    ("cis-gke", "4.1.1", &["bound-to-cluster-admin"]),
+    ("cis-gke", "4.1.2", &["rbac-reads-secrets"]),
+    ("cis-gke", "4.1.3", &["rbac-everything", "rbac-wildcard"]),
+    ("cis-gke", "4.1.5", &["service-account-token-mounted"]),
+    ("cis-gke", "4.1.7", &["rbac-escalates", "rbac-everything"]),
+    ("cis-gke", "4.4.1", &["secret-as-environment", "secret-in-environment-value"]),
+    ("cis-gke", "4.6.2", &["seccomp-unconfined"]),
+    ("cis-gke", "4.6.4", &["default-namespace"]),
+    ("cis-gke", "4.1.8", &["bound-to-everybody"]),
+    ("cis-gke", "4.2.1", &["namespace-without-pod-security"]),
+    ("cis-gke", "4.3.2", &["no-network-policy"]),
+    (
+        "cis-gke",
+        "4.6.3",
+        &[
+            "container-",
+            "capabilities-kept",
+            "privilege-escalation-allowed",
+            "privileged-container",
+            "root-filesystem-writable",
+        ],
+    ),
+    ("cis-eks", "4.1.1", &["bound-to-cluster-admin"]),
+    ("cis-eks", "4.1.2", &["rbac-reads-secrets"]),
+    ("cis-eks", "4.1.3", &["rbac-everything", "rbac-wildcard"]),
+    ("cis-eks", "4.1.4", &["rbac-creates-workloads", "rbac-everything"]),
+    ("cis-eks", "4.1.6", &["service-account-token-mounted"]),
+    ("cis-eks", "4.1.8", &["rbac-escalates", "rbac-everything"]),
+    ("cis-eks", "4.1.9", &["rbac-makes-volumes", "rbac-everything"]),
+    ("cis-eks", "4.1.10", &["rbac-node-proxy", "rbac-everything"]),
+    ("cis-eks", "4.1.11", &["rbac-changes-webhooks", "rbac-everything"]),
+    ("cis-eks", "4.1.12", &["rbac-makes-tokens", "rbac-everything"]),
+    ("cis-eks", "4.2.1", &["privileged-container"]),
+    ("cis-eks", "4.2.2", &["host-pid"]),
+    ("cis-eks", "4.2.3", &["host-ipc"]),
+    ("cis-eks", "4.2.4", &["host-network"]),
+    ("cis-eks", "4.2.5", &["privilege-escalation-allowed"]),
+    ("cis-eks", "4.4.1", &["secret-as-environment", "secret-in-environment-value"]),
+    ("cis-eks", "4.5.2", &["default-namespace"]),
+    ("cis-eks", "4.3.2", &["no-network-policy"]),
+    ("cis-aks", "4.1.1", &["bound-to-cluster-admin"]),
+    ("cis-aks", "4.1.2", &["rbac-reads-secrets"]),
+    ("cis-aks", "4.1.3", &["rbac-everything", "rbac-wildcard"]),
+    ("cis-aks", "4.1.4", &["rbac-creates-workloads", "rbac-everything"]),
+    ("cis-aks", "4.1.6", &["service-account-token-mounted"]),
+    ("cis-aks", "4.1.7", &["rbac-escalates", "rbac-everything"]),
+    ("cis-aks", "4.1.8", &["rbac-makes-volumes", "rbac-everything"]),
+    ("cis-aks", "4.1.9", &["rbac-node-proxy", "rbac-everything"]),
+    ("cis-aks", "4.1.10", &["rbac-approves-certificates", "rbac-everything"]),
+    ("cis-aks", "4.1.11", &["rbac-changes-webhooks", "rbac-everything"]),
+    ("cis-aks", "4.1.12", &["rbac-makes-tokens", "rbac-everything"]),
+    ("cis-aks", "4.2.1", &["privileged-container"]),
+    ("cis-aks", "4.2.2", &["host-pid"]),
+    ("cis-aks", "4.2.3", &["host-ipc"]),
+    ("cis-aks", "4.2.4", &["host-network"]),
+    ("cis-aks", "4.2.5", &["privilege-escalation-allowed"]),
+    ("cis-aks", "4.5.1", &["secret-as-environment", "secret-in-environment-value"]),
+    ("cis-aks", "4.6.3", &["default-namespace"]),
+    ("cis-aks", "4.4.2", &["no-network-policy"]),
     (
         "nist-800-190",
         "4.1.2",
@@ -461,6 +528,7 @@ const CONCERNS: &[(&str, Concern)] = &[
     ("eviction-", Concern::Kinds(&["PodDisruptionBudget"])),
     ("unhealthy-pods-", Concern::Kinds(&["PodDisruptionBudget"])),
     ("autoscaler-", Concern::Kinds(&["HorizontalPodAutoscaler"])),
+    ("storage-class-", Concern::Kinds(&["StorageClass"])),
     ("secret-in-config-map", Concern::Kinds(&["ConfigMap"])),
     ("token-never-expires", Concern::Kinds(&["Secret"])),
     ("monitor-", Concern::Kinds(&["ServiceMonitor"])),
@@ -697,6 +765,9 @@ mod tests {
         "variable-set-twice",
     ];
 
+    /// What only benchmarks of clouds ask for.
+    const OF_CLOUDS: &[&str] = &["storage-class-unencrypted"];
+
     /// Every rule about the security of objects answers a control of four frameworks at least one of which is general; those of the
     /// Pod Security Standards answer all. The counts are those that the documentation tells.
     #[test]
@@ -706,7 +777,7 @@ mod tests {
         };
         for rule in RULES.iter().filter(|rule| rule.area() == Area::Kubernetes) {
             let of = |name: &str| Framework::find(name).is_some_and(|one| !one.controls_of(rule).is_empty());
-            if fits(WORKS, rule.id) {
+            if fits(WORKS, rule.id) || fits(OF_CLOUDS, rule.id) {
                 continue;
             }
             let general =
@@ -724,6 +795,9 @@ mod tests {
         .expect("the documentation is there");
         for (name, told) in [
             ("cis-kubernetes", "CIS Kubernetes"),
+            ("cis-gke", "CIS GKE"),
+            ("cis-eks", "CIS EKS"),
+            ("cis-aks", "CIS AKS"),
             ("mitre-attack", "MITRE ATT&CK"),
             ("nist-800-190", "NIST SP 800-190"),
             ("nsa-cisa", "NSA/CISA"),
@@ -735,6 +809,29 @@ mod tests {
                 status.contains(&format!("{told} {count}")),
                 "docs/status.md does not say `{told} {count}`"
             );
+        }
+    }
+
+    /// What the benchmarks of clouds ask rules stands in their files too.
+    #[test]
+    fn the_benchmarks_of_clouds_name_the_same_rules() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("benchmarks");
+        for name in ["cis-gke", "cis-eks", "cis-aks"] {
+            let text = std::fs::read_to_string(folder.join(format!("{name}.yaml"))).expect("a file of ours");
+            let framework = Framework::find(name).expect("a framework");
+            for line in text.lines() {
+                let between = |front: &str, end: char| {
+                    line.split_once(front).and_then(|(_, rest)| Some(rest.split_once(end)?.0))
+                };
+                let (Some(id), Some(rules)) = (between("{id: '", '\''), between("rules: [", ']')) else {
+                    continue;
+                };
+                let controls = framework.controls();
+                let (_, own) =
+                    controls.iter().find(|(own, _)| *own == id).unwrap_or_else(|| panic!("{name} {id}"));
+                let own: Vec<&str> = own.iter().map(|rule| rule.id).collect();
+                assert!(rules.split(',').all(|rule| own.contains(&rule.trim())), "{name} {id}: {own:?}");
+            }
         }
     }
 

@@ -141,6 +141,8 @@ pub static RULES: &[&Rule] = &[
     &kubernetes::control_plane::API_SERVER_ETCD_AUTHORITY,
     &kubernetes::control_plane::API_SERVER_SECRETS_UNENCRYPTED,
     &kubernetes::control_plane::API_SERVER_WEAK_CIPHERS,
+    &kubernetes::control_plane::API_SERVER_TOKENS_EXTENDED,
+    &kubernetes::control_plane::API_SERVER_WITHOUT_EXTERNAL_ADDRESS_CHECK,
     &kubernetes::control_plane::CONTROLLER_MANAGER_PROFILING,
     &kubernetes::control_plane::CONTROLLER_MANAGER_GARBAGE,
     &kubernetes::control_plane::CONTROLLER_MANAGER_ONE_IDENTITY,
@@ -253,6 +255,8 @@ pub static RULES: &[&Rule] = &[
     &kubernetes::image_policy_fails_open::RULE,
     &kubernetes::pod_security_default_open::RULE,
     &kubernetes::pod_security_exemption_wide::RULE,
+    &kubernetes::rbac_changes_dns::RULE,
+    &kubernetes::storage_class_unencrypted::RULE,
 ];
 
 /// The rule with this id.

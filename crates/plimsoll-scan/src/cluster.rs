@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-pub use accept::accept;
+pub use accept::{accept, accept_routes};
 pub use attack::image_flaws;
 pub use drift::{Kept, drift, since};
 use plimsoll_kube::{Client, Error};

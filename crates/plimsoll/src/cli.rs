@@ -550,8 +550,8 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Line>,
 
-    /// Only what a framework asks for, with the answer for each of its controls: cis-kubernetes, mitre-attack, nist-800-190,
-    /// nsa-cisa, owasp-kubernetes or pod-security-standards
+    /// Only what a framework asks for, with the answer for each of its controls: cis-kubernetes, cis-gke, cis-eks, cis-aks,
+    /// mitre-attack, nist-800-190, nsa-cisa, owasp-kubernetes or pod-security-standards
     #[arg(long, value_name = "NAME", value_parser = framework)]
     pub(crate) framework: Option<&'static Framework>,
 

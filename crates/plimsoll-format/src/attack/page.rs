@@ -4,7 +4,7 @@ use askama::Template;
 use plimsoll_model::Outcome;
 use plimsoll_model::attack::{Attack, AttackCut, AttackRoute, Known};
 
-use super::{cut_goals, cut_whose, end, entries, flaws, party, sum};
+use super::{accepted, cut_goals, cut_whose, end, entries, flaws, party, sum};
 use crate::Error;
 use crate::html::{ended, hash_of};
 use crate::text::{clean, count, thousands};
@@ -58,8 +58,13 @@ pub(super) fn write(attack: &Attack) -> Result<String, Error> {
         Outcome::Unknown => ("undecided", "?"),
     };
     let mut sections = Vec::new();
-    for (title, sure) in [("Known", true), ("Perhaps", false)] {
-        let routes: Vec<Route> = attack.routes.iter().filter(|route| route.sure == sure).map(route).collect();
+    for (title, sure, is_accepted) in
+        [("Known", true, false), ("Perhaps", false, false), ("Accepted", true, true)]
+    {
+        let fits = |route: &&AttackRoute| {
+            route.accepted.is_some() == is_accepted && (is_accepted || route.sure == sure)
+        };
+        let routes: Vec<Route> = attack.routes.iter().filter(fits).map(route).collect();
         if !routes.is_empty() {
             sections.push(Section { title: format!("{title} ({})", routes.len()), routes });
         }
@@ -97,7 +102,9 @@ pub(super) fn write(attack: &Attack) -> Result<String, Error> {
 
 fn route(route: &AttackRoute) -> Route {
     let pods = usize::try_from(route.pods).unwrap_or(usize::MAX);
-    let mut facts = vec![("open", entries(route, true))];
+    let mut facts: Vec<(&'static str, String)> =
+        accepted(route).map(|text| ("accepted", text)).into_iter().collect();
+    facts.push(("open", entries(route, true)));
     for hop in &route.over {
         let over = format!("{} > {} ({})", hop.from, hop.to, hop.ports.allowed);
         facts.push(("over", clean(&over).into_owned()));

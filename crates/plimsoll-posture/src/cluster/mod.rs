@@ -91,6 +91,23 @@ pub const LISTS: &[List] = &[
     list(RBAC, "clusterrolebindings", "ClusterRoleBinding", false, false, "who has which cluster role"),
     list("policy", "poddisruptionbudgets", "PodDisruptionBudget", true, false, "what may be evicted"),
     list(
+        "autoscaling",
+        "horizontalpodautoscalers",
+        "HorizontalPodAutoscaler",
+        true,
+        false,
+        "how far workloads are scaled",
+    ),
+    list("storage.k8s.io", "storageclasses", "StorageClass", false, false, "whether volumes are encrypted"),
+    list(
+        "monitoring.coreos.com",
+        "servicemonitors",
+        "ServiceMonitor",
+        true,
+        true,
+        "whether services are monitored",
+    ),
+    list(
         ADMISSION,
         "mutatingwebhookconfigurations",
         "MutatingWebhookConfiguration",

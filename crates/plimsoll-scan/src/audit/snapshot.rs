@@ -98,6 +98,8 @@ enum Place {
     Annotations,
     Status,
     Spec,
+    /// Parameters of a storage class, some of which drivers take credentials by.
+    Parameters,
     /// An environment: its names, not its values.
     Environment,
     /// Whatever is in it.
@@ -150,7 +152,7 @@ const STATUS: [&str; 20] = [
     "type",
 ];
 /// What of an object is kept beside its metadata, specification and status: rights, admission, endpoints.
-const BESIDE: [&str; 11] = [
+const BESIDE: [&str; 12] = [
     "addressType",
     "aggregationRule",
     "apiVersion",
@@ -158,11 +160,15 @@ const BESIDE: [&str; 11] = [
     "endpoints",
     "kind",
     "ports",
+    "provisioner",
     "roleRef",
     "rules",
     "secrets",
     "subjects",
 ];
+/// What of the parameters of a storage class is kept: how its volumes are encrypted.
+const PARAMETERS: [&str; 5] =
+    ["disk-encryption-kms-key", "diskEncryptionSetID", "encrypted", "kmsKeyId", "type"];
 /// Maps of labels, and selectors: their keys are names that people chose.
 const SELECTORS: [&str; 6] =
     ["clusterRoleSelectors", "labelSelector", "matchExpressions", "matchLabels", "nodeSelector", "selector"];
@@ -206,6 +212,7 @@ pub(super) const LEFT_OUT_OF_OBJECTS: plimsoll_rules::LeftOut = plimsoll_rules::
         "kind",
         "metadata",
         "ports",
+        "provisioner",
         "roleRef",
         "rules",
         "secrets",
@@ -240,6 +247,8 @@ impl Serialize for Cleaned<'_, '_> {
                     (Place::Spec, key) if SELECTORS.contains(&key) => Place::Kept,
                     (Place::Object, "spec" | "template" | "webhooks") | (Place::Spec, _) => Place::Spec,
                     (Place::Object, "status") => Place::Status,
+                    (Place::Object, "parameters") => Place::Parameters,
+                    (Place::Parameters, key) if PARAMETERS.contains(&key) => Place::Kept,
                     (Place::Object, key) if BESIDE.contains(&key) => Place::Kept,
                     (Place::Metadata, "annotations") => Place::Annotations,
                     (Place::Annotations, key) => {
@@ -251,7 +260,14 @@ impl Serialize for Cleaned<'_, '_> {
                     (Place::Status, key) if STATUS.contains(&key) => Place::Status,
                     (Place::Environment, "name") | (Place::Kept, _) => Place::Kept,
                     (Place::Metadata, key) if METADATA.contains(&key) => Place::Kept,
-                    (Place::Object | Place::Metadata | Place::Status | Place::Environment, _) => return None,
+                    (
+                        Place::Object
+                        | Place::Metadata
+                        | Place::Status
+                        | Place::Parameters
+                        | Place::Environment,
+                        _,
+                    ) => return None,
                 };
                 Some((key, Cleaned { value, place }))
             })),

@@ -1,34 +1,121 @@
-//! Paths that somebody decided to live with, until a date: the same files of exceptions as for findings.
+//! Paths and routes that somebody decided to live with, until a date: the same files of exceptions as for findings.
 //!
 //! An entry is for one goal (`id`) and, with `target`, for subjects of some names. What is accepted is told, and does not
 //! count: for the verdict only, not for cuts. Who gets there over an accepted subject has a path of their own, which counts.
+//! Of routes from outside `object` names the workload, and all that a route leads to must be accepted.
 
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
+use plimsoll_model::attack::Attack;
 use plimsoll_model::paths::{AttackPath, Goal, Paths};
 use plimsoll_model::{Effect, Outcome, Problem, ProblemKind, Suppression};
 
 use crate::exceptions::{Exception, Exceptions, matches_pattern};
 
-/// Marks the paths that are accepted today, and decides the verdict without them.
-///
-/// # Errors
-/// When an entry names something that paths do not have: its number, its id, and what is wrong.
-pub fn accept(answer: &mut Paths, exceptions: &Exceptions, today: Date) -> Result<(), String> {
-    let goal = |id: &str| Goal::ALL.into_iter().find(|goal| goal.name() == id);
+fn goal(id: &str) -> Option<Goal> {
+    Goal::ALL.into_iter().find(|goal| goal.name() == id)
+}
+
+/// Refuses entries about what paths and routes do not have.
+fn checked(
+    exceptions: &Exceptions,
+    has_other: impl Fn(&Exception) -> bool,
+    other: &str,
+) -> Result<(), String> {
     for (at, entry) in exceptions.entries.iter().enumerate() {
         let wrong =
             |what: &str| Err(format!("entry {} ({}) of {}: {what}", at + 1, entry.id, exceptions.file));
         if goal(&entry.id).is_none() {
             return wrong("`id` is no goal of paths: cluster-admin, node-root, all-secrets or cloud-role");
         }
-        if entry.package.is_some() || entry.path.is_some() || entry.until_fix {
-            return wrong(
-                "paths have no package, path or fix: name the subject in `target`, as in \"Group ops\"",
-            );
+        if entry.package.is_some() || entry.path.is_some() || entry.until_fix || has_other(entry) {
+            return wrong(other);
         }
     }
+    Ok(())
+}
+
+/// What has ended, and what is for nothing.
+fn ended(exceptions: &Exceptions, used: &BTreeSet<usize>, today: Date, what: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (at, entry) in exceptions.entries.iter().enumerate() {
+        let owner = entry.owner.as_deref().map(|owner| format!(", owner {owner}")).unwrap_or_default();
+        let detail = match entry.expires {
+            _ if !used.contains(&at) => {
+                format!("the exception in {} matches no {what}; remove it", exceptions.file)
+            }
+            Some(date) if date < today => format!(
+                "the exception in {} expired on {date}{owner}: the {what} counts again",
+                exceptions.file
+            ),
+            _ => continue,
+        };
+        problems.push(Problem {
+            kind: ProblemKind::StaleData,
+            effect: Effect::Note,
+            subject: entry.id.clone(),
+            detail,
+            layer: None,
+        });
+    }
+    problems
+}
+
+/// Marks the routes of which everything that they lead to is accepted today, and decides the verdict without them.
+///
+/// # Errors
+/// As [`accept`].
+pub fn accept_routes(answer: &mut Attack, exceptions: &Exceptions, today: Date) -> Result<(), String> {
+    let other = "routes have no package, path, target or fix: name the workload in `object`, as in \"shop/Deployment/web\"";
+    checked(exceptions, |entry| entry.target.is_some(), other)?;
+    let mut used: BTreeSet<usize> = BTreeSet::new();
+    for route in &mut answer.routes {
+        let covers = |entry: &Exception, to: Goal| {
+            goal(&entry.id) == Some(to)
+                && entry.object.as_ref().is_none_or(|pattern| matches_pattern(pattern, &route.workload))
+        };
+        let goals: BTreeSet<Goal> = route.ends.iter().map(|end| end.goal).collect();
+        let mut by: Option<BTreeSet<usize>> = (!goals.is_empty()).then(BTreeSet::new);
+        for to in goals {
+            used.extend((0..exceptions.entries.len()).filter(|at| covers(&exceptions.entries[*at], to)));
+            let first = exceptions.entries.iter().position(|entry| covers(entry, to) && holds(entry, today));
+            by = by.zip(first).map(|(mut all, at)| {
+                all.insert(at);
+                all
+            });
+        }
+        route.accepted = by.and_then(|by| {
+            let all: Vec<&Exception> = by.iter().map(|at| &exceptions.entries[*at]).collect();
+            let mut joined = suppression(all.first()?, exceptions);
+            for entry in &all[1..] {
+                joined.reason.extend(["; ", &suppression(entry, exceptions).reason]);
+            }
+            // It holds until the first of them ends.
+            joined.expires = all.iter().filter_map(|entry| entry.expires).min().map(|date| date.to_string());
+            Some(joined)
+        });
+    }
+    answer.problems.extend(ended(exceptions, &used, today, "route"));
+    let counts = |sure| answer.routes.iter().any(|route| route.accepted.is_none() && route.sure == sure);
+    let hidden = answer.problems.iter().any(|problem| problem.effect == Effect::Incomplete);
+    answer.verdict = if counts(true) {
+        Outcome::NotMet
+    } else if counts(false) || answer.left_out > 0 || hidden || answer.missing.iter().any(|one| one.decides) {
+        Outcome::Unknown
+    } else {
+        Outcome::Met
+    };
+    Ok(())
+}
+
+/// Marks the paths that are accepted today, and decides the verdict without them.
+///
+/// # Errors
+/// When an entry names something that paths do not have: its number, its id, and what is wrong.
+pub fn accept(answer: &mut Paths, exceptions: &Exceptions, today: Date) -> Result<(), String> {
+    let other = "paths have no package, path or fix: name the subject in `target`, as in \"Group ops\"";
+    checked(exceptions, |_| false, other)?;
     let mut used: BTreeSet<usize> = BTreeSet::new();
     let mut all = Vec::new();
     for path in std::mem::take(&mut answer.paths) {
@@ -53,28 +140,7 @@ pub fn accept(answer: &mut Paths, exceptions: &Exceptions, today: Date) -> Resul
     // As before: the gravest goal, what is sure, the shortest first.
     all.sort_by_key(|path| (path.goal, !path.sure, path.steps.len(), path.accepted.is_some()));
     answer.paths = all;
-    for (at, entry) in exceptions.entries.iter().enumerate() {
-        let owner = entry.owner.as_deref().map(|owner| format!(", owner {owner}")).unwrap_or_default();
-        let detail = match entry.expires {
-            _ if !used.contains(&at) => {
-                format!("the exception in {} matches no path; remove it", exceptions.file)
-            }
-            Some(date) if date < today => {
-                format!(
-                    "the exception in {} expired on {date}{owner}: the path counts again",
-                    exceptions.file
-                )
-            }
-            _ => continue,
-        };
-        answer.problems.push(Problem {
-            kind: ProblemKind::StaleData,
-            effect: Effect::Note,
-            subject: entry.id.clone(),
-            detail,
-            layer: None,
-        });
-    }
+    answer.problems.extend(ended(exceptions, &used, today, "path"));
     answer.verdict = verdict(answer);
     Ok(())
 }

@@ -65,6 +65,11 @@ pub(crate) struct AttackArguments {
     #[arg(long = "report", value_name = "FILE", num_args = 1..)]
     pub(crate) reports: Vec<String>,
 
+    /// Exceptions (TOML or YAML), see docs/exceptions.md: `id` is the goal, `object` the workload; a route counts until all that it
+    /// leads to is accepted
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ignore_file: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) platform: PlatformArguments,
 
@@ -119,8 +124,8 @@ pub(crate) struct ClusterCheckArguments {
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Line>,
 
-    /// Only what a framework asks for, with the answer for each of its controls: cis-kubernetes, mitre-attack, nist-800-190,
-    /// nsa-cisa, owasp-kubernetes or pod-security-standards
+    /// Only what a framework asks for, with the answer for each of its controls: cis-kubernetes, cis-gke, cis-eks, cis-aks,
+    /// mitre-attack, nist-800-190, nsa-cisa, owasp-kubernetes or pod-security-standards
     #[arg(long, value_name = "NAME", value_parser = framework)]
     pub(crate) framework: Option<&'static Framework>,
 

@@ -251,6 +251,35 @@ fn a_route_from_outside_is_told_with_its_cheapest_cut() {
     {
         assert!(page.stdout.contains(wanted), "{wanted}\n{}", page.stdout);
     }
+    // What is accepted does not count, until its day; a route counts until all that it leads to is accepted.
+    let accepted = |name: &str, text: &str| {
+        let exceptions = place.put(name, text);
+        place.run(&[&arguments[..], &["--ignore-file", &exceptions, "--all"]].concat())
+    };
+    let entry = |goal: &str, more: &str| {
+        format!(
+            "[[exception]]\nid = \"{goal}\"\nobject = \"shop/Deployment/*\"\nreason = \"agreed\"\n{more}\n"
+        )
+    };
+    let both = |more: &str| entry("node-root", more) + &entry("all-secrets", more);
+    accepted("one.toml", &entry("node-root", "")).exits(1);
+    let run = accepted("both.toml", &both("owner = \"ops\"")).exits(0);
+    for wanted in ["1 route is accepted, which does not count", "accepted: agreed (owner: ops)"] {
+        assert!(run.stdout.contains(wanted), "{wanted}\n{}", run.stdout);
+    }
+    let run = accepted("old.toml", &both("expires = 2020-01-01")).exits(1);
+    let told = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("the route counts again"), "{}", run.stdout);
+    accepted("wrong.toml", &entry("node-root", "target = \"x\"")).exits(2);
+    let exceptions = place.put("both.toml", both(""));
+    for form in ["json", "markdown", "html"] {
+        let run =
+            place.run(&[&arguments[..], &["--ignore-file", &exceptions, "--format", form]].concat()).exits(0);
+        assert!(run.stdout.contains("agreed"), "{form}: {}", run.stdout);
+        if form == "json" {
+            assert_eq!(faults("attack-1.0.json", &run.json()), <[String; 0]>::default());
+        }
+    }
     // Without a report nothing is known of flaws; what is no report is said.
     let run = place.run(&["cluster", "attack", "--file", &file]).exits(3);
     assert!(run.stdout.contains("not known: no report about it was given"), "{}", run.stdout);

@@ -9,6 +9,7 @@ const LISTS: &[&str] = &[
     "clusterrolebindings.rbac.authorization.k8s.io",
     "clusterroles.rbac.authorization.k8s.io",
     "endpointslices.discovery.k8s.io",
+    "horizontalpodautoscalers.autoscaling",
     "ingresses.networking.k8s.io",
     "mutatingwebhookconfigurations.admissionregistration.k8s.io",
     "namespaces",
@@ -20,6 +21,7 @@ const LISTS: &[&str] = &[
     "roles.rbac.authorization.k8s.io",
     "serviceaccounts",
     "services",
+    "storageclasses.storage.k8s.io",
     "validatingwebhookconfigurations.admissionregistration.k8s.io",
 ];
 

@@ -18,7 +18,7 @@ use plimsoll_model::audit::ClusterInfo;
 use plimsoll_model::paths::Goal;
 use plimsoll_model::reach::{Connection, Exposure, Reached};
 use plimsoll_model::rights::Holder;
-use plimsoll_model::{Outcome, Party};
+use plimsoll_model::{Outcome, Party, Problem, ProblemKind};
 
 use super::rbac::graph::{Graph, Node, Over, build, mounts_token, told};
 use super::rbac::{Rbac, hides};
@@ -78,8 +78,8 @@ struct Reports<'r> {
 
 impl<'r> Reports<'r> {
     fn new(all: &'r [ImageFlaws]) -> Self {
-        let (mut by_name, mut by_digest): (HashMap<String, Vec<usize>>, HashMap<&str, Vec<usize>>) =
-            (HashMap::new(), HashMap::new());
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut by_digest: HashMap<&str, Vec<usize>> = HashMap::new();
         for (at, report) in all.iter().enumerate() {
             for name in &report.names {
                 by_name.entry(plain_name(name)).or_default().push(at);
@@ -314,11 +314,6 @@ fn attack_within(
     neighbours(&scene, &mut subjects);
     let mut notes = notes(cluster, reports);
     let whole = follow(followed, &mut subjects, reach);
-    if !whole {
-        notes.push(format!(
-            "more than {followed} workloads have flaws: routes from one workload to the next are not followed, and whether there are any is not known"
-        ));
-    }
     for subject in subjects.iter().filter(|subject| subject.more_accounts > 0) {
         notes.push(format!(
             "{} runs as {} accounts: the {ACCOUNTS} that lead to the gravest are followed, and no cut is held against the others",
@@ -369,6 +364,7 @@ fn attack_within(
                 ends,
                 cheapest,
                 others,
+                accepted: None,
             }
         })
         .collect();
@@ -388,11 +384,17 @@ fn attack_within(
     missing.dedup();
     let mut problems = reach.problems();
     problems.extend(rbac.problems());
+    if !whole {
+        let detail = format!(
+            "more than {followed} workloads have flaws: routes from one workload to the next are not followed, and whether there are any is not known"
+        );
+        problems.push(Problem::incomplete(ProblemKind::LimitExceeded, &info.name, detail));
+    }
     problems.sort();
     problems.dedup();
     let verdict = if any_sure {
         Outcome::NotMet
-    } else if any || !whole || missing.iter().any(|one| one.decides) || hides(&problems) {
+    } else if any || missing.iter().any(|one| one.decides) || hides(&problems) {
         Outcome::Unknown
     } else {
         Outcome::Met

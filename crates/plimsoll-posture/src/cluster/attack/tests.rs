@@ -285,7 +285,7 @@ fn what_is_not_followed_is_not_known() {
     assert_eq!(within(2, &objects).verdict, Outcome::NotMet);
     let answer = within(1, &objects);
     assert_eq!((answer.verdict, answer.routes.len()), (Outcome::Unknown, 0));
-    assert!(answer.notes.iter().any(|note| note.contains("not followed")), "{:?}", answer.notes);
+    assert!(answer.problems.iter().any(|one| one.detail.contains("not followed")), "{:?}", answer.problems);
     // What may be open, or may connect, makes a route that may be.
     objects[3]["metadata"]["annotations"] =
         json!({"service.beta.kubernetes.io/aws-load-balancer-internal": "true"});

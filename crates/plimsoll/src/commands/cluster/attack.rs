@@ -1,9 +1,9 @@
 //! `plimsoll cluster attack`.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use plimsoll_format::View;
 use plimsoll_format::attack::write;
-use plimsoll_scan::cluster::{Rbac, Reachability, attack, image_flaws};
+use plimsoll_scan::cluster::{Rbac, Reachability, accept_routes, attack, image_flaws};
 
 use super::{Answer, seen};
 use crate::cli::AttackArguments;
@@ -20,6 +20,15 @@ pub(super) fn run(arguments: &AttackArguments, environment: &Environment) -> Ans
     let now = seen(&arguments.input.input(), environment)?;
     let mut reach = Reachability::new(&now.cluster).map_err(|error| Failure::new(UNDECIDED, error))?;
     let mut answer = attack(&Rbac::new(&now.cluster), &mut reach, &reports, &now.info);
+    if let Some(file) = &arguments.ignore_file {
+        let exceptions = scan::read_exceptions(file, environment)?;
+        let today = jiff::tz::TimeZone::UTC.to_datetime(environment.now).date();
+        accept_routes(&mut answer, &exceptions, today).map_err(|detail| {
+            Failure::new(USAGE, anyhow!(detail)).hint(
+                "as in: id = \"node-root\", object = \"shop/Deployment/web\", reason = \"...\"".to_owned(),
+            )
+        })?;
+    }
     if let Some(on) = &on {
         on.tell_attack(&mut answer);
     }
