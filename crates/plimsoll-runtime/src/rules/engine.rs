@@ -3,7 +3,8 @@
 //! What depends on the container alone is found once per container, what depends on process and parents once per
 //! process, the rest once per event; each comparison and each shared part at most once in its time. Comparisons of one
 //! field of one kind are answered together: words by a table, prefixes and suffixes by a trie, parts by Aho-Corasick.
-//! After its caches are warm an evaluation allocates nothing.
+//! What rules need is struck off in blocks of rules: a part that does not hold takes all rules that need it, and which
+//! are left for a process is remembered with it. After its caches are warm an evaluation allocates nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -12,17 +13,32 @@ use std::sync::Arc;
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::Error;
-use super::fields::{Item, Moment, Scope};
+use super::fields::{Descriptor, Item, Moment, Scope};
 use super::files::{Candidate, Report, RuleInfo, Skipped};
 use super::graph::{self, CheckId, Graph, Missing, Node, NodeId, Operand, Test};
 use super::kind::KINDS;
 use super::knowledge::Knowledge;
 use super::matching::Prefixes;
 use crate::Event;
-use crate::event::{Container, Process};
+use crate::event::{Container, FileKind, Process};
 
 /// Processes, and containers, whose answers are remembered: a power of two.
 const REMEMBERED: usize = 4096;
+
+/// Files whose answers are remembered: a power of two. Programs open the same ones over and over.
+const FILES: usize = 2048;
+
+/// Bytes of a path of a file that is remembered.
+const SHORT: usize = 256;
+
+/// Rules that are struck off together: bits of a [`Mask`].
+const BLOCK: usize = 128;
+
+/// Blocks of rules of which is remembered, with a process, which are left for it.
+const MOST_KEPT: usize = 24;
+
+/// Rules of a block, one bit each.
+type Mask = u128;
 
 /// Bytes of arguments of a process and its parents that are remembered; hostile programs bring more.
 const LIGHT: usize = 16 << 10;
@@ -36,39 +52,64 @@ pub struct Engine {
 
 struct Program {
     rules: Vec<RuleInfo>,
-    /// For each type of events its rules, those with a part in common behind that part.
-    kinds: Vec<Vec<Step>>,
+    /// For each type of events its rules: places in `blocks`.
+    kinds: Vec<Vec<u32>>,
+    blocks: Vec<Block>,
     gates: Vec<Gate>,
     edges: Vec<Edge>,
+    quick: Vec<Quick>,
     groups: Vec<Group>,
     /// How many answers there are of each scope.
-    slots: [usize; 3],
+    slots: [usize; 4],
+    /// How many blocks are kept.
+    kept: usize,
 }
 
-/// A step of what is asked about a type of events.
-#[derive(Clone, Copy)]
-enum Step {
-    /// A part that all rules up to the step `to` have in common: where it does not hold, none of them does.
-    Guard { edge: Edge, to: usize },
-    /// The condition of a rule.
-    Rule { edge: Edge, rule: usize },
+/// Rules of a type of events.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Block {
+    /// The rules, in their order.
+    rules: Vec<u32>,
+    /// Parts that rules need: at first those that cost next to nothing, from `lasting` on those that depend on process and
+    /// container alone, from `files` on those that depend on the file alone, and from `others` on those that several
+    /// rules need.
+    parts: Vec<(Edge, Mask)>,
+    lasting: usize,
+    files: usize,
+    others: usize,
+    /// What each rule needs beside the parts.
+    own: Vec<Box<[Edge]>>,
+    /// Where is remembered which rules are left for a process or a file.
+    kept: Option<usize>,
 }
 
-/// All (`any` is false) or one of its edges.
+/// All (`any` is false) or one of its edges: those of a smaller scope up to `middle`, checks of its own scope up to
+/// `rest`, which are answered by `quick`, and gates.
 struct Gate {
     any: bool,
     first: u32,
+    middle: u32,
+    rest: u32,
     end: u32,
+    quick: (u32, u32),
+}
+
+/// Checks of one group whose answers lie in one word: those that must be true, and those that must be false.
+struct Quick {
+    group: u32,
+    word: u32,
+    ones: u64,
+    zeros: u64,
 }
 
 /// A part of a gate: another gate or a check.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Edge {
-    /// The gate, or the group of the check.
-    target: u32,
+    scope: Scope,
     /// Where its answer is remembered.
     slot: u32,
-    scope: Scope,
+    /// The gate, or the group of the check.
+    target: u32,
     gate: bool,
     negated: bool,
 }
@@ -98,13 +139,26 @@ enum Matcher {
 #[derive(Default)]
 struct Fold(u64);
 
+impl Fold {
+    fn add(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+}
+
 impl Hasher for Fold {
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95);
+        let mut chunks = bytes.chunks_exact(8);
+        for chunk in &mut chunks {
+            self.add(u64::from_le_bytes(chunk.try_into().expect("chunks of eight bytes")));
         }
+        let rest = chunks.remainder();
+        if !rest.is_empty() {
+            self.add(rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        }
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.add(byte.into());
     }
 
     fn finish(&self) -> u64 {
@@ -116,27 +170,32 @@ impl Hasher for Fold {
 /// Answers: one bit each for "known" and for what it is.
 #[derive(Default)]
 struct Bits {
-    known: Vec<u64>,
-    value: Vec<u64>,
+    words: Vec<Word>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Word {
+    known: u64,
+    value: u64,
 }
 
 impl Bits {
     fn clear(&mut self, slots: usize) {
-        let words = slots.div_ceil(64);
-        self.known.clear();
-        self.known.resize(words, 0);
-        self.value.resize(words, 0);
+        self.words.clear();
+        self.words.resize(slots.div_ceil(64), Word::default());
     }
 
+    #[inline]
     fn get(&self, slot: u32) -> Option<bool> {
-        let (word, bit) = (slot as usize / 64, slot % 64);
-        (self.known[word] >> bit & 1 == 1).then(|| self.value[word] >> bit & 1 == 1)
+        let (word, bit) = (&self.words[slot as usize / 64], slot % 64);
+        (word.known >> bit & 1 == 1).then_some(word.value >> bit & 1 == 1)
     }
 
+    #[inline]
     fn set(&mut self, slot: u32, value: bool) {
-        let (word, bit) = (slot as usize / 64, slot % 64);
-        self.known[word] |= 1 << bit;
-        self.value[word] = self.value[word] & !(1 << bit) | u64::from(value) << bit;
+        let (word, bit) = (&mut self.words[slot as usize / 64], slot % 64);
+        word.known |= 1 << bit;
+        word.value = word.value & !(1 << bit) | u64::from(value) << bit;
     }
 
     /// All of these are known, and `false` so far.
@@ -145,8 +204,9 @@ impl Bits {
         while at < end {
             let count = (64 - at % 64).min(end - at);
             let mask = (u64::MAX >> (64 - count)) << (at % 64);
-            self.known[at as usize / 64] |= mask;
-            self.value[at as usize / 64] &= !mask;
+            let word = &mut self.words[at as usize / 64];
+            word.known |= mask;
+            word.value &= !mask;
             at += count;
         }
     }
@@ -159,6 +219,10 @@ struct Memory {
     /// Which of its two places a new process takes: 0 or 1.
     turn: usize,
     containers: Vec<(Option<Arc<Container>>, Bits)>,
+    files: Vec<Opened>,
+    /// What is about no file, and what is not remembered: connections, long paths.
+    no_file: Opened,
+    passing: Opened,
     scratch: [String; 2],
     stack: Vec<Frame>,
 }
@@ -170,6 +234,80 @@ struct Remembered {
     container: Option<Arc<Container>>,
     ancestors: Vec<Arc<Process>>,
     bits: Bits,
+    left: Left,
+}
+
+/// Of each block of rules that is kept those that are left for a process or a file; whether that is known, and whether the
+/// block was asked about before, one bit each.
+#[derive(Default)]
+struct Left {
+    rules: Vec<Mask>,
+    known: u32,
+    asked: u32,
+}
+
+impl Left {
+    fn clear(&mut self, kept: usize) {
+        self.rules.resize(kept, 0);
+        (self.known, self.asked) = (0, 0);
+    }
+}
+
+/// Answers about a file: all that fields of [`Scope::File`] say depends on these.
+#[derive(Default)]
+struct Opened {
+    used: bool,
+    /// Only its path is known.
+    bare: bool,
+    path: String,
+    kind: FileKind,
+    upper_layer: Option<bool>,
+    created: bool,
+    foreign: bool,
+    bits: Bits,
+    left: Left,
+}
+
+impl Opened {
+    fn is(&self, descriptor: Descriptor<'_>) -> bool {
+        self.used
+            && match descriptor {
+                Descriptor::File(file) => {
+                    !self.bare
+                        && self.path == file.path
+                        && self.kind == file.kind
+                        && self.upper_layer == file.upper_layer
+                        && self.created == file.created
+                        && self.foreign == file.foreign
+                }
+                Descriptor::Path(path) => self.bare && self.path == path,
+                Descriptor::Connection(_) => false,
+            }
+    }
+
+    fn take(&mut self, descriptor: Descriptor<'_>, program: &Program) {
+        self.path.clear();
+        match descriptor {
+            Descriptor::File(file) => {
+                self.bare = false;
+                self.path.push_str(&file.path);
+                (self.kind, self.upper_layer) = (file.kind, file.upper_layer);
+                (self.created, self.foreign) = (file.created, file.foreign);
+            }
+            Descriptor::Path(path) => {
+                self.bare = true;
+                self.path.push_str(path);
+            }
+            Descriptor::Connection(_) => {}
+        }
+        self.clear(program);
+    }
+
+    fn clear(&mut self, program: &Program) {
+        self.used = true;
+        self.bits.clear(program.slots[Scope::File as usize]);
+        self.left.clear(program.kept);
+    }
 }
 
 impl Remembered {
@@ -190,6 +328,8 @@ fn weight(process: &Process) -> usize {
 struct Frame {
     edge: Edge,
     next: u32,
+    /// The checks of its own scope are answered.
+    quick: bool,
 }
 
 impl Memory {
@@ -199,17 +339,16 @@ impl Memory {
             processes: (0..=REMEMBERED).map(|_| Remembered::default()).collect(),
             turn: 0,
             containers: (0..REMEMBERED).map(|_| (None, Bits::default())).collect(),
+            files: (0..FILES)
+                .map(|_| Opened { path: String::with_capacity(64), ..Opened::default() })
+                .collect(),
+            no_file: Opened::default(),
+            passing: Opened::default(),
             scratch: Default::default(),
             stack: Vec::with_capacity(64),
         }
     }
 }
-
-/// Guards inside guards.
-const DEEPEST_GUARD: usize = 4;
-
-/// Guards side by side.
-const MOST_GUARDS: usize = 32;
 
 /// A place in a table by an address.
 fn place<T>(value: &Arc<T>) -> usize {
@@ -233,10 +372,9 @@ impl Engine {
     /// The types of events that some rule asks for: by `evt.type`, or by a field that only they have. Rules about
     /// whatever happens ask for none.
     pub fn asked_types(&self) -> Vec<&'static str> {
-        let rules = |kind: &[Step]| -> Vec<usize> {
-            kind.iter()
-                .filter_map(|step| if let Step::Rule { rule, .. } = step { Some(*rule) } else { None })
-                .collect()
+        let rules = |blocks: &[u32]| -> Vec<u32> {
+            let blocks = blocks.iter().map(|block| &self.program.blocks[*block as usize]);
+            blocks.flat_map(|block| &block.rules).copied().collect()
         };
         let of_all = KINDS.named("unknown").map(|kind| rules(&self.program.kinds[kind])).unwrap_or_default();
         let kinds = KINDS.names.iter().zip(&self.program.kinds);
@@ -261,29 +399,23 @@ impl Engine {
     pub fn evaluate(&mut self, event: &Event, knowledge: &dyn Knowledge) -> &[usize] {
         self.found.clear();
         let kind = KINDS.of(&event.action, event.call);
-        let rules = &self.program.kinds[kind];
-        if rules.is_empty() {
+        let blocks = &self.program.kinds[kind];
+        if blocks.is_empty() {
             return &self.found;
         }
         let moment = Moment { event, kind, knowledge };
         let mut run = Run::begin(&self.program, &mut self.memory, &moment);
-        let mut at = 0;
-        while let Some(step) = rules.get(at) {
-            at += 1;
-            match *step {
-                Step::Guard { edge, to } => {
-                    if !run.holds(edge) {
-                        at = to;
-                    }
-                }
-                Step::Rule { edge, rule } => {
-                    if run.holds(edge) {
-                        self.found.push(rule);
-                    }
+        for block in blocks {
+            let block = &self.program.blocks[*block as usize];
+            let mut left = run.left(block);
+            while left != 0 {
+                let place = left.trailing_zeros() as usize;
+                left &= left - 1;
+                if block.own[place].iter().all(|edge| run.holds(*edge)) {
+                    self.found.push(block.rules[place] as usize);
                 }
             }
         }
-        self.found.sort_unstable();
         &self.found
     }
 
@@ -396,8 +528,9 @@ fn mark(graph: &Graph, id: usize, wanted: &mut [bool]) {
 struct Run<'a> {
     program: &'a Program,
     event: &'a mut Bits,
-    process: &'a mut Bits,
+    process: &'a mut Remembered,
     container: &'a mut Bits,
+    file: &'a mut Opened,
     scratch: &'a mut [String; 2],
     stack: &'a mut Vec<Frame>,
     moment: &'a Moment<'a>,
@@ -405,8 +538,8 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn begin(program: &'a Program, memory: &'a mut Memory, moment: &'a Moment<'a>) -> Self {
-        let Memory { event, processes, turn, containers, scratch, stack } = memory;
-        let [of_container, of_process, of_event] = program.slots;
+        let Memory { event, processes, turn, containers, files, no_file, passing, scratch, stack } = memory;
+        let [of_container, of_process, _, of_event] = program.slots;
         event.clear(of_event);
         let (process, container) = (&moment.event.process, &moment.event.container);
         let known = &mut containers[place(container)];
@@ -435,66 +568,186 @@ impl<'a> Run<'a> {
             remembered.ancestors.clear();
             remembered.ancestors.extend(ancestors.iter().cloned());
             remembered.bits.clear(of_process);
+            remembered.left.clear(program.kept);
         }
-        Self {
-            program,
-            event,
-            process: &mut remembered.bits,
-            container: &mut known.1,
-            scratch,
-            stack,
-            moment,
+        let descriptor = Descriptor::of(moment);
+        let path = match descriptor {
+            Some(Descriptor::File(file)) => Some(&*file.path),
+            Some(Descriptor::Path(path)) => Some(path),
+            _ => None,
+        };
+        let file = match (descriptor, path) {
+            (Some(descriptor), Some(path)) if path.len() <= SHORT => {
+                let mut fold = Fold::default();
+                fold.write(path.as_bytes());
+                let file =
+                    &mut files[usize::try_from(fold.finish() % FILES as u64).expect("a place in the table")];
+                if !file.is(descriptor) {
+                    file.take(descriptor, program);
+                }
+                file
+            }
+            (Some(_), _) => {
+                passing.clear(program);
+                passing
+            }
+            (None, _) => {
+                if !no_file.used {
+                    no_file.clear(program);
+                }
+                no_file
+            }
+        };
+        Self { program, event, process: remembered, container: &mut known.1, file, scratch, stack, moment }
+    }
+
+    /// The rules of a block of which no part is known not to hold.
+    fn left(&mut self, block: &Block) -> Mask {
+        let all = Mask::MAX >> (BLOCK - block.rules.len());
+        let (of_process, of_file) =
+            (&block.parts[block.lasting..block.files], &block.parts[block.files..block.others]);
+        let for_process = self.kept(block, Scope::Process, of_process, all);
+        let for_file = self.kept(block, Scope::File, of_file, all);
+        let mut left = for_process.unwrap_or(all) & for_file.unwrap_or(all);
+        left = self.strike(left, &block.parts[..block.lasting]);
+        if for_process.is_none() {
+            left = self.strike(left, of_process);
         }
+        if for_file.is_none() {
+            left = self.strike(left, of_file);
+        }
+        self.strike(left, &block.parts[block.others..])
+    }
+
+    /// The rules of a block that these parts leave for the process or the file of the event, where that is remembered.
+    fn kept(&mut self, block: &Block, scope: Scope, parts: &[(Edge, Mask)], all: Mask) -> Option<Mask> {
+        if parts.is_empty() {
+            return Some(all);
+        }
+        let place = block.kept?;
+        let memory = if scope == Scope::File { &mut self.file.left } else { &mut self.process.left };
+        if memory.known >> place & 1 == 1 {
+            return Some(memory.rules[place]);
+        }
+        // The first time only what is needed is asked: many a process does one thing of a kind, and no more.
+        if memory.asked >> place & 1 == 0 {
+            memory.asked |= 1 << place;
+            return None;
+        }
+        let left = self.strike(all, parts);
+        let memory = if scope == Scope::File { &mut self.file.left } else { &mut self.process.left };
+        memory.rules[place] = left;
+        memory.known |= 1 << place;
+        Some(left)
+    }
+
+    /// Takes away the rules that need a part that does not hold.
+    fn strike(&mut self, mut left: Mask, parts: &[(Edge, Mask)]) -> Mask {
+        for (edge, mask) in parts {
+            if left & mask != 0 && !self.holds(*edge) {
+                left &= !mask;
+            }
+        }
+        left
     }
 
     fn bits(&mut self, scope: Scope) -> &mut Bits {
         match scope {
             Scope::Event => self.event,
-            Scope::Process => self.process,
+            Scope::File => &mut self.file.bits,
+            Scope::Process => &mut self.process.bits,
             Scope::Container => self.container,
         }
     }
 
-    fn holds(&mut self, root: Edge) -> bool {
+    #[inline]
+    fn holds(&mut self, edge: Edge) -> bool {
+        match self.bits(edge.scope).get(edge.slot) {
+            Some(value) => value ^ edge.negated,
+            None if edge.gate => self.gate(edge),
+            None => self.check(edge),
+        }
+    }
+
+    fn check(&mut self, edge: Edge) -> bool {
+        let program = self.program;
+        self.answer(&program.groups[edge.target as usize]);
+        self.bits(edge.scope).get(edge.slot).unwrap_or(false) ^ edge.negated
+    }
+
+    fn gate(&mut self, root: Edge) -> bool {
+        let program = self.program;
+        let opened = |edge: Edge| {
+            let next = program.gates[edge.target as usize].first;
+            Frame { edge, next, quick: false }
+        };
         self.stack.clear();
-        let mut current = root;
-        loop {
-            let mut value = match self.bits(current.scope).get(current.slot) {
-                Some(value) => value,
-                None if current.gate => {
-                    let first = self.program.gates[current.target as usize].first;
-                    self.stack.push(Frame { edge: current, next: first + 1 });
-                    current = self.program.edges[first as usize];
-                    continue;
+        self.stack.push(opened(root));
+        while let Some(frame) = self.stack.last_mut() {
+            let gate = &program.gates[frame.edge.target as usize];
+            let decided = if frame.next == gate.middle && !frame.quick {
+                frame.quick = true;
+                frame.next = gate.rest;
+                let scope = frame.edge.scope;
+                if gate.quick.0 < gate.quick.1 && self.quick(gate, scope) == gate.any {
+                    Some(gate.any)
+                } else {
+                    None
                 }
-                None => {
-                    self.answer(&self.program.groups[current.target as usize]);
-                    self.bits(current.scope).get(current.slot).unwrap_or(false)
-                }
+            } else if frame.next < gate.end {
+                let edge = program.edges[frame.next as usize];
+                frame.next += 1;
+                let value = match self.bits(edge.scope).get(edge.slot) {
+                    Some(value) => value ^ edge.negated,
+                    None if edge.gate => {
+                        self.stack.push(opened(edge));
+                        continue;
+                    }
+                    None => self.check(edge),
+                };
+                (value == gate.any).then_some(value)
+            } else {
+                Some(!gate.any)
             };
-            value ^= current.negated;
-            loop {
-                let Some(frame) = self.stack.last_mut() else { return value };
-                let gate = &self.program.gates[frame.edge.target as usize];
-                if value != gate.any && frame.next < gate.end {
-                    current = self.program.edges[frame.next as usize];
-                    frame.next += 1;
-                    break;
-                }
-                // Decided by this part, or by none.
-                let edge = frame.edge;
-                self.stack.pop();
+            // Decided by this part, or by none; and with it maybe what it is a part of.
+            let Some(mut value) = decided else { continue };
+            while let Some(Frame { edge, .. }) = self.stack.pop() {
                 self.bits(edge.scope).set(edge.slot, value);
                 value ^= edge.negated;
+                let above = self.stack.last().map(|frame| program.gates[frame.edge.target as usize].any);
+                match above {
+                    None => return value,
+                    Some(any) if value != any => break,
+                    Some(_) => {}
+                }
             }
         }
+        unreachable!("the root is decided before it is taken off")
+    }
+
+    /// Whether one (`any`) or all of the checks of a gate's own scope are as they must be.
+    fn quick(&mut self, gate: &Gate, scope: Scope) -> bool {
+        let program = self.program;
+        for quick in &program.quick[gate.quick.0 as usize..gate.quick.1 as usize] {
+            let group = &program.groups[quick.group as usize];
+            if self.bits(scope).get(group.first).is_none() {
+                self.answer(group);
+            }
+            let value = self.bits(scope).words[quick.word as usize].value;
+            let (ones, zeros) = if gate.any { (value, !value) } else { (!value, value) };
+            if ones & quick.ones | zeros & quick.zeros != 0 {
+                return gate.any;
+            }
+        }
+        !gate.any
     }
 
     /// Answers all checks of a group.
     fn answer(&mut self, group: &Group) {
         let bits = match group.scope {
             Scope::Event => &mut *self.event,
-            Scope::Process => &mut *self.process,
+            Scope::File => &mut self.file.bits,
+            Scope::Process => &mut self.process.bits,
             Scope::Container => &mut *self.container,
         };
         bits.begin(group.first, group.end);
@@ -535,9 +788,10 @@ struct Builder<'a> {
     /// For each check its group and its slot.
     checks: HashMap<CheckId, (u32, u32)>,
     groups: Vec<Group>,
-    slots: [usize; 3],
+    slots: [usize; 4],
     gates: Vec<Gate>,
     edges: Vec<Edge>,
+    quick: Vec<Quick>,
     /// The edge to each node, never negated unless the node is.
     known: HashMap<NodeId, (Edge, u32)>,
     /// Gates by what they are made of.
@@ -561,9 +815,10 @@ impl<'a> Builder<'a> {
             graph,
             checks: HashMap::new(),
             groups: Vec::new(),
-            slots: [0; 3],
+            slots: [0; 4],
             gates: Vec::new(),
             edges: Vec::new(),
+            quick: Vec::new(),
             known: HashMap::new(),
             shared: HashMap::new(),
         }
@@ -579,17 +834,35 @@ impl<'a> Builder<'a> {
         for (id, _) in wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {
             self.node(u32::try_from(id).expect("ids are 32 bits"));
         }
-        let kinds = kinds.iter().map(|rules| {
+        let mut blocks: Vec<Block> = Vec::new();
+        // Types of events about which the same is asked have the same blocks.
+        let mut same: HashMap<Block, u32> = HashMap::new();
+        let mut of_kinds = Vec::with_capacity(kinds.len());
+        for rules in kinds {
             let mut rules: Vec<(Edge, usize)> =
                 rules.iter().map(|(node, rule)| (self.known[node].0, *rule)).collect();
             rules.sort_by_key(|(_, rule)| *rule);
-            let mut steps = Vec::with_capacity(rules.len());
-            self.guarded(rules, &mut Vec::new(), &mut steps);
-            steps
-        });
-        let kinds = kinds.collect();
-        let Self { groups, slots, gates, edges, .. } = self;
-        Program { rules, kinds, gates, edges, groups, slots }
+            let of_kind = rules.chunks(BLOCK).map(|rules| {
+                let block = self.block(rules);
+                *same.entry(block).or_insert_with_key(|block| {
+                    blocks.push(block.clone());
+                    u32::try_from(blocks.len() - 1).expect("ids are 32 bits")
+                })
+            });
+            of_kinds.push(of_kind.collect());
+        }
+        // What is worth most is kept.
+        let mut worth: Vec<(usize, usize)> =
+            blocks.iter().map(|block| block.others - block.lasting).zip(0..).collect();
+        worth.sort_by_key(|(parts, place)| (std::cmp::Reverse(*parts), *place));
+        let kept = worth.iter().take(MOST_KEPT).filter(|(parts, _)| *parts > 0).enumerate();
+        let mut count = 0;
+        for (place, (_, block)) in kept {
+            blocks[*block].kept = Some(place);
+            count = place + 1;
+        }
+        let Self { groups, slots, gates, edges, quick, .. } = self;
+        Program { rules, kinds: of_kinds, blocks, gates, edges, quick, groups, slots, kept: count }
     }
 
     /// The parts that must hold for an edge to do so.
@@ -603,31 +876,47 @@ impl<'a> Builder<'a> {
         std::slice::from_ref(edge)
     }
 
-    /// Puts rules that have a part in common behind it; `used` are the parts that these rules are behind already.
-    fn guarded(&self, mut rules: Vec<(Edge, usize)>, used: &mut Vec<Edge>, steps: &mut Vec<Step>) {
-        let mut guards = 0;
-        while rules.len() > 2 && used.len() < DEEPEST_GUARD && guards < MOST_GUARDS {
-            guards += 1;
-            let mut counts: HashMap<Edge, usize> = HashMap::new();
-            for edge in rules.iter().flat_map(|(edge, _)| self.needs(edge)) {
-                if !used.contains(edge) {
-                    *counts.entry(*edge).or_default() += 1;
-                }
+    /// A block of these rules.
+    fn block(&self, rules: &[(Edge, usize)]) -> Block {
+        let mut masks: BTreeMap<Edge, Mask> = BTreeMap::new();
+        for (place, (root, _)) in rules.iter().enumerate() {
+            for edge in self.needs(root) {
+                *masks.entry(*edge).or_default() |= 1 << place;
             }
-            // Of equal ones any would do: the slots make it the same one each time.
-            let best =
-                counts.into_iter().max_by_key(|(edge, count)| (*count, edge.scope, edge.slot, edge.negated));
-            let Some((edge, _)) = best.filter(|(_, count)| *count > 1) else { break };
-            let (inside, outside) = rules.into_iter().partition(|(root, _)| self.needs(root).contains(&edge));
-            rules = outside;
-            let guard = steps.len();
-            steps.push(Step::Guard { edge, to: 0 });
-            used.push(edge);
-            self.guarded(inside, used, steps);
-            used.pop();
-            steps[guard] = Step::Guard { edge, to: steps.len() };
         }
-        steps.extend(rules.into_iter().map(|(edge, rule)| Step::Rule { edge, rule }));
+        let is_cheap = |edge: &Edge| {
+            let test =
+                |test: &Test| matches!(test, Test::NumberIn(_) | Test::Compare(..) | Test::TruthIn { .. });
+            !edge.gate && matches!(&self.groups[edge.target as usize].matcher, Matcher::One(one) if test(one))
+        };
+        // 0: costs next to nothing; 1: lasts as long as a process; 2: lasts as long as a file; 3: is needed by many; 4: a
+        // rule's own.
+        let class = |edge: &Edge, mask: Mask| match (edge.scope, mask.count_ones()) {
+            (Scope::Container | Scope::Process, _) => 1,
+            (Scope::File, _) => 2,
+            (Scope::Event, 1) => 4,
+            (Scope::Event, _) if is_cheap(edge) => 0,
+            (Scope::Event, _) => 3,
+        };
+        let mut parts: Vec<(u8, (Edge, Mask))> =
+            masks.iter().map(|(edge, mask)| (class(edge, *mask), (*edge, *mask))).collect();
+        parts.retain(|(class, _)| *class < 4);
+        // What is negated is mostly so: it seldom takes a rule away.
+        parts.sort_by_key(|(class, (edge, mask))| {
+            (*class, edge.scope, edge.negated, std::cmp::Reverse(mask.count_ones()), *edge)
+        });
+        let own = |root: &Edge| -> Box<[Edge]> {
+            self.needs(root).iter().filter(|edge| class(edge, masks[edge]) == 4).copied().collect()
+        };
+        Block {
+            lasting: parts.partition_point(|(class, _)| *class < 1),
+            files: parts.partition_point(|(class, _)| *class < 2),
+            others: parts.partition_point(|(class, _)| *class < 3),
+            parts: parts.into_iter().map(|(_, part)| part).collect(),
+            own: rules.iter().map(|(root, _)| own(root)).collect(),
+            rules: rules.iter().map(|(_, rule)| u32::try_from(*rule).expect("ids are 32 bits")).collect(),
+            kept: None,
+        }
     }
 
     fn slot(&mut self, scope: Scope) -> u32 {
@@ -682,10 +971,16 @@ impl<'a> Builder<'a> {
                 let (group, slot) = self.checks[check];
                 let check = &self.graph.checks[*check as usize];
                 let cost = match (check.scope(), &check.test) {
-                    (Scope::Event, Test::NumberIn(_) | Test::Compare(..) | Test::TruthIn { .. }) => 2,
-                    (Scope::Event, Test::TextIn(_)) => 4,
-                    (Scope::Event, Test::StartsWith(_) | Test::EndsWith(_) | Test::AddressIn(_)) => 6,
-                    (Scope::Event, _) => 10,
+                    (
+                        Scope::File | Scope::Event,
+                        Test::NumberIn(_) | Test::Compare(..) | Test::TruthIn { .. },
+                    ) => 2,
+                    (Scope::File | Scope::Event, Test::TextIn(_)) => 4,
+                    (
+                        Scope::File | Scope::Event,
+                        Test::StartsWith(_) | Test::EndsWith(_) | Test::AddressIn(_),
+                    ) => 6,
+                    (Scope::File | Scope::Event, _) => 10,
                     _ => 1,
                 };
                 (Edge { target: group, slot, scope: check.scope(), gate: false, negated: false }, cost)
@@ -705,12 +1000,13 @@ impl<'a> Builder<'a> {
                     return self.always(id);
                 }
                 let mut parts: Vec<(Edge, u32)> = parts.iter().map(|part| self.known[part]).collect();
-                let scope = parts.iter().map(|(edge, _)| edge.scope).max().unwrap_or(Scope::Event);
-                // What depends on the container alone, and then on the process alone, becomes one part: its answer is
-                // remembered as long as they are.
-                for lower in [Scope::Container, Scope::Process].into_iter().filter(|lower| *lower < scope) {
+                let scope = scope_of(parts.iter().map(|(edge, _)| edge));
+                // What depends on the container alone, then on the process alone, and on the file alone, becomes one part:
+                // its answer is remembered as long as they are.
+                let remembered = [Scope::Container, Scope::Process, Scope::File];
+                for lower in remembered.into_iter().filter(|lower| *lower < scope) {
                     let (inside, outside): (Vec<_>, Vec<_>) =
-                        parts.into_iter().partition(|(edge, _)| edge.scope <= lower);
+                        parts.into_iter().partition(|(edge, _)| edge.scope.with(lower) == lower);
                     parts = outside;
                     match inside[..] {
                         [] => {}
@@ -729,22 +1025,43 @@ impl<'a> Builder<'a> {
 
     /// A gate of these parts; the one that there is already, if there is one.
     fn gate(&mut self, any: bool, mut parts: Vec<(Edge, u32)>) -> (Edge, u32) {
-        // First what is remembered, then what probably decides: conditions mostly say what is rare and then, negated, what
-        // is to be left out. Of these the cheapest. The order does not change the answer.
-        parts.sort_by_key(|(edge, cost)| {
-            (edge.scope == Scope::Event, edge.negated != any, *cost, edge.scope, edge.slot, edge.target)
-        });
+        // First what is remembered, then checks and then gates. Of these what probably decides: conditions mostly say what is
+        // rare and then, negated, what is to be left out. Of these the cheapest. The order does not change the answer.
+        let scope = scope_of(parts.iter().map(|(edge, _)| edge));
+        let class = |edge: &Edge| match edge.gate {
+            _ if edge.scope < scope => 0,
+            false => 1,
+            true => 2,
+        };
+        parts.sort_by_key(|(edge, cost)| (class(edge), edge.negated != any, *cost, *edge));
         let cost = parts.iter().fold(0_u32, |sum, (_, cost)| sum.saturating_add(*cost));
         let edges: Box<[Edge]> = parts.iter().map(|(edge, _)| *edge).collect();
         if let Some(edge) = self.shared.get(&(any, edges.clone())) {
             return (*edge, cost);
         }
         let narrow = |number: usize| u32::try_from(number).expect("ids are 32 bits");
-        let scope = edges.iter().map(|edge| edge.scope).max().unwrap_or(Scope::Event);
         let first = narrow(self.edges.len());
+        let until = |last: u8| first + narrow(edges.partition_point(|edge| class(edge) <= last));
+        let (middle, rest, end) = (until(0), until(1), until(2));
+        let target = narrow(self.gates.len());
+        let begin = narrow(self.quick.len());
+        for edge in edges.iter().filter(|edge| class(edge) == 1) {
+            let (word, bit) = (edge.slot / 64, 1 << (edge.slot % 64));
+            let there = self.quick[begin as usize..]
+                .iter_mut()
+                .find(|quick| (quick.group, quick.word) == (edge.target, word));
+            let (ones, zeros) = if edge.negated { (0, bit) } else { (bit, 0) };
+            match there {
+                Some(quick) => {
+                    quick.ones |= ones;
+                    quick.zeros |= zeros;
+                }
+                None => self.quick.push(Quick { group: edge.target, word, ones, zeros }),
+            }
+        }
         self.edges.extend_from_slice(&edges);
-        let (end, target) = (narrow(self.edges.len()), narrow(self.gates.len()));
-        self.gates.push(Gate { any, first, end });
+        let quick = (begin, narrow(self.quick.len()));
+        self.gates.push(Gate { any, first, middle, rest, end, quick });
         let edge = Edge { target, slot: self.slot(scope), scope, gate: true, negated: false };
         self.shared.insert((any, edges), edge);
         (edge, cost)
@@ -766,6 +1083,12 @@ impl<'a> Builder<'a> {
         let edge = Edge { target: group, slot, scope: Scope::Event, gate: false, negated: !holds };
         self.known.insert(id, (edge, 1));
     }
+}
+
+/// What depends on all of these.
+fn scope_of<'e>(mut edges: impl Iterator<Item = &'e Edge>) -> Scope {
+    let first = edges.next().map_or(Scope::Event, |edge| edge.scope);
+    edges.fold(first, |scope, edge| scope.with(edge.scope))
 }
 
 fn matcher<'t, I: Iterator<Item = (&'t Test, u32)>>(together: Together, tests: impl Fn() -> I) -> Matcher {

@@ -80,7 +80,20 @@ pub(super) enum Scope {
     Container,
     /// The process, its parents and its container.
     Process,
+    /// The file that the event is about; a connection is always another one.
+    File,
     Event,
+}
+
+impl Scope {
+    /// What depends on both.
+    pub(super) fn with(self, other: Self) -> Self {
+        match (self, other) {
+            (Scope::File, Scope::File) => Scope::File,
+            (Scope::File, _) | (_, Scope::File) => Scope::Event,
+            (one, other) => one.max(other),
+        }
+    }
 }
 
 /// A field.
@@ -238,7 +251,7 @@ const fn field(
     Field { name, kind, description, takes, scope, on, read }
 }
 
-use Scope::{Container as C, Event as E, Process as P};
+use Scope::{Container as C, Event as E, File as F, Process as P};
 use Takes::{MaybeIndex, Nothing};
 use Type::{Address, Number, Text, Truth};
 
@@ -419,7 +432,7 @@ static FIELDS: &[Field] = &[
             Action::Duplicate { to, .. } => Some(i64::from(to)),
             _ => None,
         })),
-    field("fd.name", Text, Nothing, E, DESCRIPTOR, "the path, or the ends as in `10.0.0.5:40000->1.1.1.1:443`",
+    field("fd.name", Text, Nothing, F, DESCRIPTOR, "the path, or the ends as in `10.0.0.5:40000->1.1.1.1:443`",
         |m, _, out, emit| match Descriptor::of(m) {
             Some(Descriptor::File(file)) => emit(Item::Text(&file.path)),
             Some(Descriptor::Path(path)) => emit(Item::Text(path)),
@@ -429,25 +442,25 @@ static FIELDS: &[Field] = &[
             }
             None => {}
         }),
-    field("fd.directory", Text, Nothing, E, DESCRIPTOR, "the directory of the file; of a directory, its own path",
+    field("fd.directory", Text, Nothing, F, DESCRIPTOR, "the directory of the file; of a directory, its own path",
         text!(|m| Descriptor::of(m).and_then(directory))),
-    field("fd.filename", Text, Nothing, E, DESCRIPTOR, "the name of the file without its directory",
+    field("fd.filename", Text, Nothing, F, DESCRIPTOR, "the name of the file without its directory",
         text!(|m| match Descriptor::of(m) {
             Some(Descriptor::File(file)) if is_file(file) => file.path.rsplit('/').next(),
             Some(Descriptor::Path(path)) => path.rsplit('/').next(),
             _ => None,
         })),
-    field("fd.type", Text, Nothing, E, DESCRIPTOR, "what it is: file, directory, ipv4, ipv6, unix, pipe ...",
+    field("fd.type", Text, Nothing, F, DESCRIPTOR, "what it is: file, directory, ipv4, ipv6, unix, pipe ...",
         text!(|m| Descriptor::of(m).map(|descriptor| file_kind(descriptor).0))),
-    field("fd.typechar", Text, Nothing, E, DESCRIPTOR, "the same as one letter: f, d, 4, 6, u, p ...",
+    field("fd.typechar", Text, Nothing, F, DESCRIPTOR, "the same as one letter: f, d, 4, 6, u, p ...",
         text!(|m| Descriptor::of(m).map(|descriptor| file_kind(descriptor).1))),
     field("fd.ino", Number, Nothing, E, DESCRIPTOR, "the inode of the file",
         number!(|m| file(m).map(|file| signed(file.inode)))),
-    field("fd.is_upper_layer", Truth, Nothing, E, DESCRIPTOR, "whether the file was made or changed in the container",
+    field("fd.is_upper_layer", Truth, Nothing, F, DESCRIPTOR, "whether the file was made or changed in the container",
         truth!(|m| file(m).and_then(|file| file.upper_layer))),
-    field("fd.is_created", Truth, Nothing, E, DESCRIPTOR, "whether the file was made by this open",
+    field("fd.is_created", Truth, Nothing, F, DESCRIPTOR, "whether the file was made by this open",
         truth!(|m| file(m).map(|file| file.created))),
-    field("fd.is_foreign", Truth, Nothing, E, DESCRIPTOR, "whether the file is in a mount namespace other than that of the process",
+    field("fd.is_foreign", Truth, Nothing, F, DESCRIPTOR, "whether the file is in a mount namespace other than that of the process",
         truth!(|m| file(m).map(|file| file.foreign))),
     field("fd.l4proto", Text, Nothing, E, CONNECTION, "tcp, udp, icmp or raw",
         text!(|m| connection(m).and_then(|connection| match connection.protocol {
@@ -745,7 +758,7 @@ impl Item<'_> {
 
 /// What `fd.*` speaks of.
 #[derive(Clone, Copy)]
-enum Descriptor<'e> {
+pub(super) enum Descriptor<'e> {
     File(&'e File),
     Connection(&'e Connection),
     /// A file of which only the path is known.
@@ -753,7 +766,7 @@ enum Descriptor<'e> {
 }
 
 impl<'e> Descriptor<'e> {
-    fn of(moment: &Moment<'e>) -> Option<Self> {
+    pub(super) fn of(moment: &Moment<'e>) -> Option<Self> {
         Some(match &moment.event.action {
             Action::Duplicate { connection: Some(connection), .. }
             | Action::Bind { connection }
@@ -870,9 +883,20 @@ fn connection_name(out: &mut String, moment: &Moment<'_>, connection: &Connectio
     let ends =
         Ends { local: connection.local, remote: connection.remote, serving: is_server(moment, connection) };
     let put = |out: &mut String, end: Endpoint| {
-        names::put(out, end.address);
+        match end.address {
+            // Without the machinery of formatting: every connection has one.
+            IpAddr::V4(address) => {
+                for (place, part) in address.octets().into_iter().enumerate() {
+                    if place > 0 {
+                        out.push('.');
+                    }
+                    put_number(out, part.into());
+                }
+            }
+            IpAddr::V6(_) => names::put(out, end.address),
+        }
         out.push(':');
-        names::put(out, end.port);
+        put_number(out, end.port);
     };
     match (ends.client(), ends.server()) {
         (Some(client), Some(server)) => {
@@ -882,6 +906,17 @@ fn connection_name(out: &mut String, moment: &Moment<'_>, connection: &Connectio
         }
         (Some(end), None) | (None, Some(end)) => put(out, end),
         (None, None) => {}
+    }
+}
+
+fn put_number(out: &mut String, number: u16) {
+    let mut begun = false;
+    for divisor in [10_000, 1_000, 100, 10, 1] {
+        let digit = number / divisor % 10;
+        begun |= digit != 0 || divisor == 1;
+        if begun {
+            out.extend(char::from_digit(digit.into(), 10));
+        }
     }
 }
 
@@ -1035,6 +1070,15 @@ mod tests {
             assert!(field.events().is_none_or(|events| !events.is_empty()), "{}", field.name);
         }
         assert!(MISSING.iter().all(|(name, _)| Field::named(name).is_none()));
+    }
+
+    #[test]
+    fn numbers() {
+        for number in [0_u16, 7, 10, 99, 100, 8080, 10_000, 65_535] {
+            let mut out = String::new();
+            super::put_number(&mut out, number);
+            assert_eq!(out, number.to_string());
+        }
     }
 
     #[test]

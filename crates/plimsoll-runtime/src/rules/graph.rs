@@ -208,7 +208,7 @@ fn decode(text: &mut String) -> bool {
 impl Check {
     pub(super) fn scope(&self) -> Scope {
         match &self.test {
-            Test::Field(_, right) => self.operand.scope().max(right.scope()),
+            Test::Field(_, right) => self.operand.scope().with(right.scope()),
             _ => self.operand.scope(),
         }
     }
