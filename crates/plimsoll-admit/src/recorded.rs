@@ -20,8 +20,14 @@ use crate::engine::{Engine, Hook, Step, moment};
 use crate::event::{Event, Log, Notice};
 use crate::evidence::Flight;
 
-/// Files that all bytes are spread over: so large a share of them goes at a time.
+/// All bytes are spread over so many files at least: so large a share of them goes at a time.
 const FILES: u64 = 8;
+/// Most bytes of a file, however many may be kept: somebody is to read it.
+const LARGEST_FILE: u64 = 64 << 20;
+/// A review that is larger finds no place where little may be kept; else one of so many bytes always does.
+const LARGE_REVIEW: u64 = 1 << 20;
+/// Numbers that are tried for the next file, when others write into the folder too.
+const MOST_TRIED: u64 = 64;
 /// Bytes of reviews that may wait to be written.
 const MOST_WAITING: usize = 16 << 20;
 /// What files are called: `reviews-000000000042.jsonl`.
@@ -33,7 +39,7 @@ pub struct Recorder {
     log: Arc<dyn Log>,
     queue: Mutex<Option<Sender<Waiting>>>,
     waiting: Arc<AtomicUsize>,
-    lost: AtomicU64,
+    lost: Arc<AtomicU64>,
     writer: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -53,13 +59,17 @@ impl Recorder {
         let mut files = Files::open(folder, limit)?;
         let (queue, reviews): (Sender<Waiting>, Receiver<Waiting>) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let (done, told) = (waiting.clone(), log.clone());
+        let lost = Arc::new(AtomicU64::new(0));
+        let (done, told, gone) = (waiting.clone(), log.clone(), lost.clone());
         let writer = std::thread::spawn(move || {
             let mut failing = false;
             for review in reviews {
                 done.fetch_sub(review.body.len() + review.answer.len(), Relaxed);
-                let Some(line) = line(&review) else { continue };
-                let wrote = files.write(&line);
+                let wrote = match line(&review) {
+                    None => continue,
+                    Some(Ok(line)) => files.write(&line).map_err(|error| error.to_string()),
+                    Some(Err(error)) => Err(error),
+                };
                 // Once for each time that it begins to fail: a full disk fails for every review.
                 if let (Err(error), false) = (&wrote, failing) {
                     let detail = format!("{}: {error}", files.folder.display());
@@ -69,18 +79,14 @@ impl Recorder {
                     }
                 }
                 failing = wrote.is_err();
+                gone.fetch_add(u64::from(failing), Relaxed);
             }
         });
-        Ok(Recorder {
-            log,
-            queue: Mutex::new(Some(queue)),
-            waiting,
-            lost: AtomicU64::new(0),
-            writer: Mutex::new(Some(writer)),
-        })
+        Ok(Recorder { log, queue: Mutex::new(Some(queue)), waiting, lost, writer: Mutex::new(Some(writer)) })
     }
 
-    /// Writes what still waits, and ends. How many reviews were lost because the disk could not keep up.
+    /// Writes what still waits, and ends. How many reviews were not written: the disk could not keep up or failed, or they
+    /// were too large or no JSON. Dry runs do not count.
     pub fn finish(&self) -> u64 {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -103,26 +109,38 @@ impl Log for Recorder {
             return;
         }
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(queue) = queue.as_ref() {
-            let _ = queue.send(Waiting { body: body.to_vec(), answer: answer.to_vec(), now });
+        let sent = queue.as_ref().is_some_and(|queue| {
+            queue.send(Waiting { body: body.to_vec(), answer: answer.to_vec(), now }).is_ok()
+        });
+        if !sent {
+            self.lost.fetch_add(1, Relaxed);
         }
     }
 }
 
 /// A review with its answer in one line; `None` for a dry run, of which nothing is kept.
-fn line(review: &Waiting) -> Option<Vec<u8>> {
-    let mut document: Value = serde_json::from_slice(&review.body).ok()?;
+fn line(review: &Waiting) -> Option<Result<Vec<u8>, String>> {
+    let mut document: Value = match serde_json::from_slice(&review.body) {
+        Ok(document) => document,
+        Err(error) => return Some(Err(format!("a review is no JSON: {error}"))),
+    };
     match document.pointer("/request/dryRun") {
         None | Some(Value::Null | Value::Bool(false)) => {}
         Some(_) => return None,
     }
-    let mut answer: Value = serde_json::from_slice(&review.answer).ok()?;
-    let members = document.as_object_mut()?;
+    let response = serde_json::from_slice(&review.answer)
+        .ok()
+        .and_then(|mut answer: Value| Some(answer.get_mut("response")?.take()));
+    let (Some(members), Some(response)) = (document.as_object_mut(), response) else {
+        return Some(Err("a review is no object, or has no answer".to_owned()));
+    };
     members.insert("recordedAt".to_owned(), moment(review.now).into());
-    members.insert("response".to_owned(), answer.get_mut("response")?.take());
-    let mut line = serde_json::to_vec(&document).ok()?;
-    line.push(b'\n');
-    Some(line)
+    members.insert("response".to_owned(), response);
+    let line = serde_json::to_vec(&document).map_err(|error| error.to_string());
+    Some(line.map(|mut line| {
+        line.push(b'\n');
+        line
+    }))
 }
 
 /// The files of a folder, the newest of which is written to.
@@ -130,48 +148,74 @@ struct Files {
     folder: PathBuf,
     /// Bytes of one file.
     share: u64,
+    /// Most files.
+    most: usize,
     number: u64,
     file: File,
+    /// Bytes of whole lines in it.
     bytes: u64,
+    /// Whether something else may stand behind them.
+    torn: bool,
 }
 
 impl Files {
     fn open(folder: &Path, limit: u64) -> std::io::Result<Self> {
-        let numbers = numbers(folder)?;
+        let share = (limit / FILES).max(LARGE_REVIEW.min(limit / 2)).clamp(1, LARGEST_FILE);
+        let most = usize::try_from(limit / share).unwrap_or(usize::MAX).max(1);
         // What an earlier run wrote last may end in half a line.
-        let number = numbers.last().map_or(1, |last| last + 1);
-        let share = (limit / FILES).max(1);
-        let file = create(folder, number)?;
-        let files = Files { folder: folder.to_owned(), share, number, file, bytes: 0 };
+        let (number, file) = next(folder)?;
+        let files = Files { folder: folder.to_owned(), share, most, number, file, bytes: 0, torn: false };
         files.tidy()?;
         Ok(files)
     }
 
     fn write(&mut self, line: &[u8]) -> std::io::Result<()> {
         let bytes = line.len() as u64;
-        // One that alone is more than a file may hold is not kept.
         if bytes > self.share {
-            return Ok(());
+            let why = format!("a review of {bytes} bytes is more than a file of {} may hold", self.share);
+            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, why));
         }
-        if self.bytes + bytes > self.share {
-            self.file = create(&self.folder, self.number + 1)?;
-            self.number += 1;
+        if self.torn || self.bytes + bytes > self.share {
+            (self.number, self.file) = next(&self.folder)?;
             self.bytes = 0;
+            self.torn = false;
             self.tidy()?;
         }
-        self.bytes += bytes;
-        self.file.write_all(line)
+        let wrote = self.file.write_all(line);
+        match &wrote {
+            Ok(()) => self.bytes += bytes,
+            // Half of it may be there: the next line must not be joined to that.
+            Err(_) => self.torn = self.file.set_len(self.bytes).is_err(),
+        }
+        wrote
     }
 
     /// Lets the oldest files go.
     fn tidy(&self) -> std::io::Result<()> {
         let numbers = numbers(&self.folder)?;
-        let many = numbers.len().saturating_sub(usize::try_from(FILES).unwrap_or(usize::MAX));
+        let many = numbers.len().saturating_sub(self.most);
         for number in numbers.iter().take(many) {
-            std::fs::remove_file(name(&self.folder, *number))?;
+            match std::fs::remove_file(name(&self.folder, *number)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
         Ok(())
     }
+}
+
+/// A new file behind all that are there, and its number. Others may write into the folder too.
+fn next(folder: &Path) -> std::io::Result<(u64, File)> {
+    let last = numbers(folder)?.last().copied().unwrap_or_default();
+    let mut taken = None;
+    for number in (last..).skip(1).take(usize::try_from(MOST_TRIED).unwrap_or(usize::MAX)) {
+        match create(folder, number) {
+            Ok(file) => return Ok((number, file)),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => taken = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(taken.unwrap_or_else(|| std::io::Error::other("there is no number left for a file")))
 }
 
 fn name(folder: &Path, number: u64) -> PathBuf {
@@ -299,13 +343,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let answer = br#"{"response": {"uid": "1", "allowed": true}}"#;
         let record = |limit: u64, count: usize| {
+            let lost = 1;
             let recorder = Recorder::new(folder.path(), limit, Arc::new(Nothing)).expect("a folder");
             for number in 0..count {
                 recorder.review(&body(&number.to_string(), false), answer, 1_800_000_000);
             }
             recorder.review(&body("dry", true), answer, 1_800_000_000);
             recorder.review(b"no review", answer, 1_800_000_000);
-            assert_eq!(recorder.finish(), 0);
+            assert_eq!(recorder.finish(), lost, "what is no review");
         };
         record(1 << 20, 3);
         let all = kept(folder.path());
@@ -321,11 +366,86 @@ mod tests {
             .iter()
             .map(|number| std::fs::metadata(name(folder.path(), *number)).expect("a file").len())
             .sum();
-        assert!(bytes <= 8_000 && bytes > 4_000, "{bytes}");
+        assert!(bytes <= 8_000 && bytes > 3_000, "{bytes}");
         assert_eq!(all.last().expect("one")["request"]["uid"], "199");
         assert!(all.iter().all(|one| one["request"]["uid"] != "dry"));
         let newest = *numbers(folder.path()).expect("listed").last().expect("one");
         let mode = std::fs::metadata(name(folder.path(), newest)).expect("a file").permissions().mode();
         assert_eq!(mode & 0o077, 0, "nobody else reads them");
+    }
+
+    #[test]
+    fn no_file_is_too_large_to_be_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let share = |limit: u64| {
+            let files = Files::open(folder.path(), limit).expect("a folder");
+            assert!(files.share * files.most as u64 <= limit, "{limit}");
+            (files.share, files.most)
+        };
+        assert_eq!(share(256 << 20), (32 << 20, 8));
+        assert_eq!(share(8_192 << 20), (64 << 20, 128));
+        assert_eq!(share(2 << 20), (1 << 20, 2), "a large review has a place");
+        assert_eq!(share(1 << 20), (512 << 10, 2));
+    }
+
+    #[test]
+    fn what_is_not_written_is_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let recorder = Recorder::new(folder.path(), 400, Arc::new(Nothing)).expect("a folder");
+        let answer = br#"{"response": {"uid": "1", "allowed": true}}"#;
+        recorder.review(&body("too large", false), answer, 0);
+        recorder.review(b"{", answer, 0);
+        recorder.review(b"[]", answer, 0);
+        recorder.review(&body("1", false), b"{}", 0);
+        recorder.review(&body("dry", true), answer, 0);
+        assert_eq!(recorder.finish(), 4);
+        recorder.review(&body("late", false), answer, 0);
+        assert_eq!(recorder.finish(), 5, "nobody writes any more");
+        assert!(kept(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn files_of_others_do_not_stop_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut files = Files::open(folder.path(), 16).expect("a folder");
+        // Another replica writes into the same folder, and somebody has tidied up.
+        for number in 2..6 {
+            create(folder.path(), number).expect("a file");
+        }
+        files.most = 8;
+        files.write(b"{\"a\":1}\n").expect("written");
+        files.write(b"{\"a\":2}\n").expect("written");
+        assert_eq!(files.number, 6);
+        assert_eq!(kept(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn half_a_line_is_never_joined_to_the_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut files = Files::open(folder.path(), 1 << 20).expect("a folder");
+        files.write(b"{\"a\":1}\n").expect("written");
+        // A disk that is full takes nothing, and cannot be cut either.
+        let disk = std::mem::replace(
+            &mut files.file,
+            OpenOptions::new().append(true).open("/dev/full").expect("a device"),
+        );
+        assert!(files.write(b"{\"a\":2}\n").is_err());
+        drop(disk);
+        files.write(b"{\"a\":3}\n").expect("into a file of its own");
+        assert_eq!(files.number, 2);
+        // One that took half.
+        let half = name(folder.path(), 2);
+        let sparse = OpenOptions::new().append(true).open(&half).expect("a file");
+        (&sparse).write_all(b"{\"a\":").expect("half a line");
+        files.file = File::open(&half).expect("to read only");
+        assert!(files.write(b"{\"a\":4}\n").is_err());
+        files.write(b"{\"a\":5}\n").expect("written");
+        assert_eq!(files.number, 3);
+        // A disk that can be written to again is cut to whole lines.
+        (&files.file).write_all(b"{\"a\":").expect("half a line");
+        files.torn = files.file.set_len(files.bytes).is_err();
+        files.write(b"{\"a\":6}\n").expect("written");
+        let text = std::fs::read_to_string(name(folder.path(), 3)).expect("text");
+        assert_eq!(text, "{\"a\":5}\n{\"a\":6}\n");
     }
 }

@@ -394,12 +394,35 @@ impl Policies {
                     )));
                 }
             }
-            if new.all.len() + new.exceptions.len() + new.revocations.len() > MOST {
+            if new.count() > MOST {
                 return Err(refuse(None, format!("more than {MOST} documents")));
             }
         }
         *self = new;
         Ok(foreign)
+    }
+
+    /// Adds the exceptions of a file that may hold nothing else: of people who may except, and write no policy and no
+    /// revocation.
+    ///
+    /// # Errors
+    /// As [`Policies::add`], and when anything else is in it. Nothing of the file is added then.
+    pub fn add_exceptions(&mut self, file: &str, text: &str) -> Result<(), LoadError> {
+        let refuse = |detail: String| LoadError { file: file.to_owned(), line: None, detail };
+        let mut alone = Policies::default();
+        alone.add(file, text)?;
+        if !alone.all.is_empty() || !alone.revocations.is_empty() {
+            return Err(refuse("it holds something else than exceptions".to_owned()));
+        }
+        if self.count() + alone.exceptions.len() > MOST {
+            return Err(refuse(format!("more than {MOST} documents")));
+        }
+        self.exceptions.append(&mut alone.exceptions);
+        Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.all.len() + self.exceptions.len() + self.revocations.len()
     }
 
     /// The policies, in the order read.

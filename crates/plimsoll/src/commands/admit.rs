@@ -105,7 +105,9 @@ pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answ
     let done = serve(setup, stop, |address| print::talk(&format!("listening at https://{address}")));
     let lost = recorder.map(|recorder| recorder.finish()).unwrap_or_default();
     if lost > 0 {
-        print::warning(&format!("{lost} reviews were not recorded: the disk could not keep up"));
+        print::warning(&format!(
+            "{lost} reviews were not recorded: the disk could not keep up or was full, or they were no JSON or too large"
+        ));
     }
     log.finish();
     done.map(|()| 0).map_err(failed)
@@ -149,29 +151,23 @@ fn gate(arguments: &AdmitArguments, environment: &Environment) -> anyhow::Result
 /// Adds exceptions of those who may write them and nothing else. What is wrong with a file is told and takes that file out
 /// alone: nobody's mistake there keeps a revocation from being taken over, and no policy is slipped in.
 fn add_exceptions(policies: &mut Policies, path: &Path) {
-    if !path.exists() || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) {
-        return;
-    }
-    let files = match verify::policy_files(&[path.to_owned()]) {
+    let files = match exception_files(path) {
         Ok(files) => files,
         Err(error) => return print::warning(&format!("no exception is taken from there: {error:#}")),
     };
     for (file, text) in files {
-        let name = file.display().to_string();
-        let mut alone = Policies::default();
-        let added = match alone.add(&name, &text) {
-            Ok(()) if alone.policies().is_empty() && alone.revocations().is_empty() => {
-                policies.add(&name, &text)
-            }
-            Ok(()) => {
-                print::warning(&format!("`{name}` is left out: it holds something else than exceptions"));
-                continue;
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = added {
+        if let Err(error) = policies.add_exceptions(&file.display().to_string(), &text) {
             print::warning(&format!("exceptions are left out: {error}"));
         }
+    }
+}
+
+/// None where there is nothing. A ConfigMap without keys is a folder with a link and no file.
+fn exception_files(path: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    match path.is_dir() {
+        true => verify::policy_files(&verify::listed(path, &["yaml", "yml"])?),
+        false if !path.exists() => Ok(Vec::new()),
+        false => verify::policy_files(&[path.to_owned()]),
     }
 }
 
@@ -401,4 +397,24 @@ fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
         .with_context(named)?;
     beside.write_all(text.as_bytes()).with_context(named)?;
     beside.persist(path).map(drop).with_context(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_excepts_anything_where_nothing_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let count = |path: &Path| exception_files(path).map(|files| files.len()).ok();
+        assert_eq!(count(&folder.path().join("absent")), Some(0));
+        assert_eq!(count(folder.path()), Some(0));
+        // As a ConfigMap without keys is mounted.
+        std::fs::create_dir(folder.path().join("..2026_11_27_10_00_00.1")).expect("a folder");
+        std::os::unix::fs::symlink("..2026_11_27_10_00_00.1", folder.path().join("..data")).expect("a link");
+        assert_eq!(count(folder.path()), Some(0));
+        std::fs::write(folder.path().join("..data/a.yaml"), "kind: Exception").expect("a file");
+        std::os::unix::fs::symlink("..data/a.yaml", folder.path().join("a.yaml")).expect("a link");
+        assert_eq!(count(folder.path()), Some(1));
+    }
 }

@@ -20,7 +20,7 @@ use crate::print::{self, Failure, USAGE};
 use crate::progress;
 
 /// Largest file of a key, root or piece of evidence in bytes.
-const LARGEST_FILE: u64 = 128 * 1024 * 1024;
+pub(super) const LARGEST_FILE: u64 = 128 * 1024 * 1024;
 
 pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Answer {
     if !arguments.policies.is_empty() {
@@ -180,19 +180,26 @@ pub(super) fn policies_and_rules(paths: &[PathBuf]) -> anyhow::Result<(Policies,
     Ok((policies, rules))
 }
 
+/// The files of a folder with one of these ends, in the order of their names.
+pub(super) fn listed(folder: &Path, ends: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+    let named = || format!("cannot list `{}`", folder.display());
+    let mut files = std::fs::read_dir(folder)
+        .with_context(named)?
+        .map(|entry| Ok(entry.with_context(named)?.path()))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    files.retain(|file| {
+        file.extension().is_some_and(|end| ends.iter().any(|one| end == *one)) && file.is_file()
+    });
+    files.sort();
+    Ok(files)
+}
+
 /// Files of policies with their content; of a folder those whose names end in `.yaml` or `.yml`, in the order of their names.
 pub(super) fn policy_files(paths: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, String)>> {
     let mut out = Vec::new();
     for path in paths {
         let files = if path.is_dir() {
-            let named = || format!("cannot list `{}`", path.display());
-            let mut files = std::fs::read_dir(path)
-                .with_context(named)?
-                .map(|entry| Ok(entry.with_context(named)?.path()))
-                .collect::<anyhow::Result<Vec<_>>>()?;
-            let is_yaml = |file: &PathBuf| file.extension().is_some_and(|end| end == "yaml" || end == "yml");
-            files.retain(|file| is_yaml(file) && file.is_file());
-            files.sort();
+            let files = listed(path, &["yaml", "yml"])?;
             if files.is_empty() {
                 return Err(anyhow!("`{}` holds no file that ends in .yaml or .yml", path.display()));
             }

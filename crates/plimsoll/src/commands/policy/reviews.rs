@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use plimsoll_scan::Options;
 use plimsoll_scan::gate::Gate;
 use plimsoll_scan::policy::Effect;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::admit::EXEMPT;
 use super::{Answer, verify};
@@ -83,9 +85,8 @@ pub(super) fn run(
     let (mut changes, mut tally, mut unread) = (Vec::new(), Tally::default(), Vec::new());
     let mut total = 0;
     for file in files(path).map_err(usage)? {
-        let content = verify::bytes_or_input(&file).map_err(usage)?;
         let named = file.display().to_string();
-        for (at, review) in reviews(&content) {
+        for (at, review) in reviews(opened(&file).map_err(usage)?) {
             let at = format!("{named}: {at}");
             let one = review.and_then(|review| {
                 let after = replay(&draft, &review, now, PATIENCE)?;
@@ -183,45 +184,113 @@ fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let named = || format!("cannot list `{}`", path.display());
-    let mut files = std::fs::read_dir(path)
-        .with_context(named)?
-        .map(|entry| Ok(entry.with_context(named)?.path()))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    files
-        .retain(|file| file.extension().is_some_and(|end| end == "json" || end == "jsonl") && file.is_file());
-    files.sort();
+    let files = verify::listed(path, &["json", "jsonl"])?;
     if files.is_empty() {
         return Err(anyhow!("`{}` holds no file that ends in .json or .jsonl", path.display()));
     }
     Ok(files)
 }
 
-/// The reviews of a file, each with where it stands: one document, a list of them, or one in each line.
-fn reviews(content: &[u8]) -> Vec<(String, Result<Value, String>)> {
-    if let Ok(whole) = serde_json::from_slice::<Value>(content) {
-        let items = match whole {
-            Value::Array(items) => items,
-            Value::Object(mut members) => match members.remove("items") {
-                Some(Value::Array(items)) if !members.contains_key("request") => items,
-                other => {
-                    members.extend(other.map(|items| ("items".to_owned(), items)));
-                    vec![Value::Object(members)]
-                }
-            },
-            other => vec![other],
-        };
-        let numbered = items.into_iter().enumerate();
-        return numbered.map(|(number, review)| (format!("review {}", number + 1), Ok(review))).collect();
+/// What a file holds, not yet read.
+fn opened(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(std::io::stdin().lock()));
     }
-    let lines = content.split(|byte| *byte == b'\n').enumerate();
-    lines
-        .filter(|(_, line)| !line.trim_ascii().is_empty())
-        .map(|(number, line)| {
-            let read = serde_json::from_slice(line).map_err(|error| format!("it is no JSON: {error}"));
-            (format!("line {}", number + 1), read)
-        })
-        .collect()
+    let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    Ok(Box::new(BufReader::new(file)))
+}
+
+/// A review with where it stands.
+type Placed = (String, Result<Value, String>);
+
+/// The reviews of a file: one document, a list of them, or one in each line. Lines are read as they are asked for, however
+/// many there are; a document and a line may have [`verify::LARGEST_FILE`] bytes.
+fn reviews(mut input: impl BufRead + 'static) -> Box<dyn Iterator<Item = Placed>> {
+    let mut number = 0;
+    let first = loop {
+        number += 1;
+        match next_line(&mut input) {
+            Ok(Some(line)) if line.trim_ascii().is_empty() => {}
+            Ok(Some(line)) => break line,
+            Ok(None) => return Box::new(std::iter::empty()),
+            Err(error) => return Box::new(std::iter::once((format!("line {number}"), Err(error)))),
+        }
+    };
+    // A line that is a document is one of many, or all that there is. A list of one line is a list.
+    let alone = serde_json::from_slice::<Value>(&first);
+    if let Ok(Value::Object(members)) = &alone
+        && !is_list(members)
+    {
+        let first = std::iter::once((format!("line {number}"), alone.map_err(not_json)));
+        return Box::new(first.chain(lines(input, number)));
+    }
+    let mut whole = first;
+    if let Err(error) = limited(&mut input, verify::LARGEST_FILE, |input| input.read_to_end(&mut whole)) {
+        return Box::new(std::iter::once(("the file".to_owned(), Err(error))));
+    }
+    match serde_json::from_slice::<Value>(&whole) {
+        Ok(document) => {
+            let items = match document {
+                Value::Array(items) => items,
+                Value::Object(mut members) if is_list(&members) => match members.remove("items") {
+                    Some(Value::Array(items)) => items,
+                    _ => Vec::new(),
+                },
+                other => vec![other],
+            };
+            let numbered = items.into_iter().enumerate();
+            Box::new(numbered.map(|(number, review)| (format!("review {}", number + 1), Ok(review))))
+        }
+        // Lines, the first of which is broken.
+        Err(_) => Box::new(lines(Cursor::new(whole), number - 1)),
+    }
+}
+
+/// A list of Kubernetes; a review has a request.
+fn is_list(members: &Map<String, Value>) -> bool {
+    matches!(members.get("items"), Some(Value::Array(_))) && !members.contains_key("request")
+}
+
+fn lines(mut input: impl BufRead, mut number: usize) -> impl Iterator<Item = Placed> {
+    let mut ended = false;
+    std::iter::from_fn(move || {
+        while !ended {
+            number += 1;
+            let at = format!("line {number}");
+            match next_line(&mut input) {
+                Ok(None) => break,
+                Ok(Some(line)) if line.trim_ascii().is_empty() => {}
+                Ok(Some(line)) => return Some((at, serde_json::from_slice(&line).map_err(not_json))),
+                Err(error) => {
+                    ended = true;
+                    return Some((at, Err(error)));
+                }
+            }
+        }
+        None
+    })
+}
+
+fn next_line(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, String> {
+    let mut line = Vec::new();
+    let read = limited(input, verify::LARGEST_FILE, |input| input.read_until(b'\n', &mut line))?;
+    Ok((read > 0).then_some(line))
+}
+
+/// Reads at most so many bytes; more are an error.
+fn limited<R: BufRead>(
+    input: &mut R,
+    limit: u64,
+    read: impl FnOnce(&mut std::io::Take<&mut R>) -> std::io::Result<usize>,
+) -> Result<usize, String> {
+    let read =
+        read(&mut input.by_ref().take(limit + 1)).map_err(|error| format!("it cannot be read: {error}"))?;
+    if read as u64 > limit { Err(format!("it is larger than {limit} bytes")) } else { Ok(read) }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "handed to `map_err`")]
+fn not_json(error: serde_json::Error) -> String {
+    format!("it is no JSON: {error}")
 }
 
 fn table(changes: &[Changed], tally: &Tally, total: usize, unread: &[String]) -> String {
@@ -272,7 +341,7 @@ mod tests {
     #[test]
     fn reviews_in_whatever_file() {
         let count = |text: &str| {
-            let all = reviews(text.as_bytes());
+            let all: Vec<Placed> = reviews(Cursor::new(text.to_owned())).collect();
             (all.len(), all.iter().filter(|(_, one)| one.is_err()).count())
         };
         let one = r#"{"request": {"uid": "1"}}"#;
@@ -280,6 +349,27 @@ mod tests {
         assert_eq!(count(&format!("[{one}, {one}]")), (2, 0));
         assert_eq!(count(&format!("{{\"kind\": \"List\", \"items\": [{one}, {one}]}}")), (2, 0));
         assert_eq!(count(&format!("{one}\n\n{one}\n{{\"requ")), (3, 1), "half a line is named");
+        assert_eq!(count(&format!("{{\"requ\n{one}\n")), (2, 1), "the first line too");
+        assert_eq!(count(&serde_json::to_string_pretty(&json!([{"request": {}}])).expect("JSON")), (1, 0));
+        assert_eq!(count("{\n \"request\": {}\n}\n"), (1, 0));
         assert_eq!(count(""), (0, 0));
+    }
+
+    #[test]
+    fn lines_are_read_when_they_are_asked_for() {
+        /// A recording that never ends.
+        struct Endless(usize);
+        impl std::io::Read for Endless {
+            fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+                for byte in into.iter_mut() {
+                    *byte = b"{\"request\": {}}\n"[self.0 % 16];
+                    self.0 += 1;
+                }
+                Ok(into.len())
+            }
+        }
+        let mut all = reviews(BufReader::new(Endless(0)));
+        let at = all.nth(9_999).expect("a review");
+        assert_eq!((at.0.as_str(), at.1.is_ok()), ("line 10000", true));
     }
 }
