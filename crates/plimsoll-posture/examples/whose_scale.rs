@@ -1,6 +1,6 @@
-//! How long the matrix and a benchmark of a made-up cluster take: pods, nodes.
+//! How long the matrix and a benchmark of a made-up cluster take: pods, nodes, and how many of its images have a report.
 //!
-//! `cargo run --release -p plimsoll-posture --example whose_scale -- 10000 500`. Twelve pods of a deployment, each pod with the status
+//! `cargo run --release -p plimsoll-posture --example whose_scale -- 10000 500 1000`. Twelve pods of a deployment, each pod with the status
 //! that a cluster tells, a policy and a quota for each namespace, and facts of every node. Budget: 10,000 pods within 2 s.
 
 use std::fmt::Write as _;
@@ -14,16 +14,20 @@ use plimsoll_posture::kubernetes::Objects;
 use plimsoll_posture::responsibility::attest::Statements;
 use plimsoll_posture::responsibility::benchmark::Framework;
 use plimsoll_posture::responsibility::{
-    Cloud, Evidence, Exports, Extent, Kubernetes, Matrix, evaluate, pools,
+    Cloud, Evidence, Exports, Extent, Kubernetes, Matrix, Scanned, evaluate, pools,
 };
 use serde_json_borrow::Value;
 
 #[expect(clippy::print_stdout, reason = "it is a measurement")]
 fn main() {
     let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
-    let [pods, nodes] = numbers[..] else {
-        println!("whose_scale PODS NODES");
-        return;
+    let (pods, nodes, scans) = match numbers[..] {
+        [pods, nodes] => (pods, nodes, 0),
+        [pods, nodes, scans] => (pods, nodes, scans),
+        _ => {
+            println!("whose_scale PODS NODES [REPORTS]");
+            return;
+        }
     };
     let now: Timestamp = "2026-11-26T00:00:00Z".parse().expect("a moment");
     let namespaces = (pods / 50).max(1);
@@ -53,6 +57,15 @@ fn main() {
     for line in &lines {
         size += line.len();
     }
+    let report = |at: usize| Scanned {
+        name: format!("ghcr.io/acme/a{at}:1"),
+        digests: vec![format!("sha256:{at:064x}")],
+        data_of: Some(now),
+        packages: 100,
+        complete: true,
+        ..Scanned::default()
+    };
+    let reports: Vec<Scanned> = (0..scans).map(report).collect();
     let export = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/responsibility/gke-standard.json");
     let export = std::fs::read_to_string(export).expect("the fixture");
     let matrix = Matrix::built_in().expect("our files");
@@ -70,7 +83,8 @@ fn main() {
     let _ = write!(told, "parsed {:?}", began.elapsed());
     let kubernetes = Kubernetes::new(objects, Extent::Files, None);
     let _ = write!(told, ", judged by rules {:?}", began.elapsed());
-    let evidence = Evidence { exports, kubernetes: Some(kubernetes), reports: Vec::new(), nodes: facts, now };
+    let evidence =
+        Evidence { exports, kubernetes: Some(kubernetes), reports: reports.into(), nodes: facts, now };
     let pools = pools(&evidence, &matrix, None);
     let statements = Statements::none(jiff::tz::TimeZone::UTC.to_datetime(now).date());
     let answer = evaluate(&matrix, &evidence, &pools, &statements);
@@ -78,7 +92,7 @@ fn main() {
     let framework = Framework::find("cis-gke").expect("a good file").expect("a benchmark");
     let benchmark = framework.evaluate(&matrix, &evidence, &pools, &statements);
     println!(
-        "{} objects, {} kB, {} pools: {} met of {}, {} ids; {told}, benchmark {:?} in all",
+        "{} objects, {} kB, {} pools, {scans} reports: {} met of {}, {} ids; {told}, benchmark {:?} in all",
         lines.len(),
         size / 1000,
         pools.len(),

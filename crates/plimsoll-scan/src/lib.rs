@@ -35,6 +35,7 @@ pub mod node;
 pub mod party;
 pub mod plan;
 mod process;
+mod report_facts;
 pub mod responsibility;
 mod saved;
 mod sbom_attached;

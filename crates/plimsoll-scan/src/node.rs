@@ -1,12 +1,13 @@
 //! A look at one node: reads files below a root, starts nothing, writes nothing.
 //!
-//! What could not be read is a problem and leaves its fact out: an absent fact is never a default. Keys and tokens are not read;
-//! of a file that holds a key beside its certificate only the certificate is looked at.
+//! What could not be read is a problem and leaves its fact out: an absent fact is never a default, and a part of a list is not the list.
+//! Only what the system says is not there counts as absent. Keys and tokens are not read; of a file that holds a key beside its
+//! certificate only the certificate is looked at.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -20,8 +21,12 @@ use plimsoll_posture::responsibility::certificate;
 
 /// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
-/// Most entries of one folder, and of all processes.
+/// Largest table of sockets, in bytes: a hundred thousand of them.
+const MAX_TABLE: u64 = 16 * MAX_FILE;
+/// Most entries of one folder, of all processes, and of a folder with all that are in it.
 const MAX_ENTRIES: usize = 20_000;
+/// How deep folders with parts of a configuration may be.
+const MAX_DEPTH: usize = 16;
 /// Most links that a path is followed through.
 const MAX_LINKS: usize = 32;
 /// Where kubelets have their configuration when no argument says so.
@@ -87,6 +92,12 @@ const SYSCTLS: [&str; 14] = [
 ];
 /// The variable of the firmware that says how the machine was started.
 const SECURE_BOOT: &str = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+/// Words in names of arguments whose values are left out.
+const SECRETS: [&str; 6] = ["token", "passw", "secret", "credential", "key", "header"];
+/// Stands for such a value.
+const LEFT_OUT: &str = "(left out)";
+/// The process is gone: errno(3).
+const ESRCH: i32 = 3;
 /// Where containers and the kubelet write.
 const WRITTEN: [&str; 4] = ["/", "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/docker"];
 
@@ -94,22 +105,23 @@ const WRITTEN: [&str; 4] = ["/", "/var/lib/kubelet", "/var/lib/containerd", "/va
 pub fn look(root: &Path, name: Option<&str>, now: Timestamp) -> NodeFacts {
     let mut probe = Probe { root: root.to_owned(), problems: Vec::new() };
     let processes = probe.processes();
-    let arguments = processes.iter().find(|(program, _)| program == "kubelet").map(|(_, rest)| rest.clone());
+    let arguments = probe.the_one(&processes, "kubelet");
     let kubelet = probe.kubelet(arguments);
     let node = name.map(str::to_owned).or_else(|| {
         let named = kubelet.as_ref()?.arguments.as_ref().and_then(|all| argument(all, "hostname-override"));
         named.or_else(|| Some(probe.line("/proc/sys/kernel/hostname")?.to_lowercase()))
     });
     let (files, absent) = probe.files(kubelet.as_ref());
-    let server = processes.iter().find(|(program, _)| program == "kube-apiserver").map(|(_, rest)| rest);
+    let server = probe.the_one(&processes, "kube-apiserver");
     let secret_encryption = server
-        .and_then(|arguments| argument(arguments, "encryption-provider-config"))
+        .and_then(|arguments| argument(&arguments, "encryption-provider-config"))
         .map(|path| probe.secret_encryption(&path));
-    let os = probe.text("/etc/os-release").or_else(|| probe.text("/usr/lib/os-release")).and_then(|text| {
+    let os = probe.known("/etc/os-release").or_else(|| probe.known("/usr/lib/os-release")).and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
         Some(line.trim().trim_matches(['"', '\'']).to_owned())
     });
-    let runtime = files.iter().find(|file| file.role == FileRole::RuntimeSocket).map(|file| NodeRuntime {
+    let is_socket = |file: &&NodeFile| file.role == FileRole::RuntimeSocket && file.mode.is_some();
+    let runtime = files.iter().find(is_socket).map(|file| NodeRuntime {
         name: match file.path.rsplit('/').next().unwrap_or_default() {
             "crio.sock" => "crio",
             "docker.sock" => "dockerd",
@@ -139,11 +151,11 @@ pub fn look(root: &Path, name: Option<&str>, now: Timestamp) -> NodeFacts {
             .collect(),
         certificates: probe.certificates(),
         secure_boot: probe.secure_boot(),
-        restart_wanted: probe.exists("/run/reboot-required").then_some(true),
+        restart_wanted: (probe.exists("/run/reboot-required") == Ok(true)).then_some(true),
         remote_access: Some(probe.remote_access()),
         disks: probe.disks(),
         secret_encryption,
-        problems: probe.problems,
+        problems: probe.told(),
     }
 }
 
@@ -159,17 +171,29 @@ fn argument(arguments: &[String], wanted: &str) -> Option<String> {
     })
 }
 
-/// The later one goes before: field by field in maps, whole otherwise. That is how a kubelet joins `--config-dir`.
+/// The later one goes before: field by field in maps, whole otherwise, and null takes away (RFC 7396). That is how a kubelet joins
+/// `--config-dir`.
 fn merge(into: &mut serde_json::Value, from: serde_json::Value, depth: usize) {
     match (into, from) {
         (serde_json::Value::Object(into), serde_json::Value::Object(from)) if depth > 0 => {
             for (key, value) in from {
-                merge(into.entry(key).or_insert(serde_json::Value::Null), value, depth - 1);
+                if value.is_null() {
+                    into.remove(&key);
+                } else {
+                    merge(into.entry(key).or_insert(serde_json::Value::Null), value, depth - 1);
+                }
             }
         }
         (into, from) => *into = from,
     }
 }
+
+/// It may be there, and nobody knows what it is: why stands among the problems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Unread;
+
+/// What was looked at; `None` where nothing is.
+type Look<T> = Result<Option<T>, Unread>;
 
 struct Probe {
     root: PathBuf,
@@ -178,7 +202,7 @@ struct Probe {
 
 impl Probe {
     /// Where a path of the node is for us. Links stay below the root: an absolute one means the node's root, not ours.
-    fn place(&self, path: &str) -> Option<PathBuf> {
+    fn place(&self, path: &str) -> io::Result<PathBuf> {
         let mut todo: Vec<std::ffi::OsString> = parts(Path::new(path));
         todo.reverse();
         let mut inside: Vec<std::ffi::OsString> = Vec::new();
@@ -191,6 +215,7 @@ impl Probe {
             let mut here = self.root.clone();
             here.extend(&inside);
             here.push(&part);
+            // What cannot be looked at here cannot be opened below either: that is told then.
             let is_link = fs::symlink_metadata(&here).is_ok_and(|meta| meta.is_symlink());
             if !is_link {
                 inside.push(part);
@@ -198,9 +223,9 @@ impl Probe {
             }
             links += 1;
             if links > MAX_LINKS {
-                return None;
+                return Err(io::Error::other(format!("more than {MAX_LINKS} links")));
             }
-            let target = fs::read_link(&here).ok()?;
+            let target = fs::read_link(&here)?;
             if target.is_absolute() {
                 inside.clear();
             }
@@ -208,42 +233,72 @@ impl Probe {
         }
         let mut whole = self.root.clone();
         whole.extend(inside);
-        Some(whole)
+        Ok(whole)
     }
 
-    fn exists(&self, path: &str) -> bool {
-        self.place(path).is_some_and(|place| place.exists())
+    /// An answer of the system. A way that ends at a file leads to nothing either.
+    fn looked<T>(&mut self, path: &str, answer: io::Result<T>) -> Look<T> {
+        match answer {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(self.unread(path, ProblemKind::Unreadable, plimsoll_model::one_line(&error))),
+        }
     }
 
-    /// A file up to the limit; one that is there and cannot be read is a problem.
-    fn bytes(&mut self, path: &str) -> Option<Vec<u8>> {
-        let place = self.place(path)?;
+    fn is_link(&self, path: &str) -> bool {
+        // With a slash behind it a link is what it leads to.
+        path.rsplit_once('/').is_some_and(|(folder, name)| {
+            let meta = self.place(folder).and_then(|place| fs::symlink_metadata(place.join(name)));
+            !name.is_empty() && meta.is_ok_and(|meta| meta.is_symlink())
+        })
+    }
+
+    fn exists(&mut self, path: &str) -> Result<bool, Unread> {
+        let meta = self.place(path).and_then(fs::metadata);
+        Ok(self.looked(path, meta)?.is_some())
+    }
+
+    /// A file up to a limit in bytes.
+    fn bytes(&mut self, path: &str, most: u64) -> Look<Vec<u8>> {
+        let found = self.place(path).and_then(|place| Ok((fs::metadata(&place)?, place)));
+        let Some((meta, place)) = self.looked(path, found)? else { return Ok(None) };
         // A device or a pipe would block or never end.
-        let meta = fs::metadata(&place).ok()?;
         if !meta.is_file() {
-            return None;
+            return Err(self.unread(path, ProblemKind::Unsupported, "it is no regular file"));
         }
         let mut bytes = Vec::new();
-        let read = fs::File::open(&place).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
-        match read {
-            Ok(_) if bytes.len() as u64 > MAX_FILE => {
-                self.problem(path, ProblemKind::Unsupported, format!("it is larger than {MAX_FILE} bytes"));
-                None
-            }
-            Ok(_) => Some(bytes),
-            Err(error) => {
-                self.problem(path, ProblemKind::Unreadable, plimsoll_model::one_line(&error));
-                None
-            }
+        let read = fs::File::open(&place).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
+        if self.looked(path, read)?.is_none() {
+            return Ok(None);
         }
+        if bytes.len() as u64 > most {
+            return Err(self.unread(
+                path,
+                ProblemKind::LimitExceeded,
+                format!("it is larger than {most} bytes"),
+            ));
+        }
+        Ok(Some(bytes))
     }
 
-    fn text(&mut self, path: &str) -> Option<String> {
-        String::from_utf8(self.bytes(path)?).ok()
+    fn text(&mut self, path: &str) -> Look<String> {
+        self.table(path, MAX_FILE)
+    }
+
+    fn table(&mut self, path: &str, most: u64) -> Look<String> {
+        let Some(bytes) = self.bytes(path, most)? else { return Ok(None) };
+        String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| self.unread(path, ProblemKind::Corrupt, "it is no text in UTF-8"))
+    }
+
+    /// A text, where it matters not why there is none.
+    fn known(&mut self, path: &str) -> Option<String> {
+        self.text(path).ok().flatten()
     }
 
     fn line(&mut self, path: &str) -> Option<String> {
-        let text = self.text(path)?;
+        let text = self.known(path)?;
         let line = text.trim();
         (!line.is_empty()).then(|| line.to_owned())
     }
@@ -252,32 +307,59 @@ impl Probe {
         self.problems.push(Problem::incomplete(kind, path, detail.into()));
     }
 
-    /// Names in a folder, in order.
-    fn names(&self, path: &str) -> Vec<String> {
-        let Some(entries) = self.place(path).and_then(|place| fs::read_dir(place).ok()) else {
-            return Vec::new();
-        };
-        let mut names: Vec<String> = entries
-            .take(MAX_ENTRIES)
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .collect();
+    fn unread(&mut self, path: &str, kind: ProblemKind, detail: impl Into<String>) -> Unread {
+        self.problem(path, kind, detail);
+        Unread
+    }
+
+    /// The problems, each once: some places are looked at for more than one fact.
+    fn told(mut self) -> Vec<Problem> {
+        let mut told = BTreeSet::new();
+        self.problems.retain(|problem| told.insert((problem.subject.clone(), problem.detail.clone())));
+        self.problems
+    }
+
+    /// All names in a folder, in order.
+    fn names(&mut self, path: &str) -> Look<Vec<String>> {
+        let entries = self.place(path).and_then(fs::read_dir);
+        let Some(entries) = self.looked(path, entries)? else { return Ok(None) };
+        let mut names = Vec::new();
+        for entry in entries {
+            let Some(entry) = self.looked(path, entry)? else { continue };
+            let Ok(name) = entry.file_name().into_string() else {
+                return Err(self.unread(path, ProblemKind::Unsupported, "a name in it is no text in UTF-8"));
+            };
+            if names.len() == MAX_ENTRIES {
+                let detail = format!("it holds more than {MAX_ENTRIES} names");
+                return Err(self.unread(path, ProblemKind::LimitExceeded, detail));
+            }
+            names.push(name);
+        }
         names.sort();
-        names
+        Ok(Some(names))
     }
 
     /// Programs that run: name and arguments.
     fn processes(&mut self) -> Vec<(String, Vec<String>)> {
         let wanted = ["kubelet", "kube-apiserver"];
-        let numbers = self.names("/proc");
+        let numbers = self.names("/proc").ok().flatten().unwrap_or_default();
         let numbers = numbers.iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
         let mut found = Vec::new();
+        let mut closed = 0_usize;
         for number in numbers {
-            // A process that has just ended is no problem.
-            let Some(place) = self.place(&format!("/proc/{number}/cmdline")) else { continue };
+            let Ok(place) = self.place(&format!("/proc/{number}/cmdline")) else { continue };
             let mut bytes = Vec::new();
-            let read = fs::File::open(place).and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes));
-            if read.is_err() {
-                continue;
+            let read = fs::File::open(place).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
+            match read {
+                Ok(_) => {}
+                // A process that has just ended is no problem.
+                Err(error) if error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH) => {
+                    continue;
+                }
+                Err(_) => {
+                    closed += 1;
+                    continue;
+                }
             }
             let mut words = bytes.split(|byte| *byte == 0).map(String::from_utf8_lossy);
             let program = words.next().unwrap_or_default();
@@ -285,28 +367,69 @@ impl Probe {
             if !wanted.contains(&program.as_str()) {
                 continue;
             }
-            let arguments = words.filter(|word| !word.is_empty()).map(|word| redacted(&word)).collect();
-            found.push((program, arguments));
+            if bytes.len() as u64 > MAX_FILE {
+                let detail = format!("its arguments are longer than {MAX_FILE} bytes");
+                self.problem(&format!("/proc/{number}/cmdline"), ProblemKind::LimitExceeded, detail);
+                continue;
+            }
+            let words = words.filter(|word| !word.is_empty()).map(std::borrow::Cow::into_owned).collect();
+            found.push((program, redacted(words)));
+        }
+        if closed > 0 {
+            let detail = format!("the arguments of {closed} processes could not be read");
+            self.problem("/proc", ProblemKind::Unreadable, detail);
         }
         found
     }
 
+    /// The arguments of the one program of this name. Where several run with different ones, nobody knows which is the node's: a
+    /// container may call its program as it likes.
+    fn the_one(&mut self, processes: &[(String, Vec<String>)], name: &str) -> Option<Vec<String>> {
+        let all: BTreeSet<&Vec<String>> =
+            processes.iter().filter(|(program, _)| program == name).map(|(_, arguments)| arguments).collect();
+        if all.len() > 1 {
+            let detail = format!("{} programs called {name} run, each with arguments of its own", all.len());
+            self.problem("/proc", ProblemKind::Unsupported, detail);
+            return None;
+        }
+        all.into_iter().next().cloned()
+    }
+
     fn kubelet(&mut self, arguments: Option<Vec<String>>) -> Option<Kubelet> {
-        let named = arguments.as_deref().and_then(|all| argument(all, "config"));
-        let path =
-            named.or_else(|| CONFIGURATIONS.into_iter().find(|path| self.exists(path)).map(str::to_owned));
-        let mut configuration = path.as_deref().and_then(|path| self.yaml(path));
+        // A kubelet that is told of no file reads none.
+        let path = match &arguments {
+            Some(all) => argument(all, "config"),
+            None => CONFIGURATIONS.into_iter().find(|path| self.exists(path) != Ok(false)).map(str::to_owned),
+        };
         let folder = arguments.as_deref().and_then(|all| argument(all, "config-dir"));
+        let mut configuration = match (&path, &folder) {
+            (Some(path), _) => self.yaml(path),
+            (None, Some(_)) => Some(serde_json::json!({})),
+            (None, None) => None,
+        };
         if let Some(folder) = folder {
-            for name in self.names(&folder).into_iter().filter(|name| name.ends_with(".conf")) {
-                let joined = self.yaml(&format!("{folder}/{name}"));
+            let (mut dropped, mut budget) = (Vec::new(), MAX_ENTRIES);
+            if self.is_link(&folder) {
+                self.problem(&folder, ProblemKind::Unsupported, "it is a link, which kubelets do not follow");
+                configuration = None;
+            }
+            let all = self.drop_ins(folder.trim_end_matches('/'), MAX_DEPTH, &mut budget, &mut dropped);
+            if all.is_err() {
+                configuration = None;
+            }
+            for path in dropped {
                 // One that cannot be read may say the opposite of what is known.
-                match (configuration.as_mut(), joined) {
+                match (configuration.as_mut(), self.yaml(&path)) {
                     (Some(whole), Some(part)) => merge(whole, part, 32),
                     (_, None) => configuration = None,
                     _ => {}
                 }
             }
+        }
+        // The kubelet signs in with it where it gets static pods from.
+        let headers = configuration.as_mut().and_then(|whole| whole.get_mut("staticPodURLHeader"));
+        if let Some(headers) = headers {
+            *headers = serde_json::json!(LEFT_OUT);
         }
         if arguments.is_none() && path.is_none() {
             self.problem(
@@ -323,8 +446,48 @@ impl Probe {
         Some(Kubelet { arguments, configuration_file: path, configuration, effective: None })
     }
 
+    /// What a kubelet joins of `--config-dir`, in its order, which is that of Go's `filepath.WalkDir`: by name, what is in a folder
+    /// where the folder stands; links to folders are not followed.
+    fn drop_ins(
+        &mut self,
+        folder: &str,
+        depth: usize,
+        budget: &mut usize,
+        found: &mut Vec<String>,
+    ) -> Result<(), Unread> {
+        if depth == 0 {
+            return Err(self.unread(folder, ProblemKind::LimitExceeded, "the folders are too deep"));
+        }
+        let Some(names) = self.names(folder)? else {
+            return Err(self.unread(
+                folder,
+                ProblemKind::Unreadable,
+                "it is named by --config-dir and is no folder",
+            ));
+        };
+        for name in names {
+            let Some(less) = budget.checked_sub(1) else {
+                let detail = format!("it holds more than {MAX_ENTRIES} names");
+                return Err(self.unread(folder, ProblemKind::LimitExceeded, detail));
+            };
+            *budget = less;
+            let path = format!("{folder}/{name}");
+            let meta = self.place(folder).and_then(|place| fs::symlink_metadata(place.join(&name)));
+            match self.looked(&path, meta)? {
+                Some(meta) if meta.is_dir() => self.drop_ins(&path, depth - 1, budget, found)?,
+                Some(_) if name.ends_with(".conf") => found.push(path),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A document that something names.
     fn yaml(&mut self, path: &str) -> Option<serde_json::Value> {
-        let text = self.text(path)?;
+        let Some(text) = self.text(path).ok()? else {
+            self.problem(path, ProblemKind::Unreadable, "it is named and is not there");
+            return None;
+        };
         match serde_saphyr::from_str(&text) {
             Ok(value) => Some(value),
             Err(error) => {
@@ -335,30 +498,46 @@ impl Probe {
         }
     }
 
-    fn file(&self, role: FileRole, path: &str) -> Option<NodeFile> {
-        let place = self.place(path)?;
+    /// One that may be there and cannot be looked at has neither mode nor owner: what is said of all files of its role waits for it.
+    fn file(&mut self, role: FileRole, path: &str) -> Option<NodeFile> {
         // A link's own bits mean nothing: what it leads to is looked at.
-        let meta = fs::metadata(place).ok()?;
-        (!meta.is_dir()).then(|| NodeFile {
+        let meta = self.place(path).and_then(fs::metadata);
+        let meta = match self.looked(path, meta) {
+            Err(Unread) => None,
+            Ok(Some(meta)) if !meta.is_dir() => Some(meta),
+            Ok(_) => return None,
+        };
+        Some(NodeFile {
             role,
             path: path.to_owned(),
-            mode: Some(format!("{:04o}", meta.mode() & 0o7777)),
-            user: Some(meta.uid()),
-            group: Some(meta.gid()),
+            mode: meta.as_ref().map(|meta| format!("{:04o}", meta.mode() & 0o7777)),
+            user: meta.as_ref().map(fs::Metadata::uid),
+            group: meta.as_ref().map(fs::Metadata::gid),
         })
     }
 
-    fn files(&self, kubelet: Option<&Kubelet>) -> (Vec<NodeFile>, Vec<FileRole>) {
+    fn files(&mut self, kubelet: Option<&Kubelet>) -> (Vec<NodeFile>, Vec<FileRole>) {
         let mut wanted: BTreeSet<(FileRole, String)> = BTreeSet::new();
+        let mut files = Vec::new();
         for (role, paths) in FILES {
             for path in *paths {
                 match path.strip_suffix('/') {
                     None => {
                         wanted.insert((*role, (*path).to_owned()));
                     }
-                    Some(folder) => wanted.extend(
-                        self.names(folder).into_iter().map(|name| (*role, format!("{folder}/{name}"))),
-                    ),
+                    Some(folder) => match self.names(folder) {
+                        Ok(names) => {
+                            let path = |name| (*role, format!("{folder}/{name}"));
+                            wanted.extend(names.into_iter().flatten().map(path));
+                        }
+                        Err(Unread) => files.push(NodeFile {
+                            role: *role,
+                            path: (*path).to_owned(),
+                            mode: None,
+                            user: None,
+                            group: None,
+                        }),
+                    },
                 }
             }
         }
@@ -374,7 +553,8 @@ impl Probe {
             });
             add(FileRole::ClientAuthority, argument(arguments, "client-ca-file").or(authority));
         }
-        let files: Vec<NodeFile> = wanted.iter().filter_map(|(role, path)| self.file(*role, path)).collect();
+        files.extend(wanted.iter().filter_map(|(role, path)| self.file(*role, path)));
+        files.sort_by(|one, other| (one.role, &one.path).cmp(&(other.role, &other.path)));
         let absent = FILES
             .iter()
             .map(|(role, _)| *role)
@@ -386,15 +566,26 @@ impl Probe {
     fn certificates(&mut self) -> Vec<NodeCertificate> {
         let mut found = Vec::new();
         for folder in CERTIFICATES {
-            let folder = folder.trim_end_matches('/');
-            for name in self.names(folder) {
+            let names = match self.names(folder) {
+                Ok(names) => names.unwrap_or_default(),
+                Err(Unread) => {
+                    found.push(NodeCertificate { path: folder.to_owned(), until: None });
+                    continue;
+                }
+            };
+            for name in names {
                 if ![".crt", ".pem"].iter().any(|end| name.ends_with(end)) {
                     continue;
                 }
-                let path = format!("{folder}/{name}");
-                let Some(text) = self.text(&path) else { continue };
-                let Some(start) = text.find("-----BEGIN CERTIFICATE-----") else { continue };
-                let until = certificate::end(&text[start..]).map(|end| end.to_string());
+                let path = format!("{folder}{name}");
+                let until = match self.text(&path) {
+                    Ok(None) => continue,
+                    Ok(Some(text)) => match text.find("-----BEGIN CERTIFICATE-----") {
+                        None => continue,
+                        Some(start) => certificate::end(&text[start..]).map(|end| end.to_string()),
+                    },
+                    Err(Unread) => None,
+                };
                 found.push(NodeCertificate { path, until });
             }
         }
@@ -402,51 +593,91 @@ impl Probe {
     }
 
     fn secure_boot(&mut self) -> Option<bool> {
-        if !self.exists("/sys/firmware") {
+        if !self.exists("/sys/firmware").ok()? {
             return None;
         }
-        if !self.exists("/sys/firmware/efi") {
+        if !self.exists("/sys/firmware/efi").ok()? {
             return Some(false);
         }
         // Four bytes of attributes, and the value: UEFI 2.10, section 3.3.
-        match self.bytes(SECURE_BOOT)?.as_slice() {
+        match self.bytes(SECURE_BOOT, MAX_FILE).ok().flatten()?.as_slice() {
             [_, _, _, _, value] => Some(*value == 1),
             _ => None,
         }
     }
 
     fn remote_access(&mut self) -> RemoteAccess {
-        let mut listens = None;
-        // The first process is in the network of the node, whatever we are in.
+        RemoteAccess { listens: self.listens(), accounts_with_keys: self.accounts_with_keys() }
+    }
+
+    /// Open is open; closed is said only where every line of both tables could be read.
+    fn listens(&mut self) -> Option<bool> {
+        let (mut open, mut closed) = (false, true);
         for name in ["tcp", "tcp6"] {
-            let table = self.text(&format!("/proc/1/net/{name}")).or_else(|| {
-                if self.root == Path::new("/") { self.text(&format!("/proc/net/{name}")) } else { None }
-            });
-            if let Some(table) = table {
-                *listens.get_or_insert(false) |= table.lines().skip(1).any(listens_outside);
-            }
-        }
-        let accounts = self.text("/etc/passwd").map(|text| {
-            let mut accounts = Vec::new();
-            for line in text.lines().take(MAX_ENTRIES) {
-                let fields: Vec<&str> = line.split(':').collect();
-                let [name, _, _, _, _, home, ..] = fields[..] else { continue };
-                let keys = self.text(&format!("{home}/.ssh/authorized_keys"));
-                let any = keys.is_some_and(|keys| {
-                    keys.lines().map(str::trim).any(|line| !line.is_empty() && !line.starts_with('#'))
-                });
-                if home.starts_with('/') && any {
-                    accounts.push(name.to_owned());
+            // The first process is in the network of the node, whatever we are in.
+            let path = format!("/proc/1/net/{name}");
+            let table = match self.table(&path, MAX_TABLE) {
+                Ok(Some(table)) => table,
+                // A kernel without IPv6 has no table of it.
+                Ok(None) => {
+                    closed &= name == "tcp6";
+                    continue;
+                }
+                Err(Unread) => {
+                    closed = false;
+                    continue;
+                }
+            };
+            let mut lines = table.lines();
+            let mut good = lines.next().is_some_and(|line| line.trim_start().starts_with("sl"));
+            for line in lines {
+                match listens_outside(line) {
+                    Some(outside) => open |= outside,
+                    None => good = false,
                 }
             }
-            accounts.sort();
-            accounts
-        });
-        RemoteAccess { listens, accounts_with_keys: accounts }
+            if !good {
+                self.problem(&path, ProblemKind::Corrupt, "it is no table of sockets that is known");
+                closed = false;
+            }
+        }
+        (open || closed).then_some(open)
+    }
+
+    /// Absent where the keys of any account could not be looked at.
+    fn accounts_with_keys(&mut self) -> Option<Vec<String>> {
+        let text = self.known("/etc/passwd")?;
+        if text.lines().nth(MAX_ENTRIES).is_some() {
+            let detail = format!("it holds more than {MAX_ENTRIES} lines");
+            self.problem("/etc/passwd", ProblemKind::LimitExceeded, detail);
+            return None;
+        }
+        let mut accounts = Vec::new();
+        let mut all = true;
+        for line in text.lines() {
+            let fields: Vec<&str> = line.split(':').collect();
+            let [name, _, _, _, _, home, ..] = fields[..] else { continue };
+            if !home.starts_with('/') {
+                continue;
+            }
+            let keys = match self.text(&format!("{}/.ssh/authorized_keys", home.trim_end_matches('/'))) {
+                Ok(keys) => keys.unwrap_or_default(),
+                Err(Unread) => {
+                    all = false;
+                    continue;
+                }
+            };
+            if keys.lines().map(str::trim).any(|line| !line.is_empty() && !line.starts_with('#')) {
+                accounts.push(name.to_owned());
+            }
+        }
+        accounts.sort();
+        all.then_some(accounts)
     }
 
     fn disks(&mut self) -> Vec<NodeDisk> {
-        let Some(table) = self.text("/proc/1/mountinfo").or_else(|| self.text("/proc/self/mountinfo")) else {
+        let Some(table) = self.known("/proc/1/mountinfo").or_else(|| self.known("/proc/self/mountinfo"))
+        else {
             return Vec::new();
         };
         // proc_pid_mountinfo(5): the third field is the device, the fifth the place.
@@ -483,15 +714,16 @@ impl Probe {
     /// Whether a block device, or what it is made of, is one of dm-crypt.
     fn encrypted(&mut self, device: &str, depth: usize) -> Option<bool> {
         let folder = format!("/sys/dev/block/{device}");
-        if depth == 0 || device.starts_with("0:") || !self.exists(&folder) {
+        if depth == 0 || device.starts_with("0:") || !self.exists(&folder).ok()? {
             return None;
         }
-        if self.line(&format!("{folder}/dm/uuid")).is_some_and(|id| id.starts_with("CRYPT-")) {
+        let id = self.text(&format!("{folder}/dm/uuid")).ok()?;
+        if id.is_some_and(|id| id.starts_with("CRYPT-")) {
             return Some(true);
         }
         let mut below: Vec<String> = Vec::new();
-        for name in self.names(&format!("{folder}/slaves")) {
-            below.extend(self.line(&format!("{folder}/slaves/{name}/dev")));
+        for name in self.names(&format!("{folder}/slaves")).ok()?.unwrap_or_default() {
+            below.push(self.line(&format!("{folder}/slaves/{name}/dev"))?);
         }
         if below.is_empty() {
             return Some(false);
@@ -525,19 +757,47 @@ fn parts(path: &Path) -> Vec<std::ffi::OsString> {
         .collect()
 }
 
-/// An argument whose name speaks of a secret loses its value; names of files stay.
-fn redacted(argument: &str) -> String {
-    let Some((name, value)) = argument.split_once('=') else { return argument.to_owned() };
-    let secret = ["token", "password", "secret"].iter().any(|word| name.to_lowercase().contains(word));
-    let harmless = value.starts_with('/') || matches!(value, "true" | "false");
-    if secret && !harmless { format!("{name}=(left out)") } else { argument.to_owned() }
+/// Arguments whose names speak of a secret lose their values, behind `=` and in the next word; names of files stay.
+fn redacted(arguments: Vec<String>) -> Vec<String> {
+    let mut is_secret = false;
+    let one = |argument: String| {
+        let is_value = std::mem::take(&mut is_secret) && !argument.starts_with("--");
+        if is_value {
+            return if is_harmless(&argument) { argument } else { LEFT_OUT.to_owned() };
+        }
+        match argument.split_once('=') {
+            Some((name, value)) if speaks_of_secrets(name) && !is_harmless(value) => {
+                format!("{name}={LEFT_OUT}")
+            }
+            Some(_) => argument,
+            None => {
+                is_secret = argument.starts_with('-') && speaks_of_secrets(&argument);
+                argument
+            }
+        }
+    };
+    arguments.into_iter().map(one).collect()
 }
 
-/// Whether a line of `/proc/net/tcp` is a socket that listens on port 22 of an address that others reach.
-fn listens_outside(line: &str) -> bool {
-    let fields: Vec<&str> = line.split_whitespace().take(4).collect();
-    let [_, local, _, "0A"] = fields[..] else { return false };
-    let Some((address, "0016")) = local.split_once(':') else { return false };
+fn speaks_of_secrets(name: &str) -> bool {
+    let name = name.to_lowercase();
+    SECRETS.iter().any(|word| name.contains(word))
+}
+
+fn is_harmless(value: &str) -> bool {
+    value.starts_with('/') || matches!(value, "true" | "false")
+}
+
+/// Whether a line of `/proc/net/tcp` is a socket that listens on port 22 of an address that others reach. Absent where it is no such line.
+fn listens_outside(line: &str) -> Option<bool> {
+    let mut fields = line.split_whitespace();
+    let (address, port) = fields.nth(1)?.split_once(':')?;
+    let (_, state) = (fields.next()?, fields.next()?);
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_known = matches!(address.len(), 8 | 32) && port.len() == 4 && state.len() == 2;
+    if !is_known || ![address, port, state].into_iter().all(is_number) {
+        return None;
+    }
     // Words of 32 bits in the order of the machine: 127.x.y.z ends with 7F, ::1 with 01000000.
     let loopback = match address.len() {
         8 => address.ends_with("7F"),
@@ -546,7 +806,7 @@ fn listens_outside(line: &str) -> bool {
                 || address.starts_with("0000000000000000FFFF0000") && address.ends_with("7F")
         }
     };
-    !loopback
+    Some(state == "0A" && port == "0016" && !loopback)
 }
 
 #[cfg(test)]
@@ -668,5 +928,192 @@ mod tests {
         let facts = look(root, Some("n"), "2026-11-26T00:00:00Z".parse().expect("a moment"));
         assert_eq!(facts.kubelet.expect("a kubelet").configuration, None);
         assert!(facts.problems.iter().any(|problem| problem.subject.contains("/d/1.conf")));
+    }
+
+    fn moment() -> Timestamp {
+        "2026-11-26T00:00:00Z".parse().expect("a moment")
+    }
+
+    /// Something that is there and that nobody can read, whoever asks.
+    fn close(root: &Path, path: &str) {
+        let place = root.join(path.trim_start_matches('/'));
+        fs::create_dir_all(place.parent().expect("a folder")).expect("it can be made");
+        std::os::unix::fs::symlink(path, place).expect("a link to itself");
+    }
+
+    fn has_problem(facts: &NodeFacts, path: &str) -> bool {
+        facts.problems.iter().any(|problem| problem.subject == path)
+    }
+
+    const TABLE: &str = "  sl  local_address rem_address   st\n   0: 00000000:2B67 00000000:0000 0A 0\n";
+    const OPEN: &str = "  sl  local_address rem_address   st\n   0: 00000000:0016 00000000:0000 0A 0\n";
+
+    #[test]
+    fn a_port_is_closed_only_where_both_tables_could_be_read() {
+        let (tcp, tcp6) = ("/proc/1/net/tcp", "/proc/1/net/tcp6");
+        let listens = |fill: &dyn Fn(&Path)| {
+            let place = tempfile::tempdir().expect("a folder");
+            fill(place.path());
+            let facts = look(place.path(), Some("n"), moment());
+            let listens = facts.remote_access.as_ref().and_then(|access| access.listens);
+            (listens, has_problem(&facts, tcp) || has_problem(&facts, tcp6))
+        };
+        // A kernel without IPv6 has one table.
+        assert_eq!(listens(&|root| put(root, tcp, TABLE)), (Some(false), false));
+        let half = |root: &Path, table: &str| {
+            put(root, tcp, table);
+            close(root, tcp6);
+        };
+        assert_eq!(listens(&|root| half(root, TABLE)), (None, true));
+        assert_eq!(listens(&|root| half(root, OPEN)), (Some(true), true));
+        assert_eq!(listens(&|root| put(root, tcp6, TABLE)), (None, false));
+        let cut = |root: &Path| {
+            put(root, tcp, TABLE);
+            put(root, tcp6, format!("{TABLE}   1: 000"));
+        };
+        assert_eq!(listens(&cut), (None, true));
+        assert_eq!(listens(&|root| put(root, tcp, "")), (None, true));
+        let long = format!("{TABLE}{}", "   1: 00000000:2B67 00000000:0000 0A 0\n".repeat(500_000));
+        assert_eq!(listens(&|root| put(root, tcp, &long)), (None, true));
+    }
+
+    #[test]
+    fn accounts_are_listed_only_where_the_keys_of_all_could_be_read() {
+        let place = tempfile::tempdir().expect("a folder");
+        let root = place.path();
+        put(
+            root,
+            "/etc/passwd",
+            "root:x:0:0::/root:/bin/sh\nadmin:x:1:1::/home/admin:/bin/sh\nnobody:x:2:2::/etc/passwd:/bin/false\n",
+        );
+        let accounts = || {
+            let access = look(root, Some("n"), moment()).remote_access;
+            access.and_then(|access| access.accounts_with_keys)
+        };
+        assert_eq!(accounts(), Some(Vec::new()), "what is not there is no key");
+        close(root, "/home/admin/.ssh");
+        assert_eq!(accounts(), None);
+    }
+
+    #[test]
+    fn what_a_kubelet_joins_is_all_of_it_or_nothing() {
+        let configuration = |fill: &dyn Fn(&Path)| {
+            let place = tempfile::tempdir().expect("a folder");
+            put(place.path(), "/proc/7/cmdline", "kubelet\0--config=/c\0--config-dir=/d\0");
+            put(place.path(), "/c", "readOnlyPort: 1\neventRecordQPS: 5\n");
+            fill(place.path());
+            let facts = look(place.path(), Some("n"), moment());
+            (facts.kubelet.expect("a kubelet").configuration, !facts.problems.is_empty())
+        };
+        let folder = |root: &Path| fs::create_dir_all(root.join("d")).expect("it can be made");
+        assert_eq!(configuration(&folder).0.expect("a configuration")["readOnlyPort"], 1);
+        // It walks into folders, in the order of names, and null takes away: what is in `10` comes before `20.conf`.
+        let nested = |root: &Path| {
+            put(root, "/d/10/deep/a.conf", "readOnlyPort: 2\neventRecordQPS: null\n");
+            put(root, "/d/20.conf", "maxPods: 20\n");
+            put(root, "/d/30/none.yaml", "readOnlyPort: 3\n");
+        };
+        let joined = configuration(&nested).0.expect("a configuration");
+        assert_eq!(joined, serde_json::json!({"readOnlyPort": 2, "maxPods": 20}));
+        let absent: &dyn Fn(&Path) = &|_| {};
+        let closed: &dyn Fn(&Path) = &|root| close(root, "/d");
+        let closed_within: &dyn Fn(&Path) = &|root| {
+            folder(root);
+            close(root, "/d/1.conf");
+        };
+        let linked: &dyn Fn(&Path) = &|root| {
+            put(root, "/e/1.conf", "readOnlyPort: 0\n");
+            std::os::unix::fs::symlink("/e", root.join("d")).expect("a link");
+        };
+        let no_text: &dyn Fn(&Path) = &|root| {
+            use std::os::unix::ffi::OsStrExt as _;
+            folder(root);
+            fs::write(root.join("d").join(OsStr::from_bytes(b"\xff.conf")), "readOnlyPort: 2\n")
+                .expect("a file");
+        };
+        for (what, fill) in [
+            ("absent", absent),
+            ("closed", closed),
+            ("closed within", closed_within),
+            ("a link", linked),
+            ("no text", no_text),
+        ] {
+            assert_eq!(configuration(fill), (None, true), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_kubelet_without_a_file_has_none() {
+        let place = tempfile::tempdir().expect("a folder");
+        let root = place.path();
+        put(root, "/var/lib/kubelet/config.yaml", "readOnlyPort: 0\n");
+        put(root, "/proc/7/cmdline", "kubelet\0--v=2\0");
+        let kubelet = look(root, Some("n"), moment()).kubelet.expect("a kubelet");
+        assert_eq!((kubelet.configuration_file, kubelet.configuration), (None, None));
+        // A second program of the name: nobody knows which is the node's.
+        put(root, "/proc/8/cmdline", "/tmp/kubelet\0--anonymous-auth=false\0");
+        let facts = look(root, Some("n"), moment());
+        assert_eq!(facts.kubelet.as_ref().expect("a configuration").arguments, None);
+        assert!(has_problem(&facts, "/proc"));
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_absent() {
+        let place = tempfile::tempdir().expect("a folder");
+        let root = place.path();
+        for path in [
+            "/etc/kubernetes/manifests",
+            "/etc/kubernetes/kubelet.conf",
+            "/var/lib/kubelet/pki",
+            "/sys/firmware/efi",
+        ] {
+            close(root, path);
+        }
+        put(root, "/proc/1/mountinfo", "1 0 253:0 / / rw - ext4 /dev/mapper/root rw\n");
+        put(root, "/sys/dev/block/253:0/slaves/one/dev", "8:1\n");
+        put(root, "/sys/dev/block/8:1/dm/uuid", "CRYPT-LUKS2-1\n");
+        close(root, "/sys/dev/block/253:0/slaves/two");
+        let facts = look(root, Some("n"), moment());
+        for (role, path) in [
+            (FileRole::StaticPod, "/etc/kubernetes/manifests"),
+            (FileRole::KubeletKubeconfig, "/etc/kubernetes/kubelet.conf"),
+        ] {
+            assert!(!facts.absent.contains(&role), "{path}");
+            let files: Vec<_> = facts.files_of(role).collect();
+            assert!(matches!(files[..], [file] if file.mode.is_none() && file.user.is_none()), "{files:?}");
+            assert!(has_problem(&facts, path) || has_problem(&facts, &format!("{path}/")), "{path}");
+        }
+        assert!(facts.absent.contains(&FileRole::AzureCredentials));
+        assert_eq!(facts.certificates.len(), 1);
+        assert_eq!(facts.certificates[0].until, None);
+        assert_eq!(facts.secure_boot, None, "a machine without UEFI is another thing");
+        assert_eq!(facts.disks[0].encrypted, None, "one part of the disk could not be looked at");
+    }
+
+    #[test]
+    fn secrets_in_arguments_are_left_out() {
+        for (arguments, wanted) in [
+            (&["--my-token", "abc", "--v", "2"][..], &["--my-token", "(left out)", "--v", "2"][..]),
+            (&["--my-token=abc", "--api-key", "k"], &["--my-token=(left out)", "--api-key", "(left out)"]),
+            (&["-password", "abc"], &["-password", "(left out)"]),
+            (&["--token-file", "/a", "x"], &["--token-file", "/a", "x"]),
+            (&["--authentication-token-webhook", "--v=2"], &["--authentication-token-webhook", "--v=2"]),
+            (&["--authentication-token-webhook", "false"], &["--authentication-token-webhook", "false"]),
+            (&["--manifest-url-header=Authorization:Bearer x"], &["--manifest-url-header=(left out)"]),
+        ] {
+            let own = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+            assert_eq!(redacted(own(arguments)), own(wanted));
+        }
+        let place = tempfile::tempdir().expect("a folder");
+        let root = place.path();
+        put(root, "/proc/7/cmdline", "kubelet\0--config\0/c\0--my-token\0abc\0");
+        put(root, "/c", "readOnlyPort: 0\nstaticPodURLHeader: {Authorization: [Bearer abc]}\n");
+        let facts = look(root, Some("n"), moment());
+        assert_eq!(
+            facts.kubelet.as_ref().and_then(|kubelet| kubelet.configuration.as_ref()).expect("one")["readOnlyPort"],
+            0
+        );
+        let text = serde_json::to_string(&facts).expect("JSON");
+        assert!(!text.contains("abc"), "{text}");
     }
 }

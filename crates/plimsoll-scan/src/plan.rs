@@ -283,7 +283,11 @@ pub fn saved(typed: &str) -> Result<Option<Saved>, ScanError> {
 /// # Errors
 /// When it cannot be read, or is of another form.
 pub fn read(path: &str) -> Result<Vec<Surveyed>, ScanError> {
-    let bytes = saved::read(path)?;
+    parse(path, &saved::read(path)?)
+}
+
+/// [`read`] of what was read already.
+pub(crate) fn parse(path: &str, bytes: &[u8]) -> Result<Vec<Surveyed>, ScanError> {
     /// What tells a survey from a report.
     #[derive(serde::Deserialize)]
     struct Shape {
@@ -294,9 +298,9 @@ pub fn read(path: &str) -> Result<Vec<Surveyed>, ScanError> {
         path: path.to_owned(),
         detail: error.to_string(),
     };
-    if serde_json::from_slice::<Shape>(&bytes).map_err(unread)?.targets.is_some() {
-        return Ok(serde_json::from_slice::<Survey>(&bytes).map_err(unread)?.targets);
+    if serde_json::from_slice::<Shape>(bytes).map_err(unread)?.targets.is_some() {
+        return Ok(serde_json::from_slice::<Survey>(bytes).map_err(unread)?.targets);
     }
-    let report: Report = serde_json::from_slice(&bytes).map_err(unread)?;
+    let report: Report = serde_json::from_slice(bytes).map_err(unread)?;
     Ok(vec![Surveyed { name: report.target.name.clone(), report: Some(report), failure: None }])
 }

@@ -1,6 +1,6 @@
 //! Whose is it: files and clusters are read, and the matrix is made of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use plimsoll_model::chain::Chain;
 use plimsoll_model::node::{NODE_KIND, NodeFacts};
 use plimsoll_model::responsibility::{Given, Responsibility};
 use plimsoll_model::workload::Kinds;
-use plimsoll_model::{Effect, Finding, FindingKind, FixStatus, Outcome, Party, Problem, ProblemKind, Report};
+use plimsoll_model::{Effect, Finding, Outcome, Problem, ProblemKind, Report};
 use plimsoll_posture::cluster::LISTS;
 use plimsoll_posture::kubernetes::{Objects, yaml};
 use plimsoll_posture::responsibility::attest::Statements;
@@ -24,12 +24,11 @@ use plimsoll_posture::responsibility::{Exports, Extent, Kubernetes, Scanned, eva
 use serde_json_borrow::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::ScanError;
 use crate::audit::live::{self, Scope, Sink};
 use crate::audit::snapshot::{self, SnapshotError};
 use crate::bundle::Kept;
-use crate::chain;
 use crate::check::{Kind, files_below, manifests};
+use crate::{ScanError, chain, plan, report_facts, saved};
 
 /// Most reports of a folder.
 const MAX_REPORTS: usize = 10_000;
@@ -106,6 +105,8 @@ pub struct Gathered {
     reports: Vec<Scanned>,
     full: Vec<Report>,
     nodes: Vec<NodeFacts>,
+    /// Which of them are of which node.
+    place_of: HashMap<String, usize>,
     given: Vec<Given>,
     /// Files, by which flag they were given, and their digests.
     kept: Vec<Kept>,
@@ -455,29 +456,31 @@ impl Gathered {
     }
 
     fn report_file(&mut self, path: &str) -> Result<(), ResponsibilityError> {
-        if !self.keeps {
-            self.not_kept = Some("a report that was not asked to be kept");
-        } else if let Ok(bytes) = whole(path, crate::bundle::MAX_FILE, &mut std::io::empty()) {
-            self.keep("report", path, digest(&bytes), &bytes);
-        } else {
-            self.not_kept = Some("a report that is no plain file, or too large");
-        }
-        for surveyed in crate::plan::read(path)? {
-            let Some(report) = surveyed.report else {
-                let detail = format!("the scan of {} failed", surveyed.name);
+        let bytes = saved::read(path)?;
+        for (name, told) in report_facts::read(path, &bytes)? {
+            let Some(told) = told else {
+                let detail = format!("the scan of {name} failed");
                 self.problems.push(Problem::incomplete(ProblemKind::Unreadable, path, detail));
                 continue;
             };
             self.given.push(Given {
                 input: "reports".into(),
                 name: path.to_owned(),
-                about: format!("a scan of {}", report.target.name),
+                about: format!("a scan of {}", told.name),
                 digest: None,
             });
-            self.reports.push(scanned(&report));
-            if let Some(asked) = &self.follows {
-                self.full.push(lean(report, asked));
-            }
+            self.reports.push(told);
+        }
+        if let Some(asked) = &self.follows {
+            let reports = plan::parse(path, &bytes)?.into_iter().filter_map(|surveyed| surveyed.report);
+            self.full.extend(reports.map(|report| lean(report, asked)));
+        }
+        if !self.keeps {
+            self.not_kept = Some("a report that was not asked to be kept");
+        } else if Path::new(path).is_file() {
+            self.keep("report", path, digest(&bytes), &bytes);
+        } else {
+            self.not_kept = Some("a report that is no plain file");
         }
         Ok(())
     }
@@ -499,8 +502,14 @@ impl Gathered {
             for problem in &facts.problems {
                 self.problems.push(problem.clone());
             }
-            self.nodes.retain(|own| own.node != facts.node);
-            self.nodes.push(facts);
+            // What is told of a node again takes the place of what was told.
+            match self.place_of.get(&facts.node).and_then(|place| self.nodes.get_mut(*place)) {
+                Some(own) => *own = facts,
+                None => {
+                    self.place_of.insert(facts.node.clone(), self.nodes.len());
+                    self.nodes.push(facts);
+                }
+            }
         }
         if names.is_empty() {
             return Err(wrong("it is empty".into()));
@@ -722,8 +731,13 @@ impl Gathered {
             let extent = self.extent.clone().unwrap_or_default();
             Kubernetes::new(objects, extent, self.cluster.version.clone())
         });
-        let evidence =
-            Evidence { exports, kubernetes, reports: self.reports.clone(), nodes: self.nodes.clone(), now };
+        let evidence = Evidence {
+            exports,
+            kubernetes,
+            reports: self.reports.clone().into(),
+            nodes: self.nodes.clone(),
+            now,
+        };
         let pools = pools(&evidence, matrix, platform);
         Ok(look(&evidence, &pools, problems))
     }
@@ -770,32 +784,4 @@ fn lean(mut report: Report, asked: &str) -> Report {
         report.findings.shrink_to_fit();
     }
     report
-}
-
-/// What a report says that matters here.
-fn scanned(report: &Report) -> Scanned {
-    let mut scanned = Scanned {
-        name: report.target.name.clone(),
-        data_of: report.database.date.parse().ok(),
-        packages: report.packages.len() as u64,
-        complete: report.problems.iter().all(|problem| problem.effect != Effect::Incomplete),
-        ..Scanned::default()
-    };
-    scanned
-        .digests
-        .extend(report.target.digest.iter().chain(&report.target.image_id).map(ToString::to_string));
-    for finding in &report.findings {
-        if finding.suppressed_by.is_some() || finding.kind != FindingKind::Vulnerability {
-            continue;
-        }
-        let own = (finding.advisory.clone(), finding.id.clone());
-        match (&finding.party, finding.status) {
-            (_, status) if status != FixStatus::Fixed && finding.fixed_version.is_none() => {
-                scanned.unfixed += 1;
-            }
-            (Party::BaseImage(_), _) => scanned.base.push(own),
-            _ => scanned.application.push(own),
-        }
-    }
-    scanned
 }

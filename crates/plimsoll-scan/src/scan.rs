@@ -231,7 +231,8 @@ pub fn answer(
     progress: &dyn Progress,
 ) -> Result<Answer, ScanError> {
     let opened = Opened::new(options)?;
-    match ask(typed, &opened, options, stdin, progress, answers::text)? {
+    // The process ends soon: freeing an inventory in its hundred thousand parts is work for nobody.
+    match ask(typed, &opened, options, stdin, progress, answers::text, std::mem::forget)? {
         Said::Before(answer) => Ok(answer),
         Said::Now(asking) => asking.text(),
     }
@@ -270,7 +271,7 @@ pub(crate) fn scan_with(
     stdin: &mut dyn Read,
     progress: &dyn Progress,
 ) -> Result<Report, ScanError> {
-    match ask(typed, opened, options, stdin, progress, answers::report)? {
+    match ask(typed, opened, options, stdin, progress, answers::report, drop)? {
         Said::Before(report) => Ok(report),
         Said::Now(asking) => asking.report(),
     }
@@ -303,7 +304,7 @@ pub(crate) enum Found<T> {
     Read(Box<(TargetFacts, Seen)>),
 }
 
-/// Reads a target, unless it is an image about which `before` finds the answer.
+/// Reads a target, unless it is an image about which `before` finds the answer; what was read in vain is left by `leave`.
 fn ask<'a, T>(
     typed: &str,
     opened: &'a Opened,
@@ -311,6 +312,7 @@ fn ask<'a, T>(
     stdin: &mut dyn Read,
     progress: &dyn Progress,
     before: fn(&Cache, &Key) -> Option<T>,
+    leave: fn(Seen),
 ) -> Result<Said<'a, T>, ScanError> {
     let supply = options.supply.as_ref().filter(|_| options.looks_for(Scanner::Vulnerabilities));
     // What was supplied for the image, asked once.
@@ -376,8 +378,7 @@ fn ask<'a, T>(
     if let Some((cache, name)) = &kept
         && let Some(answer) = before(cache, name)
     {
-        // The process ends soon: freeing an inventory in its hundred thousand parts is work for nobody.
-        std::mem::forget(seen);
+        leave(seen);
         return Ok(Said::Before(answer));
     }
     Ok(Said::Now(Box::new(Asking { target, seen, newer, opened, oldest, kept, options })))

@@ -3,7 +3,8 @@
 //! Every question is answered by a value or by what is missing. A field that is not there is missing, never a default:
 //! exports leave out what is off in one version and what is on in the next.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use plimsoll_model::node::NodeFacts;
@@ -11,6 +12,7 @@ use plimsoll_model::responsibility::MissingInput;
 use serde_json_borrow::Value;
 
 use super::data::InputKind;
+use super::rules::ImageInUse;
 use crate::kubernetes::Objects;
 use crate::rule::Judged;
 
@@ -326,6 +328,8 @@ pub struct Kubernetes<'v> {
     kinds: BTreeMap<(&'v str, &'v str), Vec<usize>>,
     /// What our rules say of each object, where any does.
     judged: Vec<Judged>,
+    /// Images of what runs: collected when the first rule asks.
+    pub(super) images: OnceLock<Vec<ImageInUse>>,
 }
 
 impl<'v> Kubernetes<'v> {
@@ -336,7 +340,7 @@ impl<'v> Kubernetes<'v> {
             kinds.entry((object.name.group, object.name.kind)).or_default().push(place);
         }
         let judged = crate::rule::check_objects(&objects).collect();
-        Kubernetes { objects, extent, version, kinds, judged }
+        Kubernetes { objects, extent, version, kinds, judged, images: OnceLock::new() }
     }
 
     /// How many objects there are.
@@ -433,6 +437,44 @@ pub struct Scanned {
     pub unfixed: u64,
 }
 
+/// What was said of images, found by their names and digests.
+#[derive(Clone, Debug, Default)]
+pub struct Reports {
+    all: Vec<Scanned>,
+    /// The first of each name.
+    by_name: HashMap<String, usize>,
+    /// The first of each digest.
+    by_digest: HashMap<String, usize>,
+}
+
+impl From<Vec<Scanned>> for Reports {
+    fn from(all: Vec<Scanned>) -> Self {
+        let (mut by_name, mut by_digest) = (HashMap::new(), HashMap::new());
+        for (place, report) in all.iter().enumerate() {
+            by_name.entry(report.name.clone()).or_insert(place);
+            for digest in &report.digests {
+                by_digest.entry(digest.clone()).or_insert(place);
+            }
+        }
+        Reports { all, by_name, by_digest }
+    }
+}
+
+impl Reports {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The first report about an image, by its name as a pod says it or one of its digests.
+    pub(super) fn about(&self, reference: &str, digests: &BTreeSet<String>) -> Option<&Scanned> {
+        let named = self.by_name.get(reference);
+        let place =
+            named.into_iter().chain(digests.iter().filter_map(|digest| self.by_digest.get(digest))).min()?;
+        self.all.get(*place)
+    }
+}
+
 /// Everything that was given.
 #[derive(Debug)]
 pub struct Evidence<'v> {
@@ -441,7 +483,7 @@ pub struct Evidence<'v> {
     /// Objects.
     pub kubernetes: Option<Kubernetes<'v>>,
     /// Reports.
-    pub reports: Vec<Scanned>,
+    pub reports: Reports,
     /// What was seen on nodes.
     pub nodes: Vec<NodeFacts>,
     /// Now.

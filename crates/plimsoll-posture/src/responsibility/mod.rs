@@ -23,7 +23,7 @@ mod what_if;
 pub use data::{Base, Control, Fault, InputKind, MAX_FILE, MAX_FILES, Matrix, Platform, Text, Toggle};
 pub use decision::{Decision, Finding};
 pub use evaluate::evaluate;
-pub use evidence::{Answer, Cloud, Evidence, Exports, Extent, Kubernetes, Scanned};
+pub use evidence::{Answer, Cloud, Evidence, Exports, Extent, Kubernetes, Reports, Scanned};
 pub use pools::{Pool, pools};
 pub use rules::{RULES, Rule, is_system_namespace};
 pub use running::{Running, RunningImage, running};

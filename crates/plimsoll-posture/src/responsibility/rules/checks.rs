@@ -124,29 +124,48 @@ fn no_subject(scene: &Scene<'_, '_>, wanted: &str) -> Finding {
 }
 
 fn no_masters(scene: &Scene<'_, '_>) -> Finding {
-    let wanted = b"system:masters";
-    let names = |request: &Value<'_>| {
-        let decoded = text(request, &["spec", "request"]).and_then(|text| STANDARD.decode(text).ok());
-        // PEM around DER: the name stands in the clear within.
-        let der = decoded.and_then(|pem| {
-            let text = String::from_utf8(pem).ok()?;
-            let body: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
-            STANDARD.decode(body).ok()
-        });
-        der.is_some_and(|der| der.windows(wanted.len()).any(|part| part == wanted))
-    };
     let requests = scene.evidence.objects().and_then(|objects| {
         let requests = objects.optional("certificates.k8s.io", "CertificateSigningRequest")?;
-        Ok(requests
-            .iter()
-            .filter(|request| names(request))
-            .map(|request| format!("signing request {} asks for system:masters", shown(request)))
-            .collect())
+        let mut unread = None;
+        let mut wrong = Vec::new();
+        for request in requests {
+            match asks_for_masters(request) {
+                Some(true) => {
+                    wrong.push(format!("signing request {} asks for system:masters", shown(request)));
+                }
+                Some(false) => {}
+                None => unread = unread.or(Some(request)),
+            }
+        }
+        match unread {
+            Some(request) if wrong.is_empty() => Err(missing(
+                InputKind::Kubernetes,
+                format!("spec.request of the signing request {} as PEM", shown(request)),
+            )),
+            _ => Ok(wrong),
+        }
     });
     Finding::all([
         no_subject(scene, "system:masters"),
         Finding::none_of(requests, "no signing request asks for system:masters"),
     ])
+}
+
+/// Whether a signing request names the group of administrators; absent where it cannot be read.
+fn asks_for_masters(request: &Value<'_>) -> Option<bool> {
+    let pem = String::from_utf8(STANDARD.decode(text(request, &["spec", "request"])?).ok()?).ok()?;
+    let body = pem.split_once("-----BEGIN CERTIFICATE REQUEST-----")?.1;
+    let body = body.split_once("-----END CERTIFICATE REQUEST-----")?.0;
+    let body: String = body.split_ascii_whitespace().collect();
+    let der = STANDARD.decode(body).ok()?;
+    // It begins as a sequence, and names stand in the clear within: as UTF-8 or, in a BMPString, in words of two bytes.
+    if der.first() != Some(&0x30) {
+        return None;
+    }
+    let wanted = "system:masters";
+    let wide: Vec<u8> = wanted.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let has = |wanted: &[u8]| der.windows(wanted.len()).any(|part| part == wanted);
+    Some(has(wanted.as_bytes()) || has(&wide))
 }
 
 fn namespaces_have_policies(scene: &Scene<'_, '_>) -> Finding {
@@ -250,20 +269,46 @@ fn gke_logging(scene: &Scene<'_, '_>) -> Finding {
 
 fn gke_flow_logs(scene: &Scene<'_, '_>) -> Finding {
     let inside = scene.cloud().and_then(|cluster| cluster.bool("networkConfig.enableIntraNodeVisibility"));
-    let flows = scene.evidence.exports.subnets().map(|subnets| {
-        subnets
-            .iter()
-            .map(|subnet| subnet.bool("logConfig.enable").or_else(|_| subnet.bool("enableFlowLogs")))
-            .collect::<Vec<_>>()
-    });
+    let flows = gke_subnets(scene).and_then(|wanted| Ok((wanted, scene.evidence.exports.subnets()?)));
     let flows = match flows {
         Err(missing) => Finding::unknown(missing),
-        Ok(all) => Finding::all(
-            all.into_iter()
-                .map(|on| Finding::from(on, "flow logs are on", "flow logs of a subnetwork are off")),
-        ),
+        // Another network's subnetwork says nothing of this cluster, whichever way it is set.
+        Ok((wanted, subnets)) => Finding::all(wanted.into_iter().map(|name| {
+            let own: Vec<_> = subnets.iter().filter(|subnet| subnet.text("name") == Ok(name)).collect();
+            if own.is_empty() {
+                return Finding::unknown(missing(
+                    InputKind::Gke,
+                    format!(
+                        "gcloud compute networks subnets describe {} --region REGION --format=json",
+                        shortened(name)
+                    ),
+                ));
+            }
+            Finding::all(own.into_iter().map(|subnet| {
+                let on = subnet.bool("logConfig.enable").or_else(|_| subnet.bool("enableFlowLogs"));
+                Finding::from(
+                    on,
+                    "flow logs are on",
+                    format!("flow logs of the subnetwork {} are off", shortened(name)),
+                )
+            }))
+        })),
     };
     Finding::all([Finding::from(inside, "intranode visibility is on", "intranode visibility is off"), flows])
+}
+
+/// Names of the subnetworks that the cluster's nodes are in: the cluster's own, and those of pools that have another.
+fn gke_subnets<'v>(scene: &Scene<'v, '_>) -> Answer<BTreeSet<&'v str>> {
+    let cluster = scene.cloud()?;
+    let own = cluster
+        .text("networkConfig.subnetwork")
+        .or_else(|error| cluster.text("subnetwork").map_err(|_| error))?;
+    let mut wanted = BTreeSet::from([own]);
+    for value in cluster.list("nodePools").unwrap_or_default() {
+        let pool = Part { value, ..cluster };
+        wanted.extend(pool.text("networkConfig.subnetwork").ok());
+    }
+    Ok(wanted.into_iter().map(|path| path.rsplit('/').next().unwrap_or(path)).collect())
 }
 
 /// Objects that auditd's logs are delivered by are named so in Google's own example.
@@ -432,8 +477,13 @@ pub(super) fn secure_boot(scene: &Scene<'_, '_>) -> Finding {
 pub(super) fn certificates_run(scene: &Scene<'_, '_>) -> Finding {
     super::node_facts::each(scene, |facts| {
         let node = shortened(&facts.node);
-        let own: Vec<_> =
-            facts.certificates.iter().filter(|certificate| certificate.path.contains("kubelet")).collect();
+        let all = || facts.certificates.iter().filter(|certificate| certificate.path.contains("kubelet"));
+        // A kubelet that rotates keeps what it had before beside what it uses, to which a link leads.
+        let is_left = |path: &str| {
+            let dated = path.rsplit_once("-20").filter(|(_, day)| day.ends_with(".pem"));
+            dated.is_some_and(|(name, _)| all().any(|other| other.path == format!("{name}-current.pem")))
+        };
+        let own: Vec<_> = all().filter(|certificate| !is_left(&certificate.path)).collect();
         if own.is_empty() {
             return Finding::unknown(missing(
                 InputKind::Node,

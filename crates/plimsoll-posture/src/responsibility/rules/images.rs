@@ -7,7 +7,7 @@ use serde_json_borrow::Value;
 
 use super::super::data::{Base, InputKind};
 use super::super::decision::{Decision, Finding};
-use super::super::evidence::{Answer, Cloud, Scanned, missing};
+use super::super::evidence::{Answer, Cloud, Kubernetes, Scanned, missing};
 use super::support::{days, few, is_system_namespace, judged_workloads};
 use super::{Scene, shown, text};
 use crate::kubernetes::{at, list};
@@ -36,13 +36,13 @@ const CONTROLLERS: [&str; 16] = [
 
 /// An image that runs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Running {
+pub(in crate::responsibility) struct ImageInUse {
     /// As the pod names it.
-    pub(super) reference: String,
+    reference: String,
     /// Digests that the cluster tells of it.
-    pub(super) digests: BTreeSet<String>,
+    digests: BTreeSet<String>,
     /// In a namespace of the system.
-    pub(super) system: bool,
+    system: bool,
 }
 
 /// The digest at the end of an image's name.
@@ -52,8 +52,12 @@ pub(in crate::responsibility) fn digest_in(text: &str) -> Option<&str> {
 }
 
 /// All images of what was given, by reference.
-pub(super) fn running(scene: &Scene<'_, '_>) -> Answer<Vec<Running>> {
+fn running<'a>(scene: &Scene<'a, '_>) -> Answer<&'a [ImageInUse]> {
     let kubernetes = scene.workloads()?;
+    Ok(kubernetes.images.get_or_init(|| collected(kubernetes)))
+}
+
+fn collected(kubernetes: &Kubernetes<'_>) -> Vec<ImageInUse> {
     let mut all: BTreeMap<(String, bool), BTreeSet<String>> = BTreeMap::new();
     for object in kubernetes.objects().iter() {
         let system = is_system_namespace(object.name.namespace);
@@ -74,14 +78,7 @@ pub(super) fn running(scene: &Scene<'_, '_>) -> Answer<Vec<Running>> {
             }
         }
     }
-    Ok(all.into_iter().map(|((reference, system), digests)| Running { reference, digests, system }).collect())
-}
-
-/// The report about an image.
-fn report<'a>(scene: &'a Scene<'_, '_>, image: &Running) -> Option<&'a Scanned> {
-    scene.evidence.reports.iter().find(|report| {
-        report.name == image.reference || report.digests.iter().any(|digest| image.digests.contains(digest))
-    })
+    all.into_iter().map(|((reference, system), digests)| ImageInUse { reference, digests, system }).collect()
 }
 
 /// What reports say of the images that `wanted` chooses: a line for each that `wrong` speaks of. Missing where one has no
@@ -89,8 +86,8 @@ fn report<'a>(scene: &'a Scene<'_, '_>, image: &Running) -> Option<&'a Scanned> 
 fn reported(
     scene: &Scene<'_, '_>,
     what: &str,
-    wanted: impl Fn(&Running) -> bool,
-    wrong: impl Fn(&Running, &Scanned) -> Option<String>,
+    wanted: impl Fn(&ImageInUse) -> bool,
+    wrong: impl Fn(&ImageInUse, &Scanned) -> Option<String>,
 ) -> Finding {
     if scene.evidence.reports.is_empty() {
         return Finding::unknown(missing(
@@ -100,7 +97,7 @@ fn reported(
     }
     let images = match running(scene) {
         Err(missing) => return Finding::unknown(missing),
-        Ok(images) => images.into_iter().filter(wanted).collect::<Vec<_>>(),
+        Ok(images) => images.iter().filter(|image| wanted(image)).collect::<Vec<_>>(),
     };
     if images.is_empty() {
         return Finding::unknown(missing(InputKind::Kubernetes, format!("an image of {what}")));
@@ -108,8 +105,8 @@ fn reported(
     let mut unscanned = Vec::new();
     let mut partial = Vec::new();
     let mut lines = Vec::new();
-    for image in &images {
-        match report(scene, image) {
+    for image in images.iter().copied() {
+        match scene.evidence.reports.about(&image.reference, &image.digests) {
             None => unscanned.push(image.reference.clone()),
             Some(report) => {
                 if !report.complete {
@@ -139,7 +136,7 @@ fn reported(
     Finding::all(parts)
 }
 
-fn fixable(image: &Running, findings: &[(String, String)]) -> Option<String> {
+fn fixable(image: &ImageInUse, findings: &[(String, String)]) -> Option<String> {
     let mut ids: Vec<String> = findings.iter().map(|(id, _)| id.clone()).collect();
     ids.sort();
     ids.dedup();
@@ -147,7 +144,7 @@ fn fixable(image: &Running, findings: &[(String, String)]) -> Option<String> {
         .then(|| format!("{}: {} findings with a fix, {}", shortened(&image.reference), ids.len(), few(&ids)))
 }
 
-fn all_fixable(image: &Running, report: &Scanned) -> Option<String> {
+fn all_fixable(image: &ImageInUse, report: &Scanned) -> Option<String> {
     let all: Vec<(String, String)> = report.application.iter().chain(&report.base).cloned().collect();
     fixable(image, &all)
 }
@@ -207,7 +204,8 @@ pub(super) fn add_ons(scene: &Scene<'_, '_>) -> Decision {
 }
 
 pub(super) fn controllers(scene: &Scene<'_, '_>) -> Decision {
-    let is = |image: &Running| !image.system && CONTROLLERS.iter().any(|word| image.reference.contains(word));
+    let is =
+        |image: &ImageInUse| !image.system && CONTROLLERS.iter().any(|word| image.reference.contains(word));
     Decision::effect(reported(scene, "controllers and operators", is, all_fixable))
 }
 

@@ -20,7 +20,7 @@ mod versions;
 use plimsoll_model::shortened;
 use serde_json_borrow::Value;
 
-pub(super) use images::digest_in;
+pub(super) use images::{ImageInUse, digest_in};
 pub(super) use support::breaches_of_any;
 pub use support::is_system_namespace;
 
@@ -60,7 +60,7 @@ pub(super) struct Scene<'a, 'v> {
     pub(super) pool: &'a Pool<'v>,
 }
 
-impl<'v> Scene<'_, 'v> {
+impl<'a, 'v> Scene<'a, 'v> {
     pub(super) fn base(&self) -> Base {
         self.pool.base
     }
@@ -107,7 +107,7 @@ impl<'v> Scene<'_, 'v> {
     }
 
     /// What runs, in whatever form it was given.
-    fn workloads(&self) -> Answer<&Kubernetes<'v>> {
+    fn workloads(&self) -> Answer<&'a Kubernetes<'v>> {
         let kubernetes = self.evidence.objects()?;
         kubernetes.workloads()?;
         Ok(kubernetes)

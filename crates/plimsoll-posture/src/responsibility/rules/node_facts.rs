@@ -2,6 +2,8 @@
 //!
 //! An answer is met only when every node of the pool was looked at; one node that is wrong is enough for not met.
 
+use std::collections::BTreeSet;
+
 use plimsoll_model::node::{FileRole, NodeFacts, NodeFile};
 use plimsoll_model::responsibility::MissingInput;
 use plimsoll_model::shortened;
@@ -28,12 +30,14 @@ pub(super) fn facts<'a>(scene: &Scene<'a, '_>) -> (Vec<&'a NodeFacts>, Option<Mi
         // Which nodes there are is not known: what is wrong on one of them is wrong all the same.
         Err(error) => (all.iter().collect(), Some(error)),
         Ok(nodes) => {
+            let names: BTreeSet<&str> = nodes.iter().map(|node| name(node)).collect();
             let seen: Vec<&NodeFacts> =
-                all.iter().filter(|facts| nodes.iter().any(|node| name(node) == facts.node)).collect();
+                all.iter().filter(|facts| names.contains(facts.node.as_str())).collect();
+            let looked_at: BTreeSet<&str> = seen.iter().map(|facts| facts.node.as_str()).collect();
             let without: Vec<String> = nodes
                 .iter()
                 .map(|node| name(node))
-                .filter(|node| !seen.iter().any(|facts| facts.node == *node))
+                .filter(|node| !looked_at.contains(node))
                 .map(str::to_owned)
                 .collect();
             let gone = (!without.is_empty())

@@ -1,6 +1,7 @@
 //! The table is complete, and verdicts are what they should be on exports of each platform.
 
 mod table;
+mod variants;
 mod verdicts;
 
 use proptest::prelude::*;

@@ -15,13 +15,13 @@ use crate::kubernetes::{Objects, yaml};
 use crate::responsibility::attest::Statements;
 use crate::responsibility::benchmark::{BENCHMARKS, Framework};
 use crate::responsibility::{
-    Cloud, Evidence, Exports, Extent, Kubernetes, Matrix, Scanned, evaluate, pools, what_if,
+    Cloud, Evidence, Exports, Extent, Kubernetes, Matrix, Reports, Scanned, evaluate, pools, what_if,
 };
 
 /// A cluster: what was exported of it, and its objects.
-struct Scenario {
-    name: &'static str,
-    exports: &'static [(Cloud, &'static str)],
+pub(super) struct Scenario {
+    pub(super) name: &'static str,
+    pub(super) exports: &'static [(Cloud, &'static str)],
     objects: &'static str,
     /// What was seen on its nodes.
     nodes: &'static str,
@@ -38,7 +38,7 @@ const ADD_ONS: [(Cloud, &str); 8] = [
     (Cloud::Eks, "eks-addon-eks-pod-identity-agent"),
 ];
 
-const SCENARIOS: [Scenario; 12] = [
+pub(super) const SCENARIOS: [Scenario; 12] = [
     Scenario {
         name: "gke-standard",
         exports: &[(Cloud::Gke, "gke-standard"), (Cloud::Gke, "gke-subnet")],
@@ -110,7 +110,7 @@ const SCENARIOS: [Scenario; 12] = [
     Scenario { name: "kubeadm", exports: &[], objects: "kubeadm", nodes: "kubeadm" },
 ];
 
-fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/responsibility")
 }
 
@@ -118,14 +118,15 @@ fn fixture(name: &str) -> String {
     std::fs::read_to_string(folder().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     "2026-11-26T00:00:00Z".parse().expect("a moment")
 }
 
 /// The exports and documents of a scenario as values that can be changed.
-type Parts = (Vec<(Cloud, serde_json::Value)>, Vec<serde_json::Value>, Vec<serde_json::Value>, Vec<Scanned>);
+pub(super) type Parts =
+    (Vec<(Cloud, serde_json::Value)>, Vec<serde_json::Value>, Vec<serde_json::Value>, Vec<Scanned>);
 
-fn parts(scenario: &Scenario) -> Parts {
+pub(super) fn parts(scenario: &Scenario) -> Parts {
     let export = |(cloud, name): &(Cloud, &str)| {
         let text = fixture(&format!("{name}.json"));
         (*cloud, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
@@ -184,7 +185,7 @@ fn judged<R>(
     judged_to(matrix, parts, Extent::Files, look)
 }
 
-fn judged_to<R>(
+pub(super) fn judged_to<R>(
     matrix: &Matrix,
     (exported, documents, nodes, reports): &Parts,
     extent: Extent,
@@ -209,7 +210,7 @@ fn judged_to<R>(
     let kubernetes = (!objects.is_empty()).then(|| Kubernetes::new(objects, extent, None));
     // Facts without what a document must have are no facts any more, as they are for a user.
     let nodes = nodes.iter().filter_map(|facts| serde_json::from_value(facts.clone()).ok()).collect();
-    let evidence = Evidence { exports, kubernetes, reports: reports.clone(), nodes, now: now() };
+    let evidence = Evidence { exports, kubernetes, reports: reports.clone().into(), nodes, now: now() };
     let pools = pools(&evidence, matrix, None);
     if pools.is_empty() {
         return None;
@@ -315,7 +316,7 @@ fn most_is_decided_from_evidence() {
 }
 
 /// Every path to a field of a value.
-fn paths(value: &serde_json::Value, at: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
+pub(super) fn paths(value: &serde_json::Value, at: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
     match value {
         serde_json::Value::Object(map) => {
             for (key, value) in map {
@@ -336,7 +337,7 @@ fn paths(value: &serde_json::Value, at: &mut Vec<String>, out: &mut Vec<Vec<Stri
     }
 }
 
-fn remove(value: &mut serde_json::Value, path: &[String]) {
+pub(super) fn remove(value: &mut serde_json::Value, path: &[String]) {
     let Some((last, way)) = path.split_last() else { return };
     let mut value = value;
     for part in way {
@@ -352,14 +353,14 @@ fn remove(value: &mut serde_json::Value, path: &[String]) {
 }
 
 /// Group and kind of a document.
-fn kind_of(value: &serde_json::Value) -> (String, String) {
+pub(super) fn kind_of(value: &serde_json::Value) -> (String, String) {
     let text = |key: &str| value[key].as_str().unwrap_or_default();
     let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
     (group.to_owned(), text("kind").to_owned())
 }
 
 /// A cluster of which every kind was read that any scenario has, but not this one.
-fn all_but(gone: Option<&(String, String)>) -> Extent {
+pub(super) fn all_but(gone: Option<&(String, String)>) -> Extent {
     let mut read: std::collections::BTreeSet<(String, String)> =
         SCENARIOS.iter().flat_map(|scenario| parts(scenario).1).map(|value| kind_of(&value)).collect();
     for (group, kind) in [
@@ -535,7 +536,7 @@ fn benchmarks_are_decided_and_never_blank() {
         let evidence = Evidence {
             exports: Exports::default(),
             kubernetes: None,
-            reports: Vec::new(),
+            reports: Reports::default(),
             nodes: Vec::new(),
             now: now(),
         };
@@ -562,6 +563,105 @@ fn benchmarks_are_decided_and_never_blank() {
         assert!(!attested.contains(&"5.1.3"), "{attested:?}");
         assert_eq!(attested.contains(&"3.1.1"), name != "cis-aks", "of AKS the kubelet is the provider's");
     }
+}
+
+/// What one id of the benchmark of GKE says.
+fn check_of_gke(matrix: &Matrix, parts: &Parts, id: &str) -> Judgement {
+    let (_, all) = judged(matrix, parts, |_, evidence| benchmarks(matrix, evidence)).expect("a platform");
+    let gke = all.into_iter().find(|answer| answer.framework == "cis-gke").expect("the benchmark");
+    gke.checks.iter().find(|check| check.id == id).expect("an id").judgement
+}
+
+#[test]
+fn flow_logs_are_those_of_the_subnetworks_of_this_cluster() {
+    let matrix = Matrix::built_in().expect("our files");
+    let scenario = SCENARIOS.iter().find(|scenario| scenario.name == "gke-standard").expect("a scenario");
+    let whole = parts(scenario);
+    let told = |change: &dyn Fn(&mut Parts)| {
+        let mut parts = whole.clone();
+        change(&mut parts);
+        check_of_gke(&matrix, &parts, "5.6.1")
+    };
+    let other = |parts: &Parts, name: &str, on: bool| {
+        let (cloud, mut subnet) = parts.0[1].clone();
+        subnet["name"] = name.into();
+        subnet["logConfig"]["enable"] = on.into();
+        (cloud, subnet)
+    };
+    assert_eq!(told(&|_| {}), Judgement::Met);
+    let with_another = |parts: &mut Parts| parts.0.push(other(parts, "databases", false));
+    assert_eq!(told(&with_another), Judgement::Met, "another subnetwork is none of its");
+    let with_another_only = |parts: &mut Parts| parts.0[1] = other(parts, "databases", true);
+    assert_eq!(told(&with_another_only), Judgement::Unknown);
+    let with_a_pool_elsewhere = |parts: &mut Parts| {
+        parts.0[0].1["nodePools"][0]["networkConfig"]["subnetwork"] =
+            "projects/p/regions/r/subnetworks/batch".into();
+    };
+    assert_eq!(told(&with_a_pool_elsewhere), Judgement::Unknown);
+    let with_both = |parts: &mut Parts, on| {
+        with_a_pool_elsewhere(parts);
+        parts.0.push(other(parts, "batch", on));
+    };
+    assert_eq!(told(&|parts: &mut Parts| with_both(parts, true)), Judgement::Met);
+    assert_eq!(told(&|parts: &mut Parts| with_both(parts, false)), Judgement::NotMet);
+}
+
+#[test]
+fn a_signing_request_that_nobody_can_read_is_no_good_one() {
+    use base64::Engine as _;
+    let matrix = Matrix::built_in().expect("our files");
+    let scenario = SCENARIOS.iter().find(|scenario| scenario.name == "gke-standard").expect("a scenario");
+    let whole = parts(scenario);
+    let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let pem = |der: &[u8]| {
+        let body = base64(der);
+        let head = "-----BEGIN CERTIFICATE REQUEST-----";
+        base64(format!("{head}\n{body}\n-----END CERTIFICATE REQUEST-----\n").as_bytes())
+    };
+    let told = |request: serde_json::Value| {
+        let mut parts = whole.clone();
+        parts.1.push(serde_json::json!({
+            "apiVersion": "certificates.k8s.io/v1",
+            "kind": "CertificateSigningRequest",
+            "metadata": {"name": "one"},
+            "spec": {"signerName": "example.com/x", "request": request},
+        }));
+        check_of_gke(&matrix, &parts, "4.1.6")
+    };
+    let wide: Vec<u8> = "0system:masters".encode_utf16().flat_map(u16::to_be_bytes).skip(1).collect();
+    for (request, wanted) in [
+        (serde_json::json!(pem(b"0\x0eteam:observers")), Judgement::Met),
+        (serde_json::json!(pem(b"0\x0esystem:masters")), Judgement::NotMet),
+        (serde_json::json!(pem(&wide)), Judgement::NotMet),
+        (serde_json::json!(null), Judgement::Unknown),
+        (serde_json::json!("%%%"), Judgement::Unknown),
+        (serde_json::json!(base64(b"no PEM")), Judgement::Unknown),
+        (serde_json::json!(pem(b"no DER")), Judgement::Unknown),
+    ] {
+        assert_eq!(told(request.clone()), wanted, "{request}");
+    }
+}
+
+#[test]
+fn a_certificate_that_was_renewed_does_not_count_any_more() {
+    let matrix = Matrix::built_in().expect("our files");
+    let scenario = SCENARIOS.iter().find(|scenario| scenario.name == "kubeadm").expect("a scenario");
+    let whole = parts(scenario);
+    let standing = |certificates: serde_json::Value| {
+        let mut parts = whole.clone();
+        parts.2[0]["certificates"] = certificates;
+        let (answer, ()) = judged(&matrix, &parts, |_, _| ()).expect("a platform");
+        let row = answer.controls.iter().find(|row| row.id == "INF-026").expect("a control");
+        row.cells.iter().map(|cell| cell.standing).next().expect("a cell")
+    };
+    let folder = "/var/lib/kubelet/pki/";
+    let current = serde_json::json!({"path": format!("{folder}kubelet-client-current.pem"), "until": "2027-06-01T00:00:00Z"});
+    let old = serde_json::json!({"path": format!("{folder}kubelet-client-2025-06-01-00-00-00.pem"), "until": "2026-06-01T00:00:00Z"});
+    let unread = serde_json::json!({"path": folder});
+    let alone = standing(serde_json::json!([current]));
+    assert_eq!(standing(serde_json::json!([current, old])), alone);
+    assert_eq!(standing(serde_json::json!([old])), Standing::NotMet);
+    assert_ne!(standing(serde_json::json!([current, unread])), Standing::Met);
 }
 
 /// A node of the pool that nobody looked at leaves what is asked of nodes open; what is wrong on one is wrong.
@@ -656,7 +756,8 @@ fn a_statement_fills_what_nothing_decides_and_changes_nothing_that_was_seen() {
     let mut exports = Exports::default();
     exports.add(Cloud::Gke, &export).expect("an export");
     assert!(!documents.is_empty());
-    let evidence = Evidence { exports, kubernetes: None, reports: Vec::new(), nodes: Vec::new(), now: now() };
+    let evidence =
+        Evidence { exports, kubernetes: None, reports: Reports::default(), nodes: Vec::new(), now: now() };
     let pools = pools(&evidence, &matrix, None);
     let answer = evaluate(&matrix, &evidence, &pools, &statements);
     let cell = |id: &str, column: usize| {
