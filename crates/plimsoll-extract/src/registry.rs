@@ -94,6 +94,7 @@ pub static EXTRACTORS: &[&Extractor] = &[
     &lang::paket_lock::PAKET_LOCK,
     &lang::pear::PEAR,
     &lang::sbt_lock::SBT_LOCK,
+    &lang::script_library::SCRIPT_LIBRARY,
     &lang::snap::SNAP,
     &lang::snap::SNAP_CONTENTS,
     &lang::vcpkg_manifest::VCPKG_MANIFEST,

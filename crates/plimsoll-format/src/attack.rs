@@ -317,20 +317,39 @@ fn markdown(attack: &Attack) -> String {
     if attack.left_out > 0 {
         let _ = write!(text, "\n{} more routes are not told.\n", attack.left_out);
     }
-    if !attack.notes.is_empty() || !attack.missing.is_empty() {
+    if !attack.notes.is_empty() || !attack.missing.is_empty() || !attack.problems.is_empty() {
         text.push_str("\n## What is not known\n\n");
         for note in &attack.notes {
             let _ = writeln!(text, "- {}", markdown_text(note));
         }
-        for one in &attack.missing {
-            let _ = writeln!(
-                text,
-                "- {} without {}: {}",
-                markdown_text(&one.unknown),
-                markdown_text(&one.resource),
-                markdown_text(&one.reason)
-            );
-        }
+        crate::reach::markdown_tail(&attack.missing, &attack.problems, &mut text);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_model::attack::{ATTACK_VERSION, AttackSummary};
+    use plimsoll_model::audit::ClusterInfo;
+    use plimsoll_model::{Outcome, Problem, ProblemKind};
+
+    use super::*;
+
+    #[test]
+    fn markdown_tells_what_could_not_be_read() {
+        let attack = Attack {
+            schema_version: ATTACK_VERSION.into(),
+            plimsoll: String::new(),
+            cluster: ClusterInfo::default(),
+            verdict: Outcome::Unknown,
+            summary: AttackSummary::default(),
+            routes: Vec::new(),
+            left_out: 0,
+            notes: Vec::new(),
+            missing: Vec::new(),
+            problems: vec![Problem::incomplete(ProblemKind::Corrupt, "Pod shop/web", "it has no name")],
+        };
+        let text = markdown(&attack);
+        assert!(text.contains("- problem: `Pod shop/web`: it has no name"), "{text}");
+    }
 }

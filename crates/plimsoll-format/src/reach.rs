@@ -369,7 +369,7 @@ fn markdown(reach: &Reach, view: &View) -> String {
     text
 }
 
-fn markdown_tail(missing: &[Missing], problems: &[Problem], text: &mut String) {
+pub(crate) fn markdown_tail(missing: &[Missing], problems: &[Problem], text: &mut String) {
     for one in missing {
         let _ = writeln!(
             text,

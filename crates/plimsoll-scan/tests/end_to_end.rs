@@ -254,6 +254,7 @@ mod ecosystems {
         paket: "paket_lock/paket.lock", "paket.lock", "NuGet", "Left.Pad", "2.1.1", "Left.Pad@2.1.0";
         gradle_verification: "gradle_verification/good.xml", "gradle/verification-metadata.xml", "Maven", "com.example:hull", "2.1", "com.example:hull@2.0";
         sbt: "sbt_lock/build.sbt.lock", "build.sbt.lock", "Maven", "com.example:mast_2.13", "1.2.4", "com.example:mast_2.13@1.2.3";
+        scripts: "script_library/angular.min.js", "srv/www/angular.min.js", "npm", "angular", "1.6.0", "angular@1.5.8";
         deno: "deno_lock/deno.lock", "deno.lock", "npm", "chalk", "5.3.1", "chalk@5.3.0";
         github_actions: "github_workflow/ci.yml", ".github/workflows/ci.yml", "GitHub Actions", "tj-actions/changed-files", "46.0.1", "tj-actions/changed-files@45.0.7";
     }

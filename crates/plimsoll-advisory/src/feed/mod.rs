@@ -26,6 +26,7 @@ pub mod nodejs;
 pub mod osv;
 pub mod oval;
 pub mod requirement;
+pub mod retirejs;
 pub mod rubysec;
 pub mod secdb;
 pub mod updateinfo;
@@ -45,6 +46,7 @@ pub static FEEDS: &[&Feed] = &[
     &csaf::CSAF,
     &friendsofphp::FRIENDS_OF_PHP,
     &nodejs::NODEJS,
+    &retirejs::RETIREJS,
     &rubysec::RUBYSEC,
     &updateinfo::UPDATEINFO,
     // Enrichment and vendor statements.

@@ -58,6 +58,7 @@ pub mod rebar_lock;
 pub mod renv_lock;
 pub mod requirements;
 pub mod sbt_lock;
+pub mod script_library;
 pub mod snap;
 pub mod stack_lock;
 pub mod swift_resolved;

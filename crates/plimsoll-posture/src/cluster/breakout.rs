@@ -4,6 +4,8 @@
 //! does not say whether it is open - a program that is not root, a user namespace, files that may not matter - is not known,
 //! never closed.
 
+use std::collections::HashMap;
+
 use serde_json_borrow::Value;
 
 use crate::kubernetes::{at, get, list};
@@ -81,6 +83,49 @@ const READ: &[&str] = &[
     "/var/lib/kubelet/pki",
     "/var/lib/kubelet/pods",
 ];
+/// Files and folders below those of [`READ`] that hold such keys wherever they lie.
+const KEYS: &[&str] = &[
+    "/etc/kubernetes/admin.conf",
+    "/etc/kubernetes/controller-manager.conf",
+    "/etc/kubernetes/kubelet.conf",
+    "/etc/kubernetes/pki/ca.key",
+    "/etc/kubernetes/pki/etcd",
+    "/etc/kubernetes/pki/etcd/ca.key",
+    "/etc/kubernetes/pki/sa.key",
+    "/etc/kubernetes/super-admin.conf",
+    "/etc/rancher/k3s/k3s.yaml",
+    "/root/.kube",
+    "/root/.kube/config",
+    "/var/lib/etcd/member",
+    "/var/lib/kubelet/pki/kubelet-client-current.pem",
+    "/var/lib/rancher/k3s/server/token",
+];
+/// Places below which keys may lie: of the cluster, of people, of other containers. Disks hold all of them.
+const PERHAPS_KEYS: &[&str] = &[
+    "/dev/disk",
+    "/dev/mapper",
+    "/etc/kubernetes",
+    "/etc/rancher",
+    "/etc/shadow",
+    "/etc/ssh",
+    "/home",
+    "/root",
+    "/var/lib/containerd",
+    "/var/lib/containers",
+    "/var/lib/docker",
+    "/var/lib/etcd",
+    "/var/lib/kubelet",
+    "/var/lib/rancher",
+];
+/// Names of disks begin so.
+const DISKS: &[&str] = &["/dev/sd", "/dev/vd", "/dev/xvd", "/dev/nvme", "/dev/dm-", "/dev/md", "/dev/mem"];
+/// Below those places, what holds sockets of plugins, no keys.
+const NO_KEYS: &[&str] = &[
+    "/var/lib/kubelet/device-plugins",
+    "/var/lib/kubelet/plugins",
+    "/var/lib/kubelet/plugins_registry",
+    "/var/lib/kubelet/pod-resources",
+];
 /// Folders in which sockets of container runtimes lie, and their names.
 const SOCKET_FOLDERS: &[&str] = &[
     "/run",
@@ -96,6 +141,7 @@ const SOCKETS: &[&str] = &["docker.sock", "containerd.sock", "crio.sock", "cri-d
 const NO_ROOT: &str = "it does not run as root there";
 const USER_NAMESPACE: &str = "root there is another user on the node (hostUsers: false)";
 const OTHER_FILES: &str = "whether what is written there runs on the node is not known";
+const OTHER_KEYS: &str = "whether keys that are good for the node lie there is not known";
 const LOGS: &str = "it takes the right to read logs of the node through the kubelet too";
 const PROCESSES: &str = "it takes the same user as a program of the node, and no profile that forbids it";
 /// Of what only images are known.
@@ -115,11 +161,33 @@ fn plain(path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
+/// Whether a path is one of these places, or below one.
+fn within(path: &str, places: &[&str]) -> bool {
+    places
+        .iter()
+        .any(|place| path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+/// Whether keys may lie at a path that is none of those of which it is known. Certificates and public keys are none.
+fn perhaps_keys(path: &str) -> bool {
+    let public = [".crt", ".pub"].iter().any(|end| path.ends_with(end));
+    !public
+        && !within(path, NO_KEYS)
+        && (within(path, PERHAPS_KEYS) || DISKS.iter().any(|start| path.starts_with(start)))
+}
+
 /// Every way of a pod, by its specification; each once.
 pub(crate) fn ways(spec: &Value<'_>) -> Vec<Way> {
     let mut all = Vec::new();
     let pod = get(spec, "securityContext");
     let processes = flag(Some(spec), "hostPID") == Some(true);
+    let mut volumes: HashMap<&str, &str> = HashMap::new();
+    for volume in list(get(spec, "volumes")) {
+        if let Some(path) = at(volume, &["hostPath", "path"]).and_then(|path| path.as_str()) {
+            // Of two of one name, which the API server does not take, the first.
+            volumes.entry(text(volume, "name")).or_insert(path);
+        }
+    }
     let mapped = (flag(Some(spec), "hostUsers") == Some(false)).then_some(USER_NAMESPACE);
     if processes {
         let detail = "the pod sees the processes of its node (hostPID)".to_owned();
@@ -129,7 +197,7 @@ pub(crate) fn ways(spec: &Value<'_>) -> Vec<Way> {
         for container in list(get(spec, key)) {
             // What ends before anybody comes in is no way.
             if stays || text(container, "restartPolicy") == "Always" {
-                of_container(spec, pod, container, processes, mapped, &mut all);
+                of_container(&volumes, pod, container, processes, mapped, &mut all);
             }
         }
     }
@@ -139,7 +207,7 @@ pub(crate) fn ways(spec: &Value<'_>) -> Vec<Way> {
 }
 
 fn of_container(
-    spec: &Value<'_>,
+    volumes: &HashMap<&str, &str>,
     pod: Option<&Value<'_>>,
     container: &Value<'_>,
     processes: bool,
@@ -173,11 +241,7 @@ fn of_container(
         }
     }
     for mount in list(get(container, "volumeMounts")) {
-        let volume =
-            list(get(spec, "volumes")).iter().find(|volume| text(volume, "name") == text(mount, "name"));
-        let Some(path) = volume.and_then(|volume| at(volume, &["hostPath", "path"])?.as_str()) else {
-            continue;
-        };
+        let Some(path) = volumes.get(text(mount, "name")) else { continue };
         let path = plain(&format!("{path}/{}", text(mount, "subPath")));
         let shown = plimsoll_model::shortened(&path);
         let writes = flag(Some(mount), "readOnly") != Some(true);
@@ -191,7 +255,7 @@ fn of_container(
             );
         } else if writes && WRITTEN.contains(&path.as_str()) {
             add("host-files", format!("container `{name}` writes `{shown}` of its node"), unknown);
-        } else if READ.contains(&path.as_str()) {
+        } else if READ.contains(&path.as_str()) || KEYS.contains(&path.as_str()) {
             add("host-keys", format!("container `{name}` reads the keys in `{shown}` of its node"), unknown);
         } else if writes && (path == "/var/log" || path == "/var/log/pods") {
             add(
@@ -201,6 +265,9 @@ fn of_container(
             );
         } else if writes {
             add("host-files", format!("container `{name}` writes `{shown}` of its node"), Some(OTHER_FILES));
+        } else if perhaps_keys(&path) {
+            let detail = format!("container `{name}` reads `{shown}` of its node");
+            add("host-keys", detail, unknown.or(Some(OTHER_KEYS)));
         }
     }
 }
@@ -272,6 +339,16 @@ mod tests {
             (mounted("/srv/data", ""), vec![("host-files", false)]),
             (mounted("/srv/data", r#","readOnly":true"#), vec![]),
             (mounted("/var/lib/kubelet", r#","readOnly":true"#), vec![("host-keys", true)]),
+            (mounted("/etc/kubernetes/pki/ca.key", r#","readOnly":true"#), vec![("host-keys", true)]),
+            (mounted("/etc/kubernetes/pki", r#","readOnly":true,"subPath":"sa.key""#), vec![("host-keys", true)]),
+            (mounted("/etc/kubernetes/admin.conf", ""), vec![("host-keys", true)]),
+            (mounted("/etc/kubernetes/pki/ca.crt", r#","readOnly":true"#), vec![]),
+            (mounted("/etc/kubernetes/pki/front-proxy-client.key", r#","readOnly":true"#), vec![("host-keys", false)]),
+            (mounted("/var/lib/kubelet/pods/1/volumes", r#","readOnly":true"#), vec![("host-keys", false)]),
+            (mounted("/var/lib/kubelet/device-plugins", r#","readOnly":true"#), vec![]),
+            (mounted("/var/lib/kubelets", r#","readOnly":true"#), vec![]),
+            (mounted("/dev/sda1", r#","readOnly":true"#), vec![("host-keys", false)]),
+            (mounted("/dev/fuse", r#","readOnly":true"#), vec![]),
             (mounted("/var/run/docker.sock", r#","readOnly":true"#), vec![("host-socket", true)]),
             (mounted("/var/log", ""), vec![("host-logs", false)]),
             (mounted("/var/log", r#","readOnly":true"#), vec![]),

@@ -410,6 +410,11 @@ impl Deviations {
             .map(Arc::clone)
     }
 
+    /// Whether an event does anything that would be held against a baseline, whatever its image.
+    pub fn concern(event: &Event) -> bool {
+        !event.container.is_host() && !is_runtime(&event.process) && !parts(event).is_empty()
+    }
+
     /// What is done by a container that its baseline does not have: each thing once for a container.
     pub fn event(&mut self, event: &Event) -> Vec<Alert> {
         let container = &event.container;

@@ -329,7 +329,33 @@ pub(super) fn told(line: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Deed, act};
+    use std::path::{Path, PathBuf};
+
+    use plimsoll_runtime::Event;
+    use plimsoll_runtime::baseline::{Baseline, Deviations, ImageBaseline};
+    use plimsoll_runtime::event::{Container, State};
+    use plimsoll_runtime::respond::Groups;
+
+    use super::{Deed, Deeds, act};
+
+    #[test]
+    fn what_is_not_cut_off_any_more_is_told() {
+        let container =
+            Container { state: State::Known, cgroup: "/pod/ab".to_owned(), ..Container::default() };
+        let acts = vec![("PB001".to_owned(), vec![Deed::Quarantine])];
+        let mut deeds = Deeds { acts, enforce: true, ..Deeds::default() };
+        let image = ImageBaseline { name: "shop:1".to_owned(), ..ImageBaseline::default() };
+        let baseline = Baseline { images: vec![image], ..Baseline::default() };
+        let line = r#"{"action":{"type":"exec","path":"/x","file":{"path":"/x"}},"container":{"state":"known","image":"shop:1"}}"#;
+        let event = serde_json::from_str::<Event>(line).unwrap();
+        let alert = &Deviations::new(&baseline).event(&event)[0];
+        let groups = Groups::Second(PathBuf::from("/c"));
+        assert!(deeds.about(alert, &container, Some(&groups), Path::new("/proc")).is_empty());
+        let told = deeds.cut(|folder| Err(format!("no room for {}", folder.display())));
+        assert_eq!(told.len(), 1);
+        assert_eq!((&told[0]["done"], &told[0]["detail"]), (&false.into(), &"no room for /c/pod/ab".into()));
+        assert!(deeds.cut(|_| Ok(())).is_empty(), "once");
+    }
 
     #[test]
     fn what_can_be_done() {

@@ -368,8 +368,9 @@ impl Watcher {
         Known::Unread
     }
 
-    /// Takes in the images that were read meanwhile. Answers what was waiting for them, and whether rules know more now.
-    pub(super) fn take(&mut self) -> (Vec<Alert>, bool) {
+    /// Takes in the images that were read meanwhile. Answers what was waiting for them, with the containers that it is about,
+    /// and whether rules know more now.
+    pub(super) fn take(&mut self) -> (Vec<(Alert, Arc<Container>)>, bool) {
         let mut alerts = Vec::new();
         let mut more = false;
         while let Ok((name, read)) = self.answers.try_recv() {
@@ -385,7 +386,8 @@ impl Watcher {
                     for event in &waited {
                         let uses = self.in_use.as_mut().and_then(|uses| uses.images.get_mut(&name));
                         let drifted = judge(&mut drift, &image, &self.roots, &mut self.tally, uses, event);
-                        alerts.extend(drifted.into_iter().filter(|_| self.drift));
+                        let about = |alert| (alert, Arc::clone(&event.container));
+                        alerts.extend(drifted.into_iter().filter(|_| self.drift).map(about));
                     }
                     self.inventories.add(&name, Arc::clone(&image));
                     self.images.insert(name, Known::Read(drift, image));
@@ -474,7 +476,7 @@ impl Watcher {
     }
 
     /// At the end: waits for images that are being read, at most that long, and counts what was never judged.
-    pub(super) fn finish(&mut self, patience: Duration) -> Vec<Alert> {
+    pub(super) fn finish(&mut self, patience: Duration) -> Vec<(Alert, Arc<Container>)> {
         let until = Instant::now() + patience;
         let mut alerts = Vec::new();
         while self.images.values().any(|known| matches!(known, Known::Reading(_))) && Instant::now() < until {

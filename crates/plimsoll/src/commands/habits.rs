@@ -114,6 +114,8 @@ pub(super) struct Habits {
     waiting: usize,
     /// Events that found no room.
     dropped: u64,
+    /// Events that were not held against the baseline, those that wait not counted.
+    unjudged: u64,
 }
 
 struct Learning {
@@ -162,21 +164,40 @@ impl Habits {
             return Vec::new();
         }
         let container = &event.container;
-        if matches!(event.action, Action::ContainerKnown {}) {
-            let mut alerts = Vec::new();
-            for mut waited in self.pending.remove(&container.id).unwrap_or_default() {
-                self.waiting -= 1;
-                waited.container = Arc::clone(container);
-                alerts.extend(self.known(&waited));
+        match event.action {
+            Action::ContainerKnown {} => {
+                let mut alerts = Vec::new();
+                for mut waited in self.pending.remove(&container.id).unwrap_or_default() {
+                    self.waiting -= 1;
+                    waited.container = Arc::clone(container);
+                    alerts.extend(self.known(&waited));
+                }
+                return alerts;
             }
-            return alerts;
+            Action::ContainerStop {} => {
+                // Its image never became known.
+                let waited = self.pending.remove(&container.id).unwrap_or_default().len();
+                self.waiting -= waited;
+                self.unjudged += waited as u64;
+                if let Some(learning) = &mut self.learning {
+                    learning.learner.unknown += waited as u64;
+                }
+                if container.state == State::Pending {
+                    return Vec::new();
+                }
+            }
+            _ => {}
         }
         if container.state == State::Pending {
-            if self.waiting < MOST_WAITING {
-                self.waiting += 1;
-                self.pending.entry(container.id.clone()).or_default().push(event.clone());
-            } else {
-                self.dropped += 1;
+            // All that is done is learned from; only some of it is held against what was learned.
+            if self.learns() || Deviations::concern(event) {
+                if self.waiting < MOST_WAITING {
+                    self.waiting += 1;
+                    self.pending.entry(container.id.clone()).or_default().push(event.clone());
+                } else {
+                    self.dropped += 1;
+                    self.unjudged += 1;
+                }
             }
             return Vec::new();
         }
@@ -187,7 +208,28 @@ impl Habits {
         if let Some(learning) = &mut self.learning {
             learning.learner.event(event);
         }
-        self.deviations.as_mut().map(|deviations| deviations.event(event)).unwrap_or_default()
+        let Some(deviations) = &mut self.deviations else { return Vec::new() };
+        let container = &event.container;
+        if container.image.is_empty() && container.digest.is_empty() && Deviations::concern(event) {
+            self.unjudged += 1;
+        }
+        deviations.event(event)
+    }
+
+    /// Events that were not held against the baseline: nobody knows of which image their container is, or too many waited.
+    pub(super) fn unjudged(&self) -> u64 {
+        if self.deviations.is_some() { self.unjudged + self.waiting as u64 } else { 0 }
+    }
+
+    /// Tells how many events were not held against the baseline; whether there were none.
+    pub(super) fn tell_unjudged(&self) -> bool {
+        let unjudged = self.unjudged();
+        if unjudged > 0 {
+            print::warning(&format!(
+                "{unjudged} events were not held against the baseline: the image of their container is not known"
+            ));
+        }
+        unjudged == 0
     }
 
     /// Writes what was learned, where it is time; what is told of it.
@@ -369,4 +411,65 @@ pub(super) fn suggest(arguments: &SuggestArguments) -> Answer {
 
 fn pretty(value: &serde_json::Value) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use plimsoll_runtime::Event;
+    use plimsoll_runtime::baseline::{Baseline, Deviations};
+    use plimsoll_runtime::event::{Action, Container, File, State};
+
+    use super::{Habits, MOST_WAITING};
+
+    fn event(container: &str, state: State, action: Action) -> Event {
+        let container = Container { state, id: container.to_owned(), ..Container::default() };
+        Event { action, container: Arc::new(container), ..Event::default() }
+    }
+
+    fn write(container: &str, state: State) -> Event {
+        let file = File { path: "/tmp/x".to_owned(), ..File::default() };
+        event(container, state, Action::Open { file, flags: 0o101, mode: 0, descriptor: 3 })
+    }
+
+    fn habits() -> Habits {
+        Habits { deviations: Some(Deviations::new(&Baseline::default())), ..Habits::default() }
+    }
+
+    #[test]
+    fn the_room_of_containers_that_ended_is_given_back() {
+        let mut habits = habits();
+        // Ten times as many as may wait at once.
+        for number in 0..10 * MOST_WAITING / 100 {
+            let name = format!("{number:064}");
+            for _ in 0..100 {
+                habits.event(&write(&name, State::Pending));
+            }
+            habits.event(&event(&name, State::Pending, Action::ContainerStop {}));
+        }
+        assert_eq!((habits.waiting, habits.pending.len(), habits.dropped), (0, 0, 0));
+        assert_eq!(habits.unjudged(), 10 * MOST_WAITING as u64);
+    }
+
+    #[test]
+    fn what_could_not_be_held_against_a_baseline_is_counted() {
+        let mut habits = habits();
+        let a = "a".repeat(64);
+        // What nobody would judge, and the host, do not count.
+        habits.event(&event(&a, State::Pending, Action::Fork { child: 2 }));
+        habits.event(&write("", State::Host));
+        assert_eq!(habits.unjudged(), 0);
+        habits.event(&write(&a, State::Pending));
+        assert_eq!(habits.unjudged(), 1, "it waits");
+        habits.event(&event(&a, State::Unreadable, Action::ContainerKnown {}));
+        assert_eq!((habits.unjudged(), habits.waiting), (1, 0), "nobody could tell its image");
+        habits.event(&write(&a, State::Unreadable));
+        assert_eq!(habits.unjudged(), 2);
+        let mut known = write(&a, State::Known);
+        Arc::make_mut(&mut known.container).image = "shop:1".to_owned();
+        habits.event(&known);
+        assert_eq!(habits.unjudged(), 2);
+        assert_eq!(Habits::default().unjudged(), 0);
+    }
 }

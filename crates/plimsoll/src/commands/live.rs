@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use plimsoll_runtime::Call;
 #[cfg(feature = "runtime")]
 use plimsoll_runtime::container::Places;
-use plimsoll_runtime::event::{Action, Class, Event, State};
+use plimsoll_runtime::event::{Action, Class, Container, Event, State};
 use plimsoll_runtime::record;
 use plimsoll_runtime::rules::{Alert, Engine, Groups, Knowledge, Nothing, Priority};
 #[cfg(feature = "runtime")]
@@ -209,6 +209,7 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
             .calls
             .extend(all.calls.iter().filter(|call| !settings.calls.contains(call)).collect::<Vec<_>>());
         settings.dns = true;
+        settings.rings = true;
         settings.all_calls = habits.learns();
     }
     settings.quarantine = arguments.deeds.quarantines() && arguments.enforce;
@@ -583,8 +584,14 @@ impl Watch {
             Failure::new(UNDECIDED, anyhow!(error).context("cannot end the watch in order"))
         })?;
         let late = self.drift.as_mut().map(|drift| drift.finish(PATIENCE)).unwrap_or_default();
-        for alert in late {
-            self.tell(alert);
+        for (alert, container) in late {
+            self.answer(alert, &container);
+        }
+        // What the last events asked for.
+        for line in
+            self.deeds.cut(|_| Err("the watch ended first, and nothing is cut off after it".to_owned()))
+        {
+            self.tell_deed(&line);
         }
         self.close();
         let unsent = self.outputs.finish();
@@ -608,7 +615,9 @@ impl Watch {
         {
             print::talk(&tally.told());
         }
+        let judged = self.habits.tell_unjudged();
         let whole = tally.is_none_or(|tally| tally.is_whole())
+            && judged
             && counts.lost_must == 0
             && self.unwritten == 0
             && !unsaved
@@ -655,15 +664,20 @@ impl Watch {
         let read =
             super::watch::engine(rules).map_err(|failure| failure.line()).and_then(|(engine, skipped)| {
                 // Calls that the new rules need are seen from now on.
-                let Settings { mut calls, dns, .. } = settings(arguments, Some(&engine));
-                let unseen = |program: &sensor::Program| {
-                    program.name == "on_packet" && program.state == sensor::Availability::NotAsked
-                };
-                if dns && sensor.programs().iter().any(unseen) {
-                    return Err(
-                        "they ask for names that are looked up, and none of before did: start the watch anew"
-                            .to_owned(),
-                    );
+                let Settings { mut calls, dns, rings, .. } = settings(arguments, Some(&engine));
+                let needs = [
+                    (dns, "on_packet", "names that are looked up"),
+                    (rings, "ring_open", "files that are opened, which rings (io_uring) do as well"),
+                ];
+                for (asked, name, what) in needs {
+                    let unseen = |program: &sensor::Program| {
+                        program.name == name && program.state == sensor::Availability::NotAsked
+                    };
+                    if asked && sensor.programs().iter().any(unseen) {
+                        return Err(format!(
+                            "they ask for {what}, and none of before did: start the watch anew"
+                        ));
+                    }
                 }
                 if self.habits.is_on() {
                     let all = Settings::default().calls;
@@ -740,15 +754,23 @@ impl Watch {
         }
         let unusual = self.habits.event(event);
         for alert in met.into_iter().chain(drifted).chain(unusual) {
-            let (groups, proc) = match &self.places {
-                Some((groups, proc)) => (Some(groups), proc.as_path()),
-                None => (None, Path::new("/proc")),
-            };
-            let done = self.deeds.about(&alert, &event.container, groups, proc);
-            self.tell(alert);
-            for line in done {
-                self.tell_deed(&line);
-            }
+            self.answer(alert, &event.container);
+        }
+    }
+
+    /// Tells an alert about a container, unless it is of too low a priority, and does what is asked for about it.
+    fn answer(&mut self, alert: Alert, container: &Container) {
+        if alert.priority > self.min_priority {
+            return;
+        }
+        let (groups, proc) = match &self.places {
+            Some((groups, proc)) => (Some(groups), proc.as_path()),
+            None => (None, Path::new("/proc")),
+        };
+        let done = self.deeds.about(&alert, container, groups, proc);
+        self.tell(alert);
+        for line in done {
+            self.tell_deed(&line);
         }
     }
 
@@ -771,8 +793,8 @@ impl Watch {
             // What rules remember of files they did not know is no longer true.
             engine.forget();
         }
-        for alert in alerts {
-            self.tell(alert);
+        for (alert, container) in alerts {
+            self.answer(alert, &container);
         }
     }
 

@@ -227,6 +227,7 @@ struct Summary<'a> {
     unread: u64,
     unknown: u64,
     lost: u64,
+    unjudged: u64,
 }
 
 /// The engine of rule files, or of our own rules when none is named; and which of the rules do not run.
@@ -308,7 +309,7 @@ fn replay(arguments: &ReplayArguments, environment: &Environment) -> Answer {
         print::warning(&format!("{named}: the sensor lost {} events", reader.lost));
     }
     let read = reader.unread == 0 && reader.unknown == 0 && reader.lost == 0;
-    let whole = read && skipped.is_empty();
+    let whole = read && skipped.is_empty() && habits.tell_unjudged();
     let learned = habits
         .write_replayed(first, last, !read)
         .map_err(|why| Failure::new(UNDECIDED, anyhow!(why).context("nothing was learned")))?;
@@ -334,6 +335,7 @@ fn replay(arguments: &ReplayArguments, environment: &Environment) -> Answer {
         unread: reader.unread,
         unknown: reader.unknown,
         lost: reader.lost,
+        unjudged: habits.unjudged(),
     };
     let text = match arguments.format {
         Form::Table => table(&groups, &summary, environment),

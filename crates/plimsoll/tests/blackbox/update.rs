@@ -596,7 +596,7 @@ fn a_full_disk_never_leaves_half_a_database() {
 fn the_shared_feeds_in_their_own_layouts() {
     let Some(data) = plimsoll_testing::shared("data") else { return };
     let upstreams = Upstreams::start();
-    let mut sources = vec!["kev", "alpine", "azurelinux", "rubysec", "friendsofphp", "nodejs"];
+    let mut sources = vec!["kev", "alpine", "azurelinux", "rubysec", "friendsofphp", "nodejs", "retirejs"];
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(data.join("osv")).unwrap() {
         let entry = entry.unwrap();
@@ -662,6 +662,10 @@ fn the_shared_feeds_in_their_own_layouts() {
             .map(|(path, content)| (format!("{name}-{branch}/{path}"), content))
             .collect();
         upstreams.put(&format!("codeload.github.com/{repository}/zip/refs/heads/{branch}"), zipped(&inside));
+    }
+    for (name, content) in members("retirejs/repository.zip") {
+        upstreams
+            .put(&format!("raw.githubusercontent.com/RetireJS/retire.js/master/repository/{name}"), content);
     }
     let place = Place::new();
     let base = upstreams.base();

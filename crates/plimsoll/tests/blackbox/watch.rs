@@ -341,6 +341,18 @@ fn a_recording_teaches_what_is_ordinary_and_another_is_held_against_it() {
     found.sort();
     let expected = [("PB001", "/bin/sh"), ("PB002", "/etc/passwd"), ("PB004", "tcp/10.0.0.7/4444")];
     assert_eq!(found, expected.map(|(id, item)| (id.to_owned(), item.to_owned())), "{run:?}");
+    // What nobody could hold against it is not met: the image never becomes known, or only that it cannot be read.
+    let pending = made("ef", 1_700_100_000, &same[..0]);
+    let exec = |state: &str| {
+        let place = serde_json::json!({ "state": state, "id": "ab".repeat(32) });
+        let action = serde_json::json!({ "type": "exec", "path": "/x", "file": { "path": "/x" } });
+        format!("{}\n", serde_json::json!({ "time": 1, "container": place, "action": action }))
+    };
+    let run = hold("unknown.jsonl", pending + &exec("pending") + &exec("unreadable"));
+    let run = run.exits(3).says(&["2 events were not held against the baseline"]);
+    let summary: Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+    against_schema(&summary);
+    assert_eq!((&summary["verdict"], &summary["unjudged"]), (&"unknown".into(), &2.into()));
     place.run(&["watch", "replay", "monday.jsonl", "--learn", "a", "--baseline", "b"]).exits(2);
     place
         .run(&["watch", "replay", "monday.jsonl", "--learn", "no/folder/x"])

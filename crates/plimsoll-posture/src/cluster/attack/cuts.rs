@@ -213,7 +213,7 @@ fn image(subject: &Subject<'_>) -> Option<AttackCut> {
     if subject.vulnerable != Known::Yes {
         return None;
     }
-    let flaws = || subject.images.iter().filter_map(|(_, report)| *report).flat_map(|report| &report.flaws);
+    let flaws = || subject.flaws();
     // What has no fix cannot be patched away.
     if flaws().any(|flaw| !flaw.flaw.fixable) {
         return None;

@@ -8,7 +8,7 @@ mod cuts;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use plimsoll_model::attack::{
     ATTACK_VERSION, Attack, AttackBy, AttackEnd, AttackFlaw, AttackImage, AttackRoute, AttackSummary,
@@ -69,36 +69,52 @@ fn plain_name(name: &str) -> String {
     if last.contains([':', '@']) { name.to_owned() } else { format!("{name}:latest") }
 }
 
-/// The reports, to be asked for images.
+/// The reports, to be asked for images. Those of one index are as many as its platforms.
 struct Reports<'r> {
     all: &'r [ImageFlaws],
-    by_name: HashMap<String, usize>,
-    by_digest: HashMap<&'r str, usize>,
+    by_name: HashMap<String, Vec<usize>>,
+    by_digest: HashMap<&'r str, Vec<usize>>,
 }
 
 impl<'r> Reports<'r> {
     fn new(all: &'r [ImageFlaws]) -> Self {
-        let (mut by_name, mut by_digest) = (HashMap::new(), HashMap::new());
+        let (mut by_name, mut by_digest): (HashMap<String, Vec<usize>>, HashMap<&str, Vec<usize>>) =
+            (HashMap::new(), HashMap::new());
         for (at, report) in all.iter().enumerate() {
             for name in &report.names {
-                by_name.entry(plain_name(name)).or_insert(at);
+                by_name.entry(plain_name(name)).or_default().push(at);
             }
             for digest in &report.digests {
-                by_digest.entry(digest.as_str()).or_insert(at);
+                by_digest.entry(digest.as_str()).or_default().push(at);
             }
         }
         Reports { all, by_name, by_digest }
     }
 
-    fn of(&self, image: &str, digests: &[&str]) -> Option<&'r ImageFlaws> {
-        let pinned = image.rsplit_once('@').map(|(_, digest)| digest);
-        let by_digest = digests.iter().copied().chain(pinned).find_map(|digest| self.by_digest.get(digest));
-        by_digest.or_else(|| self.by_name.get(&plain_name(image))).map(|at| &self.all[*at])
+    /// The reports about an image, and what runs under its name that none of them is about. Where it is known by digest what
+    /// runs, a report about the name may be about something else.
+    fn of(&self, image: &str, digests: &BTreeSet<&str>) -> (Vec<&'r ImageFlaws>, Option<String>) {
+        let pinned = image.rsplit_once('@').and_then(|(_, digest)| self.by_digest.get(digest));
+        let (mut found, mut unknown): (BTreeSet<usize>, Option<String>) = (BTreeSet::new(), None);
+        for digest in digests {
+            match self.by_digest.get(digest).or(pinned) {
+                Some(own) => found.extend(own),
+                None => unknown = unknown.or_else(|| Some(digest_without(digest))),
+            }
+        }
+        if digests.is_empty() {
+            found.extend(pinned.or_else(|| self.by_name.get(&plain_name(image))).into_iter().flatten());
+        }
+        (found.into_iter().map(|at| &self.all[at]).collect(), unknown)
     }
 }
 
-/// An image as it is told, and the report about it.
-type Judged<'r> = (AttackImage, Option<&'r ImageFlaws>);
+fn digest_without(digest: &str) -> String {
+    format!("no report about {}, which runs under this name, was given", plimsoll_model::shortened(digest))
+}
+
+/// An image as it is told, and the reports about it.
+type Judged<'r> = (AttackImage, Vec<&'r ImageFlaws>);
 
 /// A workload, as far as it is the same in all that is asked.
 struct Subject<'r> {
@@ -118,9 +134,13 @@ struct Subject<'r> {
     /// A neighbour on one of its nodes whose account leads further: the account's point, the goal, whether that is known.
     neighbour: Option<(usize, Goal, bool)>,
     over: Vec<Connection>,
+    /// Whether it is not known that it is reached over these.
+    perhaps_over: bool,
+    /// Accounts that are not followed because there are too many; none of them leads to anything graver.
+    more_accounts: usize,
 }
 
-impl Subject<'_> {
+impl<'r> Subject<'r> {
     /// Whether it leads to its node.
     fn breaks_out(&self) -> Known {
         if self.ways.iter().any(|way| way.unknown.is_none()) {
@@ -133,8 +153,12 @@ impl Subject<'_> {
     }
 
     fn exploited(&self) -> bool {
-        let mut flaws = self.images.iter().filter_map(|(_, report)| *report).flat_map(|report| &report.flaws);
-        flaws.any(|flaw| flaw.flaw.exploited)
+        self.flaws().any(|flaw| flaw.flaw.exploited)
+    }
+
+    /// What the reports about its images say.
+    fn flaws(&self) -> impl Iterator<Item = &'r Flaw> {
+        self.images.iter().flat_map(|(_, reports)| reports).flat_map(|report| &report.flaws)
     }
 }
 
@@ -268,6 +292,16 @@ pub fn attack(
     reports: &[ImageFlaws],
     info: &ClusterInfo,
 ) -> Attack {
+    attack_within(FOLLOWED, rbac, reach, reports, info)
+}
+
+fn attack_within(
+    followed: usize,
+    rbac: &Rbac<'_>,
+    reach: &mut Reachability<'_>,
+    reports: &[ImageFlaws],
+    info: &ClusterInfo,
+) -> Attack {
     let cluster = rbac.cluster;
     let graph = build(rbac);
     let leads = Goal::ALL.into_iter().map(|goal| Leads {
@@ -279,9 +313,17 @@ pub fn attack(
     let mut subjects = subjects(&scene, reach, &Reports::new(reports));
     neighbours(&scene, &mut subjects);
     let mut notes = notes(cluster, reports);
-    if !follow(&mut subjects, reach) {
+    let whole = follow(followed, &mut subjects, reach);
+    if !whole {
         notes.push(format!(
-            "more than {FOLLOWED} workloads have flaws: routes from one workload to the next are not followed"
+            "more than {followed} workloads have flaws: routes from one workload to the next are not followed, and whether there are any is not known"
+        ));
+    }
+    for subject in subjects.iter().filter(|subject| subject.more_accounts > 0) {
+        notes.push(format!(
+            "{} runs as {} accounts: the {ACCOUNTS} that lead to the gravest are followed, and no cut is held against the others",
+            plimsoll_model::shortened(&subject.shown),
+            ACCOUNTS + subject.more_accounts
         ));
     }
     let summary = summary(&scene, &subjects);
@@ -292,7 +334,8 @@ pub fn attack(
             continue;
         }
         let Some((unsure, goal)) = scene.worst(subject) else { continue };
-        let way_in = !inside || (subject.exposed == Known::Yes && subject.vulnerable == Known::Yes);
+        let way_in = (!inside && !subject.perhaps_over)
+            || (subject.exposed == Known::Yes && subject.vulnerable == Known::Yes);
         let sure = way_in && !unsure;
         found.push((!sure, unsure, goal, !subject.exploited(), subject.over.len(), at));
     }
@@ -349,7 +392,7 @@ pub fn attack(
     problems.dedup();
     let verdict = if any_sure {
         Outcome::NotMet
-    } else if any || missing.iter().any(|one| one.decides) || hides(&problems) {
+    } else if any || !whole || missing.iter().any(|one| one.decides) || hides(&problems) {
         Outcome::Unknown
     } else {
         Outcome::Met
@@ -388,7 +431,7 @@ fn subjects<'r>(
             ((account.namespace.as_ref(), account.name.as_ref()), (account.mounts_token, cloud))
         })
         .collect();
-    let mut images: HashMap<(&str, Vec<&str>), Judged<'r>> = HashMap::new();
+    let mut images: HashMap<(&str, BTreeSet<&str>), Judged<'r>> = HashMap::new();
     let mut all = Vec::new();
     for (name, (shown, workloads)) in reach.workloads().enumerate() {
         let mut subject = Subject {
@@ -405,13 +448,17 @@ fn subjects<'r>(
             cloud: Vec::new(),
             neighbour: None,
             over: Vec::new(),
+            perhaps_over: false,
+            more_accounts: 0,
         };
         // A load balancer in a network of one's own is open to whoever is in there: who that is is not known.
         for entry in &subject.entries {
             let sure = entry.ports.answer == Reached::Allowed && entry.detail.as_deref() != Some(PRIVATE);
             subject.exposed = subject.exposed.min(if sure { Known::Yes } else { Known::Unknown });
         }
-        let mut seen: HashSet<&str> = HashSet::new();
+        // What its pods run under each name: after a tag has moved, more than one thing.
+        let mut running: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let (mut own_accounts, mut cloud_accounts) = (BTreeSet::new(), BTreeSet::new());
         for workload in workloads.iter().map(|at| &cluster.workloads[*at]) {
             subject.pods += u64::from(workload.pods);
             for way in &workload.ways {
@@ -425,19 +472,10 @@ fn subjects<'r>(
                 }
             }
             for image in &workload.images {
-                let digests: Vec<&str> = workload
-                    .digests
-                    .iter()
-                    .filter(|(own, _)| own == image)
-                    .map(|(_, digest)| digest.as_ref())
-                    .collect();
-                if seen.insert(image) {
-                    let known = images
-                        .entry((image, digests))
-                        .or_insert_with_key(|(image, digests)| known(image, digests, reports));
-                    subject.vulnerable = subject.vulnerable.min(known.0.vulnerable);
-                    subject.images.push(known.clone());
-                }
+                running.entry(image).or_default();
+            }
+            for (image, digest) in &workload.digests {
+                running.entry(image).or_default().insert(digest);
             }
             let place = (workload.namespace.as_ref(), workload.service_account.as_ref());
             let (mounts, cloud) = accounts.get(&place).copied().unwrap_or_default();
@@ -447,14 +485,31 @@ fn subjects<'r>(
                 name: place.1.to_owned(),
             });
             let Some(own) = scene.graph.at(&own) else { continue };
-            if mounts_token(workload, mounts)
-                && !subject.accounts.contains(&own)
-                && subject.accounts.len() < ACCOUNTS
-            {
-                subject.accounts.push(own);
+            if mounts_token(workload, mounts) {
+                own_accounts.insert(own);
             }
-            if cloud && !subject.cloud.contains(&own) {
-                subject.cloud.push(own);
+            if cloud {
+                cloud_accounts.insert(own);
+            }
+        }
+        for (image, digests) in running {
+            let known = images
+                .entry((image, digests))
+                .or_insert_with_key(|(image, digests)| known(image, digests, reports));
+            subject.vulnerable = subject.vulnerable.min(known.0.vulnerable);
+            subject.images.push(known.clone());
+        }
+        subject.accounts = own_accounts.into_iter().collect();
+        subject.cloud = cloud_accounts.into_iter().collect();
+        for accounts in [&mut subject.accounts, &mut subject.cloud] {
+            if accounts.len() > ACCOUNTS {
+                // Of those that lead nowhere none is in front of one that leads somewhere.
+                accounts.sort_by_cached_key(|account| {
+                    let first = scene.goals(*account).map(|(goal, sure)| (!sure, goal)).min();
+                    (first.is_none(), first)
+                });
+                subject.more_accounts = subject.more_accounts.max(accounts.len() - ACCOUNTS);
+                accounts.truncate(ACCOUNTS);
             }
         }
         subject.ways.sort_by(|one, other| {
@@ -465,14 +520,13 @@ fn subjects<'r>(
     all
 }
 
-/// What is known of an image.
-fn known<'r>(image: &str, digests: &[&str], reports: &Reports<'r>) -> Judged<'r> {
-    let report = reports.of(image, digests);
-    let flaws = report.map_or(&[][..], |report| report.flaws.as_slice());
-    let unknown = match report {
-        None => Some("no report about it was given".to_owned()),
-        Some(report) => report.unknown.clone(),
-    };
+/// What is known of an image: the worst of all that runs under its name.
+fn known<'r>(image: &str, digests: &BTreeSet<&str>, reports: &Reports<'r>) -> Judged<'r> {
+    let (found, unseen) = reports.of(image, digests);
+    let flaws: Vec<&Flaw> = found.iter().flat_map(|report| &report.flaws).collect();
+    let unknown = unseen
+        .or_else(|| found.is_empty().then(|| "no report about it was given".to_owned()))
+        .or_else(|| found.iter().find_map(|report| report.unknown.clone()));
     let vulnerable = match (&unknown, flaws.is_empty()) {
         (_, false) => Known::Yes,
         (Some(_), true) => Known::Unknown,
@@ -484,9 +538,11 @@ fn known<'r>(image: &str, digests: &[&str], reports: &Reports<'r>) -> Judged<'r>
         key(one).cmp(&key(other)).then_with(|| one.cmp(other))
     });
     worst.dedup();
+    // What several reports say alike is one flaw.
+    let number = if found.len() > 1 { worst.len() } else { flaws.len() };
     worst.truncate(WORST);
-    let told = AttackImage { image: image.to_owned(), vulnerable, unknown, flaws: flaws.len() as u64, worst };
-    (told, report)
+    let told = AttackImage { image: image.to_owned(), vulnerable, unknown, flaws: number as u64, worst };
+    (told, found)
 }
 
 /// Whose tokens lie on the node that a workload breaks out to.
@@ -534,25 +590,48 @@ fn neighbours(scene: &Scene<'_, '_>, subjects: &mut [Subject<'_>]) {
     }
 }
 
-/// From what is open and has a flaw to what is not open and has one; whether it was looked at.
-fn follow(subjects: &mut [Subject<'_>], reach: &mut Reachability<'_>) -> bool {
+/// From what is open and has a flaw to what is not open and has one: first where all of it is known, then where it is not.
+/// Whether it was looked at.
+fn follow(followed: usize, subjects: &mut [Subject<'_>], reach: &mut Reachability<'_>) -> bool {
     let flawed: Vec<usize> =
         (0..subjects.len()).filter(|at| subjects[*at].vulnerable == Known::Yes).collect();
-    let mut open: VecDeque<usize> =
-        flawed.iter().copied().filter(|at| subjects[*at].exposed == Known::Yes).collect();
-    let mut left: Vec<usize> =
-        flawed.iter().copied().filter(|at| subjects[*at].exposed != Known::Yes).collect();
-    if open.is_empty() || left.is_empty() {
+    let of = |exposed: fn(Known) -> bool| -> Vec<usize> {
+        flawed.iter().copied().filter(|at| exposed(subjects[*at].exposed)).collect()
+    };
+    let open = of(|exposed| exposed == Known::Yes);
+    let perhaps_open = of(|exposed| exposed == Known::Unknown);
+    let mut left = of(|exposed| exposed != Known::Yes);
+    let nowhere_to = if open.is_empty() { left.len() == perhaps_open.len() } else { left.is_empty() };
+    if nowhere_to || (open.is_empty() && perhaps_open.is_empty()) {
         return true;
     }
-    if flawed.len() > FOLLOWED {
+    if flawed.len() > followed {
         return false;
     }
-    while let Some(from) = open.pop_front() {
+    let mut reached = open;
+    step(&mut reached, &mut left, false, subjects, reach);
+    // What may be open itself is told as that.
+    left.retain(|at| subjects[*at].exposed == Known::No);
+    reached.extend(perhaps_open.into_iter().filter(|at| subjects[*at].over.is_empty()));
+    step(&mut reached, &mut left, true, subjects, reach);
+    true
+}
+
+/// From all that is reached on to what is left, over connections that are known or, `perhaps`, may be.
+fn step(
+    reached: &mut Vec<usize>,
+    left: &mut Vec<usize>,
+    perhaps: bool,
+    subjects: &mut [Subject<'_>],
+    reach: &mut Reachability<'_>,
+) {
+    let mut next = 0;
+    while let Some(&from) = reached.get(next).filter(|_| !left.is_empty()) {
+        next += 1;
         let mut still = Vec::new();
-        for to in left {
+        for to in std::mem::take(left) {
             let ports = reach.connects(subjects[from].name, subjects[to].name);
-            if ports.answer != Reached::Allowed {
+            if ports.answer != Reached::Allowed && !(perhaps && ports.answer == Reached::Unknown) {
                 still.push(to);
                 continue;
             }
@@ -562,11 +641,11 @@ fn follow(subjects: &mut [Subject<'_>], reach: &mut Reachability<'_>) -> bool {
             let entries = subjects[from].entries.clone();
             subjects[to].entries = entries;
             subjects[to].over = over;
-            open.push_back(to);
+            subjects[to].perhaps_over = perhaps;
+            reached.push(to);
         }
-        left = still;
+        *left = still;
     }
-    true
 }
 
 fn summary(scene: &Scene<'_, '_>, subjects: &[Subject<'_>]) -> AttackSummary {

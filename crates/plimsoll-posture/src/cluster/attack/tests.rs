@@ -7,7 +7,7 @@ use plimsoll_model::workload::Kinds;
 use plimsoll_model::{Outcome, Party};
 use serde_json::{Value, json};
 
-use super::{Flaw, ImageFlaws, attack};
+use super::{Flaw, ImageFlaws, attack, attack_within};
 use crate::cluster::rbac::Rbac;
 use crate::cluster::reach::Reachability;
 use crate::cluster::{Builder, Cluster, Origin};
@@ -222,6 +222,96 @@ fn a_route_goes_over_what_is_open_to_what_is_not() {
     assert_eq!(run(&cluster(&objects), &both).verdict, Outcome::Met);
     objects.pop();
     assert_eq!(run(&cluster(&objects), &both[..1]).verdict, Outcome::Met);
+}
+
+#[test]
+fn a_report_about_another_image_clears_nothing() {
+    // What the runtime says it runs, by names of containers: two pods, before and after the tag has moved.
+    let pod = |name: &str, digest: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop", "labels": {"app": "web"},
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "controller": true}]},
+            "spec": {"serviceAccountName": "web", "containers": [{"name": "a", "image": "web:1"}]},
+            "status": {"containerStatuses": [{"name": "a", "imageID": format!("web@sha256:{digest}")}]}})
+    };
+    let mut objects = open();
+    objects.extend([pod("web-1", "aa"), pod("web-2", "bb")]);
+    let of = |digest: &str, flaws: &[(&str, bool, bool)]| ImageFlaws {
+        digests: vec![format!("sha256:{digest}")],
+        ..report("web:1", flaws)
+    };
+    let flawed = &[("CVE-1", false, true)][..];
+    let cases = [
+        // Of an older image under the same name.
+        (vec![of("00", &[])], Outcome::Unknown),
+        (vec![report("web:1", &[])], Outcome::Unknown),
+        // One of the two is not known.
+        (vec![of("aa", &[])], Outcome::Unknown),
+        (vec![of("aa", &[]), of("bb", &[])], Outcome::Met),
+        // The second is the one with the flaw.
+        (vec![of("aa", &[]), of("bb", flawed)], Outcome::NotMet),
+        (vec![of("bb", flawed)], Outcome::NotMet),
+        // Two platforms of one index.
+        (vec![of("aa", &[]), of("bb", &[]), of("aa", flawed)], Outcome::NotMet),
+    ];
+    for (reports, expected) in cases {
+        let answer = run(&cluster(&objects), &reports);
+        assert_eq!(answer.verdict, expected, "{reports:#?} {answer:#?}");
+    }
+    // A second specification of the same workload: what runs there is judged too.
+    let mut other = pod("web-2", "bb");
+    other["spec"]["priority"] = json!(1);
+    other["metadata"]["labels"]["track"] = json!("canary");
+    objects.pop();
+    objects.push(other);
+    assert_eq!(run(&cluster(&objects), &[of("aa", &[])]).verdict, Outcome::Unknown);
+    assert_eq!(run(&cluster(&objects), &[of("aa", &[]), of("bb", flawed)]).verdict, Outcome::NotMet);
+}
+
+#[test]
+fn what_is_not_followed_is_not_known() {
+    let mut objects = open();
+    objects.remove(5);
+    objects.extend([
+        account("db"),
+        deployment("db", &json!({"serviceAccountName": "db"})),
+        binding("db", "all", &["db"]),
+    ]);
+    let both = [report("web:1", &[("CVE-1", false, true)]), report("db:1", &[("CVE-2", false, true)])];
+    let within = |followed: usize, objects: &[Value]| {
+        let cluster = cluster(objects);
+        let mut reach = Reachability::new(&cluster).expect("it fits");
+        attack_within(followed, &Rbac::new(&cluster), &mut reach, &both, &ClusterInfo::default())
+    };
+    assert_eq!(within(2, &objects).verdict, Outcome::NotMet);
+    let answer = within(1, &objects);
+    assert_eq!((answer.verdict, answer.routes.len()), (Outcome::Unknown, 0));
+    assert!(answer.notes.iter().any(|note| note.contains("not followed")), "{:?}", answer.notes);
+    // What may be open, or may connect, makes a route that may be.
+    objects[3]["metadata"]["annotations"] =
+        json!({"service.beta.kubernetes.io/aws-load-balancer-internal": "true"});
+    let answer = within(2, &objects);
+    let [route] = answer.routes.as_slice() else { panic!("{answer:#?}") };
+    assert_eq!((answer.verdict, route.sure), (Outcome::Unknown, false));
+    assert_eq!((route.workload.as_str(), route.over.len()), ("shop/Deployment/db", 1));
+}
+
+#[test]
+fn of_many_accounts_the_strong_ones_are_followed() {
+    let mut objects = open();
+    for number in 0..12 {
+        let name = format!("a{number:02}");
+        objects.push(account(&name));
+        objects.push(json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": format!("web-{number}"), "namespace": "shop", "labels": {"app": "web"},
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "controller": true}]},
+            "spec": {"serviceAccountName": name, "containers": [{"name": "a", "image": "web:1"}]}}));
+    }
+    objects[5] = binding("last", "all", &["a11"]);
+    let answer = run(&cluster(&objects), &[report("web:1", &[("CVE-1", false, true)])]);
+    assert_eq!(answer.verdict, Outcome::NotMet, "{answer:#?}");
+    assert_eq!(answer.routes[0].accounts.len(), 8);
+    assert_eq!(answer.routes[0].accounts[0], "shop/a11");
+    assert!(answer.notes.iter().any(|note| note.contains("runs as 13 accounts")), "{:?}", answer.notes);
 }
 
 #[test]

@@ -55,8 +55,9 @@ pub(super) fn deciding(scene: &Scene<'_, '_>, asked: Asked) -> Vec<(usize, Writt
 }
 
 fn takes(rule: &Value<'_>, asked: Asked) -> Takes {
+    // A verb `*` is no wildcard there: it takes nothing.
     let mut verbs = texts(at(rule, &["verbs"])).peekable();
-    if verbs.peek().is_some() && !verbs.any(|verb| verb == asked.verb || verb == "*") {
+    if verbs.peek().is_some() && !verbs.any(|verb| verb == asked.verb) {
         return Takes::Never;
     }
     let resources = list(at(rule, &["resources"]));
@@ -71,13 +72,19 @@ fn takes(rule: &Value<'_>, asked: Asked) -> Takes {
         let fits = |name: &str| {
             name == "*"
                 || name == asked.resource
-                || (!below.is_empty() && name.strip_suffix("/*") == Some(own))
+                // The resource itself too.
+                || name.strip_suffix("/*") == Some(own)
                 || (!below.is_empty() && name.strip_prefix("*/") == Some(below))
         };
-        if group != asked.group || (names.peek().is_some() && !names.any(fits)) {
+        if group != asked.group {
             continue;
         }
-        if list(at(one, &["resourceNames"])).is_empty() {
+        // Without resources names of objects are not looked at.
+        let of_group = names.peek().is_none();
+        if !of_group && !names.any(fits) {
+            continue;
+        }
+        if of_group || list(at(one, &["resourceNames"])).is_empty() {
             best = Takes::Always;
         } else if best == Takes::Never {
             best = Takes::Some;
@@ -94,4 +101,38 @@ fn takes(rule: &Value<'_>, asked: Asked) -> Takes {
 
 pub(super) fn is_policy(scene: &Scene<'_, '_>) -> bool {
     scene.is("audit.k8s.io", "Policy")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_take_what_the_api_server_says_they_take() {
+        let secret = Asked { verb: "get", group: "", resource: "secrets" };
+        let exec = Asked { verb: "create", group: "", resource: "pods/exec" };
+        let pods = Asked { verb: "create", group: "", resource: "pods" };
+        let cases = [
+            (r#"{"level":"Metadata"}"#, secret, true),
+            // `*` is the name of no verb.
+            (r#"{"verbs":["*"]}"#, secret, false),
+            (r#"{"verbs":["list","get"]}"#, secret, true),
+            (r#"{"resources":[{"group":"","resources":["pods"]}]}"#, exec, false),
+            (r#"{"resources":[{"group":"","resources":["pods/*"]}]}"#, exec, true),
+            (r#"{"resources":[{"group":"","resources":["pods/*"]}]}"#, pods, true),
+            (r#"{"resources":[{"group":"","resources":["*/exec"]}]}"#, exec, true),
+            (r#"{"resources":[{"group":"","resources":["*/exec"]}]}"#, pods, false),
+            (r#"{"resources":[{"group":"","resources":["*"]}]}"#, exec, true),
+            (r#"{"resources":[{"group":"apps"}]}"#, exec, false),
+            (r#"{"resources":[{"group":"","resources":["pods"],"resourceNames":["a"]}]}"#, pods, false),
+            (r#"{"resources":[{"group":"","resourceNames":["a"]}]}"#, pods, true),
+            (r#"{"nonResourceURLs":["*"]}"#, pods, false),
+            (r#"{"users":["a"]}"#, pods, false),
+            (r#"{"userGroups":["system:authenticated"]}"#, pods, true),
+        ];
+        for (rule, asked, always) in cases {
+            let rule: Value<'_> = serde_json::from_str(rule).expect("JSON");
+            assert_eq!(takes(&rule, asked) == Takes::Always, always, "{rule} {}", asked.resource);
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use plimsoll_model::node::SecretEncryption;
 use plimsoll_model::shortened;
 use serde_json_borrow::Value;
 
@@ -453,36 +454,50 @@ pub(super) fn certificates_run(scene: &Scene<'_, '_>) -> Finding {
     })
 }
 
-/// How Secrets are encrypted, by the file on the control plane's nodes.
-pub(super) fn secrets_by_file(scene: &Scene<'_, '_>) -> Finding {
-    let (facts, _) = super::node_facts::facts(scene);
-    let told = facts.iter().filter_map(|facts| Some((facts, facts.secret_encryption.as_ref()?)));
-    let all: Vec<Finding> = told
-        .map(|(facts, file)| match file.first_provider.as_deref() {
-            None => Finding::unknown(missing(
-                InputKind::Node,
-                format!("the first provider in {}", shortened(&file.path)),
-            )),
-            Some("identity") => Finding::not_met(format!(
-                "{} on {} begins with identity: Secrets are written in the clear",
-                shortened(&file.path),
-                shortened(&facts.node)
-            )),
-            Some("kms") => Finding::met("Secrets are encrypted with a key service"),
-            Some(provider) => Finding::not_met(format!(
-                "{} encrypts with {}, whose key lies beside the data: no key service",
-                shortened(&file.path),
-                shortened(provider)
-            )),
-        })
-        .collect();
-    if all.is_empty() {
-        return Finding::unknown(missing(
+/// How Secrets are encrypted, by the file on the node of an API server; on all of them where it is not known which node that
+/// is.
+pub(super) fn secrets_by_file(scene: &Scene<'_, '_>, node: Option<&str>) -> Finding {
+    let file_on = |node: &str| {
+        missing(
             InputKind::Node,
-            "the file of --encryption-provider-config: `plimsoll node` on the control plane, given by --node",
-        ));
+            format!(
+                "the file of --encryption-provider-config on {}: `plimsoll node` there, given by --node",
+                shortened(node)
+            ),
+        )
+    };
+    if let Some(node) = node {
+        let own = scene.evidence.nodes.iter().find(|facts| facts.node == node);
+        return match own.and_then(|facts| facts.secret_encryption.as_ref()) {
+            Some(file) => secrets_in(node, file),
+            None => Finding::unknown(file_on(node)),
+        };
     }
+    let (facts, gone) = super::node_facts::facts(scene);
+    let told = facts.iter().filter_map(|facts| Some((facts, facts.secret_encryption.as_ref()?)));
+    let mut all: Vec<Finding> = told.map(|(facts, file)| secrets_in(&facts.node, file)).collect();
+    if all.is_empty() {
+        return Finding::unknown(file_on("the control plane"));
+    }
+    // Any of the nodes that were not looked at may be one of the control plane.
+    all.extend(gone.map(Finding::unknown));
     Finding::all(all)
+}
+
+fn secrets_in(node: &str, file: &SecretEncryption) -> Finding {
+    let path = shortened(&file.path);
+    match file.first_provider.as_deref() {
+        None => Finding::unknown(missing(InputKind::Node, format!("the first provider in {path}"))),
+        Some("identity") => Finding::not_met(format!(
+            "{path} on {} begins with identity: Secrets are written in the clear",
+            shortened(node)
+        )),
+        Some("kms") => Finding::met("Secrets are encrypted with a key service"),
+        Some(provider) => Finding::not_met(format!(
+            "{path} encrypts with {}, whose key lies beside the data: no key service",
+            shortened(provider)
+        )),
+    }
 }
 
 /// Restarts that nodes wait for.

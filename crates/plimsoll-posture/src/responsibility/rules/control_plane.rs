@@ -13,27 +13,41 @@ use crate::kubernetes::{at, list, texts};
 /// A CA that ends sooner than this many days is to be rotated now.
 const AUTHORITY_DAYS: i64 = 180;
 
-/// The flags of a component of the control plane in its static pod.
-pub(super) fn flags<'v>(scene: &Scene<'_, 'v>, component: &str) -> Answer<Vec<&'v str>> {
+/// A component of the control plane as one of its static pods starts it: the node, where that is told, and its flags.
+type Started<'v> = (Option<&'v str>, Answer<Vec<&'v str>>);
+
+/// Every static pod of a component of the control plane; at least one.
+fn started<'v>(scene: &Scene<'_, 'v>, component: &str) -> Answer<Vec<Started<'v>>> {
+    let mut all = Vec::new();
     for pod in scene.kind("", "Pod")? {
         for container in list(at(pod, &["spec", "containers"])) {
             if text(container, &["name"]) != Some(component) {
                 continue;
             }
-            let all: Vec<&str> =
+            let flags: Vec<&str> =
                 texts(at(container, &["command"])).chain(texts(at(container, &["args"]))).collect();
-            if all.is_empty() {
-                return Err(missing(
+            let flags = if flags.is_empty() {
+                Err(missing(
                     InputKind::Kubernetes,
                     format!(
                         "flags of {component} (a snapshot leaves commands out: give its static pod by --manifests)"
                     ),
-                ));
-            }
-            return Ok(all);
+                ))
+            } else {
+                Ok(flags)
+            };
+            all.push((text(pod, &["spec", "nodeName"]), flags));
         }
     }
-    Err(missing(InputKind::Kubernetes, format!("the static pod of {component}")))
+    if all.is_empty() {
+        return Err(missing(InputKind::Kubernetes, format!("the static pod of {component}")));
+    }
+    Ok(all)
+}
+
+/// The flags of a component of the control plane in the first of its static pods.
+pub(super) fn flags<'v>(scene: &Scene<'_, 'v>, component: &str) -> Answer<Vec<&'v str>> {
+    started(scene, component)?.swap_remove(0).1
 }
 
 /// Whether a flag is set, and to what.
@@ -318,12 +332,15 @@ pub(super) fn secrets_encrypted(scene: &Scene<'_, '_>) -> Decision {
             "encryption with Key Vault is on",
             "encryption with Key Vault is off",
         )),
-        None => Decision::effect(match flags(scene, "kube-apiserver") {
+        None => Decision::effect(match started(scene, "kube-apiserver") {
             Err(missing) => Finding::unknown(missing),
-            Ok(flags) => match flag(&flags, "encryption-provider-config") {
-                None => Finding::not_met("kube-apiserver runs without --encryption-provider-config"),
-                Some(_) => super::checks::secrets_by_file(scene),
-            },
+            Ok(all) => Finding::all(all.into_iter().map(|(node, flags)| match flags {
+                Err(missing) => Finding::unknown(missing),
+                Ok(flags) => match flag(&flags, "encryption-provider-config") {
+                    None => Finding::not_met("kube-apiserver runs without --encryption-provider-config"),
+                    Some(_) => super::checks::secrets_by_file(scene, node),
+                },
+            })),
         }),
     }
 }

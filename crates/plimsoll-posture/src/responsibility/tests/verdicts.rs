@@ -590,6 +590,41 @@ fn one_node_speaks_for_itself_alone() {
     assert_eq!(standing(&effective, "INF-025"), Standing::NotMet);
 }
 
+/// Each API server has a file of its own by which it encrypts: one that nobody looked at leaves it open.
+#[test]
+fn every_api_server_is_asked_how_secrets_are_kept() {
+    let matrix = Matrix::built_in().expect("our files");
+    let scenario = SCENARIOS.iter().find(|scenario| scenario.name == "kubeadm").expect("a scenario");
+    let whole = parts(scenario);
+    let cell = |parts: &Parts| {
+        let (answer, ()) = judged(&matrix, parts, |_, _| ()).expect("a platform");
+        answer.controls.iter().find(|row| row.id == "INF-014").expect("a control").cells[0].clone()
+    };
+    let is_server = |object: &&mut serde_json::Value| object["metadata"]["name"] == "kube-apiserver-cp-1";
+    assert_eq!(cell(&whole).standing, Standing::Met);
+    // It is not told on which node the server runs: any may be of the control plane.
+    let mut less = whole.clone();
+    less.2.remove(1);
+    let told = cell(&less);
+    assert_eq!(told.standing, Standing::Unknown);
+    assert!(told.missing.iter().any(|one| one.detail.contains("worker-1")), "{told:?}");
+    // It is told: the worker does not matter.
+    for (node, standing) in [("cp-1", Standing::Met), ("cp-2", Standing::Unknown)] {
+        let mut placed = less.clone();
+        placed.1.iter_mut().find(is_server).expect("a server")["spec"]["nodeName"] = node.into();
+        let told = cell(&placed);
+        assert_eq!(told.standing, standing, "{told:?}");
+        assert!(standing == Standing::Met || told.missing.iter().any(|one| one.detail.contains("cp-2")));
+    }
+    // A second server that encrypts nothing.
+    let mut two = whole.clone();
+    let mut second = two.1.iter_mut().find(is_server).expect("a server").clone();
+    second["metadata"]["name"] = "kube-apiserver-cp-2".into();
+    second["spec"]["containers"][0]["command"] = serde_json::json!(["kube-apiserver", "--profiling=false"]);
+    two.1.push(second);
+    assert_eq!(cell(&two).standing, Standing::NotMet);
+}
+
 #[test]
 fn a_move_is_told_with_what_breaks() {
     let matrix = Matrix::built_in().expect("our files");
