@@ -45,7 +45,7 @@ tests:
   - {name: with, object: with.yaml, assertions: [{violations: no}]}
   - {name: without, object: without.yaml, assertions: [{violations: 1, message: shop}]}
   - {name: expected-otherwise, object: without.yaml, assertions: [{violations: no}]}
-  - {name: not-there, object: none.yaml}
+  - {name: not-there, object: none.yaml, assertions: [{violations: no}]}
 ";
 
 /// `not named(object, input.parameters.key)` knows nothing where there is no key, as in OPA.
@@ -56,7 +56,7 @@ fn owner(path: &str) -> Result<String, String> {
 kind: ConstraintTemplate
 metadata: {name: owner}
 spec:
-  crd: {spec: {names: {kind: Owner}}}
+  crd: {spec: {names: {kind: Owner}, validation: {openAPIV3Schema: {type: object, properties: {key: {type: string}}}}}}
   targets:
   - target: admission.k8s.gatekeeper.sh
     rego: |
@@ -72,6 +72,24 @@ spec:
             "{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: Owner, metadata: {name: o}, spec: {parameters: {key: team}}}"
         }
         "silent.yaml" => "{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: Owner, metadata: {name: o}}",
+        "scoped.yaml" => {
+            "{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: Owner, metadata: {name: o}, spec: {parameters: {key: team}, enforcementAction: scoped, scopedEnforcementActions: [{action: deny, enforcementPoints: [{name: audit.gatekeeper.sh}]}]}}"
+        }
+        "wrong.yaml" => {
+            "{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: Owner, metadata: {name: o}, spec: {parameters: {key: [team]}}}"
+        }
+        "selected.yaml" => {
+            "{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: Owner, metadata: {name: o}, spec: {parameters: {key: team}, match: {namespaceSelector: {matchLabels: {a: b}}}}}"
+        }
+        "space.yaml" => "{apiVersion: v1, kind: Namespace, metadata: {name: x, labels: {a: b}}}",
+        "spaced.yaml" => "{apiVersion: v1, kind: Pod, metadata: {name: shop, namespace: x}}",
+        "deleted.yaml" => {
+            "{apiVersion: admission.k8s.io/v1, kind: AdmissionReview, request: {uid: '1', kind: {version: v1, kind: Pod}, operation: DELETE, name: shop, oldObject: {metadata: {name: shop, labels: {team: a}}}}}"
+        }
+        "nothing.yaml" => {
+            "{apiVersion: admission.k8s.io/v1, kind: AdmissionReview, request: {uid: '1', kind: {version: v1, kind: Pod}, operation: DELETE, name: shop}}"
+        }
+        "no-request.yaml" => "{apiVersion: admission.k8s.io/v1, kind: AdmissionReview}",
         "with.yaml" => "{apiVersion: v1, kind: Pod, metadata: {name: shop, labels: {team: a}}}",
         "without.yaml" => "{apiVersion: v1, kind: Pod, metadata: {name: shop}}",
         other => return Err(format!("{other}: no such file")),
@@ -92,4 +110,37 @@ fn a_suite_says_what_came_out_of_each_case() {
     assert!(gator::run("kind: Suite", &owner).is_err());
     let broken = |path: &str| owner(path).map(|text| text.replace("package owner", "package owner\nx {"));
     assert!(matches!(&gator::run(SUITE, &broken).expect("a suite")[0].outcome, Outcome::Unrun(_)));
+}
+
+/// What `gator` refuses to answer is no case that came out right.
+#[test]
+fn what_cannot_be_right_is_not() {
+    let run = |constraint: &str, test: &str, case: &str| {
+        let suite = format!(
+            "apiVersion: test.gatekeeper.sh/v1alpha1\nkind: Suite\ntests:\n- {{name: t, template: template.yaml, constraint: {constraint}, {test} cases: [{{name: c, {case}}}]}}\n"
+        );
+        let mut cases = gator::run(&suite, &owner).expect("a suite");
+        assert_eq!(cases.len(), 1, "{suite}");
+        cases.remove(0).outcome
+    };
+    let unrun = |outcome: Outcome, said: &str| {
+        assert!(matches!(&outcome, Outcome::Unrun(reason) if reason.contains(said)), "{said}: {outcome:?}");
+    };
+    let none = "assertions: [{violations: no}]";
+    assert_eq!(run("wrong.yaml", "invalid: true,", ""), Outcome::Right);
+    let valid = run("constraint.yaml", "invalid: true,", "");
+    assert!(matches!(valid, Outcome::Wrong(_)), "{valid:?}");
+    unrun(run("missing.yaml", "", &format!("object: with.yaml, {none}")), "no such file");
+    unrun(run("wrong.yaml", "", &format!("object: with.yaml, {none}")), "is not of type string");
+    unrun(run("constraint.yaml", "", "object: with.yaml"), "asserts nothing");
+    unrun(run("constraint.yaml", "", none), "names no object");
+    unrun(run("constraint.yaml", "", &format!("object: nothing.yaml, {none}")), "has no object");
+    unrun(run("constraint.yaml", "", &format!("object: no-request.yaml, {none}")), "has no request");
+    unrun(run("selected.yaml", "", &format!("object: spaced.yaml, {none}")), "`x` is not in the inventory");
+    let some = "inventory: [space.yaml], assertions: [{violations: 1}]";
+    assert_eq!(run("selected.yaml", "", &format!("object: spaced.yaml, {some}")), Outcome::Right);
+    // What is deleted is the object.
+    assert_eq!(run("constraint.yaml", "", &format!("object: deleted.yaml, {none}")), Outcome::Right);
+    // A constraint that does not hold in tests finds nothing there.
+    assert_eq!(run("scoped.yaml", "", &format!("object: without.yaml, {none}")), Outcome::Right);
 }

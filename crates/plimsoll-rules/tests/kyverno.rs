@@ -50,3 +50,46 @@ fn kyverno_s_policies_answer_as_their_tests_say() {
     assert_eq!(unrun, listed, "what is not run is named; {right} right");
     assert_eq!(right, 928);
 }
+
+const POLICY: &str = "{apiVersion: policies.kyverno.io/v1, kind: ValidatingPolicy, metadata: {name: p}, spec: {matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}, validations: [{expression: 'has(object.metadata.labels)'}]}}";
+const PODS: &str = "{apiVersion: v1, kind: Pod, metadata: {name: bad}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: good, namespace: shop, labels: {a: b}}}";
+
+/// Forms of test files that our samples do not have.
+#[test]
+fn files_of_other_releases() {
+    let run = |head: &str, rest: &str| {
+        let text = format!("{head}policies: [p.yaml]\nresources: [r.yaml]\n{rest}");
+        let read = |path: &str| {
+            match path {
+            "p.yaml" => Ok(POLICY.to_owned()),
+            "r.yaml" => Ok(PODS.to_owned()),
+            "v.yaml" => Ok("{kind: Values, policies: [{name: p, resources: [{name: bad, values: {request.operation: UPDATE}}]}]}".to_owned()),
+            other => Err(format!("{other}: no such file")),
+        }
+        };
+        let cases = kyverno::run(&text, &read).expect("a test file");
+        cases.into_iter().map(|case| case.outcome).collect::<Vec<_>>()
+    };
+    let now = "apiVersion: cli.kyverno.io/v1alpha1\nkind: Test\n";
+    let right = |outcomes: Vec<Outcome>, count: usize| assert_eq!(outcomes, vec![Outcome::Right; count]);
+    let both = "results: [{policy: p, kind: Pod, resource: bad, status: fail}, {policy: p, kind: Pod, resources: [shop/good], result: pass}]";
+    right(run("name: old\n", both), 2);
+    right(run(now, both), 2);
+    right(
+        run(
+            now,
+            "results: [{policy: p, kind: Pod, resourceSpecs: [{namespace: shop, name: good}], result: pass}]",
+        ),
+        1,
+    );
+    // The rule is about what is made; this one is changed, says the file of values.
+    right(
+        run(now, "variables: v.yaml\nresults: [{policy: p, kind: Pod, resources: [bad], result: skip}]"),
+        1,
+    );
+    for unrun in ["results: [{policy: p, kind: Pod, result: fail}]", "checks: [{assert: {status: pass}}]"] {
+        let outcomes = run(now, unrun);
+        assert!(matches!(outcomes.as_slice(), [Outcome::Unrun(_)]), "{unrun}: {outcomes:?}");
+    }
+    assert!(kyverno::run("results: []", &|_| Err(String::new())).is_err());
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_model::verification::{BuildInfo, EvidenceInfo, EvidenceOutcome, RootInfo, Verification};
-use plimsoll_model::{Digest, Outcome as Answer, Verdict};
+use plimsoll_model::{Algorithm, Digest, Outcome as Answer, Verdict};
 use plimsoll_oci::{Reference, Registries, Repository, RepositoryName};
 use plimsoll_trust::provenance::{Build, Provenance};
 use plimsoll_trust::{
@@ -50,7 +50,7 @@ pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<V
     let within = discover_within(&repository, &reference.name().to_string(), &manifest);
     found.evidence.extend(within.evidence);
     for (path, bytes) in &wanted.files {
-        found.evidence.push(from_file(path, bytes.clone(), &manifest.digest));
+        found.evidence.extend(from_file(path, bytes, &manifest.digest));
     }
     let target = Target { digest: &manifest.digest, manifest: Some(&manifest.bytes), now: wanted.now };
     let mut tally = Tally::default();
@@ -62,11 +62,102 @@ pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<V
     let verdict = tally.verdict(wanted, &found.problems);
     // Nobody signed what is in the index: that some of it cannot be read leaves nothing open.
     found.problems.extend(within.problems);
-    Ok(Verification {
+    Ok(told(image, manifest.digest.clone(), (verdict, evidence, found.problems), wanted))
+}
+
+/// A file, or only its digest.
+#[derive(Debug)]
+pub struct Content {
+    /// Its digest, which is shown.
+    pub digest: Digest,
+    /// Its digests by other algorithms.
+    pub others: Vec<Digest>,
+    /// The file itself: signatures of some keys cannot be checked without.
+    pub bytes: Option<Vec<u8>>,
+}
+
+impl Content {
+    /// Reads a file, of which the bytes are kept when there are no more than `most`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(mut input: impl std::io::Read, most: u64) -> std::io::Result<Self> {
+        use sha2::{Digest as _, Sha256, Sha512};
+        let (mut short, mut long) = (Sha256::new(), Sha512::new());
+        let (mut bytes, mut piece, mut total) = (Vec::new(), vec![0; 1 << 16], 0);
+        loop {
+            let read = match input.read(&mut piece) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let read = piece.get(..read).unwrap_or_default();
+            total += read.len() as u64;
+            short.update(read);
+            long.update(read);
+            if total <= most {
+                bytes.extend_from_slice(read);
+            }
+        }
+        let digest = |algorithm, bytes: &[u8]| {
+            Digest::from_bytes(algorithm, bytes).ok_or_else(|| std::io::Error::other("no digest"))
+        };
+        Ok(Content {
+            digest: digest(Algorithm::Sha256, short.finalize().as_slice())?,
+            others: vec![digest(Algorithm::Sha512, long.finalize().as_slice())?],
+            bytes: (total <= most).then_some(bytes),
+        })
+    }
+}
+
+/// Checks what the evidence from files says of `content`. Nobody is asked. Whoever signed an attestation about it has signed it.
+pub fn verify_content(name: &str, content: &Content, wanted: &Wanted) -> Verification {
+    let mut tally = Tally { attestations_count: true, ..Tally::default() };
+    let mut evidence = Vec::new();
+    let rank = |checked: &Checked| match checked.outcome {
+        Outcome::Trusted { .. } => 0,
+        Outcome::Untrusted { .. } => 1,
+        _ => 2,
+    };
+    let digests: Vec<&Digest> = std::iter::once(&content.digest).chain(&content.others).collect();
+    for (path, bytes) in &wanted.files {
+        // Which algorithm a statement names the file by is its own matter.
+        let by_digest: Vec<Vec<(Evidence, Checked)>> = digests
+            .iter()
+            .map(|&digest| {
+                let target = Target { digest, manifest: content.bytes.as_deref(), now: wanted.now };
+                let all = from_file(path, bytes, digest).into_iter();
+                all.map(|one| {
+                    let checked = wanted.trust.check(&one, target);
+                    (one, checked)
+                })
+                .collect()
+            })
+            .collect();
+        let count = by_digest.first().map_or(0, Vec::len);
+        let mut by_digest: Vec<_> = by_digest.into_iter().map(Vec::into_iter).collect();
+        for _ in 0..count {
+            let best =
+                by_digest.iter_mut().filter_map(Iterator::next).min_by_key(|(_, checked)| rank(checked));
+            evidence.extend(best.map(|(one, checked)| tally.take(&one, checked, wanted)));
+        }
+    }
+    let verdict = tally.verdict(wanted, &[]);
+    told(name, content.digest.clone(), (verdict, evidence, Vec::new()), wanted)
+}
+
+fn told(
+    image: &str,
+    digest: Digest,
+    (verdict, evidence, problems): (Verdict, Vec<EvidenceInfo>, Vec<String>),
+    wanted: &Wanted,
+) -> Verification {
+    Verification {
         schema_version: "1.0".into(),
         plimsoll: env!("CARGO_PKG_VERSION").into(),
         image: image.to_owned(),
-        digest: manifest.digest.clone(),
+        digest,
         verdict,
         evidence,
         roots: wanted
@@ -78,8 +169,8 @@ pub fn verify(image: &str, wanted: &Wanted, registries: &Registries) -> Result<V
                 until: root.window().until.map(plimsoll_policy::moment),
             })
             .collect(),
-        problems: found.problems,
-    })
+        problems,
+    }
 }
 
 /// What an image's own repository and further ones hold about it: in the order of `own`'s referrers, its tags, the others. What
@@ -111,8 +202,20 @@ pub(crate) fn everything_said(
     found
 }
 
-/// A file is a bundle, or a DSSE envelope by itself.
-fn from_file(path: &str, bytes: Vec<u8>, subject: &Digest) -> Evidence {
+/// A file is a bundle, or a DSSE envelope by itself, or one of them in each line.
+fn from_file(path: &str, bytes: &[u8], subject: &Digest) -> Vec<Evidence> {
+    /// Most lines of a file.
+    const MOST: usize = 1_000;
+    let lines: Vec<&[u8]> =
+        bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
+    let is_json = |text: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok();
+    if (2..=MOST).contains(&lines.len()) && !is_json(bytes) && lines.iter().all(|line| is_json(line)) {
+        return lines.into_iter().map(|line| one_of_file(path, line.to_vec(), subject)).collect();
+    }
+    vec![one_of_file(path, bytes.to_vec(), subject)]
+}
+
+fn one_of_file(path: &str, bytes: Vec<u8>, subject: &Digest) -> Evidence {
     /// What every DSSE envelope has and no bundle.
     #[derive(serde::Deserialize)]
     struct Envelope {
@@ -146,6 +249,8 @@ struct Tally {
     built: bool,
     /// Why trusted provenance does not fit.
     unfit: Vec<String>,
+    /// Whoever made a trusted attestation has signed as well.
+    attestations_count: bool,
     total: usize,
     untrusted: usize,
     invalid: usize,
@@ -174,7 +279,12 @@ impl Tally {
             Outcome::Trusted { signers } => {
                 match &checked.what {
                     What::Signature => self.signatures.extend(signers.iter().cloned()),
-                    What::Attestation(statement) => self.attested.push(statement.predicate_type.clone()),
+                    What::Attestation(statement) => {
+                        self.attested.push(statement.predicate_type.clone());
+                        if self.attestations_count {
+                            self.signatures.extend(signers.iter().cloned());
+                        }
+                    }
                     What::Unknown => {}
                 }
                 if let Some((fits, info)) = &build {

@@ -2,12 +2,15 @@
 //! no log knows of.
 
 use plimsoll_model::{Algorithm, Digest, one_line};
-use sigstore_verify::crypto::{KeyAlgorithm, verify_signature, verify_signature_prehashed};
+use sigstore_verify::crypto::{
+    KeyAlgorithm, parse_certificate_info, verify_signature, verify_signature_prehashed,
+};
 use sigstore_verify::types::{
     Artifact, ArtifactDigest, Bundle, HashAlgorithm, SignatureContent, VerificationMaterialContent,
 };
 use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult};
 
+use crate::intoto::{self, Verifier};
 use crate::verify::Log;
 use crate::{PublicKey, Root};
 use plimsoll_policy::Certificate;
@@ -68,27 +71,67 @@ pub(crate) struct Shown {
     pub(crate) logged: bool,
 }
 
-pub(crate) fn parse(bytes: &[u8]) -> Result<Bundle, String> {
+/// A bundle that was read.
+pub(crate) struct Opened {
+    bundle: Bundle,
+    /// Its entry, where that is of the kind that the verifier does not know.
+    old: Option<OldEntry>,
+}
+
+struct OldEntry {
+    entry: intoto::Entry,
+    /// SHA-256 of the envelope as it was submitted to the log.
+    submitted: [u8; 32],
+}
+
+/// Reads a bundle. `submitted` is the envelope in it as it came, where it came otherwise than in a bundle.
+pub(crate) fn parse(bytes: &[u8], submitted: Option<&[u8]>) -> Result<Opened, String> {
     let text =
         std::str::from_utf8(bytes).map_err(|_| "a bundle is JSON, and this is not UTF-8".to_owned())?;
-    Bundle::from_json(text).map_err(|error| format!("not a sigstore bundle: {error}"))
+    let wrong = |error| format!("not a sigstore bundle: {error}");
+    let error = match Bundle::from_json(text) {
+        Ok(bundle) => return Ok(Opened { bundle, old: None }),
+        Err(error) => error,
+    };
+    let text = intoto::stand_in(text).ok_or_else(|| wrong(error))?;
+    let bundle = Bundle::from_json(&text).map_err(wrong)?;
+    let entry = intoto::Entry::of(&bundle)?;
+    let submitted = match submitted {
+        Some(envelope) => Some(sigstore_verify::crypto::sha256(envelope).into()),
+        None => intoto::as_submitted(&bundle),
+    };
+    let submitted = submitted.ok_or("the log entry is about an envelope, and there is none")?;
+    Ok(Opened { bundle, old: Some(OldEntry { entry, submitted }) })
 }
 
-/// Whether a key must be given, because no certificate is in the bundle.
-pub(crate) fn needs_key(bundle: &Bundle) -> bool {
-    matches!(bundle.verification_material.content, VerificationMaterialContent::PublicKey(_))
-}
+impl Opened {
+    /// Whether a key must be given, because no certificate is in the bundle.
+    pub(crate) fn needs_key(&self) -> bool {
+        matches!(self.bundle.verification_material.content, VerificationMaterialContent::PublicKey(_))
+    }
 
-/// The in-toto statement inside, unverified.
-pub(crate) fn payload(bundle: &Bundle) -> Option<&[u8]> {
-    match &bundle.content {
-        SignatureContent::DsseEnvelope(envelope) => Some(envelope.payload.as_bytes()),
-        _ => None,
+    /// The in-toto statement inside, unverified.
+    pub(crate) fn payload(&self) -> Option<&[u8]> {
+        match &self.bundle.content {
+            SignatureContent::DsseEnvelope(envelope) => Some(envelope.payload.as_bytes()),
+            _ => None,
+        }
+    }
+
+    /// What the verifier left open where the entry is of the kind that it does not know; its error everywhere else.
+    fn finished(&self, error: &sigstore_verify::Error, verifier: Verifier<'_>) -> Result<Vec<i64>, String> {
+        let old = self.old.as_ref().filter(|_| intoto::is_all_else(error)).ok_or_else(|| one_line(error))?;
+        old.entry.is_about(&self.bundle, old.submitted, verifier)?;
+        let entries = &self.bundle.verification_material.tlog_entries;
+        // Only the log's promise speaks of the time.
+        let promised = entries.iter().filter(|entry| entry.inclusion_promise.is_some());
+        Ok(promised.filter_map(|entry| Some(entry.integrated_time?.as_second())).collect())
     }
 }
 
 /// Verifies a bundle that carries its certificate, against one root.
-pub(crate) fn keyless(root: &Root, bundle: &Bundle, signed: Signed<'_>) -> Result<Shown, String> {
+pub(crate) fn keyless(root: &Root, opened: &Opened, signed: Signed<'_>) -> Result<Shown, String> {
+    let bundle = &opened.bundle;
     let mut policy = VerificationPolicy::any_identity();
     // GitHub's instance for private repositories has neither log: there is nothing to look for. Roots that have one
     // always ask for it.
@@ -99,7 +142,16 @@ pub(crate) fn keyless(root: &Root, bundle: &Bundle, signed: Signed<'_>) -> Resul
     if !logged {
         policy = policy.skip_tlog_unsafe();
     }
-    let result = root.verifier.verify(signed.artifact()?, bundle, &policy).map_err(one_line)?;
+    let result = match root.verifier.verify(signed.artifact()?, bundle, &policy) {
+        Ok(result) => result,
+        Err(error) => {
+            let signing = bundle.signing_certificate().filter(|_| logged).ok_or_else(|| one_line(&error))?;
+            let times = opened.finished(&error, Verifier::Certificate(signing.as_bytes()))?;
+            let info = parse_certificate_info(signing).map_err(one_line)?;
+            let certificate = Some(crate::certificate::certificate(&info));
+            return Ok(Shown { certificate, times, logged });
+        }
+    };
     if !result.certificate_verified() {
         return Err("the certificate was not verified".into());
     }
@@ -114,11 +166,12 @@ pub(crate) fn keyless(root: &Root, bundle: &Bundle, signed: Signed<'_>) -> Resul
 pub(crate) fn with_key(
     roots: &[Root],
     key: &PublicKey,
-    bundle: &Bundle,
+    opened: &Opened,
     signed: Signed<'_>,
     log: Log,
 ) -> Result<Shown, String> {
-    if !needs_key(bundle) {
+    let bundle = &opened.bundle;
+    if !opened.needs_key() {
         return Err("it was made with a certificate, not with a key".into());
     }
     let entries = &bundle.verification_material.tlog_entries;
@@ -136,7 +189,10 @@ pub(crate) fn with_key(
     for root in roots {
         match root.verifier.verify(signed.artifact()?, bundle, &policy) {
             Ok(result) => return Ok(Shown { certificate: None, times: times(&result), logged: true }),
-            Err(error) => reasons.push((root.name(), one_line(error))),
+            Err(error) => match opened.finished(&error, Verifier::Key(&key.der)) {
+                Ok(times) => return Ok(Shown { certificate: None, times, logged: true }),
+                Err(reason) => reasons.push((root.name(), reason)),
+            },
         }
     }
     Err(joined(&reasons))

@@ -22,6 +22,7 @@ mod discover;
 mod error;
 mod evidence;
 pub mod fuzz;
+mod intoto;
 mod key;
 mod keyless;
 pub mod notation;

@@ -1,9 +1,8 @@
 //! From a piece of evidence to who vouches for the image, and for which named signers that counts.
 
 use plimsoll_model::Digest;
-use sigstore_verify::types::Bundle;
 
-use crate::bundle::{self, Shown, Signed};
+use crate::bundle::{self, Opened, Shown, Signed};
 use crate::discover::{ABOUT, PREDICATE_TYPE};
 use crate::notation::{self, Fault, Judged};
 use crate::statement::Statement;
@@ -167,7 +166,7 @@ impl Trust {
         match &evidence.format {
             Format::SimpleSigning => self.simple_signing(evidence, target),
             Format::Dsse => self.envelope(evidence, target),
-            Format::Bundle => match bundle::parse(&evidence.bytes) {
+            Format::Bundle => match bundle::parse(&evidence.bytes, None) {
                 Ok(bundle) => self.bundle(&bundle, target),
                 Err(reason) => Checked::unreadable(reason),
             },
@@ -244,7 +243,7 @@ impl Trust {
             Ok(converted) => converted,
             Err(reason) => return Checked::unreadable(reason),
         };
-        let bundle = match bundle::parse(converted.as_bytes()) {
+        let bundle = match bundle::parse(converted.as_bytes(), None) {
             Ok(bundle) => bundle,
             Err(reason) => return Checked::unreadable(reason),
         };
@@ -269,10 +268,11 @@ impl Trust {
             Ok(converted) => converted,
             Err(reason) => return Checked::unreadable(reason),
         };
-        let checked = converted.iter().map(|one| match bundle::parse(one.as_bytes()) {
-            Ok(bundle) => self.bundle(&bundle, target),
-            Err(reason) => Checked::unreadable(reason),
-        });
+        let checked =
+            converted.iter().map(|one| match bundle::parse(one.as_bytes(), Some(&evidence.bytes)) {
+                Ok(bundle) => self.bundle(&bundle, target),
+                Err(reason) => Checked::unreadable(reason),
+            });
         checked
             .min_by_key(|one| match one.outcome {
                 Outcome::Trusted { .. } => 0,
@@ -284,8 +284,8 @@ impl Trust {
             .unwrap_or_else(|| Checked::of(Outcome::Unsigned, What::Unknown))
     }
 
-    fn bundle(&self, bundle: &Bundle, target: Target<'_>) -> Checked {
-        let (what, signed) = match bundle::payload(bundle) {
+    fn bundle(&self, bundle: &Opened, target: Target<'_>) -> Checked {
+        let (what, signed) = match bundle.payload() {
             Some(payload) => {
                 let statement = match Statement::parse(payload) {
                     Ok(statement) => statement,
@@ -312,8 +312,8 @@ impl Trust {
     }
 
     /// Who made a bundle, and whether that counts.
-    fn judge(&self, bundle: &Bundle, signed: Signed<'_>, what: What) -> Checked {
-        if bundle::needs_key(bundle) {
+    fn judge(&self, bundle: &Opened, signed: Signed<'_>, what: What) -> Checked {
+        if bundle.needs_key() {
             return self.judge_key(bundle, signed, what);
         }
         let mut reasons = Vec::new();
@@ -326,7 +326,7 @@ impl Trust {
         Checked::of(Outcome::Invalid { reason: bundle::joined(&reasons) }, what)
     }
 
-    fn judge_key(&self, bundle: &Bundle, signed: Signed<'_>, what: What) -> Checked {
+    fn judge_key(&self, bundle: &Opened, signed: Signed<'_>, what: What) -> Checked {
         let mut reasons = Vec::new();
         for signer in &self.signers {
             let By::Key { key, log } = &signer.by else { continue };

@@ -689,7 +689,7 @@ const BUILD: &str = "Which build it must come from (SLSA provenance)";
 
 In patterns `*` stands for anything but `/`, `**` for anything; /PATTERN/ is a regular expression. Both fit whole values.")]
 pub(crate) struct VerifyArguments {
-    /// The image in its registry
+    /// The image in its registry; with `--evidence` also a file (`file:PATH`) or the digest of one (`sha256:...`)
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
 
@@ -782,8 +782,8 @@ pub(crate) struct VerifyArguments {
     #[arg(long = "evidence-repository", value_name = "NAME")]
     pub(crate) repositories: Vec<String>,
 
-    /// Evidence in a file: a sigstore bundle or a DSSE envelope; may be given several times
-    #[arg(long = "evidence", value_name = "FILE")]
+    /// Evidence in a file: sigstore bundles or DSSE envelopes, one or one in each line; may be given several times
+    #[arg(long = "evidence", alias = "bundle", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -1145,7 +1145,8 @@ pub(crate) enum PolicyCommand {
     /// Why policies let an image in or not: what decided, from which evidence, and what would let it in; exit codes as
     /// those of `plimsoll verify --policy`
     Explain(Box<PolicyExplainArguments>),
-    /// Run the test files of Gatekeeper (`gator verify`) and Kyverno (`kyverno test`): 0 all right, 1 one wrong, 3 one could not be run
+    /// Run test files of policies (PolicyTest), of Gatekeeper (`gator verify`) and Kyverno (`kyverno test`): 0 all right, 1 one
+    /// wrong, 3 one could not be run
     Test(PolicyTestArguments),
     /// Turn policies of Sigstore's policy-controller and Kyverno into ours, never looser: 0 all of it, 3 a condition of
     /// them cannot be judged

@@ -80,6 +80,9 @@ fn translate(pattern: &str) -> Result<String, &'static str> {
                         // `\p{Greek}`, `\x{41}`: the braces repeat nothing.
                         if matches!(other, 'p' | 'P' | 'x') && rest.peek() == Some(&'{') {
                             for next in rest.by_ref() {
+                                if matches!(next, '=' | ':' | '!') {
+                                    return Err("a property with a value, which RE2 does not have");
+                                }
                                 out.push(next);
                                 if next == '}' {
                                     break;

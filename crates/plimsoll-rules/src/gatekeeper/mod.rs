@@ -5,6 +5,7 @@
 
 mod dialect;
 mod matching;
+mod schema;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub struct Template {
     looks_around: bool,
     /// All of its Rego.
     text: String,
+    /// What its constraints' parameters must be like; null for anything.
+    schema: Value,
 }
 
 /// A constraint: which objects a template is about, and with which parameters.
@@ -49,6 +52,9 @@ pub struct Constraint {
     pub action: String,
     matches: Match,
     parameters: regorus::Value,
+    written: Value,
+    /// With `enforcementAction: scoped`: where it holds, as it is written.
+    scopes: Vec<String>,
 }
 
 /// Objects that rules may look at beside the one in question, by Gatekeeper's own layout.
@@ -82,6 +88,14 @@ struct Crd {
 #[derive(Deserialize)]
 struct CrdSpec {
     names: Names,
+    #[serde(default)]
+    validation: Validation,
+}
+
+#[derive(Deserialize, Default)]
+struct Validation {
+    #[serde(default, rename = "openAPIV3Schema")]
+    schema: Value,
 }
 
 #[derive(Deserialize)]
@@ -128,9 +142,17 @@ struct WrittenConstraint {
 #[serde(rename_all = "camelCase", default)]
 struct ConstraintSpec {
     enforcement_action: Option<String>,
+    scoped_enforcement_actions: Vec<ScopedAction>,
     #[serde(rename = "match")]
     matches: Match,
     parameters: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ScopedAction {
+    #[serde(default)]
+    enforcement_points: Vec<Metadata>,
 }
 
 impl Template {
@@ -143,7 +165,7 @@ impl Template {
         let refuse =
             |reason: String| LoadError { kind: "ConstraintTemplate".into(), name: name.clone(), reason };
         let written = WrittenTemplate::deserialize(document).map_err(|error| refuse(error.to_string()))?;
-        let kind = written.spec.crd.spec.names.kind;
+        let CrdSpec { names: Names { kind }, validation: Validation { schema } } = written.spec.crd.spec;
         // Gatekeeper's own rule: the constraints' kind gives the template its name.
         if written.metadata.name != kind.to_lowercase() {
             return Err(refuse(format!("its name is not its constraints' kind `{kind}` in lower case")));
@@ -183,7 +205,7 @@ impl Template {
         let looks_around = all().any(|text| dialect::looks_around(text));
         let text = all().map(String::as_str).collect::<Vec<_>>().join("\n");
         let mut template =
-            Template { kind, name, engine, rule: format!("{package}.violation"), looks_around, text };
+            Template { kind, name, engine, rule: format!("{package}.violation"), looks_around, text, schema };
         // What is only found when a rule runs (unknown functions, unsafe variables) is found here.
         template.engine.set_input(regorus::Value::new_object());
         template.engine.eval_rule(template.rule.clone()).map_err(|error| LoadError {
@@ -192,6 +214,19 @@ impl Template {
             reason: error.to_string(),
         })?;
         Ok(template)
+    }
+
+    /// Whether a constraint is one of its own, with parameters that it takes.
+    ///
+    /// # Errors
+    /// When its kind is another one, or the parameters do not fit the schema.
+    pub fn takes(&self, constraint: &Constraint) -> Result<(), LoadError> {
+        let refuse =
+            |reason| LoadError { kind: constraint.kind.clone(), name: constraint.name.clone(), reason };
+        if self.kind != constraint.kind {
+            return Err(refuse(format!("it is a `{}`, the template makes `{}`", constraint.kind, self.kind)));
+        }
+        schema::fault(&self.schema, &constraint.written).map_or(Ok(()), |fault| Err(refuse(fault)))
     }
 }
 
@@ -234,6 +269,7 @@ pub(crate) fn load(documents: &[Value]) -> (Vec<InForce>, Vec<LoadError>) {
                 .iter()
                 .find(|template| template.kind == constraint.kind)
                 .ok_or_else(|| refuse("there is no template for it that can be used".into()))?;
+            template.takes(&constraint)?;
             let action = match constraint.action.as_str() {
                 "deny" => Action::Deny,
                 "warn" => Action::Warn,
@@ -321,7 +357,25 @@ impl Constraint {
             action: written.spec.enforcement_action.unwrap_or_else(|| "deny".into()),
             matches: written.spec.matches,
             parameters,
+            written: written.spec.parameters,
+            scopes: written
+                .spec
+                .scoped_enforcement_actions
+                .into_iter()
+                .flat_map(|one| one.enforcement_points)
+                .map(|point| point.name)
+                .collect(),
         })
+    }
+
+    /// Whether it holds where tests run (`gator.gatekeeper.sh`).
+    pub(crate) fn holds_in_tests(&self) -> bool {
+        self.action != "scoped" || self.scopes.iter().any(|one| one == "*" || one == "gator.gatekeeper.sh")
+    }
+
+    /// Whether nothing can be said of an object, because the labels of its namespace decide and are not known.
+    pub(crate) fn lacks_namespace(&self, review: &Review<'_>) -> bool {
+        self.matches.lacks_namespace(review)
     }
 }
 
@@ -431,7 +485,15 @@ fn violations(
 /// `input.review`: the request as it came, or one made of the object that Gatekeeper's audit and `gator` make.
 fn request(review: &Review<'_>) -> Result<regorus::Value, String> {
     if let Some(request) = review.request {
-        return value(request);
+        let mut out = value(request)?;
+        // What is deleted is the object that is looked at, as Gatekeeper has it.
+        if let (crate::Operation::Delete, None, Some(old)) =
+            (review.operation, review.object, review.old_object)
+        {
+            let map = out.as_object_mut().map_err(|error| error.to_string())?;
+            map.insert("object".into(), value(old)?);
+        }
+        return Ok(out);
     }
     let mut out = regorus::Value::new_object();
     let map = out.as_object_mut().map_err(|error| error.to_string())?;

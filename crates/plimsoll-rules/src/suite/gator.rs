@@ -11,6 +11,8 @@ use crate::{Answer, Json, Operation, Review, documents};
 #[derive(Deserialize)]
 struct Suite {
     #[serde(default)]
+    skip: bool,
+    #[serde(default)]
     tests: Vec<Test>,
 }
 
@@ -37,6 +39,7 @@ struct Test {
 struct Written {
     #[serde(default)]
     name: String,
+    #[serde(default)]
     object: String,
     #[serde(default)]
     inventory: Vec<String>,
@@ -77,7 +80,7 @@ pub fn run(text: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Result<
     let mut cases = Vec::new();
     for test in &suite.tests {
         let case = |name: &str, outcome| Case { name: format!("{}/{name}", test.name), outcome };
-        if test.skip {
+        if suite.skip || test.skip {
             cases.push(case("", Outcome::Skipped));
             continue;
         }
@@ -88,13 +91,19 @@ pub fn run(text: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Result<
         let loaded = load(test, read);
         if test.invalid {
             let outcome = match loaded {
-                Err(_) => Outcome::Right,
-                Ok(_) => {
-                    Outcome::Wrong("template and constraint were expected to be invalid, and are not".into())
+                Ok((_, Err(_))) => Outcome::Right,
+                Ok((_, Ok(_))) => {
+                    Outcome::Wrong("the constraint was expected to be invalid, and is not".into())
                 }
+                // Which may be our fault.
+                Err(reason) => Outcome::Unrun(reason),
             };
             cases.push(case("", outcome));
             continue;
+        }
+        let loaded = loaded.and_then(|(template, constraint)| Ok((template, constraint?)));
+        if let (true, Err(reason)) = (test.cases.is_empty(), &loaded) {
+            cases.push(case("", Outcome::Unrun(reason.clone())));
         }
         for written in &test.cases {
             let outcome = match &loaded {
@@ -110,18 +119,14 @@ pub fn run(text: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Result<
     Ok(cases)
 }
 
-fn load(
-    test: &Test,
-    read: &dyn Fn(&str) -> Result<String, String>,
-) -> Result<(Template, Constraint), String> {
+/// A template, and the constraint or why it is invalid.
+type Loaded = (Template, Result<Constraint, String>);
+
+fn load(test: &Test, read: &dyn Fn(&str) -> Result<String, String>) -> Result<Loaded, String> {
     let template = Template::new(&single(&test.template, read)?).map_err(|error| error.to_string())?;
-    let constraint = Constraint::new(&single(&test.constraint, read)?).map_err(|error| error.to_string())?;
-    if template.kind != constraint.kind {
-        return Err(format!(
-            "the constraint is a `{}`, the template makes `{}`",
-            constraint.kind, template.kind
-        ));
-    }
+    let constraint = Constraint::new(&single(&test.constraint, read)?)
+        .and_then(|constraint| template.takes(&constraint).map(|()| constraint))
+        .map_err(|error| error.to_string());
     Ok((template, constraint))
 }
 
@@ -141,22 +146,42 @@ fn one(
     written: &Written,
     read: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<Outcome, String> {
+    if written.object.is_empty() {
+        return Err("it names no object".into());
+    }
+    if written.assertions.is_empty() {
+        return Err("it asserts nothing".into());
+    }
     let object = single(&written.object, read)?;
     let mut inventory = Vec::new();
     for path in &written.inventory {
         inventory.extend(documents(&read(path)?).map_err(|error| format!("{path}: {error}"))?);
     }
     let json = Json::from(&object);
-    let mut review = match Review::of_request(&json) {
-        Some(review) if object["kind"] == "AdmissionReview" => review,
-        _ => Review::of_object(&json, Operation::Look),
+    let is_review = object["kind"] == "AdmissionReview"
+        && object["apiVersion"].as_str().is_some_and(|api| api.starts_with("admission.k8s.io/"));
+    let mut review = if is_review {
+        let review = Review::of_request(&json).ok_or("the AdmissionReview has no request")?;
+        if review.object.is_none() && review.old_object.is_none() {
+            return Err("the AdmissionReview has no object".into());
+        }
+        review
+    } else {
+        Review::of_object(&json, Operation::Look)
     };
     let namespace = inventory
         .iter()
         .find(|one| one["kind"] == "Namespace" && one["metadata"]["name"].as_str() == Some(review.namespace));
     let namespace = namespace.map(Json::from);
     review.namespace_object = namespace.as_ref();
-    let answer = judge(template, constraint, &review, &Inventory::of(&inventory)?);
+    if constraint.lacks_namespace(&review) {
+        return Err(format!("the namespace `{}` is not in the inventory", review.namespace));
+    }
+    let answer = if constraint.holds_in_tests() {
+        judge(template, constraint, &review, &Inventory::of(&inventory)?)
+    } else {
+        Answer::Skip
+    };
     let messages: Vec<&str> = match &answer {
         Answer::Error(reason) => return Err(reason.clone()),
         Answer::Fail(violations) => violations.iter().map(|one| one.message.as_str()).collect(),

@@ -47,6 +47,9 @@ struct Test {
     values: Option<Values>,
     #[serde(default)]
     results: Vec<Written>,
+    /// Conditions in JMESPath or CEL over what came of it.
+    #[serde(default)]
+    checks: Vec<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -58,6 +61,22 @@ struct Values {
     namespace_selector: Vec<NamespaceLabels>,
     #[serde(default, rename = "globalValues")]
     everywhere: BTreeMap<String, Value>,
+    #[serde(default)]
+    policies: Vec<PolicyValues>,
+}
+
+#[derive(Clone, Deserialize)]
+struct PolicyValues {
+    name: String,
+    #[serde(default)]
+    resources: Vec<ResourceValues>,
+}
+
+#[derive(Clone, Deserialize)]
+struct ResourceValues {
+    name: String,
+    #[serde(default)]
+    values: BTreeMap<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -76,10 +95,20 @@ struct Written {
     kind: String,
     #[serde(default)]
     resources: Vec<String>,
+    #[serde(default, rename = "resourceSpecs")]
+    specs: Vec<Specified>,
     #[serde(default)]
     resource: Option<String>,
-    #[serde(default)]
+    /// `status` in old files.
+    #[serde(default, alias = "status")]
     result: String,
+}
+
+#[derive(Deserialize)]
+struct Specified {
+    name: String,
+    #[serde(default)]
+    namespace: String,
 }
 
 /// Everything that the cases of one file share.
@@ -92,6 +121,8 @@ struct Suite {
     /// Namespaces as objects, by name.
     namespaces: BTreeMap<String, Value>,
     operation: Operation,
+    /// What is being done to single resources, by policy and resource.
+    operations: BTreeMap<(String, String), Operation>,
 }
 
 /// Runs a test file. `read` gives the text of a file by its path beside it.
@@ -101,21 +132,53 @@ struct Suite {
 pub fn run(text: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Result<Vec<Case>, String> {
     let document = documents(text)?.into_iter().next().ok_or("it is empty")?;
     let of_kyverno = document["apiVersion"].as_str().is_some_and(|api| api.starts_with("cli.kyverno.io/"));
-    if document["kind"] != "Test" || !of_kyverno {
+    // Before Kyverno 1.11 these files said nothing of what they are.
+    let is_old = document["apiVersion"].is_null()
+        && document["kind"].is_null()
+        && document["policies"].is_array()
+        && document["results"].is_array();
+    if !is_old && (document["kind"] != "Test" || !of_kyverno) {
         return Err("it is no Test of cli.kyverno.io".into());
     }
     let test = Test::deserialize(&document).map_err(|error| error.to_string())?;
     let suite = load(&test, read)?;
     let mut cases = Vec::new();
     for written in &test.results {
-        let names = written.resources.iter().chain(&written.resource);
-        for resource in names {
-            let rule = written.rule.as_deref().map(|rule| format!("/{rule}")).unwrap_or_default();
+        let specified = written.specs.iter().map(|one| match one.namespace.as_str() {
+            "" => one.name.clone(),
+            namespace => format!("{namespace}/{}", one.name),
+        });
+        let names: Vec<String> =
+            written.resources.iter().chain(&written.resource).cloned().chain(specified).collect();
+        let rule = written.rule.as_deref().map(|rule| format!("/{rule}")).unwrap_or_default();
+        if names.is_empty() {
+            let name = format!("{}{rule}/{}: {}", written.policy, written.kind, written.result);
+            cases.push(Case { name, outcome: Outcome::Unrun("it names no resource".into()) });
+        }
+        for resource in &names {
             let name = format!("{}{rule}/{} {resource}: {}", written.policy, written.kind, written.result);
             cases.push(Case { name, outcome: suite.one(written, resource) });
         }
     }
+    for number in 1..=test.checks.len() {
+        let name = format!("checks[{number}]");
+        cases.push(Case { name, outcome: Outcome::Unrun("checks are not run".into()) });
+    }
     Ok(cases)
+}
+
+/// What a value of a test says is being done.
+fn operation(values: &BTreeMap<String, Value>) -> Result<Option<Operation>, String> {
+    let written = values
+        .get("request.operation")
+        .or_else(|| values.get("request").and_then(|request| request.get("operation")));
+    match written.and_then(Value::as_str) {
+        None => Ok(None),
+        Some("CREATE") => Ok(Some(Operation::Create)),
+        Some("UPDATE") => Ok(Some(Operation::Update)),
+        Some("DELETE") => Ok(Some(Operation::Delete)),
+        Some(other) => Err(format!("request.operation `{}` is not known", shortened(other))),
+    }
 }
 
 fn load(test: &Test, read: &dyn Fn(&str) -> Result<String, String>) -> Result<Suite, String> {
@@ -143,7 +206,8 @@ fn load(test: &Test, read: &dyn Fn(&str) -> Result<String, String>) -> Result<Su
         }
     }
     let mut namespaces = BTreeMap::new();
-    let mut operation = Operation::Create;
+    let mut everywhere = Operation::Create;
+    let mut operations = BTreeMap::new();
     for values in values.iter().chain(&test.values) {
         for namespace in &values.namespaces {
             if let Some(name) = namespace["metadata"]["name"].as_str() {
@@ -155,12 +219,13 @@ fn load(test: &Test, read: &dyn Fn(&str) -> Result<String, String>) -> Result<Su
                 "metadata": {"name": one.name, "labels": one.labels}});
             namespaces.insert(one.name.clone(), object);
         }
-        match values.everywhere.get("request.operation").and_then(Value::as_str) {
-            None => {}
-            Some("CREATE") => operation = Operation::Create,
-            Some("UPDATE") => operation = Operation::Update,
-            Some("DELETE") => operation = Operation::Delete,
-            Some(other) => return Err(format!("request.operation `{}` is not known", shortened(other))),
+        everywhere = operation(&values.everywhere)?.unwrap_or(everywhere);
+        for policy in &values.policies {
+            for resource in &policy.resources {
+                if let Some(own) = operation(&resource.values)? {
+                    operations.insert((policy.name.clone(), resource.name.clone()), own);
+                }
+            }
         }
     }
     for resource in resources.iter().filter(|resource| resource["kind"] == "Namespace") {
@@ -169,7 +234,7 @@ fn load(test: &Test, read: &dyn Fn(&str) -> Result<String, String>) -> Result<Su
         }
     }
     let (rules, refused) = Rules::load(&policies, true);
-    Ok(Suite { rules, refused, kinds, resources, namespaces, operation })
+    Ok(Suite { rules, refused, kinds, resources, namespaces, operation: everywhere, operations })
 }
 
 impl Suite {
@@ -218,13 +283,15 @@ impl Suite {
 
     fn object(&self, written: &Written, policy: &str, object: &Value) -> Outcome {
         let json = Json::from(object);
-        let mut review = Review::of_object(&json, self.operation);
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let operation = self.operations.get(&(policy.to_owned(), name)).copied().unwrap_or(self.operation);
+        let mut review = Review::of_object(&json, operation);
         if review.namespace.is_empty() && !CLUSTER_WIDE.contains(&review.kind) {
             review.namespace = "default";
         }
         let namespace = self.namespaces.get(review.namespace).map(Json::from);
         review.namespace_object = namespace.as_ref();
-        if self.operation == Operation::Delete {
+        if operation == Operation::Delete {
             (review.object, review.old_object) = (None, Some(&json));
         }
         let verdicts = self.rules.judge(&review);

@@ -166,7 +166,7 @@ impl Yard {
     }
 
     /// Certificate or key in PEM, as logs store it.
-    fn verifier(&self, identity: Identity) -> String {
+    pub(crate) fn verifier(&self, identity: Identity) -> String {
         if identity.has_certificate() { pem("CERTIFICATE", &self.certificate) } else { self.key_pem.clone() }
     }
 
@@ -347,14 +347,18 @@ impl Yard {
             out.push(("dev.sigstore.cosign/chain".to_owned(), pem("CERTIFICATE", &self.authority)));
         }
         if identity != Identity::Key {
-            let body = body.to_string();
-            let stored = json!({
-                "SignedEntryTimestamp": self.promise(&body),
-                "Payload": { "body": encode(&body), "integratedTime": self.now, "logIndex": 0, "logID": hex(&sha256(&self.log_key)) },
-            });
-            out.push(("dev.sigstore.cosign/bundle".to_owned(), stored.to_string()));
+            out.push(("dev.sigstore.cosign/bundle".to_owned(), self.stored(&body).to_string()));
         }
         out
+    }
+
+    /// The answer of a log of the first generation, as cosign 1 and 2 keep it.
+    pub(crate) fn stored(&self, body: &Value) -> Value {
+        let body = body.to_string();
+        json!({
+            "SignedEntryTimestamp": self.promise(&body),
+            "Payload": { "body": encode(&body), "integratedTime": self.now, "logIndex": 0, "logID": hex(&sha256(&self.log_key)) },
+        })
     }
 }
 

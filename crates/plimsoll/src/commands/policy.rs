@@ -20,6 +20,7 @@ use crate::print::{self, Failure, UNDECIDED, USAGE};
 /// Deepest folder that is searched for suites.
 const DEEPEST: usize = 32;
 
+mod own;
 mod replay;
 mod reviews;
 mod sign_exception;
@@ -30,7 +31,7 @@ pub(crate) fn run(command: &PolicyCommand, environment: &Environment) -> Answer 
         PolicyCommand::Export(arguments) => export(arguments),
         PolicyCommand::Replay(arguments) => replay::run(arguments, environment),
         PolicyCommand::SignException(arguments) => sign_exception::run(arguments, environment),
-        PolicyCommand::Test(arguments) => test(arguments),
+        PolicyCommand::Test(arguments) => test(arguments, environment),
         PolicyCommand::Import(arguments) => import(arguments),
     }
 }
@@ -59,7 +60,7 @@ struct Run {
     cases: Result<Vec<Case>, String>,
 }
 
-fn test(arguments: &PolicyTestArguments) -> Answer {
+fn test(arguments: &PolicyTestArguments, environment: &Environment) -> Answer {
     let mut files = Vec::new();
     for path in &arguments.paths {
         if path.is_dir() {
@@ -67,7 +68,7 @@ fn test(arguments: &PolicyTestArguments) -> Answer {
             find(path, 0, &mut files).map_err(|error| Failure::new(USAGE, error))?;
             if files.len() == before {
                 let error = anyhow!(
-                    "`{}` holds no suite (kind Suite of test.gatekeeper.sh, kind Test of cli.kyverno.io)",
+                    "`{}` holds no suite (kind PolicyTest of plimsoll.dev, Suite of test.gatekeeper.sh, Test of cli.kyverno.io)",
                     path.display()
                 );
                 return Err(Failure::new(USAGE, error));
@@ -80,8 +81,14 @@ fn test(arguments: &PolicyTestArguments) -> Answer {
     for file in files {
         let text = verify::text(&file).map_err(|error| Failure::new(USAGE, error))?;
         let beside = file.parent().map(Path::to_owned).unwrap_or_default();
-        let read = |path: &str| verify::text(&beside.join(path)).map_err(|error| format!("{error:#}"));
-        let cases = if is_of_kyverno(&text) { kyverno::run(&text, &read) } else { gator::run(&text, &read) };
+        let read = |path: &str| texts(&beside.join(path)).map_err(|error| format!("{error:#}"));
+        let cases = if own::is(&text) {
+            own::run(&text, &file, environment.now.as_second())
+        } else if is_of_kyverno(&text) || is_named_so(&file) {
+            kyverno::run(&text, &read)
+        } else {
+            gator::run(&text, &read)
+        };
         runs.push(Run { file, cases });
     }
     let text = match arguments.format {
@@ -96,6 +103,54 @@ fn test(arguments: &PolicyTestArguments) -> Answer {
         (0, 1.., _) | (0, 0, 0) => UNDECIDED,
         (0, 0, 1..) => 0,
     })
+}
+
+/// The text of a file, or of all files of a folder and the folders in it that hold YAML or JSON, or of those whose names fit a
+/// pattern (`*` for anything).
+fn texts(path: &Path) -> anyhow::Result<String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let files = match name.split_once('*') {
+        _ if path.is_dir() => {
+            let mut files = Vec::new();
+            objects(path, 0, &mut files)?;
+            files
+        }
+        Some((start, end)) if !path.exists() && !end.contains('*') => {
+            let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let mut files = verify::listed(beside.unwrap_or(Path::new(".")), &["yaml", "yml", "json"])?;
+            files.retain(|file| {
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
+            });
+            files
+        }
+        _ => return verify::text(path),
+    };
+    anyhow::ensure!(!files.is_empty(), "`{}` names no file that holds YAML or JSON", path.display());
+    let mut out = String::new();
+    for file in files {
+        let text = verify::text(&file)?;
+        // By its own name, while it is known.
+        plimsoll_rules::documents(&text).map_err(|error| anyhow!("`{}`: {error}", file.display()))?;
+        let _ = write!(out, "{text}\n---\n");
+    }
+    Ok(out)
+}
+
+/// Files of objects below a folder, in the order of their paths. Links to folders are not followed.
+fn objects(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    anyhow::ensure!(depth < DEEPEST, "`{}` is nested too deep", folder.display());
+    files.extend(verify::listed(folder, &["yaml", "yml", "json"])?);
+    let named = || format!("cannot list `{}`", folder.display());
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(named)? {
+        let entry = entry.with_context(named)?;
+        if entry.file_type().with_context(named)?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    folders.iter().try_for_each(|folder| objects(folder, depth + 1, files))
 }
 
 /// How many cases came out how, and how many suites could not be read.
@@ -145,10 +200,18 @@ fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result
     Ok(())
 }
 
+/// The name that Kyverno's program looks for.
+fn is_named_so(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "kyverno-test.yaml" || name == "kyverno-test.yml")
+}
+
 fn is_suite(path: &Path) -> bool {
+    if is_named_so(path) {
+        return true;
+    }
     let of_gatekeeper =
         |text: &str| has_line(text, "kind: Suite") && has_line(text, "apiVersion: test.gatekeeper.sh/");
-    verify::text(path).is_ok_and(|text| of_gatekeeper(&text) || is_of_kyverno(&text))
+    verify::text(path).is_ok_and(|text| of_gatekeeper(&text) || is_of_kyverno(&text) || own::is(&text))
 }
 
 fn is_of_kyverno(text: &str) -> bool {
@@ -156,7 +219,8 @@ fn is_of_kyverno(text: &str) -> bool {
 }
 
 fn has_line(text: &str, wanted: &str) -> bool {
-    text.lines().any(|line| line.trim_end().starts_with(wanted))
+    // With quotes or without.
+    text.lines().any(|line| line.replace(['"', '\''], "").trim_end().starts_with(wanted))
 }
 
 fn word(outcome: &Outcome) -> (&'static str, &str) {

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use plimsoll_format::{Format, View};
+use plimsoll_model::Digest;
 use plimsoll_model::explanation::Explanation;
 use plimsoll_rules::Rules;
 use plimsoll_scan::gate::{Decided, Gate};
 use plimsoll_scan::policy::{Decision, Policies};
 use plimsoll_scan::trust::provenance::Build;
 use plimsoll_scan::trust::{By, Log, Pattern, PublicKey, Root, Signer, Trust};
-use plimsoll_scan::verify::Wanted;
+use plimsoll_scan::verify::{Content, Wanted};
 use plimsoll_scan::{Options, Progress, Reference, ScanError};
 
 use super::{Answer, notation, scan, trust};
@@ -26,16 +27,36 @@ pub(crate) fn run(arguments: &VerifyArguments, environment: &Environment) -> Ans
     if !arguments.policies.is_empty() {
         return decide(arguments, environment);
     }
-    let wanted = wanted(arguments, environment).map_err(|error| Failure::new(USAGE, error))?;
-    let registries = environment.network.registries(&arguments.registry);
-    let verification =
-        plimsoll_scan::verify::verify(&arguments.image, &wanted, &registries).map_err(scan::failed)?;
+    let usage = |error| Failure::new(USAGE, error);
+    let content = content(&arguments.image).map_err(usage)?;
+    let wanted = wanted(arguments, environment).map_err(usage)?;
+    let verification = match content {
+        Some(_) if wanted.files.is_empty() => {
+            return Err(usage(anyhow!("nothing says where evidence of a file is: give it with --evidence")));
+        }
+        Some(content) => plimsoll_scan::verify::verify_content(&arguments.image, &content, &wanted),
+        None => {
+            let registries = environment.network.registries(&arguments.registry);
+            plimsoll_scan::verify::verify(&arguments.image, &wanted, &registries).map_err(scan::failed)?
+        }
+    };
     let view = View { all: arguments.all, ..scan::view(&arguments.image, environment) };
     let text = plimsoll_format::verification::write(&verification, arguments.format, &view)
         .context("cannot render the evidence")
         .map_err(|error| Failure::new(USAGE, error))?;
     print::data(&text)?;
     Ok(verification.verdict.outcome.exit_code())
+}
+
+/// `file:PATH`, or the digest of a file; nothing for an image.
+fn content(target: &str) -> anyhow::Result<Option<Content>> {
+    if let Ok(digest) = Digest::parse(target) {
+        return Ok(Some(Content { digest, others: Vec::new(), bytes: None }));
+    }
+    let Some(path) = target.strip_prefix("file:") else { return Ok(None) };
+    let named = || format!("cannot read `{path}`");
+    let file = std::fs::File::open(path).with_context(named)?;
+    Content::read(file, LARGEST_FILE).with_context(named).map(Some)
 }
 
 /// What policies are asked of an image with.

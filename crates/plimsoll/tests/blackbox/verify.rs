@@ -647,3 +647,103 @@ fn trust_roots_are_added_shown_and_named() {
         .exits(3)
         .says(&["nothing", "no TUF repository is known"]);
 }
+
+/// Policies and rules against what a file says is known.
+#[test]
+fn policies_are_tested_by_files_of_their_own() {
+    let place = Place::new();
+    for folder in ["policies", "tests"] {
+        std::fs::create_dir_all(place.path(folder)).unwrap();
+    }
+    place.put(
+        "policies/shop.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: shop}\nspec:\n  signers:\n    release: {keyless: {subject: 'https://github.com/acme/*/**', issuer: 'https://issuer.test'}}\n  requirements:\n  - registries: {allow: ['r.io/**']}\n  - signedBy: {signers: [release]}\n  - maxAge: 30d\n  - podSecurity: {level: baseline}\n    onMissing: allow\n",
+    );
+    place.put(
+        "tests/pod.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: shop}\nspec: {containers: [{name: c, image: 'r.io/shop:1', securityContext: {privileged: true}}]}\n",
+    );
+    place.put(
+        "tests/good.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: shop}\nspec: {containers: [{name: c, image: 'r.io/shop:1'}]}\n",
+    );
+    let head = "apiVersion: plimsoll.dev/v1\nkind: PolicyTest\npolicies: [../policies]\nnow: 2026-11-27\nimages:\n- name: r.io/shop:1\n  created: 2026-11-20\n  signatures: [{subject: 'https://github.com/acme/shop/x', issuer: 'https://issuer.test'}]\n- {name: r.io/old, created: 2026-01-01, signatures: []}\ncases:\n";
+    let right = "- {name: signed, image: 'r.io/shop:1', expect: allow}\n- {name: old, image: r.io/old, expect: deny, message: maxAge}\n- {name: not said, image: 'r.io/other', expect: unknown, message: the test says nothing}\n- {name: elsewhere, image: nginx, expect: deny, message: registries}\n- {name: a pod, object: good.yaml, expect: allow}\n- {name: privileged, object: pod.yaml, expect: deny, message: podSecurity}\n- {name: later, object: none.yaml, expect: allow, skip: true}\n";
+    place.put("tests/shop.yaml", format!("{head}{right}"));
+    let run = |code: i32, said: &[&str]| {
+        let done = place.run(&["policy", "test", "tests", "--all"]).exits(code);
+        for words in said {
+            assert!(done.stdout.contains(words), "`{words}` is not in:\n{}", done.stdout);
+        }
+    };
+    run(0, &["right     tests/shop.yaml signed", "6 right, 0 wrong, 0 not run, 1 skipped, of 1 suites"]);
+    place.put(
+        "tests/wrong.yaml",
+        format!("{head}- {{name: w, image: 'r.io/shop:1', expect: deny}}\n- {{name: m, image: nginx, expect: deny, message: nobody}}\n- {{name: n, object: none.yaml, expect: allow}}\n- {{name: b, expect: allow}}\n"),
+    );
+    run(
+        1,
+        &[
+            "`deny` was expected, `allow` came",
+            "no reason says `nobody`",
+            "cannot read",
+            "one of `image` and `object` must be there",
+        ],
+    );
+    place.put("tests/wrong.yaml", format!("{head}- {{name: w, image: r, expects: deny}}\n"));
+    run(3, &["not read", "expects"]);
+    place.put("tests/wrong.yaml", head.replace("../policies", "none.yaml"));
+    run(3, &["not read"]);
+}
+
+/// Files instead of images: every bundle of sigstore-conformance, through the program.
+#[test]
+fn files_are_verified_by_bundles_beside_them() {
+    let place = Place::new();
+    place.put("a.txt", "x");
+    place.run(&["verify", "file:a.txt", "--identity", "**", "--issuer", "**"]).exits(2).says(&["--evidence"]);
+    place.run(&["verify", "file:b.txt", "--evidence", "a.txt"]).exits(2).says(&["cannot read `b.txt`"]);
+    place
+        .run(&["verify", "file:a.txt", "--evidence", "a.txt", "--identity", "**", "--issuer", "**"])
+        .exits(3);
+    let Some(suite) = plimsoll_testing::shared("fixtures/supply-chain/sigstore-conformance/bundle-verify")
+    else {
+        return;
+    };
+    let (mut count, mut wrong) = (0, Vec::new());
+    for entry in std::fs::read_dir(&suite).unwrap() {
+        let folder = entry.unwrap().path();
+        if !folder.is_dir() {
+            continue;
+        }
+        count += 1;
+        let own = |name: &str| Some(folder.join(name)).filter(|path| path.exists());
+        let text = |name: &str, otherwise: &str| {
+            own(name)
+                .map_or(otherwise.to_owned(), |path| std::fs::read_to_string(path).unwrap().trim().to_owned())
+        };
+        let shown = |path: std::path::PathBuf| path.display().to_string();
+        let file = format!("file:{}", shown(own("artifact").unwrap_or_else(|| suite.join("a.txt"))));
+        let bundle = shown(folder.join("bundle.sigstore.json"));
+        let mut line = vec!["verify".to_owned(), file, "--evidence".to_owned(), bundle];
+        match own("key.pub") {
+            Some(key) => line.extend(["--key".to_owned(), shown(key)]),
+            None => line.extend([
+                "--identity".to_owned(),
+                text("identity", "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main"),
+                "--issuer".to_owned(),
+                text("issuer", "https://token.actions.githubusercontent.com"),
+            ]),
+        }
+        line.extend(
+            own("trusted_root.json").into_iter().flat_map(|root| ["--trust-root".to_owned(), shown(root)]),
+        );
+        let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        let done = place.run(&line);
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        if (done.code == 0) == name.ends_with("_fail") {
+            wrong.push(format!("{name}: {}\n{}{}", done.code, done.stdout, done.stderr));
+        }
+    }
+    assert!(count >= 50 && wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
+}
