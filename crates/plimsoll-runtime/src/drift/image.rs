@@ -40,10 +40,12 @@ pub struct Package {
     pub version: String,
     /// Its package URL; empty when it has none.
     pub purl: String,
-    /// The worst severity among its findings, as in `high`.
+    /// The worst severity among its findings, as in `high`; nothing where it has none, or nobody looked.
     pub severity: Option<String>,
-    /// Whose move these are, as in `base image`.
+    /// Whose move the worst of them is, as in `base image`.
     pub party: Option<String>,
+    /// The ids of its findings.
+    pub findings: Vec<String>,
 }
 
 /// Why a set of files is no image.

@@ -364,8 +364,9 @@ impl Knowledge for Inventories {
     fn file(&self, container: &Container, path: &str) -> Option<FileFacts<'_>> {
         let image = self.of(container)?;
         let known = match image.find(path) {
-            None => return Some(FileFacts::default()),
-            Some((_, known)) => known,
+            // What is mounted over the image is none of its.
+            Some((real, known)) if mount(container, &real).is_none() => known,
+            _ => return Some(FileFacts::default()),
         };
         let (package, layer) = (known.package, known.layer);
         let package = package.and_then(|place| image.packages().get(place as usize));
@@ -377,6 +378,7 @@ impl Knowledge for Inventories {
             layer: layer_name.map(|name| &**name),
             severity: package.and_then(|package| package.severity.as_deref()),
             party: package.and_then(|package| package.party.as_deref()),
+            ids: package.map_or(&[][..], |package| &package.findings),
         })
     }
 }

@@ -36,6 +36,10 @@ fn image() -> Image {
         name: name.to_owned(),
         version: "1".to_owned(),
         severity: severity.map(str::to_owned),
+        party: severity.map(|_| "base image".to_owned()),
+        findings: severity
+            .map(|_| vec!["CVE-2099-0001".to_owned(), "CVE-2099-0002".to_owned()])
+            .unwrap_or_default(),
         ..Package::default()
     };
     let files = [
@@ -240,6 +244,54 @@ fn rules_can_ask_the_inventory() {
     // Without an inventory neither is known.
     let other = Event { container: Arc::default(), ..exec(at("/tmp/x", None), "", &["x"]) };
     assert!(engine.evaluate(&other, &inventories).is_empty());
+}
+
+#[test]
+fn rules_can_ask_what_was_found_in_what_runs_and_what_is_loaded() {
+    let mut files = Files::default();
+    let rule = |name: &str, condition: &str| {
+        format!(
+            "- {{rule: {name}, desc: d, output: '%finding.ids', priority: error, condition: '{condition}'}}\n"
+        )
+    };
+    let asks = "evt.type in (execve, mmap) and";
+    files.add(
+        "mine.yaml",
+        &[
+            rule(
+                "high",
+                &format!("{asks} finding.severity in (high, critical) and finding.party = \"base image\""),
+            ),
+            rule("one", &format!("{asks} finding.ids = CVE-2099-0002")),
+            rule("none", &format!("{asks} finding.severity != high")),
+            rule("owner", &format!("{asks} package.name = libc6 and image.layer startswith sha256:")),
+            rule("strange", &format!("{asks} image.file.known = false")),
+        ]
+        .concat(),
+    );
+    let (mut engine, report) = files.compile();
+    assert_eq!((report.running, report.errors), (5, vec![]));
+    let mut met = |event: &Event, knowledge: &dyn Knowledge| -> Vec<String> {
+        let found = engine.evaluate(event, knowledge).to_vec();
+        found.iter().map(|rule| engine.rules()[*rule].name.clone()).collect()
+    };
+    let mut known = Inventories::default();
+    known.add("sha256:1", image());
+    let (ls, dash) = (exec(at("/usr/bin/ls", None), "", &["ls"]), exec(at("/bin/sh", None), "", &["sh"]));
+    let load = |path: &str| Event { action: Action::Map { file: at(path, None) }, ..ls.clone() };
+    assert_eq!(met(&ls, &known), ["high", "one"]);
+    assert_eq!(met(&dash, &known), [""; 0], "a package without findings");
+    // The library is meant, not the program that loads it.
+    assert_eq!(met(&load("/usr/lib/libc.so.6"), &known), ["owner"]);
+    assert_eq!(met(&load("/tmp/evil.so"), &known), ["strange"]);
+    let nothing = Inventories::default();
+    for event in [&ls, &dash, &load("/tmp/evil.so")] {
+        assert_eq!(met(event, &nothing), [""; 0], "nobody knows");
+    }
+    let mut mounted = load("/usr/lib/libc.so.6");
+    Arc::make_mut(&mut mounted.container).mounts =
+        vec![Mount { destination: "/usr/lib".to_owned(), kind: "bind".to_owned(), ..Mount::default() }];
+    assert_eq!(met(&mounted, &known), ["strange"], "a mount is not of the image");
 }
 
 #[test]

@@ -654,19 +654,21 @@ static FIELDS: &[Field] = &[
     field("k8s.pod.name", Text, Nothing, C, ANY, "the name of its pod", text!(|m| filled(&m.event.container.pod.name))),
     field("k8s.pod.uid", Text, Nothing, C, ANY, "the unique id of its pod", text!(|m| filled(&m.event.container.pod.uid))),
 
-    // What the inventory of the image says of the program that runs.
-    field("image.file.known", Truth, Nothing, P, ANY, "whether the image has the file that runs; no value without its inventory",
+    // What the inventory of the image says of the program that runs, or of the library that is loaded.
+    field("image.file.known", Truth, Nothing, E, ANY, "whether the image has the file that runs, or the library that is loaded (`mmap`); no value without its inventory",
         truth!(|m| facts(m).map(|facts| facts.known))),
-    field("package.name", Text, Nothing, P, ANY, "the package that owns the file that runs",
+    field("package.name", Text, Nothing, E, ANY, "the package that owns that file",
         text!(|m| facts(m).and_then(|facts| facts.package))),
-    field("package.version", Text, Nothing, P, ANY, "the version of that package",
+    field("package.version", Text, Nothing, E, ANY, "the version of that package",
         text!(|m| facts(m).and_then(|facts| facts.version))),
-    field("image.layer", Text, Nothing, P, ANY, "the digest of the layer that the file that runs comes from",
+    field("image.layer", Text, Nothing, E, ANY, "the digest of the layer that the file comes from",
         text!(|m| facts(m).and_then(|facts| facts.layer))),
-    field("finding.severity", Text, Nothing, P, ANY, "the worst severity among the findings of that package",
+    field("finding.severity", Text, Nothing, E, ANY, "the worst severity among the findings of that package; no value without any, or without a report",
         text!(|m| facts(m).and_then(|facts| facts.severity))),
-    field("finding.party", Text, Nothing, P, ANY, "whose move those findings are, as in `application`",
+    field("finding.party", Text, Nothing, E, ANY, "whose move the worst of them is, as in `application`",
         text!(|m| facts(m).and_then(|facts| facts.party))),
+    field("finding.ids", Text, Nothing, E, ANY, "the ids of the findings of that package, as in `CVE-2021-23337`",
+        |m, _, _, emit| facts(m).map_or(&[][..], |facts| facts.ids).iter().for_each(|id| emit(Item::Text(id)))),
 ];
 
 fn signed(number: u64) -> i64 {
@@ -1048,7 +1050,11 @@ fn mount<'e>(
 }
 
 fn facts<'e>(moment: &Moment<'e>) -> Option<FileFacts<'e>> {
-    moment.knowledge.file(&moment.event.container, &moment.event.process.executable.path)
+    let file = match &moment.event.action {
+        Action::Map { file } => file,
+        _ => &moment.event.process.executable,
+    };
+    moment.knowledge.file(&moment.event.container, &file.path)
 }
 
 /// Why a field that rules of Falco use has no value here; nothing for one that is not Falco's either.

@@ -52,8 +52,10 @@ pub struct FileFacts<'a> {
     pub layer: Option<&'a str>,
     /// The worst severity among the findings of that package, as in `high`.
     pub severity: Option<&'a str>,
-    /// Whose move those findings are, as in `base-image`.
+    /// Whose move the worst of those findings is, as in `base image`.
     pub party: Option<&'a str>,
+    /// The ids of those findings, as in `CVE-2021-23337`.
+    pub ids: &'a [String],
 }
 
 /// Knows nothing but that user 0 is root.

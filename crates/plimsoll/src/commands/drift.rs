@@ -2,7 +2,7 @@
 
 #![cfg_attr(not(feature = "runtime"), allow(dead_code, reason = "without the sensor nothing runs"))]
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -10,17 +10,19 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use plimsoll_model::in_use::{IN_USE_VERSION, ImageInUse, InUse, PackageInUse};
+use plimsoll_model::report::Target;
+use plimsoll_model::{Digest, Level, Report};
 use plimsoll_runtime::Event;
 use plimsoll_runtime::drift::{Drift, Image, ImageFile, Inventories, Judged, Package, Role, Roots, Verdict};
 use plimsoll_runtime::event::{Action, Container, State, text};
 use plimsoll_runtime::rules::{Alert, Knowledge};
 use plimsoll_scan::tree::{self, Contents};
-use plimsoll_scan::{NoProgress, Options, Via};
+use plimsoll_scan::{NoProgress, Options, Via, plan};
 
 use super::cache::cache;
 use crate::cli::CacheArguments;
 use crate::environment::Environment;
-use crate::print;
+use crate::print::{self, Failure, USAGE};
 
 /// Events that wait for the files of their image; more are not judged, and that is told.
 const MOST_WAITING: usize = 20_000;
@@ -43,6 +45,11 @@ pub(crate) struct DriftArguments {
     /// shop:1=oci:layout or shop:1=dir:/srv/root; may be given several times
     #[arg(long = "image", requires = "held", value_name = "NAME=TARGET", value_parser = named)]
     images: Vec<(String, String)>,
+
+    /// Scans of the images (`plimsoll scan IMAGE --format json`): rules can then ask for the findings of what runs
+    /// (`finding.severity`, `finding.ids`, `finding.party`); may be given several times
+    #[arg(long = "report", requires = "held", value_name = "FILE")]
+    reports: Vec<String>,
 }
 
 fn named(text: &str) -> Result<(String, String), String> {
@@ -92,6 +99,8 @@ pub(super) struct Watcher {
 const MOST_CONTAINERS: usize = 10_000;
 /// Files that are named of a package.
 const MOST_NAMED: usize = 3;
+/// Ids of findings that rules can ask of one package.
+const MOST_FINDINGS: usize = 1_000;
 /// How often what ran is written.
 const EVERY: Duration = Duration::from_mins(1);
 
@@ -187,9 +196,14 @@ impl Watcher {
         arguments: &DriftArguments,
         host_root: &Path,
         environment: &Environment,
-    ) -> Option<Self> {
+    ) -> Result<Option<Self>, Failure> {
         if !arguments.drift && arguments.in_use.is_none() {
-            return None;
+            return Ok(None);
+        }
+        let mut reports = Vec::new();
+        for path in &arguments.reports {
+            let read = plan::read(path).map_err(|error| Failure::new(USAGE, anyhow::Error::new(error)))?;
+            reports.extend(read.into_iter().filter_map(|surveyed| surveyed.report));
         }
         let (requests, asked) = channel::<(String, String)>();
         let (answer, answers) = channel::<Answer>();
@@ -218,13 +232,21 @@ impl Watcher {
             while let Ok((name, target)) = asked.recv() {
                 let read = tree::contents(&target, &options, &NoProgress)
                     .map_err(|error| plimsoll_model::one_line(&error))
-                    .and_then(image);
+                    .and_then(|contents| {
+                        let found = Found::of(&contents.target, &reports);
+                        if found.is_none() && !reports.is_empty() {
+                            print::warning(&format!(
+                                "none of the reports is of `{name}`: what is wrong with its packages is not known to rules"
+                            ));
+                        }
+                        image(contents, &found.unwrap_or_default())
+                    });
                 if answer.send((name, read)).is_err() {
                     break;
                 }
             }
         });
-        Some(Self {
+        Ok(Some(Self {
             named: arguments.images.iter().cloned().collect(),
             requests,
             answers,
@@ -247,7 +269,7 @@ impl Watcher {
                 written: Instant::now(),
                 images: HashMap::new(),
             }),
-        })
+        }))
     }
 
     /// What rules can ask of images.
@@ -520,17 +542,71 @@ fn mount_namespace(link: &Path) -> Option<u32> {
     target.to_str()?.strip_prefix("mnt:[")?.strip_suffix(']')?.parse().ok()
 }
 
+/// What reports found in an image, by the URL of the package: the worst severity, whose move that is, and all ids.
+#[derive(Default)]
+struct Found(HashMap<String, (Level, &'static str, BTreeSet<String>)>);
+
+impl Found {
+    /// What these reports say of an image; nothing where none is of it.
+    fn of(target: &Target, reports: &[Report]) -> Option<Self> {
+        let mut of = reports.iter().filter(|report| is_of(&report.target, target)).peekable();
+        of.peek()?;
+        let mut found = Self::default();
+        for finding in
+            of.flat_map(|report| &report.findings).filter(|finding| finding.suppressed_by.is_none())
+        {
+            for purl in finding.subject.packages() {
+                let (level, party) = (finding.severity.level, finding.party.word());
+                let entry = found.0.entry(purl.clone()).or_insert_with(|| (level, party, BTreeSet::new()));
+                if level > entry.0 {
+                    (entry.0, entry.1) = (level, party);
+                }
+                if entry.2.len() < MOST_FINDINGS {
+                    entry.2.insert(finding.advisory.clone());
+                }
+            }
+        }
+        Some(found)
+    }
+}
+
+/// Whether a report is of an image: by digests and layers where both have them, else by the name.
+fn is_of(report: &Target, target: &Target) -> bool {
+    for (one, other) in [(&report.digest, &target.digest), (&report.image_id, &target.image_id)] {
+        if one.is_some() && one == other {
+            return true;
+        }
+    }
+    let layers = |target: &Target| -> Option<Vec<Digest>> {
+        let all: Option<Vec<_>> = target.layers.iter().map(|layer| layer.diff_id.clone()).collect();
+        all.filter(|all| !all.is_empty())
+    };
+    match (layers(report), layers(target)) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => report.name == target.name,
+        _ => false,
+    }
+}
+
 /// A scanned image as the sensor holds it.
-fn image(contents: Contents) -> Result<Image, String> {
+fn image(contents: Contents, found: &Found) -> Result<Image, String> {
     let Contents { target, inventory, tree } = contents;
     if tree.files.is_empty() {
         return Err("it has no files that could be read".to_owned());
     }
-    let packages = inventory.packages.into_iter().map(|package| Package {
-        name: package.name,
-        version: package.version,
-        purl: package.purl,
-        ..Package::default()
+    let packages = inventory.packages.into_iter().map(|package| {
+        let (worst, ids) = match found.0.get(&package.purl) {
+            Some((level, party, ids)) => (Some((level, party)), ids.iter().cloned().collect()),
+            None => (None, Vec::new()),
+        };
+        Package {
+            name: package.name,
+            version: package.version,
+            purl: package.purl,
+            severity: worst.map(|(level, _)| level.word().to_owned()),
+            party: worst.map(|(_, party)| (*party).to_owned()),
+            findings: ids,
+        }
     });
     let layers: Option<Vec<_>> =
         target.layers.into_iter().map(|layer| layer.diff_id.or(layer.digest)).collect();

@@ -197,7 +197,7 @@ pub(super) fn live(arguments: &LiveArguments, environment: &Environment) -> Answ
     }
     let (engine, skipped) = engine(arguments)?;
     let mut settings = settings(&arguments.sensing, engine.as_ref());
-    let drift = Watcher::new(&arguments.drift, &arguments.sensing.host_root, environment);
+    let drift = Watcher::new(&arguments.drift, &arguments.sensing.host_root, environment)?;
     if drift.is_some() {
         settings.calls.extend(Call::named("mmap").filter(|call| !settings.calls.contains(call)));
     }

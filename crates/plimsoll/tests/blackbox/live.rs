@@ -265,6 +265,54 @@ fn what_ran_is_written_and_a_scan_puts_it_first() {
 }
 
 #[test]
+fn rules_ask_what_a_scan_found_in_what_runs() {
+    let Some(harbour) = open("findings") else { return };
+    let lower = harbour.lower();
+    std::fs::create_dir_all(lower.join("var/lib/dpkg/info")).unwrap();
+    std::fs::write(lower.join("etc/os-release"), super::shop::OS_RELEASE).unwrap();
+    let status = "Package: sealib\nStatus: install ok installed\nArchitecture: amd64\nVersion: 3.0.11-1~deb12u1\nDescription: x\n";
+    std::fs::write(lower.join("var/lib/dpkg/status"), status).unwrap();
+    std::fs::write(lower.join("var/lib/dpkg/info/sealib.list"), "/.\n/bin/busybox\n").unwrap();
+    let place = Place::new();
+    let target = format!("dir:{}", lower.display());
+    let image = format!("{IMAGE}={target}");
+    let report = place.run(&["scan", &target, "--db", super::database(), "--format", "json"]);
+    let finding = report.json()["findings"][0].clone();
+    place.put("report.json", report.stdout);
+    let rules = place.put(
+        "mine.yaml",
+        "- rule: Flawed program runs
+  desc: d
+  condition: evt.type in (execve, execveat) and finding.severity exists and container.image.repository exists
+  output: \"%package.name %package.version %finding.severity %finding.party %finding.ids %image.file.known\"
+  priority: WARNING
+",
+    );
+    let watching = Watching::start(
+        &place,
+        &["--drift", "--image", &image, "--report", "report.json", "--rules", &rules],
+    );
+    // Its image is read while it runs.
+    let loops = "for one in 1 2 3 4 5 6 7 8 9; do cat /etc/passwd; sleep 1; done";
+    let id = harbour.run(&["/bin/sh", "-c", loops], &[]);
+    watching.end().exits(1);
+    let told = lines(&place);
+    let outputs: Vec<String> = told
+        .iter()
+        .map(|line| &line["alert"])
+        .filter(|alert| alert["rule"] == "Flawed program runs" && alert["container"]["id"] == id)
+        .map(|alert| super::text(&alert["output"]))
+        .collect();
+    let severity = super::text(&finding["severity"]["level"]);
+    let advisory = super::text(&finding["advisory"]);
+    let one = outputs.last().unwrap_or_else(|| panic!("{told:#?}"));
+    assert!(one.starts_with(&format!("sealib 3.0.11-1~deb12u1 {severity} ")), "{one}");
+    assert!(one.contains(&advisory) && one.ends_with(" true"), "{one}");
+    place.run(&["watch", "--report", "report.json"]).exits(2).says(&["--drift"]);
+    place.run(&["watch", "--drift", "--report", "none.json"]).exits(2).says(&["none.json"]);
+}
+
+#[test]
 fn an_image_that_cannot_be_read_is_told_and_leaves_the_verdict_open() {
     let Some(harbour) = open("unread") else { return };
     let place = Place::new();
