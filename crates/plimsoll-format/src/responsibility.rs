@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use plimsoll_model::Outcome;
 use plimsoll_model::responsibility::{
-    Cell, Column, Owner, Responsibility, Row, Standing, SwitchState, WhatIf,
+    Cell, Column, Owner, Responsibility, Row, Standing, Switch, SwitchState, WhatIf,
 };
 
 use crate::text::{clean, columns, count, listing, markdown_text, shorten, wrap};
@@ -115,6 +115,22 @@ pub(crate) fn rows(answer: &Responsibility, wanted: impl Fn(&Row) -> bool) -> Ve
     let mut rows: Vec<&Row> = answer.controls.iter().filter(|row| wanted(row)).collect();
     rows.sort_by_key(|row| (std::cmp::Reverse(row.rank), row.id.as_str()));
     rows
+}
+
+/// The switch that sets right what is not met of a control. One that hands all of it to the provider is a decision of its own, and
+/// told where those are.
+pub(crate) fn repairing<'a>(answer: &Responsibility, row: &'a Row) -> Option<&'a Switch> {
+    let moves = |switch: &Switch| {
+        let own = answer.handovers.iter().filter(|handover| handover.switch.name == switch.name);
+        own.flat_map(|handover| &handover.controls).any(|id| *id == row.id)
+    };
+    row.cells
+        .iter()
+        .filter(|cell| cell.standing == Standing::NotMet)
+        .filter_map(|cell| Some((cell, cell.switch.as_ref()?)))
+        .filter(|(_, switch)| switch.state != SwitchState::On)
+        .find(|(cell, switch)| cell.owner != Owner::Customer || !moves(switch))
+        .map(|(_, switch)| switch)
 }
 
 /// The cells of a row that stand so, those that look alike put together: names of columns, and one of the cells.
@@ -358,7 +374,7 @@ fn counts(answer: &Responsibility, text: &mut Paper<'_>) {
 }
 
 /// A control that is not met: what, where, why, how.
-fn control(row: &Row, place: usize, text: &mut Paper<'_>) {
+fn control(answer: &Responsibility, row: &Row, place: usize, text: &mut Paper<'_>) {
     let id = clean(&row.id).into_owned();
     let indent = columns(&id) + 6;
     let lines = wrap(&clean(&row.title), text.width.saturating_sub(indent).max(20));
@@ -389,8 +405,7 @@ fn control(row: &Row, place: usize, text: &mut Paper<'_>) {
         }
     }
     text.wrapped(6, &format!("exposes: {}", clean(&row.exposes)));
-    let switch = row.cells.iter().filter(|cell| wanted(cell)).find_map(|cell| cell.switch.as_ref());
-    match switch.filter(|switch| switch.state != SwitchState::On) {
+    match repairing(answer, row) {
         Some(switch) => text.command(6, &switch.command),
         None => text.wrapped(6, &format!("do: {}", clean(&row.next))),
     }
@@ -415,7 +430,7 @@ fn open(answer: &Responsibility, text: &mut Paper<'_>) {
         text.line("");
         text.line(title);
         for (index, row) in rows.iter().take(SHOWN).enumerate() {
-            control(row, index + 1, text);
+            control(answer, row, index + 1, text);
         }
         if rows.len() > SHOWN {
             text.line(&format!("    and {} more: --all", rows.len() - SHOWN));

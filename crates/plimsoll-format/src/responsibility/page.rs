@@ -7,7 +7,7 @@ use askama::Template;
 use plimsoll_model::Outcome;
 use plimsoll_model::responsibility::{Cell, Owner, Responsibility, Row, Standing, SwitchState};
 
-use super::{Counts, groups, missing_inputs, own, platforms, providers, reasons, rows, source};
+use super::{Counts, groups, missing_inputs, own, platforms, providers, reasons, repairing, rows, source};
 use crate::Error;
 use crate::html::{ended, hash_of};
 use crate::text::{clean, count};
@@ -64,6 +64,8 @@ struct Step {
     id: String,
     whose: String,
     action: String,
+    /// What was seen first.
+    seen: String,
     why: String,
 }
 
@@ -235,13 +237,11 @@ pub(super) fn write(answer: &Responsibility) -> Result<String, Error> {
 fn step(answer: &Responsibility, row: &Row) -> Step {
     let open = |cell: &&Cell| cell.standing == Standing::NotMet;
     let yours = row.cells.iter().filter(open).any(|cell| cell.owner == Owner::Customer);
-    let switch = row.cells.iter().filter(open).find_map(|cell| cell.switch.as_ref());
-    let switch = switch.filter(|switch| switch.state == SwitchState::Off);
+    let switch = repairing(answer, row).filter(|switch| switch.state == SwitchState::Off);
+    let seen = row.cells.iter().filter(open).find_map(|cell| cell.seen.first());
     let blocked = row.cells.iter().filter(open).find_map(|cell| cell.blocked_by.first());
-    let mut action = match switch {
-        Some(switch) => turned(&text(&switch.turn)),
-        None => upper(&text(&row.next)),
-    };
+    let turned = switch.and_then(|switch| turned(&text(&switch.turn)));
+    let mut action = turned.unwrap_or_else(|| upper(&text(&row.next)));
     if let Some(blocked) = blocked {
         let title = answer.controls.iter().find(|row| row.id == blocked.control);
         let title = title.map(|row| format!(" ({})", lower(&text(&row.title)))).unwrap_or_default();
@@ -254,20 +254,24 @@ fn step(answer: &Responsibility, row: &Row) -> Step {
         id: text(&row.id),
         whose: if yours { "yours".into() } else { format!("shared with {}", providers(answer)) },
         action,
+        seen: seen.map(|seen| text(seen)).unwrap_or_default(),
         why: text(&row.exposes),
     }
 }
 
 /// What to do so that a switch stands as it should: `Turn node auto-upgrade on`.
-fn turned(turn: &str) -> String {
-    match turn.rsplit_once(' ') {
-        Some((what, way @ ("on" | "off"))) => format!("Turn {what} {way}"),
-        _ => format!("Switch to: {turn}"),
+fn turned(turn: &str) -> Option<String> {
+    match turn.rsplit_once(' ')? {
+        (what, way @ ("on" | "off")) => Some(format!("Turn {what} {way}")),
+        _ => None,
     }
 }
 
-/// The same with a large letter in front.
+/// The same with a large letter in front, unless it begins with a program.
 fn upper(text: &str) -> String {
+    if ["kubectl ", "plimsoll "].iter().any(|program| text.starts_with(program)) {
+        return text.to_owned();
+    }
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
@@ -352,12 +356,12 @@ fn lists(answer: &Responsibility) -> Vec<List> {
             0 => String::new(),
             more => format!("{} more below.", count(more, "control", "controls")),
         },
-        items: rows.into_iter().take(SHOWN).map(item).collect(),
+        items: rows.into_iter().take(SHOWN).map(|row| item(answer, row)).collect(),
     })
     .collect()
 }
 
-fn item(row: &Row) -> Item {
+fn item(answer: &Responsibility, row: &Row) -> Item {
     let wanted = |cell: &Cell| cell.standing == Standing::NotMet;
     let all = row.cells.iter().filter(|cell| cell.owner != Owner::NotApplicable).count();
     let mut seen = Vec::new();
@@ -374,12 +378,7 @@ fn item(row: &Row) -> Item {
             seen.push(line);
         }
     }
-    let switch = row
-        .cells
-        .iter()
-        .filter(|cell| wanted(cell))
-        .find_map(|cell| cell.switch.as_ref())
-        .filter(|switch| switch.state != SwitchState::On);
+    let switch = repairing(answer, row);
     Item {
         id: text(&row.id),
         title: text(&row.title),
@@ -505,6 +504,12 @@ fn notes(answer: &Responsibility) -> Vec<Note> {
                 push(format!("Switch: {}.", text(&switch.turn)));
             }
             push(format!("Source: {}.", source(cell)));
+        }
+        if own(row) == Some(Standing::NotMet) {
+            push(format!("To do: {}.", text(&row.next)));
+            if let Some(switch) = repairing(answer, row) {
+                push(format!("Command: {}", text(&switch.command)));
+            }
         }
         notes.push(Note { number: index + 1, id: text(&row.id), lines });
     }
