@@ -72,9 +72,9 @@ fn files_of_other_releases() {
     };
     let now = "apiVersion: cli.kyverno.io/v1alpha1\nkind: Test\n";
     let right = |outcomes: Vec<Outcome>, count: usize| assert_eq!(outcomes, vec![Outcome::Right; count]);
-    let both = "results: [{policy: p, kind: Pod, resource: bad, status: fail}, {policy: p, kind: Pod, resources: [shop/good], result: pass}]";
-    right(run("name: old\n", both), 2);
-    right(run(now, both), 2);
+    let both = "results: [{policy: p, kind: Pod, resource: bad, status: fail}, {policy: p, kind: Pod, resources: [shop/good], result: pass}, {policy: p, kind: Pod, resources: [default/bad], result: fail}]";
+    right(run("name: old\n", both), 3);
+    right(run(now, both), 3);
     right(
         run(
             now,

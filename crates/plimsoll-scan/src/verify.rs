@@ -202,8 +202,17 @@ pub(crate) fn everything_said(
     found
 }
 
-/// A file is a bundle, or a DSSE envelope by itself, or one of them in each line.
+/// A file is a bundle, or a DSSE envelope by itself, or one of them in each line, or the attestations that npm's registry tells
+/// of a package.
 fn from_file(path: &str, bytes: &[u8], subject: &Digest) -> Vec<Evidence> {
+    #[derive(serde::Deserialize)]
+    struct OfPackage {
+        attestations: Vec<Attested>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Attested {
+        bundle: serde_json::Value,
+    }
     /// Most lines of a file.
     const MOST: usize = 1_000;
     let lines: Vec<&[u8]> =
@@ -211,6 +220,12 @@ fn from_file(path: &str, bytes: &[u8], subject: &Digest) -> Vec<Evidence> {
     let is_json = |text: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok();
     if (2..=MOST).contains(&lines.len()) && !is_json(bytes) && lines.iter().all(|line| is_json(line)) {
         return lines.into_iter().map(|line| one_of_file(path, line.to_vec(), subject)).collect();
+    }
+    if let Ok(package) = serde_json::from_slice::<OfPackage>(bytes)
+        && package.attestations.len() <= MOST
+    {
+        let bundles = package.attestations.into_iter().map(|one| one.bundle.to_string().into_bytes());
+        return bundles.map(|bundle| one_of_file(path, bundle, subject)).collect();
     }
     vec![one_of_file(path, bytes.to_vec(), subject)]
 }

@@ -266,7 +266,10 @@ impl Suite {
                 let metadata = &object["metadata"];
                 metadata["name"].as_str() == Some(name)
                     && (written.kind.is_empty() || object["kind"].as_str() == Some(&written.kind))
-                    && namespace.is_none_or(|namespace| metadata["namespace"].as_str() == Some(namespace))
+                    // What names no namespace is in this one, as Kyverno's program has it.
+                    && namespace.is_none_or(|namespace| {
+                        metadata["namespace"].as_str().unwrap_or("default") == namespace
+                    })
             })
             .collect();
         if found.is_empty() {

@@ -746,4 +746,17 @@ fn files_are_verified_by_bundles_beside_them() {
         }
     }
     assert!(count >= 50 && wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
+    // What npm's registry tells of a package, by the digest that it goes by there.
+    let npm = plimsoll_testing::shared("fixtures/supply-chain/slsa-verifier/npm/gha").unwrap();
+    let digest = "sha512:8d9d7972f676516c75014aa074e11ae604d98f0b64ec6725a61e2838ff3dab162118fa71433fb31e1550d30bd0dec9d086ce032b94457b583900c507acf39c40";
+    let verify = |name: &str, source: &str| {
+        let file = npm.join(name).display().to_string();
+        let asked = ["--identity", "**", "--issuer", "https://token.actions.githubusercontent.com"];
+        let built = ["--source", source, "--builder", "**"];
+        place.run(&[["verify", digest, "--evidence", &file].as_slice(), &asked, &built].concat()).code
+    };
+    let good = "gundam-visor-cli-v1-tag.tgz.json";
+    assert_eq!(verify(good, "github.com/**"), 0);
+    assert_eq!(verify(good, "github.com/nobody/**"), 1);
+    assert_ne!(verify("gundam-visor-cli-v1-tag-invalidsigprov.tgz.json", "github.com/**"), 0);
 }
