@@ -104,7 +104,7 @@ pub struct Objects<'v> {
     /// Service accounts among them, by namespace and name.
     pub(crate) accounts: BTreeMap<(&'v str, &'v str), &'v Value<'v>>,
     /// Network policies among them, by namespace.
-    pub(crate) network_policies: BTreeMap<&'v str, Vec<&'v Value<'v>>>,
+    network_policies: BTreeMap<&'v str, Vec<usize>>,
     /// Objects by kind, namespace and name; those of the whole cluster without namespace.
     named: HashMap<(&'v str, &'v str, &'v str), usize>,
     /// Objects by kind, in their order.
@@ -245,7 +245,7 @@ impl<'v> Objects<'v> {
                 }
             }
             ("networking.k8s.io", "NetworkPolicy") => {
-                self.network_policies.entry(name.namespace).or_default().push(value);
+                self.network_policies.entry(name.namespace).or_default().push(self.all.len());
             }
             _ => {}
         }
@@ -315,9 +315,7 @@ impl<'v> Objects<'v> {
 
     /// The network policies of a namespace.
     pub fn network_policies(&self, namespace: &str) -> impl Iterator<Item = &Object<'v>> {
-        self.of_kind("NetworkPolicy").filter(move |object| {
-            object.name.group == "networking.k8s.io" && object.name.namespace == namespace
-        })
+        self.network_policies.get(namespace).into_iter().flatten().map(|at| &self.all[*at])
     }
 
     /// The objects, in the order that they were added in.

@@ -192,8 +192,7 @@ pub(super) fn is_covered(scene: &Scene<'_, '_>, pod: &Pod<'_>, direction: &str) 
     if pod.spec.is_none_or(on_node) {
         return Some(true);
     }
-    let policies = scene.all.network_policies.get(scene.object.name.namespace);
-    for policy in policies.into_iter().flatten() {
+    for policy in scene.all.network_policies(scene.object.name.namespace).map(|object| object.value) {
         let mut types = texts(at(policy, &["spec", "policyTypes"])).peekable();
         // Without types it is about what comes in, and about what goes out where it has rules for that.
         let meant = match types.peek() {

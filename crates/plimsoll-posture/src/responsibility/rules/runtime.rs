@@ -183,6 +183,7 @@ pub(super) fn backed_up(scene: &Scene<'_, '_>) -> Decision {
 
 pub(super) fn volumes(scene: &Scene<'_, '_>) -> Decision {
     let plain = scene.kind("storage.k8s.io", "StorageClass").map(|classes| {
+        let any = !classes.is_empty();
         let mut open = Vec::new();
         let mut unsaid = Vec::new();
         for class in classes {
@@ -203,15 +204,17 @@ pub(super) fn volumes(scene: &Scene<'_, '_>) -> Decision {
                 _ => unsaid.push(shown(class)),
             }
         }
-        (open, unsaid)
+        (any, open, unsaid)
     });
     Decision::effect(match plain {
         Err(missing) => Finding::unknown(missing),
-        Ok((open, _)) if !open.is_empty() => Finding::all_wrong(open),
-        Ok((_, unsaid)) if unsaid.is_empty() => {
+        // How volumes are made by hand is not looked at.
+        Ok((false, ..)) => Finding::unknown(missing(InputKind::Kubernetes, "a StorageClass")),
+        Ok((_, open, _)) if !open.is_empty() => Finding::all_wrong(open),
+        Ok((_, _, unsaid)) if unsaid.is_empty() => {
             Finding::met("every StorageClass encrypts, or its provider does")
         }
-        Ok((_, unsaid)) => Finding::unknown(missing(
+        Ok((_, _, unsaid)) => Finding::unknown(missing(
             InputKind::Kubernetes,
             format!("parameters.encrypted of the StorageClass {}", shortened(&unsaid.join(", "))),
         )),
