@@ -18,6 +18,11 @@ pub fn edits(left: &str, right: &str) -> usize {
 
 /// The first 80 characters, with control characters made visible.
 pub fn shortened(text: &str) -> String {
+    // Nearly all names are short and plain, and there are many.
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
+    if text.len() <= 80 && text.as_bytes().iter().all(is_plain) {
+        return text.to_owned();
+    }
     let mut out: String = text.chars().take(80).flat_map(char::escape_debug).collect();
     if text.chars().nth(80).is_some() {
         out.push('…');
@@ -50,7 +55,16 @@ pub fn one_line(error: impl std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{causes, edits, headline, one_line};
+    use super::{causes, edits, headline, one_line, shortened};
+
+    #[test]
+    fn names_are_short_and_printable() {
+        let long = "x".repeat(80);
+        assert_eq!(shortened(&long), long);
+        assert_eq!(shortened(&format!("{long}y")), format!("{long}…"));
+        assert_eq!(shortened("a/b c~!"), "a/b c~!");
+        assert_eq!(shortened("a\"b\\'\n\u{1b}é"), "a\\\"b\\\\\\'\\n\\u{1b}é");
+    }
 
     #[derive(Debug)]
     struct Told(&'static str, Option<Box<Told>>);

@@ -1,5 +1,8 @@
 //! All rules; a new one is its file and one line here.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::dockerfile::rules as dockerfile;
 use crate::image::rules as image;
 use crate::kubernetes::rules as kubernetes;
@@ -261,7 +264,9 @@ pub static RULES: &[&Rule] = &[
 
 /// The rule with this id.
 pub fn find(id: &str) -> Option<&'static Rule> {
-    RULES.iter().copied().find(|rule| rule.id == id)
+    static BY_ID: LazyLock<HashMap<&str, &Rule>> =
+        LazyLock::new(|| RULES.iter().map(|rule| (rule.id, *rule)).collect());
+    BY_ID.get(id).copied()
 }
 
 /// Rules that another tool calls by this id: `DL3007`, `DS-0001`. Case does not matter.

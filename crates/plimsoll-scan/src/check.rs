@@ -465,19 +465,7 @@ impl<'a> Run<'a> {
             finding.risk.work = Work::of(finding, "");
         }
         // All can be put right by an edit, so the sum is that of severity; files stand together.
-        self.findings.sort_by_cached_key(|finding| {
-            let place = match &finding.subject {
-                Subject::File(location) => Some(location.clone()),
-                _ => None,
-            };
-            (
-                finding.suppressed_by.is_some(),
-                std::cmp::Reverse(finding.risk.work.sum),
-                std::cmp::Reverse(finding.severity.level),
-                place,
-                finding.id.clone(),
-            )
-        });
+        in_order(&mut self.findings);
         whose::assign(&mut self.findings, &[], context);
         party::apply(&mut self.findings, &target, options.whose.as_ref());
         let changes = whose::changes(&self.findings, &[], context);
@@ -527,6 +515,33 @@ impl<'a> Run<'a> {
             since,
             problems: self.problems,
         }
+    }
+}
+
+/// Puts findings in the order that they are told in. They are large, so their order is found first, and each is moved once.
+fn in_order(findings: &mut [Finding]) {
+    fn key(
+        finding: &Finding,
+    ) -> (bool, std::cmp::Reverse<u32>, std::cmp::Reverse<Level>, Option<&Location>, &str) {
+        let place = match &finding.subject {
+            Subject::File(location) => Some(location),
+            _ => None,
+        };
+        let (sum, level) = (finding.risk.work.sum, finding.severity.level);
+        let suppressed = finding.suppressed_by.is_some();
+        (suppressed, std::cmp::Reverse(sum), std::cmp::Reverse(level), place, &finding.id)
+    }
+    let mut order: Vec<usize> = (0..findings.len()).collect();
+    order.sort_by(|one, other| key(&findings[*one]).cmp(&key(&findings[*other])));
+    for first in 0..order.len() {
+        // Round a circle: each gets the one that belongs there, and hands on what stood there.
+        let mut at = first;
+        while order[at] != first {
+            let from = std::mem::replace(&mut order[at], at);
+            findings.swap(at, from);
+            at = from;
+        }
+        order[at] = at;
     }
 }
 
@@ -657,23 +672,21 @@ fn asked(database: &Database, release: Release) -> Option<Support> {
 /// What one breach of a rule is as a finding, before its party is known.
 pub(crate) fn of_rule(
     rule: &Rule,
-    breach: &Breach,
+    action: &str,
+    detail: String,
     subject: Subject,
     id: String,
     looked_at: String,
 ) -> Finding {
+    let others = rule.references.iter().filter(|(name, _)| matches!(*name, "hadolint" | "trivy" | "checkov"));
+    let mut aliases: Vec<&str> = others.map(|(_, id)| *id).collect();
+    aliases.sort_unstable();
+    aliases.dedup();
     Finding {
         id,
         kind: FindingKind::Misconfiguration,
         advisory: rule.id.to_owned(),
-        aliases: rule
-            .references
-            .iter()
-            .filter(|(name, _)| matches!(*name, "hadolint" | "trivy" | "checkov"))
-            .map(|(_, id)| (*id).to_owned())
-            .collect::<std::collections::BTreeSet<_>>()
-            .into_iter()
-            .collect(),
+        aliases: aliases.into_iter().map(str::to_owned).collect(),
         title: rule.title.to_owned(),
         subject,
         severity: Severity { level: rule.severity, source: "plimsoll".to_owned(), ..Severity::default() },
@@ -681,12 +694,12 @@ pub(crate) fn of_rule(
         status: FixStatus::Affected,
         fixed_version: None,
         party: Party::Application(None),
-        remedy: Remedy { action: breach.action.clone(), ..Remedy::default() },
+        remedy: Remedy { action: action.to_owned(), ..Remedy::default() },
         evidence: vec![Evidence {
             source: "plimsoll/posture".to_owned(),
             record: rule.id.to_owned(),
             date: String::new(),
-            range: breach.detail.clone(),
+            range: detail,
             compared: looked_at,
             rule: "rule".to_owned(),
         }],
@@ -701,8 +714,9 @@ fn finding(path: &str, file: &Dockerfile, breach: &Breach, ignores: &ignore::Ign
     location.column = Some(place.column.max(1));
     let rule = plimsoll_posture::find(breach.rule).expect("a breach names the rule that found it");
     let id = format!("{}@{path}:{}:{}", rule.id, place.line, place.column);
+    let looked_at = format!("{path}:{}", place.line);
     let mut finding =
-        of_rule(rule, breach, Subject::File(location.clone()), id, format!("{path}:{}", place.line));
+        of_rule(rule, &breach.action, breach.detail.clone(), Subject::File(location.clone()), id, looked_at);
     finding.remedy.location = Some(location);
     // Instructions follow each other: the last one that starts at or before the place holds it.
     let index =
@@ -735,6 +749,28 @@ mod tests {
             ("Dockerfile.tgz", false),
         ] {
             assert_eq!(Kind::of(name) == Kind::Dockerfile, is, "{name}");
+        }
+    }
+
+    #[test]
+    fn findings_come_in_order() {
+        let rule = RULES[0];
+        let one = |line: u32, number: u32| {
+            let subject = Subject::File(Location::at_line(ImagePath::from("f"), line));
+            of_rule(rule, "", String::new(), subject, number.to_string(), String::new())
+        };
+        for count in 0..40_u32 {
+            for step in [1, 3, 7, 11] {
+                let lines = (0..count).map(|at| (at * step + 5) % (count + 1));
+                let mut findings: Vec<Finding> =
+                    lines.zip(0..).map(|(line, number)| one(line, number)).collect();
+                let mut plain = findings.clone();
+                plain.sort_by_key(|finding| {
+                    (finding.remedy.location.clone(), finding.subject.clone(), finding.id.clone())
+                });
+                in_order(&mut findings);
+                assert_eq!(findings, plain, "{count} {step}");
+            }
         }
     }
 

@@ -222,7 +222,7 @@ fn finding(breach: &Breach, base_layers: u32) -> Finding {
         None => configured("config".to_owned(), None),
     };
     let id = format!("{}@{place}", rule.id);
-    let mut finding = of_rule(rule, breach, subject, id, place);
+    let mut finding = of_rule(rule, &breach.action, breach.detail.clone(), subject, id, place);
     // What came with the base image is not for whoever builds on it to edit.
     finding.risk.fixable = finding.subject.layer().is_none_or(|layer| layer > base_layers);
     if let Subject::File(location) = &finding.subject {

@@ -1,5 +1,6 @@
 //! Whose move it is: the party and the one next step of every finding, and the changes that remove most of them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use plimsoll_model::functions::Reach;
@@ -135,7 +136,8 @@ pub fn assign(findings: &mut [Finding], packages: &[Package], context: Context<'
     for finding in findings {
         let affected: Vec<&Package> =
             finding.subject.packages().iter().filter_map(|purl| index.get(purl.as_str()).copied()).collect();
-        let (party, remedy) = move_for(finding, &affected, context);
+        let known = std::mem::take(&mut finding.remedy);
+        let (party, remedy) = move_for(finding, known, &affected, context);
         finding.party = party;
         finding.remedy = remedy;
     }
@@ -145,7 +147,12 @@ fn say(action: impl Into<String>) -> Remedy {
     Remedy { action: action.into(), command: None, location: None }
 }
 
-fn move_for(finding: &Finding, affected: &[&Package], context: Context<'_>) -> (Party, Remedy) {
+fn move_for(
+    finding: &Finding,
+    known: Remedy,
+    affected: &[&Package],
+    context: Context<'_>,
+) -> (Party, Remedy) {
     if let Some(suppression) = &finding.suppressed_by {
         return (Party::Nobody(format!("{}: {}", suppression.by, suppression.reason)), say("nothing to do"));
     }
@@ -177,7 +184,7 @@ fn move_for(finding: &Finding, affected: &[&Package], context: Context<'_>) -> (
     };
     // The rule that found these knows the move.
     let Some(subject) = finding.subject.as_package().filter(|_| !finding.kind.is_of_rule()) else {
-        return (actor, finding.remedy.clone());
+        return (actor, known);
     };
     let system = subject.ecosystem.is_distribution();
     let name = &subject.source.name;
@@ -317,7 +324,7 @@ fn place(affected: &[&Package]) -> Option<Location> {
 pub fn changes(findings: &[Finding], packages: &[Package], context: Context<'_>) -> Vec<Change> {
     let index: HashMap<&str, &Package> =
         packages.iter().map(|package| (package.purl.as_str(), package)).collect();
-    let mut groups: BTreeMap<Key, Vec<&Finding>> = BTreeMap::new();
+    let mut groups: BTreeMap<Key<'_>, Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
         let acts = match finding.kind {
             FindingKind::Vulnerability => finding.risk.fixable && finding.fixed_version.is_some(),
@@ -460,7 +467,7 @@ fn same_series(left: &str, right: &str, length: usize) -> bool {
 /// Splits the findings of one package by branch: where the installed branch has fixes for most of them, the upgrade
 /// within it is one change and the step out of it another. One flaw that was never fixed in the branch does not drag
 /// the others along.
-fn branches<'a>(key: &Key, group: Vec<&'a Finding>) -> Vec<Vec<&'a Finding>> {
+fn branches<'a>(key: &Key<'_>, group: Vec<&'a Finding>) -> Vec<Vec<&'a Finding>> {
     let Key::Package(_, ecosystem, name, from) = key else { return vec![group] };
     for length in series(*ecosystem, name) {
         let (near, far): (Vec<_>, Vec<_>) = group.iter().partition(|finding| {
@@ -475,33 +482,37 @@ fn branches<'a>(key: &Key, group: Vec<&'a Finding>) -> Vec<Vec<&'a Finding>> {
 
 /// What makes findings fall to the same change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
+enum Key<'f> {
     /// One bump of the base image.
     Base,
     /// Distribution packages of one layer (or of the host).
-    System(Party, Option<u32>),
+    System(&'f Party, Option<u32>),
     /// A package at a version.
-    Package(Party, Ecosystem, String, String),
+    Package(&'f Party, Ecosystem, &'f str, &'f str),
     /// A malicious package.
-    Malware(String),
+    Malware(&'f str),
     /// What a rule of ours asks for: whose, what, where.
-    Edit(Party, String, String),
-    /// What rules ask of one object of Kubernetes, whose template is edited and applied as one: whose, where, which.
-    Object(Party, String, String),
+    Edit(&'f Party, &'f str, Cow<'f, str>),
+    /// What rules ask of one object of Kubernetes, whose template is edited and applied as one: whose, in which file or where
+    /// else, which: kind, group, namespace, name.
+    Object(&'f Party, Option<&'f ImagePath>, Cow<'f, str>, [&'f str; 4]),
 }
 
-impl Key {
-    fn of(finding: &Finding, index: &HashMap<&str, &Package>) -> Self {
+impl<'f> Key<'f> {
+    fn of(finding: &'f Finding, index: &HashMap<&str, &Package>) -> Self {
         let Some(subject) = finding.subject.as_package().filter(|_| !finding.kind.is_of_rule()) else {
             if let Some(object) = &finding.object {
-                let which = ObjectRef { field: String::new(), ..(**object).clone() };
-                return Key::Object(finding.party.clone(), file_of(finding), which.to_string());
+                let ObjectRef { group, kind, namespace, name, .. } = &**object;
+                let (file, elsewhere) = match &finding.subject {
+                    Subject::File(location) => (Some(&location.path), Cow::Borrowed("")),
+                    _ => (None, finding.subject.name()),
+                };
+                return Key::Object(&finding.party, file, elsewhere, [kind, group, namespace, name]);
             }
-            let (action, place) = (finding.remedy.action.clone(), finding.subject.name().into_owned());
-            return Key::Edit(finding.party.clone(), action, place);
+            return Key::Edit(&finding.party, &finding.remedy.action, finding.subject.name());
         };
         if finding.kind == FindingKind::Malware {
-            return Key::Malware(subject.packages.first().cloned().unwrap_or_default());
+            return Key::Malware(subject.packages.first().map(String::as_str).unwrap_or_default());
         }
         if matches!(finding.party, Party::BaseImage(_)) {
             return Key::Base;
@@ -514,22 +525,9 @@ impl Key {
                 .filter_map(|purl| index.get(purl.as_str()))
                 .flat_map(|package| &package.locations)
                 .find_map(|location| location.layer);
-            return Key::System(finding.party.clone(), layer);
+            return Key::System(&finding.party, layer);
         }
-        Key::Package(
-            finding.party.clone(),
-            subject.ecosystem,
-            subject.source.name.clone(),
-            subject.source.version.clone(),
-        )
-    }
-}
-
-/// The file that is edited.
-fn file_of(finding: &Finding) -> String {
-    match &finding.subject {
-        Subject::File(location) => location.path.to_string(),
-        _ => finding.subject.name().into_owned(),
+        Key::Package(&finding.party, subject.ecosystem, &subject.source.name, &subject.source.version)
     }
 }
 
@@ -559,7 +557,7 @@ fn edits(group: &[&Finding]) -> String {
     parts.join("; ")
 }
 
-fn build(key: &Key, group: &[&Finding], index: &HashMap<&str, &Package>, context: Context<'_>) -> Change {
+fn build(key: &Key<'_>, group: &[&Finding], index: &HashMap<&str, &Package>, context: Context<'_>) -> Change {
     let first = group[0];
     let ecosystem = first.subject.ecosystem();
     let affected: Vec<&Package> = {

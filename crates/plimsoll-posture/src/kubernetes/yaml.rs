@@ -333,7 +333,11 @@ impl<'t> Node<'t> {
     fn walk(&self, pointer: &str) -> (&Node<'t>, Mark, usize) {
         let (mut node, mut mark, mut depth) = (self, self.mark, 0);
         for part in pointer.split('/').skip(1) {
-            let part = part.replace("~1", "/").replace("~0", "~");
+            let part = if part.contains('~') {
+                Cow::Owned(part.replace("~1", "/").replace("~0", "~"))
+            } else {
+                Cow::Borrowed(part)
+            };
             let next = match &node.kind {
                 Kind::Scalar { .. } => None,
                 Kind::List(items) => {

@@ -312,10 +312,13 @@ impl Manifests {
                     shortened(&one.owner)
                 )
             }));
-            let breaches = said.breaches.iter().map(|breach| {
-                let spot = at(breach.pointer.as_deref().unwrap_or_default());
-                (finding(&self.files[file], &spot, object, breach), Some(breach))
-            });
+            // Most objects have several breaches, and all are told with its names.
+            let names = (!said.breaches.is_empty()).then(|| Names::of(object));
+            let breaches =
+                said.breaches.iter().zip(std::iter::repeat(&names)).filter_map(|(breach, names)| {
+                    let spot = at(breach.pointer.as_deref().unwrap_or_default());
+                    Some((finding(&self.files[file], &spot, names.as_ref()?, object, breach), Some(breach)))
+                });
             let mut mended: Vec<&Breach> = Vec::new();
             let foreign = foreign(others_than_ours.rules, object, &namespaces, &at(object.prefix()), line);
             judged.problems.extend(foreign.problems);
@@ -494,7 +497,20 @@ fn foreign(
     said
 }
 
-fn finding(file: &File, spot: &Spot, object: &Object<'_>, breach: &Breach) -> Finding {
+/// How an object is named in what is told of it.
+struct Names {
+    id: String,
+    shown: String,
+    reference: ObjectRef,
+}
+
+impl Names {
+    fn of(object: &Object<'_>) -> Self {
+        Names { id: object.id(), shown: object.shown(), reference: object.reference() }
+    }
+}
+
+fn finding(file: &File, spot: &Spot, names: &Names, object: &Object<'_>, breach: &Breach) -> Finding {
     let location = spot.location();
     let rule = plimsoll_posture::find(breach.rule).expect("a breach names the rule that found it");
     // By the names in it and not by line, so that it is the same after an edit further up. What is made of the same manifests
@@ -503,17 +519,18 @@ fn finding(file: &File, spot: &Spot, object: &Object<'_>, breach: &Breach) -> Fi
         Some(Sources::Manifests { .. }) => &file.path,
         _ => &spot.path,
     };
-    let id = format!("{}@{of}:{}{}", rule.id, object.id(), object.field(breach));
-    let shown = object.shown();
-    let rendered = match &file.sources {
-        Some(_) => format!(", as rendered of {}", file.path),
-        None => String::new(),
-    };
-    let looked_at = format!("{}, {shown}{rendered}", spot.shown());
-    let breach = Breach { detail: format!("{} ({shown})", breach.detail), ..breach.clone() };
-    let mut finding = of_rule(rule, &breach, Subject::File(location.clone()), id, looked_at);
+    let field = object.field(breach);
+    let id = [rule.id, "@", of, ":", &names.id, field].concat();
+    let mut looked_at = spot.shown();
+    looked_at.push_str(", ");
+    looked_at.push_str(&names.shown);
+    if file.sources.is_some() {
+        let _ = write!(looked_at, ", as rendered of {}", file.path);
+    }
+    let detail = [&breach.detail, " (", &names.shown, ")"].concat();
+    let mut finding = of_rule(rule, &breach.action, detail, Subject::File(location.clone()), id, looked_at);
     finding.remedy.location = Some(location);
-    finding.object = Some(Box::new(object_ref(object, object.field(&breach))));
+    finding.object = Some(Box::new(ObjectRef { field: field.to_owned(), ..names.reference.clone() }));
     finding
 }
 
@@ -524,7 +541,7 @@ pub(super) fn finding_of_object(object: &Object<'_>, breach: &Breach) -> Finding
     let path = reference.path();
     let id = format!("{}@{path}:{}{}", rule.id, object.id(), object.field(breach));
     let location = Location::new(ImagePath::from(path.as_str()));
-    let mut finding = of_rule(rule, breach, Subject::File(location), id, path);
+    let mut finding = of_rule(rule, &breach.action, breach.detail.clone(), Subject::File(location), id, path);
     finding.object = Some(Box::new(reference));
     finding
 }

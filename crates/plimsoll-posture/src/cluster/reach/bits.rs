@@ -50,9 +50,22 @@ impl Bits {
         Bits(self.0.iter().zip(&other.0).map(|(own, other)| own & other).collect())
     }
 
+    /// Whether a number is in both.
+    pub(crate) fn meets(&self, other: &Bits) -> bool {
+        self.0.iter().zip(&other.0).any(|(own, other)| own & other != 0)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().enumerate().flat_map(|(index, word)| {
+        self.iter_from(0)
+    }
+
+    /// Numbers from this one on, in order.
+    pub(crate) fn iter_from(&self, first: usize) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().skip(first / 64).flat_map(move |(index, word)| {
             let mut rest = *word;
+            if index == first / 64 {
+                rest &= u64::MAX << (first % 64);
+            }
             std::iter::from_fn(move || {
                 (rest != 0).then(|| {
                     let bit = rest.trailing_zeros() as usize;
@@ -110,6 +123,20 @@ impl<T: Copy + Eq> Cover<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_come_in_order_from_any_one_on() {
+        let mut bits = Bits::none(200);
+        [0, 3, 63, 64, 127, 128, 199].iter().for_each(|number| bits.insert(*number));
+        for first in 0..200 {
+            let plain: Vec<usize> = bits.iter().filter(|number| *number >= first).collect();
+            assert_eq!(bits.iter_from(first).collect::<Vec<_>>(), plain, "{first}");
+        }
+        let mut other = Bits::none(200);
+        assert!(!bits.meets(&other));
+        other.insert(199);
+        assert!(bits.meets(&other));
+    }
 
     #[test]
     fn covers_keep_every_number() {

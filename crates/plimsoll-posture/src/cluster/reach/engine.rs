@@ -19,6 +19,8 @@ use crate::cluster::{
 
 /// Most bytes of rows: what a cluster may need that is built to need much.
 const MOST_BYTES: usize = 1 << 30;
+/// Most bytes of what only makes it faster.
+const MOST_BYTES_FOR_SPEED: usize = 128 << 20;
 
 /// A direction, seen from the pods that policies select.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,6 +136,8 @@ pub(crate) struct Engine<'c> {
     unseen_network: bool,
     unseen_cluster: bool,
     everything: Bits,
+    /// Classes of the namespaces that a selector surely takes, and perhaps: few selectors stand in many policies.
+    selected: HashMap<Selector, (Bits, Bits)>,
 }
 
 fn number(at: usize) -> u32 {
@@ -210,6 +214,7 @@ impl<'c> Engine<'c> {
                 || missing("BaselineAdminNetworkPolicy")
                 || missing("ClusterNetworkPolicy"),
             everything: Bits::all(bound),
+            selected: HashMap::new(),
             classes,
             outside,
         };
@@ -253,6 +258,33 @@ impl<'c> Engine<'c> {
             Direction::Ingress => &self.rows[self.ingress[class]],
             Direction::Egress => &self.rows[self.egress[class]],
         }
+    }
+
+    /// For each class the classes that take something from it, by their own side alone. `None` where that needs too much.
+    pub(crate) fn takers(&self) -> Option<Vec<Bits>> {
+        let classes = self.classes.len();
+        if classes.saturating_mul(classes.div_ceil(8)) > MOST_BYTES_FOR_SPEED {
+            return None;
+        }
+        let mut takers = vec![Bits::none(classes); classes];
+        for to in 0..classes {
+            for (answer, peers) in self.row(to, Direction::Ingress).parts() {
+                if answer.possible != NONE {
+                    let within = peers.iter().take_while(|peer| *peer < classes);
+                    within.for_each(|from| takers[from].insert(to));
+                }
+            }
+        }
+        Some(takers)
+    }
+
+    /// The peers that are ranges outside of some kind.
+    pub(crate) fn ranges_of(&self, is: impl Fn(&Outside) -> bool) -> Bits {
+        let mut bits = Bits::none(self.bound);
+        for (at, _) in self.outside.iter().enumerate().filter(|(_, range)| is(range)) {
+            bits.insert(self.outside_peer(at));
+        }
+        bits
     }
 
     /// What one peer may send to another: what both sides allow. Outside of the cluster nothing is decided here.
@@ -533,7 +565,7 @@ impl<'c> Engine<'c> {
     }
 
     /// Whom a rule is about: surely, and possibly.
-    fn peers(&self, peers: Option<&[Peer]>, namespace: &str) -> (Bits, Bits) {
+    fn peers(&mut self, peers: Option<&[Peer]>, namespace: &str) -> (Bits, Bits) {
         let Some(peers) = peers else { return (self.everything.clone(), self.everything.clone()) };
         let (mut sure, mut possible) = (Bits::none(self.bound), Bits::none(self.bound));
         for peer in peers {
@@ -556,7 +588,7 @@ impl<'c> Engine<'c> {
     }
 
     fn pods(
-        &self,
+        &mut self,
         namespaces: Option<&Selector>,
         pods: &Selector,
         own: &str,
@@ -565,37 +597,52 @@ impl<'c> Engine<'c> {
     ) {
         let mut candidates = self.labelled(pods);
         candidates.remove(&self.hosts);
-        let mut within = Bits::none(self.bound);
-        let mut maybe = Bits::none(self.bound);
         let unknown = self.unknown_pod();
         possible.insert(unknown);
         match namespaces {
             None => {
                 for class in self.by_namespace.get(own).into_iter().flatten() {
-                    within.insert(*class as usize);
-                }
-            }
-            Some(selector) if selector.is_everything() => {
-                within = self.everything.clone();
-                if pods.is_everything() {
-                    sure.insert(unknown);
-                }
-            }
-            Some(selector) => {
-                for (name, classes) in &self.by_namespace {
-                    let into = match self.namespace_matches(selector, name) {
-                        Some(false) => continue,
-                        Some(true) => &mut within,
-                        None => &mut maybe,
-                    };
-                    for class in classes {
-                        into.insert(*class as usize);
+                    if candidates.holds(*class as usize) {
+                        sure.insert(*class as usize);
                     }
                 }
             }
+            Some(selector) if selector.is_everything() => {
+                if pods.is_everything() {
+                    sure.insert(unknown);
+                }
+                sure.add(&candidates);
+            }
+            Some(selector) => {
+                let (within, maybe) = match self.selected.get(selector) {
+                    Some(known) => known,
+                    None => {
+                        let of_one = 2 * self.bound.div_ceil(8);
+                        if self.selected.len().saturating_mul(of_one) > MOST_BYTES_FOR_SPEED {
+                            self.selected.clear();
+                        }
+                        let found = self.in_namespaces(selector);
+                        &*self.selected.entry(selector.clone()).or_insert(found)
+                    }
+                };
+                sure.add(&candidates.and(within));
+                possible.add(&candidates.and(maybe));
+            }
         }
-        sure.add(&candidates.and(&within));
-        possible.add(&candidates.and(&maybe));
+    }
+
+    /// Classes of the namespaces that a selector surely takes, and those that it takes perhaps.
+    fn in_namespaces(&self, selector: &Selector) -> (Bits, Bits) {
+        let (mut within, mut maybe) = (Bits::none(self.bound), Bits::none(self.bound));
+        for (name, classes) in &self.by_namespace {
+            let into = match self.namespace_matches(selector, name) {
+                Some(false) => continue,
+                Some(true) => &mut within,
+                None => &mut maybe,
+            };
+            classes.iter().for_each(|class| into.insert(*class as usize));
+        }
+        (within, maybe)
     }
 
     /// Classes with the labels that a selector wants.

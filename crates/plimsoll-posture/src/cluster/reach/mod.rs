@@ -100,6 +100,45 @@ const NEEDED: &[&str] = &[
     "EndpointSlice",
 ];
 
+/// Ranges outside, by what is there.
+struct Places {
+    internet: Bits,
+    metadata: Bits,
+    api_server: Bits,
+    /// Where an API server may be whose address is not known.
+    anywhere: Bits,
+    /// Those of them with addresses of IPv4.
+    anywhere_v4: Bits,
+}
+
+impl Places {
+    fn of(engine: &Engine<'_>) -> Self {
+        let anywhere =
+            |range: &outside::Outside| matches!(range.place, Place::Internet | Place::Private | Place::Node);
+        Places {
+            internet: engine.ranges_of(|range| range.place == Place::Internet),
+            metadata: engine.ranges_of(|range| range.place == Place::Metadata),
+            api_server: engine.ranges_of(|range| range.place == Place::ApiServer),
+            anywhere: engine.ranges_of(anywhere),
+            anywhere_v4: engine.ranges_of(|range| anywhere(range) && !range.addresses.v6),
+        }
+    }
+}
+
+/// Adds a range, to the one before where both are one.
+fn join(all: &mut Vec<(Addresses, Answer)>, addresses: Addresses, answer: Answer) {
+    match all.last_mut() {
+        Some((before, same))
+            if *same == answer
+                && before.v6 == addresses.v6
+                && before.last.wrapping_add(1) == addresses.first =>
+        {
+            before.last = addresses.last;
+        }
+        _ => all.push((addresses, answer)),
+    }
+}
+
 /// The answers of a cluster.
 pub struct Reachability<'c> {
     cluster: &'c Cluster,
@@ -167,13 +206,15 @@ impl<'c> Reachability<'c> {
         all
     }
 
-    /// The classes that a name may send something to, by its own side alone.
-    fn sent_to(&self, from: usize) -> Bits {
-        let mut all = Bits::none(self.engine.bound());
+    /// The classes that a name may send something to, by its own side, and that take something from it, where that is known.
+    fn sent_to(&self, from: usize, takers: Option<&[Bits]>) -> Bits {
+        let mut all = Bits::none(self.engine.classes.len());
         for class in &self.names[from].classes {
             for (answer, peers) in self.engine.row(*class, Direction::Egress).parts() {
-                if answer.possible != NONE {
-                    all.add(peers);
+                match takers {
+                    _ if answer.possible == NONE => {}
+                    Some(takers) => all.add(&peers.and(&takers[*class])),
+                    None => all.add(peers),
                 }
             }
         }
@@ -192,8 +233,25 @@ impl<'c> Reachability<'c> {
 
     /// What a name may send to, or take from, each range outside; neighbours with one answer are one.
     fn outside(&mut self, name: usize, direction: Direction) -> Vec<(Addresses, Answer)> {
-        let mut all = self.outside_all(name, direction);
-        all.retain(|(_, answer)| answer.possible != NONE);
+        let (first, unknown) = (self.engine.outside_peer(0), self.engine.unknown_pod());
+        let mut found: Vec<(usize, Answer)> = Vec::new();
+        for class in &self.names[name].classes {
+            for (answer, peers) in self.engine.row(*class, direction).parts() {
+                if answer.possible != NONE {
+                    let ranges = peers.iter_from(first).take_while(|peer| *peer < unknown);
+                    found.extend(ranges.map(|peer| (peer - first, *answer)));
+                }
+            }
+        }
+        found.sort_by_key(|(at, _)| *at);
+        let mut all: Vec<(Addresses, Answer)> = Vec::new();
+        for of_range in found.chunk_by(|one, other| one.0 == other.0) {
+            let mut answer = Answer::NOTHING;
+            for (_, own) in of_range {
+                answer = answer.or(*own, &mut self.engine.sets);
+            }
+            join(&mut all, self.engine.outside[of_range[0].0].addresses, answer);
+        }
         all
     }
 
@@ -209,54 +267,50 @@ impl<'c> Reachability<'c> {
                 let own = self.engine.side(class, direction, peer);
                 answer = answer.or(own, &mut self.engine.sets);
             }
-            match all.last_mut() {
-                Some((before, same))
-                    if *same == answer
-                        && before.v6 == addresses.v6
-                        && before.last.wrapping_add(1) == addresses.first =>
-                {
-                    before.last = addresses.last;
-                }
-                _ => all.push((addresses, answer)),
-            }
+            join(&mut all, addresses, answer);
         }
         all
     }
 
-    /// What a name may send to a place.
-    fn place(&mut self, name: usize, place: Place) -> Answer {
+    /// What a name may send to some ranges outside.
+    fn ranges(&mut self, name: usize, ranges: &Bits) -> Answer {
         let mut all = Answer::NOTHING;
-        for class in self.names[name].classes.clone() {
-            for (answer, bits) in self.engine.row(class, Direction::Egress).parts().to_vec() {
-                let first = self.engine.outside_peer(0);
-                let here =
-                    |(at, range): (usize, &outside::Outside)| range.place == place && bits.holds(first + at);
-                if answer.possible != NONE && self.engine.outside.iter().enumerate().any(here) {
-                    all = all.or(answer, &mut self.engine.sets);
-                }
+        for at in 0..self.names[name].classes.len() {
+            let row = self.engine.row(self.names[name].classes[at], Direction::Egress);
+            let answers: Vec<Answer> = row
+                .parts()
+                .iter()
+                .filter(|(_, peers)| peers.meets(ranges))
+                .map(|(answer, _)| *answer)
+                .collect();
+            for answer in answers {
+                all = all.or(answer, &mut self.engine.sets);
             }
         }
         all
     }
 
     /// What a name may send to the API server: where its address is not known, only what goes everywhere is sure.
-    fn api_server(&mut self, name: usize) -> Answer {
+    fn api_server(&mut self, name: usize, places: &Places) -> Answer {
         if !self.cluster.api_server.is_empty() {
-            return self.place(name, Place::ApiServer);
+            return self.ranges(name, &places.api_server);
         }
         let mut all = Answer::NOTHING;
-        for class in self.names[name].classes.clone() {
+        for at in 0..self.names[name].classes.len() {
             let (mut sure, mut possible) = (ports::ALL, NONE);
-            for at in 0..self.engine.outside.len() {
-                if matches!(self.engine.outside[at].place, Place::Internet | Place::Private | Place::Node) {
-                    let peer = self.engine.outside_peer(at);
-                    let answer = self.engine.side(class, Direction::Egress, peer);
-                    // An API server has an address of one family.
-                    if !self.engine.outside[at].addresses.v6 {
-                        sure = self.engine.sets.and(sure, answer.sure);
-                    }
-                    possible = self.engine.sets.or(possible, answer.possible);
+            let row = self.engine.row(self.names[name].classes[at], Direction::Egress);
+            let answers: Vec<(Answer, bool)> = row
+                .parts()
+                .iter()
+                .filter(|(_, peers)| peers.meets(&places.anywhere))
+                // An API server has an address of one family.
+                .map(|(answer, peers)| (*answer, peers.meets(&places.anywhere_v4)))
+                .collect();
+            for (answer, v4) in answers {
+                if v4 {
+                    sure = self.engine.sets.and(sure, answer.sure);
                 }
+                possible = self.engine.sets.or(possible, answer.possible);
             }
             all = all.or(Answer { sure, possible }, &mut self.engine.sets);
         }
@@ -274,14 +328,22 @@ impl<'c> Reachability<'c> {
         };
         let mut connections = Vec::new();
         let mut left_out = 0;
+        let count = self.names.len() as u64;
+        summary.pairs = count * count.saturating_sub(1);
+        // Most pairs of a large cluster with policies are none: only those are looked at of which either side may allow it.
+        let takers = self.engine.takers();
+        let mut names_of: Vec<Vec<usize>> = vec![Vec::new(); self.engine.classes.len()];
+        for (at, name) in self.names.iter().enumerate() {
+            name.classes.iter().for_each(|class| names_of[*class].push(at));
+        }
+        let mut perhaps: Vec<usize> = Vec::new();
         for from in 0..self.names.len() {
-            let sent_to = self.sent_to(from);
-            for to in (0..self.names.len()).filter(|to| *to != from) {
-                summary.pairs += 1;
-                // Most pairs of a large cluster with policies; the whole answer takes much longer.
-                if !self.names[to].classes.iter().any(|class| sent_to.holds(*class)) {
-                    continue;
-                }
+            let sent_to = self.sent_to(from, takers.as_deref());
+            perhaps.clear();
+            perhaps.extend(sent_to.iter().flat_map(|class| &names_of[class]).filter(|to| **to != from));
+            perhaps.sort_unstable();
+            perhaps.dedup();
+            for to in perhaps.drain(..) {
                 let answer = self.pair(from, to);
                 if answer.possible == NONE {
                     continue;
@@ -314,7 +376,8 @@ impl<'c> Reachability<'c> {
             }
         }
         connections.sort();
-        let workloads = (0..self.names.len()).map(|name| self.workload(name)).collect();
+        let places = Places::of(&self.engine);
+        let workloads = (0..self.names.len()).map(|name| self.workload(name, &places)).collect();
         let exposures = self.exposures();
         let (missing, problems) = (self.missing(), self.problems());
         Reach {
@@ -340,7 +403,7 @@ impl<'c> Reachability<'c> {
         self.cluster.workloads.iter().map(|workload| workload.namespace.as_ref()).collect()
     }
 
-    fn workload(&mut self, name: usize) -> ReachWorkload {
+    fn workload(&mut self, name: usize, places: &Places) -> ReachWorkload {
         let own = &self.names[name];
         let policies = |direction: Direction| -> u64 {
             let all: BTreeSet<By> = own
@@ -356,9 +419,9 @@ impl<'c> Reachability<'c> {
         let pods = own.workloads.iter().map(|index| u64::from(of(index).pods)).sum();
         let host_network = own.workloads.iter().any(|index| of(index).host_network);
         let shown = own.shown.clone();
-        let internet = self.place(name, Place::Internet);
-        let metadata = self.place(name, Place::Metadata);
-        let api_server = self.api_server(name);
+        let internet = self.ranges(name, &places.internet);
+        let metadata = self.ranges(name, &places.metadata);
+        let api_server = self.api_server(name, places);
         ReachWorkload {
             name: shown,
             pods,
