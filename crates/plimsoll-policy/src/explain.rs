@@ -229,6 +229,9 @@ fn asks(requirement: &Requirement) -> String {
             };
             format!("provenance by {whose} that says {}", built(build))
         }
+        Rule::BuiltFrom(from) => {
+            format!("provenance by {} that names images of {} only", from.signers.join(" or "), listed(&from.images))
+        }
         Rule::VerifiedBy(one) => format!("a verification summary by {}", one.signers.join(" or ")),
         Rule::Registries { allow, deny } => match (allow.as_slice(), deny.as_slice()) {
             ([], deny) => format!("a repository that is none of {}", listed(deny)),
@@ -335,6 +338,11 @@ fn ways(requirement: &Requirement, facts: &Facts<'_>, context: &Context<'_>) -> 
             format!("attest {predicate_type} (`plimsoll attest --type`) as {}", by(signers, *at_least))
         }
         Rule::BuiltBy { build, .. } => format!("build it so that its provenance says {}", built(build)),
+        Rule::BuiltFrom(from) => format!(
+            "build it from images of {}, with provenance that names them, signed as {}",
+            listed(&from.images),
+            by(&from.signers, 1)
+        ),
         Rule::VerifiedBy(one) => {
             format!("verify it again (`plimsoll attest verdict`) as {}", by(&one.signers, 1))
         }
@@ -512,6 +520,11 @@ fn wanted(
                 by(signers)
             };
             Some(counts && build.check(&provenance, certificate).is_empty())
+        }
+        Rule::BuiltFrom(from) => {
+            let stated = stated?;
+            let provenance = Provenance::read(&stated.predicate_type, &stated.predicate).ok()?;
+            Some(by(&from.signers) && provenance.bases().next().is_some())
         }
         Rule::VerifiedBy(verified) => {
             stated.filter(|stated| is_summary(&stated.predicate_type)).map(|_| by(&verified.signers))

@@ -22,6 +22,7 @@ mod identity;
 pub mod import;
 mod licenses;
 pub mod line;
+mod materials;
 mod moment;
 pub mod provenance;
 mod requirement;

@@ -15,6 +15,7 @@ use crate::grace::{self, Grace, Since};
 use crate::identity::Pattern;
 use crate::licenses::{self, Licenses};
 use crate::line::Line;
+use crate::materials;
 use crate::provenance::{Build, Provenance};
 use crate::summary::{Summary, is_summary};
 
@@ -56,6 +57,8 @@ pub(crate) struct Written {
     attested_by: Option<AttestedBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     built_by: Option<BuiltBy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    built_from: Option<BuiltFrom>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verified_by: Option<VerifiedBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,6 +142,16 @@ struct BuiltBy {
     inputs: BTreeMap<String, String>,
 }
 
+/// The images that went into the build.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BuiltFrom {
+    /// Whose provenance counts.
+    signers: Vec<String>,
+    /// Repositories that may go in, as patterns.
+    images: Vec<String>,
+}
+
 /// A verification summary that somebody made, as `plimsoll attest verdict` does.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -219,6 +232,7 @@ pub(crate) enum Rule {
     SignedBy { signers: Vec<String>, at_least: usize },
     AttestedBy { predicate_type: Pattern, signers: Vec<String>, at_least: usize },
     BuiltBy { signers: Vec<String>, build: Box<Build> },
+    BuiltFrom(Box<materials::BuiltFrom>),
     VerifiedBy(Box<Verified>),
     Registries { allow: Vec<Pattern>, deny: Vec<Pattern> },
     BaseImages(Vec<Base>),
@@ -301,6 +315,16 @@ impl Requirement {
                 );
             }
             rules.push(("builtBy", Rule::BuiltBy { signers, build: Box::new(build) }));
+        }
+        if let Some(one) = &written.built_from {
+            if one.images.is_empty() {
+                return Err("builtFrom.images is empty".into());
+            }
+            let from = materials::BuiltFrom {
+                signers: signers("builtFrom", &one.signers, 1)?,
+                images: one.images.iter().map(|text| pattern(text)).collect::<Result<_, _>>()?,
+            };
+            rules.push(("builtFrom", Rule::BuiltFrom(Box::new(from))));
         }
         if let Some(one) = &written.verified_by {
             let named = |text: &Option<String>| text.as_deref().map(pattern).transpose();
@@ -417,7 +441,7 @@ impl Requirement {
             (Some((first, _)), Some((second, _))) => {
                 Err(format!("`{first}` and `{second}` are two requirements; write them as two"))
             }
-            (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, verifiedBy, registries, baseImages, maxSeverity, \
+            (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, builtFrom, verifiedBy, registries, baseImages, maxSeverity, \
                               maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife, \
                               podSecurity, licenses, cel, anyOf, allOf, notJudged)"
                 .into()),
@@ -431,9 +455,11 @@ impl Requirement {
 
     pub(crate) fn needs(&self) -> Vec<Need> {
         match &self.rule {
-            Rule::SignedBy { .. } | Rule::AttestedBy { .. } | Rule::BuiltBy { .. } | Rule::VerifiedBy(_) => {
-                vec![Need::Digest, Need::Evidence]
-            }
+            Rule::SignedBy { .. }
+            | Rule::AttestedBy { .. }
+            | Rule::BuiltBy { .. }
+            | Rule::BuiltFrom(_)
+            | Rule::VerifiedBy(_) => vec![Need::Digest, Need::Evidence],
             Rule::Registries { .. }
             | Rule::PinDigest
             | Rule::NotRevoked
@@ -538,6 +564,7 @@ impl Requirement {
                 made_by(facts, context, signers, *at_least, "attested", kind)
             }
             Rule::BuiltBy { signers, build } => built_by(facts, context, signers, build),
+            Rule::BuiltFrom(from) => from.answer(facts, context),
             Rule::VerifiedBy(wanted) => verified_by(facts, context, wanted),
             Rule::Registries { allow, deny } => {
                 let repository = &facts.image.repository;
