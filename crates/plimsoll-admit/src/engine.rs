@@ -560,12 +560,12 @@ impl<'v> Asked<'_, 'v> {
                 answer.warn(warning);
             }
         }
-        answer.annotations.push(("decision", word(worst).to_owned()));
+        answer.annotations.push(("decision", worst.word().to_owned()));
         let images: Vec<String> = judged.iter().map(|one| self.annotation(one)).collect();
         answer.annotations.push(("images", clean(&images.join(", "), 4_000)));
         if !objections.is_empty() {
             let rules: Vec<String> =
-                objections.iter().map(|one| format!("{} {}", one.rule, word(one.effect))).collect();
+                objections.iter().map(|one| format!("{} {}", one.rule, one.effect.word())).collect();
             answer.annotations.push(("rules", clean(&rules.join(", "), 4_000)));
         }
         let exceptions: Vec<&str> = judged.iter().flat_map(|one| used(&one.decision)).collect();
@@ -599,7 +599,7 @@ impl<'v> Asked<'_, 'v> {
     fn annotation(&self, one: &Judged<'_>) -> String {
         let digest = one.decision.digest.as_deref().filter(|digest| !one.image.contains(*digest));
         let pinned = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
-        format!("{}{pinned} {}", one.image, word(self.effect(&one.decision)))
+        format!("{}{pinned} {}", one.image, self.effect(&one.decision).word())
     }
 
     fn event(
@@ -719,15 +719,6 @@ fn undecided(image: &str, reason: &str, now: i64) -> Decision {
 
 pub(crate) fn moment(now: i64) -> String {
     jiff::Timestamp::from_second(now).map_or_else(|_| now.to_string(), |time| time.to_string())
-}
-
-fn word(effect: Effect) -> &'static str {
-    match effect {
-        Effect::Allow => "allow",
-        Effect::Warn => "warn",
-        Effect::Unknown => "unknown",
-        Effect::Deny => "deny",
-    }
 }
 
 fn place(kind: ContainerKind, name: &str) -> String {

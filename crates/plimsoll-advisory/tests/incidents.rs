@@ -170,6 +170,6 @@ fn a_database_and_the_pack_together() {
         found.findings.iter().filter(|finding| finding.kind == FindingKind::Malware).collect();
     assert_eq!(malware.len(), 1, "the feed's record and the pack's are one finding");
     let sources: Vec<&str> = malware[0].evidence.iter().map(|evidence| evidence.source.as_str()).collect();
-    assert_eq!(sources, ["incidents", "osv/npm"]);
+    assert_eq!(sources, ["incidents", "osv/npm", "retirejs"]);
     assert_eq!(found.problems, []);
 }

@@ -31,6 +31,18 @@ pub enum Effect {
     Deny,
 }
 
+impl Effect {
+    /// The word for it, as in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Effect::Allow => "allow",
+            Effect::Warn => "warn",
+            Effect::Unknown => "unknown",
+            Effect::Deny => "deny",
+        }
+    }
+}
+
 /// One requirement, decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

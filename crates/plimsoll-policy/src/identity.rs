@@ -51,14 +51,15 @@ enum Form {
 
 impl Glob {
     fn new(text: &str) -> Result<Self, PatternError> {
+        let expression = inner(text);
+        if expression.len() > 2 * LONGEST_PATTERN {
+            return Err(too_long(text));
+        }
         let form = match text.strip_suffix("**") {
             None if !text.contains("**") => Form::Parts,
             Some(head) if !head.contains("**") && !last_part(head).contains('*') => Form::Below,
-            _ => Form::Regex(compile(&inner(text), text)?),
+            _ => Form::Regex(compile(&expression, text)?),
         };
-        if text.len() > LONGEST_PATTERN {
-            return Err(too_long(text));
-        }
         Ok(Glob { text: text.to_owned(), form })
     }
 

@@ -182,7 +182,7 @@ pub fn parse(path: &ImagePath, bytes: &[u8]) -> Extraction {
             stem.strip_prefix(file.as_bytes())
                 .is_some_and(|rest| matches!(rest.first(), Some(b'.' | b'-' | b'_')))
         };
-        if files.iter().any(|file| carries(file))
+        if files.iter().any(carries)
             && !found.iter().any(|(known, _)| known == name)
             && let Some(version) = constant.captures(bytes).and_then(|found| found.get(1))
         {

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use plimsoll_model::attack::Attack;
+use plimsoll_model::audit::Missing;
 use plimsoll_model::paths::{AttackPath, Goal, Paths};
 use plimsoll_model::{Effect, Outcome, Problem, ProblemKind, Suppression};
 
@@ -97,15 +98,10 @@ pub fn accept_routes(answer: &mut Attack, exceptions: &Exceptions, today: Date) 
         });
     }
     answer.problems.extend(ended(exceptions, &used, today, "route"));
-    let counts = |sure| answer.routes.iter().any(|route| route.accepted.is_none() && route.sure == sure);
-    let hidden = answer.problems.iter().any(|problem| problem.effect == Effect::Incomplete);
-    answer.verdict = if counts(true) {
-        Outcome::NotMet
-    } else if counts(false) || answer.left_out > 0 || hidden || answer.missing.iter().any(|one| one.decides) {
-        Outcome::Unknown
-    } else {
-        Outcome::Met
-    };
+    let left = answer.routes.iter().filter(|route| route.accepted.is_none()).map(|route| route.sure);
+    // Of routes that are left out it is not told what they lead to.
+    let left = left.chain((answer.left_out > 0).then_some(false));
+    answer.verdict = verdict(left, &answer.problems, &answer.missing);
     Ok(())
 }
 
@@ -141,7 +137,8 @@ pub fn accept(answer: &mut Paths, exceptions: &Exceptions, today: Date) -> Resul
     all.sort_by_key(|path| (path.goal, !path.sure, path.steps.len(), path.accepted.is_some()));
     answer.paths = all;
     answer.problems.extend(ended(exceptions, &used, today, "path"));
-    answer.verdict = verdict(answer);
+    let left = answer.paths.iter().filter(|path| path.accepted.is_none()).map(|path| path.sure);
+    answer.verdict = verdict(left, &answer.problems, &answer.missing);
     Ok(())
 }
 
@@ -186,12 +183,13 @@ fn part(path: &AttackPath, places: &[usize], accepted: Option<Suppression>) -> A
     AttackPath { goal: path.goal, sure: path.sure, subjects, bindings, accepted, steps, whose: None }
 }
 
-fn verdict(answer: &Paths) -> Outcome {
-    let counts = |sure: bool| answer.paths.iter().any(|path| path.accepted.is_none() && path.sure == sure);
-    let hidden = answer.problems.iter().any(|problem| problem.effect == Effect::Incomplete);
-    if counts(true) {
+/// What is left that is not accepted decides: whether each of it is sure.
+fn verdict(left: impl Iterator<Item = bool>, problems: &[Problem], missing: &[Missing]) -> Outcome {
+    let worst = left.max();
+    let hidden = problems.iter().any(|problem| problem.effect == Effect::Incomplete);
+    if worst == Some(true) {
         Outcome::NotMet
-    } else if counts(false) || hidden || answer.missing.iter().any(|one| one.decides) {
+    } else if worst == Some(false) || hidden || missing.iter().any(|one| one.decides) {
         Outcome::Unknown
     } else {
         Outcome::Met

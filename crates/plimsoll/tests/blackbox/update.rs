@@ -712,6 +712,10 @@ pub(super) fn with_support(upstreams: &Upstreams) {
         "codeload.github.com/nodejs/security-wg/zip/refs/heads/main",
         zipped(&[("security-wg-main/vuln/npm/1.json".into(), entry.to_string().into_bytes())]),
     );
+    for file in ["jsrepository-v6.json", "npmrepository.json"] {
+        let at = format!("raw.githubusercontent.com/RetireJS/retire.js/master/repository/{file}");
+        upstreams.put(&at, r#"{"keelhaul":{"vulnerabilities":[{"below":"1.0.0"}]}}"#);
+    }
 }
 
 /// A scan that may go to the hosts.
@@ -736,7 +740,7 @@ fn a_scan_fetches_what_its_target_needs() {
     let upstreams = upstreams();
     with_support(&upstreams);
     let run = scan(&place, &upstreams, &["--format", "json"], &[]).exits(1);
-    let expected = "advisories fetched for this target: debian, eol/distributions, eol/products, epss, kev, nodejs, osv/Maven, osv/PyPI, osv/npm\n";
+    let expected = "advisories fetched for this target: debian, eol/distributions, eol/products, epss, kev, nodejs, osv/Maven, osv/PyPI, osv/npm, retirejs\n";
     assert_eq!(run.stderr, expected);
     let report = run.json();
     for id in ["CVE-2099-0001", "CVE-2099-0010", "CVE-2099-0777", "CVE-2099-0020"] {

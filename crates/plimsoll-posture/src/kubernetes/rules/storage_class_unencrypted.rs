@@ -17,7 +17,7 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 /// What makes volumes of EBS.
-const EBS: &[&str] = &["ebs.csi.aws.com", "ebs.csi.eks.amazonaws.com", "kubernetes.io/aws-ebs"];
+pub(crate) const EBS: &[&str] = &["ebs.csi.aws.com", "ebs.csi.eks.amazonaws.com", "kubernetes.io/aws-ebs"];
 
 fn check(scene: &Scene<'_, '_>, report: &mut Reporter<'_>) {
     let provisioner = scene.at(&["provisioner"]).and_then(|value| value.as_str()).unwrap_or_default();

@@ -9,6 +9,7 @@ use super::super::evidence::{Cloud, missing};
 use super::control_plane::{aks_diagnostics, eks_logs, gke_log_components};
 use super::support::{days, is_system_namespace, judged_workloads};
 use super::{Scene, shown, text};
+use crate::kubernetes::rules::storage_class_unencrypted::EBS;
 use crate::kubernetes::{at, list};
 
 /// Names of DaemonSets that watch what runs on a node.
@@ -190,13 +191,11 @@ pub(super) fn volumes(scene: &Scene<'_, '_>) -> Decision {
             let provisioner = text(class, &["provisioner"]).unwrap_or_default();
             let parameter = |key: &str| text(class, &["parameters", key]);
             match provisioner {
-                "ebs.csi.aws.com" | "kubernetes.io/aws-ebs" | "ebs.csi.eks.amazonaws.com" => {
-                    match parameter("encrypted") {
-                        Some("true") => {}
-                        Some(_) => open.push(format!("StorageClass {} does not encrypt", shown(class))),
-                        None => unsaid.push(shown(class)),
-                    }
-                }
+                ebs if EBS.contains(&ebs) => match parameter("encrypted") {
+                    Some("true") => {}
+                    Some(_) => open.push(format!("StorageClass {} does not encrypt", shown(class))),
+                    None => unsaid.push(shown(class)),
+                },
                 "pd.csi.storage.gke.io"
                 | "disk.csi.azure.com"
                 | "file.csi.azure.com"

@@ -263,18 +263,12 @@ fn of_object(engine: &Engine, written: &Written, file: &Path, now: i64) -> Resul
 }
 
 fn compared(written: &Written, effect: Effect, reasons: &[String]) -> Outcome {
-    let word = |effect: Effect| match effect {
-        Effect::Allow => "allow",
-        Effect::Warn => "warn",
-        Effect::Unknown => "unknown",
-        Effect::Deny => "deny",
-    };
     let said = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
     if effect != written.expect {
         return Outcome::Wrong(format!(
             "`{}` was expected, `{}` came{said}",
-            word(written.expect),
-            word(effect)
+            written.expect.word(),
+            effect.word()
         ));
     }
     match &written.message {
