@@ -144,9 +144,7 @@ fn predicate(rule: &Rule) -> Result<String, String> {
         | Rule::AttestedBy { .. }
         | Rule::BuiltBy { .. }
         | Rule::BuiltFrom(_)
-        | Rule::VerifiedBy(_) => {
-            evidence("signatures or attestations")
-        }
+        | Rule::VerifiedBy(_) => evidence("signatures or attestations"),
         Rule::BaseImages(_) | Rule::MaxAge(_) => evidence("the image's configuration"),
         Rule::MaxSeverity(..) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) | Rule::Licenses(_) => {
             evidence("a scan")

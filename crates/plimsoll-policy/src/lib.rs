@@ -29,7 +29,7 @@ mod requirement;
 mod revocation;
 pub mod summary;
 
-pub use decide::{Answer, decide, decide_observed};
+pub use decide::{Answer, Brief, decide, decide_briefly};
 pub use document::{
     Duration, Kept, LoadError, NotationSigner, OnMissing, Policies, Policy, SIGNED_EXCEPTION, Sign,
     SignedTexts, sign_exception,
