@@ -90,8 +90,20 @@ impl Registry {
     ///
     /// # Panics
     /// When it does not start.
-    #[expect(clippy::print_stderr, reason = "a skip must be heard")]
     pub fn start_with(content: Option<&Path>, more: &serde_json::Value) -> Option<Self> {
+        Self::start_trusting(None, content, more)
+    }
+
+    /// As [`Registry::start_with`]; where it is a client, of endpoints that it tells of events, it trusts these certificates (PEM) alone.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[expect(clippy::print_stderr, reason = "a skip must be heard")]
+    pub fn start_trusting(
+        authorities: Option<&Path>,
+        content: Option<&Path>,
+        more: &serde_json::Value,
+    ) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = free_port();
         let host = format!("127.0.0.1:{port}");
@@ -114,6 +126,7 @@ impl Registry {
         let process = std::process::Command::new("docker-registry")
             .arg("serve")
             .arg(&file)
+            .envs(authorities.map(|file| ("SSL_CERT_FILE", file)))
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
             .spawn();

@@ -35,8 +35,8 @@ use serde_json::json;
 const NOW: i64 = 1_795_435_200;
 const ISSUER: &str = "https://token.actions.githubusercontent.com";
 
-/// Every image was signed by a workflow of its own repository.
-struct Signed;
+/// Every image was signed by a workflow of its own repository. As with registries, only what policies look at is kept.
+struct Signed(Arc<Gate>);
 
 impl Source for Signed {
     fn gather(&self, reference: &Reference, _needs: &BTreeSet<Need>) -> Gathered {
@@ -55,13 +55,14 @@ impl Source for Signed {
         let maker = Maker::Certificate { certificate, root: "sigstore".into() };
         let layer =
             |number: u8| Digest::parse(&format!("sha256:{}", format!("{number:02x}").repeat(32))).unwrap();
-        Gathered {
+        let gathered = Gathered {
             digest: Known::Seen(reference.digest().unwrap().clone()),
             created: Known::Seen(NOW - 86_400),
             layers: Known::Seen((0..8).map(layer).collect()),
             evidence: Known::Seen(vec![Evidence { statement: None, maker, logged: true }]),
             ..Gathered::default()
-        }
+        };
+        gathered.slim(self.0.policies())
     }
 }
 
@@ -123,12 +124,12 @@ fn percentile(sorted: &[Duration], percent: f64) -> Duration {
 }
 
 fn engine(policies: Policies, bytes: usize) -> Arc<Engine> {
-    let gate = Gate::new(policies, Vec::new(), &Arc::default()).unwrap();
+    let gate = Arc::new(Gate::new(policies, Vec::new(), &Arc::default()).unwrap());
     let limits = Limits { bytes, per_second: 1_000_000, ..Limits::default() };
-    let store = Arc::new(Store::new(Arc::new(Signed), limits));
+    let store = Arc::new(Store::new(Arc::new(Signed(gate.clone())), limits));
     let clock: plimsoll_admit::Clock = Arc::new(|| NOW);
     store.start(&clock);
-    Arc::new(Engine::new(Rules::new(Arc::new(gate)), store))
+    Arc::new(Engine::new(Rules::new(gate), store))
 }
 
 /// Has everything looked at that these images need.
@@ -202,6 +203,7 @@ fn through_tls() {
         now: Arc::new(|| NOW),
         log: Arc::new(Sink),
         linger: Duration::ZERO,
+        pushes: None,
     };
     let server = Server::new(engine, settings);
     let showcase = Arc::new(Showcase::default());

@@ -4,17 +4,17 @@
 //! wait for; whoever calls it waits as long as it may and steps a last time. Nothing that goes wrong on the way lets an
 //! object through: what is not known is refused with what is missing, unless a policy's own `onMissing` says otherwise.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
+use plimsoll_model::pod_security::Standard;
 use plimsoll_model::workload::{ContainerKind, Found, Kinds, Pod, pods};
 use plimsoll_posture::pod_security;
 use plimsoll_scan::gate::{Gate, Gathered, image_name};
-use plimsoll_scan::policy::{
-    Decision, Effect, Facts, Known, Mode, Need, PodSecurity, Workload, decide_observed,
-};
+use plimsoll_scan::policy::{Brief, Effect, Facts, Known, Mode, Need, PodSecurity, Workload, decide_briefly};
 use plimsoll_scan::{Reference, policy::OnMissing};
 use serde_json_borrow::{ObjectAsVec, Value};
 
@@ -45,12 +45,15 @@ pub struct Rules {
     pub unmatched: OnMissing,
     /// What each policy costs.
     pub costs: PolicyCosts,
+    /// Standards that policies hold pods against.
+    pub standards: BTreeSet<Standard>,
 }
 
 impl Rules {
     /// With the kinds that are known, and nothing let through.
     pub fn new(gate: Arc<Gate>) -> Self {
         let costs = PolicyCosts::new(gate.policies().policies());
+        let standards = gate.policies().standards();
         Rules {
             gate,
             kinds: Kinds::default(),
@@ -58,6 +61,7 @@ impl Rules {
             mode: Mode::Enforce,
             unmatched: OnMissing::Deny,
             costs,
+            standards,
         }
     }
 
@@ -109,7 +113,7 @@ struct Judged<'v> {
     image: &'v str,
     /// Where it stands: `container app`.
     place: String,
-    decision: Decision,
+    decision: Brief,
     /// Somebody is still looking, or something failed that may go well the next time.
     passing: bool,
 }
@@ -381,16 +385,17 @@ impl<'v> Asked<'_, 'v> {
         self.verdict(&judged, &unread, &objections)
     }
 
-    fn pod_security(&self, pod: &Pod<'v>) -> BTreeMap<plimsoll_model::pod_security::Standard, PodSecurity> {
+    fn pod_security(&self, pod: &Pod<'v>) -> BTreeMap<Standard, PodSecurity> {
         let Some(spec) = pod.spec else { return BTreeMap::new() };
-        let judge = |standard| {
+        let judge = |standard: &Standard| {
+            let standard = *standard;
             let pod = pod_security::Pod { spec, pointer: &pod.pointer, annotations: pod.annotations };
             let judged = pod_security::check(pod, standard);
             let violations =
                 judged.violations.iter().map(|one| format!("{} {}: {}", one.pointer, one.detail, one.remedy));
             (standard, PodSecurity { violations: violations.collect(), unread: judged.unread })
         };
-        self.rules.gate.policies().standards().into_iter().map(judge).collect()
+        self.rules.standards.iter().map(judge).collect()
     }
 
     /// Decides on one image; or names the flights to wait for.
@@ -399,20 +404,21 @@ impl<'v> Asked<'_, 'v> {
         image: &'v str,
         place: String,
         workload: &Workload,
-        security: &BTreeMap<plimsoll_model::pod_security::Standard, PodSecurity>,
+        security: &BTreeMap<Standard, PodSecurity>,
     ) -> Result<Judged<'v>, Vec<Arc<Flight>>> {
         let policies = self.rules.gate.policies();
         let reference = match Reference::parse(image) {
             Ok(reference) => reference,
             Err(error) => {
-                let decision = undecided(image, &error.to_string(), self.now);
+                let decision = undecided(&error.to_string());
                 return Ok(Judged { image, place, decision, passing: false });
             }
         };
-        let name = image_name(image, &reference);
-        let facts = |gathered: &Gathered| -> Decision {
-            let mut facts = gathered.facts(name.clone(), workload.clone());
-            facts.pod_security.clone_from(security);
+        let asking =
+            Facts { image: image_name(image, &reference), workload: workload.clone(), ..Facts::default() };
+        let facts = |gathered: &Gathered, asking: Facts<'_>| -> Brief {
+            let mut facts = gathered.facts(asking.image, asking.workload);
+            facts.pod_security = Cow::Borrowed(security);
             facts.object = self.review.object;
             facts.namespace_object = self.namespace;
             // A name with a digest stands for that digest, whatever could or could not be asked.
@@ -421,14 +427,13 @@ impl<'v> Asked<'_, 'v> {
             }
             self.decide(&facts)
         };
-        let asking = Facts { image: name.clone(), workload: workload.clone(), ..Facts::default() };
         let mut needs = policies.needs(&asking);
         if reference.digest().is_some() && needs.iter().all(|need| *need == Need::Digest) {
             needs.clear();
         }
         let nothing = Gathered::default();
         if needs.is_empty() {
-            return Ok(Judged { image, place, decision: facts(&nothing), passing: false });
+            return Ok(Judged { image, place, decision: facts(&nothing, asking), passing: false });
         }
         // Everything else that is gathered stands on the digest.
         needs.insert(Need::Digest);
@@ -443,7 +448,7 @@ impl<'v> Asked<'_, 'v> {
         let best =
             whole.into_iter().chain(known).max_by_key(|held| held.at).or_else(|| partly.into_iter().next());
         if let Some(held) = best {
-            let decision = facts(&held.gathered);
+            let decision = facts(&held.gathered, asking);
             let refused = decision.effect > Effect::Warn;
             let old = self.now.saturating_sub(held.at) > REFUSE_AFTER;
             if refused
@@ -459,7 +464,7 @@ impl<'v> Asked<'_, 'v> {
         // Many an image is refused for its name: nobody needs to be asked. Only an exception for a digest could change that.
         let known_digest = reference.digest().is_some();
         if known_digest || policies.exceptions().is_empty() {
-            let decision = facts(&nothing);
+            let decision = facts(&nothing, asking.clone());
             if decision.effect == Effect::Deny {
                 return Ok(Judged { image, place, decision, passing: false });
             }
@@ -469,19 +474,19 @@ impl<'v> Asked<'_, 'v> {
             (_, None) => "too many images wait to be looked at",
             (true, Some(_)) => "it is still being looked at",
         };
-        let decision = facts(&Gathered::missing(waiting));
+        let decision = facts(&Gathered::missing(waiting), asking);
         let passing = decision.effect > Effect::Warn;
         Ok(Judged { image, place, decision, passing })
     }
 
     /// Decides, and writes down what each policy cost.
-    fn decide(&self, facts: &Facts<'_>) -> Decision {
+    fn decide(&self, facts: &Facts<'_>) -> Brief {
         let mut since = Instant::now();
-        let mut costs = self.rules.costs.cursor();
-        decide_observed(facts, self.rules.gate.policies(), self.now, &mut |result| {
+        let costs = &self.rules.costs;
+        decide_briefly(facts, self.rules.gate.policies(), self.now, &mut |result| {
             let now = Instant::now();
-            if let Some(result) = result {
-                costs.add(result, now.duration_since(since));
+            if let Some((place, worst)) = result {
+                costs.add(place, worst, now.duration_since(since));
             }
             since = now;
         })
@@ -568,7 +573,8 @@ impl<'v> Asked<'_, 'v> {
                 objections.iter().map(|one| format!("{} {}", one.rule, one.effect.word())).collect();
             answer.annotations.push(("rules", clean(&rules.join(", "), 4_000)));
         }
-        let exceptions: Vec<&str> = judged.iter().flat_map(|one| used(&one.decision)).collect();
+        let exceptions: Vec<&str> =
+            judged.iter().flat_map(|one| &one.decision.exceptions).map(String::as_str).collect();
         if !exceptions.is_empty() {
             answer.annotations.push(("exceptions", clean(&exceptions.join("; "), 2_000)));
         }
@@ -578,8 +584,8 @@ impl<'v> Asked<'_, 'v> {
     }
 
     /// The effect of a decision here: an image that no policy is about is what the settings say.
-    fn effect(&self, decision: &Decision) -> Effect {
-        let nobody = decision.policies.is_empty() && decision.revoked.is_empty();
+    fn effect(&self, decision: &Brief) -> Effect {
+        let nobody = !decision.about && decision.revoked.is_empty();
         let gate = &self.rules.gate;
         match self.rules.unmatched {
             // Rules about objects only: nobody asks anything of images.
@@ -629,7 +635,7 @@ impl<'v> Asked<'_, 'v> {
                     digest: one.decision.digest.clone(),
                     effect: self.effect(&one.decision),
                     reasons: one.decision.reasons.iter().take(20).map(|reason| clean(reason, 500)).collect(),
-                    exceptions: used(&one.decision).map(|text| clean(text, 500)).collect(),
+                    exceptions: one.decision.exceptions.iter().map(|text| clean(text, 500)).collect(),
                     revoked: one.decision.revoked.clone(),
                 })
                 .collect(),
@@ -703,17 +709,14 @@ impl<'v> Asked<'_, 'v> {
 }
 
 /// A decision on what cannot even be named.
-fn undecided(image: &str, reason: &str, now: i64) -> Decision {
-    Decision {
-        schema_version: "1.0".into(),
-        image: image.to_owned(),
+fn undecided(reason: &str) -> Brief {
+    Brief {
         digest: None,
-        decided_at: moment(now),
         effect: Effect::Deny,
         reasons: vec![reason.to_owned()],
         revoked: Vec::new(),
-        disowned: Vec::new(),
-        policies: Vec::new(),
+        exceptions: Vec::new(),
+        about: false,
     }
 }
 
@@ -731,14 +734,6 @@ fn told(reasons: &[String]) -> String {
         let _ = write!(out, ", and {} more", reasons.len() - MOST_REASONS);
     }
     out
-}
-
-/// Exceptions that a decision rests on.
-fn used(decision: &Decision) -> impl Iterator<Item = &str> {
-    decision
-        .policies
-        .iter()
-        .flat_map(|policy| policy.requirements.iter().filter_map(|one| one.exception.as_deref()))
 }
 
 /// Whether two states of an object run the same: what policies and the standards for pods look at is equal.

@@ -21,6 +21,7 @@ pub mod fuzz;
 pub mod manifests;
 pub mod metrics;
 pub mod namespaces;
+pub mod push;
 pub mod recorded;
 pub mod review;
 pub mod server;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use plimsoll_model::Outcome;
-use plimsoll_scan::policy::{Policy, PolicyResult};
+use plimsoll_scan::policy::Policy;
 
 use crate::engine::Engine;
 
@@ -81,6 +81,14 @@ pub struct Metrics {
     pub certificate_ends: AtomicI64,
     /// TLS connections that could not be made.
     pub handshakes_failed: AtomicU64,
+    /// Pushes that images were looked at for.
+    pub pushes_taken: AtomicU64,
+    /// Events of registries that nothing had to be done for.
+    pub pushes_passed: AtomicU64,
+    /// Pushes that came too fast.
+    pub pushes_dropped: AtomicU64,
+    /// Messages of registries that were refused: without the secret, or no events.
+    pub pushes_refused: AtomicU64,
 }
 
 /// What one policy costs.
@@ -116,35 +124,10 @@ impl PolicyCosts {
         }
     }
 
-    pub(crate) fn cursor(&self) -> Cursor<'_> {
-        Cursor { all: &self.0, at: 0 }
-    }
-}
-
-/// Walks along while a decision goes through the policies in their order.
-pub(crate) struct Cursor<'a> {
-    all: &'a [(String, Option<String>, Arc<Cost>)],
-    at: usize,
-}
-
-impl Cursor<'_> {
-    pub(crate) fn add(&mut self, result: &PolicyResult, took: Duration) {
-        let rest = self.all.get(self.at..).unwrap_or_default();
-        let same = |(name, namespace, _): &(String, Option<String>, Arc<Cost>)| {
-            *name == result.policy && *namespace == result.namespace
-        };
-        let Some(place) = rest.iter().position(same) else { return };
-        self.at += place + 1;
-        let cost = &rest[place].2;
+    /// Adds what a policy took, and the worst of its answers; by its place among all of them.
+    pub(crate) fn add(&self, place: usize, worst: Outcome, took: Duration) {
+        let Some((_, _, cost)) = self.0.get(place) else { return };
         cost.nanos.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
-        let worst =
-            result.requirements.iter().map(|one| one.answer).fold(Outcome::Met, |worst, one| {
-                match (worst, one) {
-                    (Outcome::NotMet, _) | (_, Outcome::NotMet) => Outcome::NotMet,
-                    (Outcome::Unknown, _) | (_, Outcome::Unknown) => Outcome::Unknown,
-                    _ => Outcome::Met,
-                }
-            });
         let counter = match worst {
             Outcome::Met => &cost.met,
             Outcome::NotMet => &cost.not_met,
@@ -173,6 +156,21 @@ pub fn write(engine: &Engine) -> String {
     {
         let _ = writeln!(out, "plimsoll_admit_reviews_total{{result=\"{result}\"}} {}", load(counter));
     }
+    let name = "plimsoll_admit_registry_events_total";
+    head(
+        &mut out,
+        name,
+        "counter",
+        "Events that registries told of, and messages of theirs that were refused.",
+    );
+    for (result, counter) in [
+        ("taken", &metrics.pushes_taken),
+        ("passed", &metrics.pushes_passed),
+        ("dropped", &metrics.pushes_dropped),
+        ("refused", &metrics.pushes_refused),
+    ] {
+        let _ = writeln!(out, "{name}{{result=\"{result}\"}} {}", load(counter));
+    }
     head(&mut out, "plimsoll_admit_review_seconds", "histogram", "How long reviews took, waiting included.");
     metrics.took.write(&mut out, "plimsoll_admit_review_seconds");
     let counts = engine.store.counts();
@@ -180,7 +178,7 @@ pub fn write(engine: &Engine) -> String {
         ("malformed_requests_total", "Requests that were no review.", load(&metrics.malformed)),
         (
             "failures_total",
-            "Reviews in which the program failed; they were refused.",
+            "Requests in which the program failed; reviews were refused.",
             load(&metrics.failures),
         ),
         ("waited_total", "Reviews that waited for evidence.", load(&metrics.waited)),

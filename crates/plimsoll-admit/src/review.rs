@@ -274,8 +274,8 @@ struct Response<'a> {
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     audit_annotations: std::collections::BTreeMap<&'a str, &'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -346,7 +346,7 @@ impl Answer {
                     // Clients that know it wait and ask again by themselves.
                     details: (*code == Code::TryAgain).then_some(Details { retry_after_seconds: 2 }),
                 }),
-                warnings: self.warnings.clone(),
+                warnings: &self.warnings,
                 audit_annotations: self
                     .annotations
                     .iter()
@@ -362,6 +362,10 @@ impl Answer {
 
 /// Text for people's terminals: without control characters, and no longer than it may be.
 pub(crate) fn clean(text: &str, longest: usize) -> String {
+    // Nearly all text is.
+    if text.len() <= longest && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let hides = |character: char| {
         character.is_control()
             || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

@@ -29,6 +29,7 @@ use crate::engine::{Engine, Hook, Step};
 use crate::event::Log;
 use crate::evidence::Flight;
 use crate::metrics;
+use crate::push::{self, Pushes};
 use crate::review::{Answer, Code, Review, ReviewError};
 
 /// Largest body in bytes. Objects in the API server are at most 3 MiB in a request, and a review holds two.
@@ -53,6 +54,8 @@ pub struct Settings {
     pub log: Arc<dyn Log>,
     /// How long requests are still answered after the end was asked for, while others learn that we are going.
     pub linger: Duration,
+    /// Whose pushes are looked at; `None`: nobody can tell of any.
+    pub pushes: Option<Arc<Pushes>>,
 }
 
 /// A server that runs.
@@ -162,6 +165,7 @@ impl Server {
                 };
             }
             (&Method::GET, "/metrics") => return text(StatusCode::OK, &metrics::write(&self.engine)),
+            (&Method::POST, "/push") if self.settings.pushes.is_some() => return self.pushed(request).await,
             _ => {
                 return text(
                     StatusCode::NOT_FOUND,
@@ -207,6 +211,51 @@ impl Server {
         };
         self.engine.metrics.took.add(since.elapsed());
         response
+    }
+
+    /// Takes what a registry tells of pushes. It asks again until it is answered well: what is told well is answered so, whatever
+    /// comes of it.
+    async fn pushed(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let Some(pushes) = &self.settings.pushes else { return text(StatusCode::NOT_FOUND, "") };
+        let refused = |status, why: &str| {
+            self.engine.metrics.pushes_refused.fetch_add(1, Relaxed);
+            text(status, why)
+        };
+        // Before anything of the body is read.
+        let header = request.headers().get(hyper::header::AUTHORIZATION);
+        if !pushes.knows(header.map(hyper::header::HeaderValue::as_bytes)) {
+            return refused(StatusCode::UNAUTHORIZED, "this is for registries that know the secret\n");
+        }
+        let largest = push::LARGEST as u64;
+        let size = request.body().size_hint().upper().unwrap_or(largest);
+        if size > largest {
+            return refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large\n");
+        }
+        let permits = u32::try_from(size / 1024 + 1).unwrap_or(u32::MAX);
+        // Reviews go before: a registry comes again.
+        let Ok(_room) = self.bodies.try_acquire_many(permits) else {
+            return refused(StatusCode::SERVICE_UNAVAILABLE, "too much is asked at a time\n");
+        };
+        let body = Limited::new(request.into_body(), push::LARGEST).collect();
+        let Ok(Ok(body)) = tokio::time::timeout(PATIENCE, body).await else {
+            return refused(StatusCode::BAD_REQUEST, "the body could not be read\n");
+        };
+        let body = body.to_bytes();
+        let taken = catch_unwind(AssertUnwindSafe(|| pushes.take(&self.engine, &body)));
+        match taken {
+            Ok(Ok(told)) => {
+                let push::Told { taken, passed, dropped } = told;
+                text(StatusCode::OK, &format!("{taken} taken, {passed} passed over, {dropped} dropped\n"))
+            }
+            Ok(Err(reason)) => {
+                let reason = crate::review::clean(&reason, 300);
+                refused(StatusCode::BAD_REQUEST, &format!("these are no events of a registry: {reason}\n"))
+            }
+            Err(_) => {
+                self.engine.metrics.failures.fetch_add(1, Relaxed);
+                text(StatusCode::INTERNAL_SERVER_ERROR, "the program failed; please report it\n")
+            }
+        }
     }
 
     /// Answers a review by a deadline.

@@ -249,6 +249,8 @@ impl Watcher<'_> {
         let mut trust = Watched::new(self.setup.trust.clone());
         let mut certificates = Watched::new(self.setup.certificates.files());
         let mut database = Watched::new(self.setup.options.database.iter().cloned().collect());
+        let pushes = self.setup.server.pushes.clone();
+        let mut secret = Watched::new(pushes.iter().map(|pushes| pushes.file().to_owned()).collect());
         let mut rounds = 0_u64;
         while !*ended.borrow() {
             std::thread::sleep(LOOK);
@@ -262,6 +264,20 @@ impl Watcher<'_> {
             let due = rounds.is_multiple_of(60) && self.setup.certificates.is_due(self.shown, now);
             if certificates.changed() || due {
                 self.renew(now);
+            }
+            if secret.changed()
+                && let Some(pushes) = &pushes
+            {
+                match pushes.reload() {
+                    Ok(()) => self.setup.notice("push-secret-loaded", "registries must know the new one"),
+                    Err(error) => {
+                        self.engine.metrics.reloads_refused.fetch_add(1, Relaxed);
+                        self.setup.notice(
+                            "push-secret-refused",
+                            format!("{}; the old one holds", one_line(&error)),
+                        );
+                    }
+                }
             }
             if database.changed() {
                 self.setup.notice("database-changed", "images are scanned again");

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::exception::{Exception, Signed, SignedSpec};
 use crate::identity::Pattern;
-use crate::requirement::{Need, Requirement, Written};
+use crate::requirement::{Need, Needs, Requirement, Written};
 use crate::revocation::Revocation;
 
 /// The kind of what is signed of an exception: signatures are over it and the text.
@@ -256,6 +256,17 @@ pub(crate) enum Signer {
     Notation(NotationSigner),
 }
 
+impl Signer {
+    /// Names of the claims that somebody is known by.
+    fn claims(&self) -> impl Iterator<Item = &str> {
+        let claims = match self {
+            Signer::Keyless { claims, .. } => claims.as_slice(),
+            Signer::Key { .. } | Signer::Notation(_) => &[],
+        };
+        claims.iter().map(|(name, _)| name.as_str())
+    }
+}
+
 /// A policy, ready to decide.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -270,6 +281,8 @@ pub struct Policy {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) signers: BTreeMap<String, Signer>,
     pub(crate) requirements: Vec<Requirement>,
+    /// What they need to be decided.
+    pub(crate) needs: Needs,
     /// The signers of whom alone it takes exceptions; everybody's when it is empty.
     pub(crate) exceptions_by: Vec<String>,
     /// SHA-256 of what was written, whatever its white space and order of keys.
@@ -442,11 +455,22 @@ impl Policies {
 
     /// What must be gathered to decide on an image, and no more. Revocations need what they name.
     pub fn needs(&self, facts: &crate::Facts<'_>) -> BTreeSet<Need> {
-        let applicable = self.all.iter().filter(|policy| policy.is_about(facts));
-        let mut needs: BTreeSet<Need> =
-            applicable.flat_map(|policy| policy.requirements.iter().flat_map(Requirement::needs)).collect();
-        needs.extend(self.revocations.iter().filter_map(Revocation::need));
-        needs
+        self.needs_of(|policy| policy.is_about(facts))
+    }
+
+    /// What must be gathered to decide on images of a repository, wherever they are to run: [`Policies::needs`] of any workload is
+    /// among it.
+    pub fn needs_anywhere(&self, repository: &str) -> BTreeSet<Need> {
+        let fits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(repository));
+        self.needs_of(|policy| {
+            (policy.images.is_empty() || fits(&policy.images)) && !fits(&policy.exclude_images)
+        })
+    }
+
+    fn needs_of(&self, applies: impl Fn(&Policy) -> bool) -> BTreeSet<Need> {
+        let policies = self.all.iter().filter(|policy| applies(policy)).map(|policy| policy.needs);
+        let revocations = self.revocations.iter().filter_map(Revocation::need);
+        revocations.fold(policies.fold(Needs::default(), Needs::with), Needs::and).all().collect()
     }
 
     /// Whether more evidence than what was found so far could change nothing, not a word of the proof: then nobody need ask for
@@ -461,15 +485,23 @@ impl Policies {
                     now,
                     revoked: &[],
                     revocation_gaps: &[],
+                    brief: true,
                 };
                 policy.requirements.iter().all(|one| one.settled(facts, &context))
             })
     }
 
-    /// What decisions look at of a scan, beside the kind, severity and risk of findings. The rest need not be kept.
+    /// What decisions look at of an image, beside its digests and who signed what, and of a scan, beside the kind, severity and risk
+    /// of findings. The rest need not be kept.
     pub fn kept(&self) -> Kept {
-        let revoking = self.revocations.iter().any(|revocation| revocation.need() == Some(Need::Scan));
-        let start = Kept { packages: revoking, texts: false };
+        let revoking = |need| self.revocations.iter().any(|revocation| revocation.need() == Some(need));
+        let named = self.all.iter().flat_map(|policy| policy.signers.values()).flat_map(Signer::claims);
+        let start = Kept {
+            packages: revoking(Need::Scan),
+            layers: revoking(Need::Image),
+            claims: Some(named.map(str::to_owned).collect()),
+            ..Kept::default()
+        };
         self.requirements().map(Requirement::kept).fold(start, Kept::and)
     }
 
@@ -559,20 +591,48 @@ impl Policies {
     }
 }
 
-/// What decisions look at of a scan, beside the kind, severity and risk of findings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What decisions look at of an image, beside its digests and who signed what, and of a scan, beside the kind, severity and risk of
+/// findings.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Its packages.
+    /// Packages of the scan.
     pub packages: bool,
     /// Other names and titles of its findings.
     pub texts: bool,
+    /// Layers of the image.
+    pub layers: bool,
+    /// Its configuration.
+    pub config: bool,
+    /// These claims of certificates; `None`: all of them.
+    pub claims: Option<BTreeSet<String>>,
+}
+
+impl Default for Kept {
+    /// Nothing.
+    fn default() -> Self {
+        Kept { packages: false, texts: false, layers: false, config: false, claims: Some(BTreeSet::new()) }
+    }
 }
 
 impl Kept {
+    /// All of it.
+    pub(crate) fn everything() -> Self {
+        Kept { packages: true, texts: true, layers: true, config: true, claims: None }
+    }
+
     /// What either looks at.
     #[must_use]
     pub(crate) fn and(self, other: Kept) -> Kept {
-        Kept { packages: self.packages || other.packages, texts: self.texts || other.texts }
+        Kept {
+            packages: self.packages || other.packages,
+            texts: self.texts || other.texts,
+            layers: self.layers || other.layers,
+            config: self.config || other.config,
+            claims: self.claims.zip(other.claims).map(|(mut own, more)| {
+                own.extend(more);
+                own
+            }),
+        }
     }
 }
 
@@ -717,6 +777,7 @@ fn policy(document: Document<PolicySpec>) -> Result<Policy, String> {
         labels: spec.matches.labels,
         mode: spec.mode,
         signers,
+        needs: Needs::of(&requirements),
         requirements,
         exceptions_by,
         namespace,

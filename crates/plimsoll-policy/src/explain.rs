@@ -14,6 +14,7 @@ use crate::document::{NotAbout as Why, Policies, Policy, Signer};
 use crate::exception::{Exception, Stand};
 use crate::facts::{Evidence, Facts, Maker};
 use crate::identity::Pattern;
+use crate::materials::BuiltFrom;
 use crate::provenance::{Build, Provenance};
 use crate::requirement::{Base, GITHUB, Need, Requirement, Rule, is};
 use crate::summary::is_summary;
@@ -56,8 +57,14 @@ pub fn explain(facts: &Facts<'_>, places: &[Option<String>], policies: &Policies
         to_pass.push(Change { what, any_of: ways });
     }
     for (policy, result) in about.iter().zip(&decision.policies) {
-        let context =
-            Context { policy, keys: &policies.keys, now, revoked: &decision.revoked, revocation_gaps: &gaps };
+        let context = Context {
+            policy,
+            keys: &policies.keys,
+            now,
+            revoked: &decision.revoked,
+            revocation_gaps: &gaps,
+            brief: false,
+        };
         for (requirement, one) in policy.requirements.iter().zip(&result.requirements) {
             let what = format!("{}/{}", result.policy, one.requirement);
             let decides = !passes && one.effect == decision.effect;
@@ -135,7 +142,7 @@ fn why_not(why: &Why<'_>, policy: &Policy, facts: &Facts<'_>) -> String {
     }
 }
 
-fn listed(patterns: &[Pattern]) -> String {
+fn listed(patterns: &[impl ToString]) -> String {
     patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
@@ -228,6 +235,13 @@ fn asks(requirement: &Requirement) -> String {
                 names => names.join(" or "),
             };
             format!("provenance by {whose} that says {}", built(build))
+        }
+        Rule::BuiltFrom(from) => {
+            let signers = from.signers.join(" or ");
+            format!(
+                "provenance by {signers} that names images that went in, of {} only",
+                listed(&from.images)
+            )
         }
         Rule::VerifiedBy(one) => format!("a verification summary by {}", one.signers.join(" or ")),
         Rule::Registries { allow, deny } => match (allow.as_slice(), deny.as_slice()) {
@@ -335,6 +349,11 @@ fn ways(requirement: &Requirement, facts: &Facts<'_>, context: &Context<'_>) -> 
             format!("attest {predicate_type} (`plimsoll attest --type`) as {}", by(signers, *at_least))
         }
         Rule::BuiltBy { build, .. } => format!("build it so that its provenance says {}", built(build)),
+        Rule::BuiltFrom(from) => format!(
+            "build it from images of {}, with provenance that names them, signed by {}",
+            listed(&from.images),
+            by(&from.signers, 1)
+        ),
         Rule::VerifiedBy(one) => {
             format!("verify it again (`plimsoll attest verdict`) as {}", by(&one.signers, 1))
         }
@@ -512,6 +531,10 @@ fn wanted(
                 by(signers)
             };
             Some(counts && build.check(&provenance, certificate).is_empty())
+        }
+        Rule::BuiltFrom(from) => {
+            let stated = stated?;
+            BuiltFrom::looks_at(&stated.predicate_type).then(|| by(&from.signers))
         }
         Rule::VerifiedBy(verified) => {
             stated.filter(|stated| is_summary(&stated.predicate_type)).map(|_| by(&verified.signers))

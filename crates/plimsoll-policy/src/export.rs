@@ -140,9 +140,11 @@ fn predicate(rule: &Rule) -> Result<String, String> {
             let all: Vec<String> = all.iter().map(|control| format!("({})", control.expression)).collect();
             Ok(if all.is_empty() { "true".into() } else { format!("({})", all.join(" && ")) })
         }
-        Rule::SignedBy { .. } | Rule::AttestedBy { .. } | Rule::BuiltBy { .. } | Rule::VerifiedBy(_) => {
-            evidence("signatures or attestations")
-        }
+        Rule::SignedBy { .. }
+        | Rule::AttestedBy { .. }
+        | Rule::BuiltBy { .. }
+        | Rule::BuiltFrom(_)
+        | Rule::VerifiedBy(_) => evidence("signatures or attestations"),
         Rule::BaseImages(_) | Rule::MaxAge(_) => evidence("the image's configuration"),
         Rule::MaxSeverity(..) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) | Rule::Licenses(_) => {
             evidence("a scan")

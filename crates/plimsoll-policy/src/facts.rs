@@ -165,5 +165,5 @@ pub struct Facts<'a> {
     /// The namespace of that object, as an object.
     pub namespace_object: Option<&'a serde_json_borrow::Value<'a>>,
     /// What the pod that it runs in does against each standard that policies name ([`crate::Policies::standards`]).
-    pub pod_security: BTreeMap<Standard, PodSecurity>,
+    pub pod_security: Cow<'a, BTreeMap<Standard, PodSecurity>>,
 }

@@ -22,13 +22,14 @@ mod identity;
 pub mod import;
 mod licenses;
 pub mod line;
+mod materials;
 mod moment;
 pub mod provenance;
 mod requirement;
 mod revocation;
 pub mod summary;
 
-pub use decide::{Answer, decide, decide_observed};
+pub use decide::{Answer, Brief, decide, decide_briefly};
 pub use document::{
     Duration, Kept, LoadError, NotationSigner, OnMissing, Policies, Policy, SIGNED_EXCEPTION, Sign,
     SignedTexts, sign_exception,

@@ -59,6 +59,8 @@ pub struct Provenance {
     pub trigger: Option<String>,
     /// Everything that went in: sources, base images, tools.
     pub materials: Vec<Material>,
+    /// How many more entries there are that have no address, or are beyond what is kept.
+    pub unread: usize,
     /// Address of the run, for people.
     pub invocation: Option<String>,
 }
@@ -122,11 +124,20 @@ fn digests(value: &Value) -> BTreeMap<String, String> {
     entries.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 
-fn materials(value: &Value) -> Vec<Material> {
-    let entries = value.as_array().into_iter().flatten().take(MOST_MATERIALS);
-    entries
+/// Materials, and how many more there are that were not read.
+fn materials(value: &Value) -> (Vec<Material>, usize) {
+    let entries = match value {
+        Value::Array(entries) => entries.as_slice(),
+        Value::Null => &[],
+        // Something is there.
+        _ => return (Vec::new(), 1),
+    };
+    let read = entries.iter().take(MOST_MATERIALS);
+    let read: Vec<Material> = read
         .filter_map(|entry| Some(Material { uri: text(&entry["uri"])?, digest: digests(&entry["digest"]) }))
-        .collect()
+        .collect();
+    let unread = entries.len() - read.len();
+    (read, unread)
 }
 
 fn inputs(value: &Value) -> BTreeMap<String, String> {
@@ -156,6 +167,7 @@ fn v0_2(predicate: &Value) -> Provenance {
         .reference
         .or_else(|| text(&environment["GITHUB_REF"]))
         .or_else(|| text(&environment["github_ref"]));
+    let (materials, unread) = materials(&predicate["materials"]);
     Provenance {
         builder: predicate["builder"]["id"].as_str().unwrap_or_default().to_owned(),
         build_type: predicate["buildType"].as_str().unwrap_or_default().to_owned(),
@@ -163,7 +175,8 @@ fn v0_2(predicate: &Value) -> Provenance {
         workflow: text(&config["entryPoint"]),
         inputs: inputs(&environment["github_event_payload"]["inputs"]),
         trigger: text(&environment["github_event_name"]).or_else(|| text(&environment["GITHUB_EVENT_NAME"])),
-        materials: materials(&predicate["materials"]),
+        materials,
+        unread,
         invocation: text(&predicate["metadata"]["buildInvocationID"])
             .or_else(|| text(&predicate["metadata"]["buildInvocationId"])),
     }
@@ -172,7 +185,7 @@ fn v0_2(predicate: &Value) -> Provenance {
 fn v1(predicate: &Value) -> Provenance {
     let definition = &predicate["buildDefinition"];
     let (external, internal) = (&definition["externalParameters"], &definition["internalParameters"]);
-    let materials = materials(&definition["resolvedDependencies"]);
+    let (materials, unread) = materials(&definition["resolvedDependencies"]);
     let workflow = &external["workflow"];
     let stated = match &external["source"] {
         Value::String(uri) => source(uri, &Value::Null),
@@ -197,6 +210,7 @@ fn v1(predicate: &Value) -> Provenance {
         inputs: inputs(&external["inputs"]),
         trigger: text(&internal["github"]["event_name"]).or_else(|| text(&internal["GITHUB_EVENT_NAME"])),
         materials,
+        unread,
         invocation: text(&predicate["runDetails"]["metadata"]["invocationId"])
             .or_else(|| text(&predicate["runDetails"]["metadata"]["invocationID"])),
     }

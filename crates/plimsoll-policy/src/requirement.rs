@@ -15,6 +15,7 @@ use crate::grace::{self, Grace, Since};
 use crate::identity::Pattern;
 use crate::licenses::{self, Licenses};
 use crate::line::Line;
+use crate::materials;
 use crate::provenance::{Build, Provenance};
 use crate::summary::{Summary, is_summary};
 
@@ -44,6 +45,33 @@ pub enum Need {
     Packages,
 }
 
+impl Need {
+    const ALL: [Need; 7] =
+        [Need::Digest, Need::Image, Need::Bases, Need::Evidence, Need::Scan, Need::Secrets, Need::Packages];
+}
+
+/// What a policy needs, kept so that admission need not ask each requirement.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Needs(u8);
+
+impl Needs {
+    pub(crate) fn of(requirements: &[Requirement]) -> Self {
+        requirements.iter().flat_map(Requirement::needs).fold(Needs::default(), Needs::and)
+    }
+
+    pub(crate) fn and(self, need: Need) -> Self {
+        Needs(self.0 | 1 << need as u8)
+    }
+
+    pub(crate) fn with(self, more: Needs) -> Self {
+        Needs(self.0 | more.0)
+    }
+
+    pub(crate) fn all(self) -> impl Iterator<Item = Need> {
+        Need::ALL.into_iter().filter(move |need| self.0 & 1 << *need as u8 != 0)
+    }
+}
+
 /// A requirement as written: exactly one of the kinds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -56,6 +84,8 @@ pub(crate) struct Written {
     attested_by: Option<AttestedBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     built_by: Option<BuiltBy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    built_from: Option<BuiltFrom>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verified_by: Option<VerifiedBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,6 +169,16 @@ struct BuiltBy {
     inputs: BTreeMap<String, String>,
 }
 
+/// The images that went into the build.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BuiltFrom {
+    /// Whose provenance counts.
+    signers: Vec<String>,
+    /// Repositories that may go in, as patterns, with or without a digest.
+    images: Vec<String>,
+}
+
 /// A verification summary that somebody made, as `plimsoll attest verdict` does.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -219,6 +259,7 @@ pub(crate) enum Rule {
     SignedBy { signers: Vec<String>, at_least: usize },
     AttestedBy { predicate_type: Pattern, signers: Vec<String>, at_least: usize },
     BuiltBy { signers: Vec<String>, build: Box<Build> },
+    BuiltFrom(Box<materials::BuiltFrom>),
     VerifiedBy(Box<Verified>),
     Registries { allow: Vec<Pattern>, deny: Vec<Pattern> },
     BaseImages(Vec<Base>),
@@ -301,6 +342,20 @@ impl Requirement {
                 );
             }
             rules.push(("builtBy", Rule::BuiltBy { signers, build: Box::new(build) }));
+        }
+        if let Some(one) = &written.built_from {
+            if one.images.is_empty() {
+                return Err("builtFrom.images is empty".into());
+            }
+            let from = materials::BuiltFrom {
+                signers: signers("builtFrom", &one.signers, 1)?,
+                images: one
+                    .images
+                    .iter()
+                    .map(|text| materials::Input::parse(text))
+                    .collect::<Result<_, _>>()?,
+            };
+            rules.push(("builtFrom", Rule::BuiltFrom(Box::new(from))));
         }
         if let Some(one) = &written.verified_by {
             let named = |text: &Option<String>| text.as_deref().map(pattern).transpose();
@@ -417,7 +472,7 @@ impl Requirement {
             (Some((first, _)), Some((second, _))) => {
                 Err(format!("`{first}` and `{second}` are two requirements; write them as two"))
             }
-            (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, verifiedBy, registries, baseImages, maxSeverity, \
+            (None, _) => Err("it asks nothing (signedBy, attestedBy, builtBy, builtFrom, verifiedBy, registries, baseImages, maxSeverity, \
                               maxAge, databaseMaxAge, pinDigest, notRevoked, noSecrets, noMalware, noEndOfLife, \
                               podSecurity, licenses, cel, anyOf, allOf, notJudged)"
                 .into()),
@@ -431,9 +486,11 @@ impl Requirement {
 
     pub(crate) fn needs(&self) -> Vec<Need> {
         match &self.rule {
-            Rule::SignedBy { .. } | Rule::AttestedBy { .. } | Rule::BuiltBy { .. } | Rule::VerifiedBy(_) => {
-                vec![Need::Digest, Need::Evidence]
-            }
+            Rule::SignedBy { .. }
+            | Rule::AttestedBy { .. }
+            | Rule::BuiltBy { .. }
+            | Rule::BuiltFrom(_)
+            | Rule::VerifiedBy(_) => vec![Need::Digest, Need::Evidence],
             Rule::Registries { .. }
             | Rule::PinDigest
             | Rule::NotRevoked
@@ -475,19 +532,35 @@ impl Requirement {
 
     /// See [`crate::Policies::kept`]. A kind of requirement that is not named here looks at everything.
     pub(crate) fn kept(&self) -> Kept {
+        let nothing = Kept::default();
         match &self.rule {
-            Rule::MaxSeverity(..) | Rule::DatabaseMaxAge(_) | Rule::Absent(_) => Kept::default(),
-            Rule::Licenses(_) => Kept { packages: true, texts: false },
+            Rule::MaxSeverity(..)
+            | Rule::DatabaseMaxAge(_)
+            | Rule::Absent(_)
+            | Rule::SignedBy { .. }
+            | Rule::AttestedBy { .. }
+            | Rule::BuiltFrom(_)
+            | Rule::Registries { .. }
+            | Rule::MaxAge(_)
+            | Rule::PinDigest
+            | Rule::PodSecurity(_) => nothing,
+            // Provenance is held against the certificate.
+            Rule::BuiltBy { .. } => Kept { claims: None, ..nothing },
+            Rule::BaseImages(_) => Kept { layers: true, ..nothing },
+            Rule::Licenses(_) => Kept { packages: true, ..nothing },
             Rule::AnyOf(all) | Rule::AllOf(all) => {
                 all.iter().map(Requirement::kept).fold(Kept::default(), Kept::and)
             }
-            Rule::Cel(cel) => {
-                Kept { packages: cel.names("packages"), texts: cel.names("findings") || cel.names("secrets") }
-            }
-            _ => {
-                let whole = self.needs().contains(&Need::Scan);
-                Kept { packages: whole, texts: whole }
-            }
+            Rule::Cel(cel) => Kept {
+                packages: cel.names("packages"),
+                texts: cel.names("findings") || cel.names("secrets"),
+                layers: cel.names("layers"),
+                config: cel.names("config"),
+                claims: nothing.claims.filter(|_| {
+                    !["signatures", "attestations", "provenance"].iter().any(|name| cel.names(name))
+                }),
+            },
+            _ => Kept::everything(),
         }
     }
 
@@ -538,6 +611,7 @@ impl Requirement {
                 made_by(facts, context, signers, *at_least, "attested", kind)
             }
             Rule::BuiltBy { signers, build } => built_by(facts, context, signers, build),
+            Rule::BuiltFrom(from) => from.answer(facts, context),
             Rule::VerifiedBy(wanted) => verified_by(facts, context, wanted),
             Rule::Registries { allow, deny } => {
                 let repository = &facts.image.repository;
@@ -545,8 +619,8 @@ impl Requirement {
                     return Answer::not_met(format!("{repository} is denied by {pattern}"));
                 }
                 match allow.iter().find(|pattern| pattern.matches(repository)) {
-                    Some(pattern) => Answer::met(format!("{repository} is allowed by {pattern}")),
-                    None if allow.is_empty() => Answer::met(format!("{repository} is not denied")),
+                    Some(pattern) => context.met(|| format!("{repository} is allowed by {pattern}")),
+                    None if allow.is_empty() => context.met(|| format!("{repository} is not denied")),
                     None => Answer::not_met(format!("{repository} is not among the allowed registries")),
                 }
             }
@@ -557,23 +631,23 @@ impl Requirement {
             Rule::Licenses(lists) => scanned(facts, |report| licenses::answer(lists, report)),
             Rule::MaxAge(age) => match facts.created.seen() {
                 Err(reason) => Answer::unknown(format!("when the image was built: {reason}")),
-                Ok(created) => not_older("built", *created, *age, context.now),
+                Ok(created) => not_older("built", *created, *age, context),
             },
             Rule::DatabaseMaxAge(age) => {
                 scanned(facts, |report| match report.database.date.parse::<jiff::Timestamp>() {
-                    Ok(date) => not_older("advisories of", date.as_second(), *age, context.now),
+                    Ok(date) => not_older("advisories of", date.as_second(), *age, context),
                     Err(_) => Answer::unknown("the date of the advisories"),
                 })
             }
             Rule::PinDigest => match &facts.image.digest {
-                Some(digest) => Answer::met(format!("pinned to {digest}")),
+                Some(digest) => context.met(|| format!("pinned to {digest}")),
                 None => Answer::not_met("the name has no digest: what it stands for can change"),
             },
             Rule::NotRevoked => match context.revoked {
                 [] if !context.revocation_gaps.is_empty() => {
                     Answer::Unknown { missing: context.revocation_gaps.to_vec() }
                 }
-                [] => Answer::met("nothing of it is revoked"),
+                [] => context.met(|| "nothing of it is revoked"),
                 revoked => Answer::NotMet { reasons: revoked.to_vec() },
             },
             Rule::Absent(kind) => scanned(facts, |report| absent(facts, report, *kind)),
@@ -590,7 +664,7 @@ impl Requirement {
                 Some(judged) if !judged.unread.is_empty() => {
                     Answer::Unknown { missing: judged.unread.clone() }
                 }
-                Some(_) => Answer::met(format!("the pod meets {standard}")),
+                Some(_) => context.met(|| format!("the pod meets {standard}")),
             },
         }
     }
@@ -690,9 +764,9 @@ fn made_by(
         .collect();
     found.sort();
     found.dedup();
-    let names = found.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    let names = || found.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     if found.len() >= at_least {
-        return Answer::met(format!("{word} by {names}"));
+        return context.met(|| format!("{word} by {}", names()));
     }
     if !facts.unread_evidence.is_empty() {
         return Answer::Unknown { missing: facts.unread_evidence.to_vec() };
@@ -700,7 +774,7 @@ fn made_by(
     Answer::not_met(match (found.len(), at_least) {
         (0, _) if of_kind.is_empty() => format!("not {word} by anybody that could be verified"),
         (0, _) => format!("{word}, but by none of {}", signers.join(", ")),
-        (some, all) => format!("{word} by {some} of the {all} that it needs ({names})"),
+        (some, all) => format!("{word} by {some} of the {all} that it needs ({})", names()),
     })
 }
 
@@ -730,7 +804,7 @@ fn built_by(facts: &Facts<'_>, context: &Context<'_>, signers: &[String], build:
         }
         let unmet = build.check(&provenance, certificate);
         if unmet.is_empty() {
-            return Answer::met(format!("built by {} from {}", provenance.builder, provenance.source.uri));
+            return context.met(|| format!("built by {} from {}", provenance.builder, provenance.source.uri));
         }
         reasons.extend(unmet.into_iter().map(|unmet| format!("{}: {}", unmet.part, unmet.detail)));
     }
@@ -794,7 +868,7 @@ fn verified_by(facts: &Facts<'_>, context: &Context<'_>, wanted: &Verified) -> A
             reasons.dedup();
             Answer::NotMet { reasons }
         }
-        Some(summary) => judged(&summary, wanted, context.now),
+        Some(summary) => judged(&summary, wanted, context),
     };
     match answer {
         Answer::NotMet { .. } if !facts.unread_evidence.is_empty() => {
@@ -804,7 +878,7 @@ fn verified_by(facts: &Facts<'_>, context: &Context<'_>, wanted: &Verified) -> A
     }
 }
 
-fn judged(summary: &Summary, wanted: &Verified, now: i64) -> Answer {
+fn judged(summary: &Summary, wanted: &Verified, context: &Context<'_>) -> Answer {
     let since = crate::moment(summary.time);
     if !summary.passed {
         return Answer::not_met(format!("verification failed on {since}"));
@@ -816,8 +890,8 @@ fn judged(summary: &Summary, wanted: &Verified, now: i64) -> Answer {
         ));
     }
     match wanted.max_age {
-        Some(age) => not_older("verified", summary.time, age, now),
-        None => Answer::met(format!("verified on {since}")),
+        Some(age) => not_older("verified", summary.time, age, context),
+        None => context.met(|| format!("verified on {since}")),
     }
 }
 
@@ -881,13 +955,15 @@ fn absent(facts: &Facts<'_>, report: &Report, kind: FindingKind) -> Answer {
     Answer::met(format!("no {} was found, and everything was seen", kind.word()))
 }
 
-fn not_older(what: &str, since: i64, age: Duration, now: i64) -> Answer {
-    let text = crate::moment(since);
-    match now.checked_sub(since) {
+fn not_older(what: &str, since: i64, age: Duration, context: &Context<'_>) -> Answer {
+    let text = || crate::moment(since);
+    match context.now.checked_sub(since) {
         // Some minutes between clocks are usual; more is a lie or a mistake, and an age cannot be told.
-        Some(passed) if passed < -600 => Answer::unknown(format!("an age: {what} {text} is in the future")),
-        Some(passed) if passed <= age.seconds => Answer::met(format!("{what} {text}, within {age}")),
-        Some(_) => Answer::not_met(format!("{what} {text}, more than {age} ago")),
-        None => Answer::unknown(format!("an age: {what} {text}")),
+        Some(passed) if passed < -600 => {
+            Answer::unknown(format!("an age: {what} {} is in the future", text()))
+        }
+        Some(passed) if passed <= age.seconds => context.met(|| format!("{what} {}, within {age}", text())),
+        Some(_) => Answer::not_met(format!("{what} {}, more than {age} ago", text())),
+        None => Answer::unknown(format!("an age: {what} {}", text())),
     }
 }

@@ -9,7 +9,7 @@ use plimsoll_model::{
 };
 use plimsoll_policy::{
     Certificate, Decision, Effect, Evidence, Facts, ImageName, Kept, Known, Maker, PodSecurity, Policies,
-    Statement, Workload, decide, explain,
+    Statement, Workload, decide, decide_briefly, explain,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -189,7 +189,7 @@ fn pod_security() {
     let with = |violations: &[&str], unread: &[&str]| {
         let text = |lines: &[&str]| lines.iter().map(ToString::to_string).collect();
         let judged = PodSecurity { violations: text(violations), unread: text(unread) };
-        Facts { pod_security: BTreeMap::from([(standard, judged)]), ..facts() }
+        Facts { pod_security: Cow::Owned(BTreeMap::from([(standard, judged)])), ..facts() }
     };
     decided(&restricted, &facts(), Effect::Unknown, "the pod that is to meet restricted:v1.30");
     decided(&restricted, &with(&[], &[]), Effect::Allow, "the pod meets restricted:v1.30");
@@ -317,8 +317,20 @@ fn what_expressions_look_at_is_told() {
     let plain = cel("image.tag != ''");
     assert!(plain.kept() == Kept::default() && plain.label_names().is_some_and(|names| names.is_empty()));
     // Whoever keeps only some labels or leaves packages out must know that these are asked for.
-    assert_eq!(cel("packages.size() > 0").kept(), Kept { packages: true, texts: false });
-    assert_eq!(cel("findings.all(f, f.title != '')").kept(), Kept { packages: false, texts: true });
+    let nothing = Kept::default();
+    assert_eq!(cel("packages.size() > 0").kept(), Kept { packages: true, ..nothing.clone() });
+    assert_eq!(cel("findings.all(f, f.title != '')").kept(), Kept { texts: true, ..nothing.clone() });
+    assert_eq!(cel("layers.size() < 100").kept(), Kept { layers: true, ..nothing.clone() });
+    assert_eq!(cel("config.user != ''").kept(), Kept { config: true, ..nothing.clone() });
+    assert_eq!(cel("signatures.exists(s, s.logged)").kept(), Kept { claims: None, ..nothing });
+    // Of certificates only the claims that signers are known by.
+    let claims = |requirement: &str| {
+        let text = policy(&format!("  - {requirement}"));
+        let text = text.replace("noTransparencyLog: true}\n", "noTransparencyLog: true}\n    named: {keyless: {subject: a, issuer: b, claims: {runnerEnvironment: c}}}\n");
+        policies(&text).kept().claims.map(|names| names.into_iter().collect::<Vec<_>>())
+    };
+    assert_eq!(claims("signedBy: {signers: [key]}"), Some(vec!["runnerEnvironment".to_owned()]));
+    assert_eq!(claims("builtBy: {source: a, signers: [key]}"), None);
     assert!(cel("!('debug' in labels)").label_names().is_none());
 }
 
@@ -386,6 +398,103 @@ fn builds() {
         certificate.issuer = Some("https://accounts.example.test".into());
     }
     decided(&built, &with(mail), Effect::Deny, "nobody who counts");
+}
+
+/// Provenance by `release` that names these materials.
+fn provenance_of(materials: serde_json::Value) -> Evidence {
+    let mut one = provenance("https://github.com/acme/shop", "release");
+    if let Some(statement) = &mut one.statement {
+        statement.predicate["buildDefinition"]["resolvedDependencies"] = materials;
+    }
+    one
+}
+
+#[test]
+fn images_that_went_into_builds() {
+    let digest_of = |byte: &str| json!({ "sha256": byte.repeat(32) });
+    let debian =
+        || json!({ "uri": "pkg:docker/debian@12?platform=linux%2Famd64", "digest": digest_of("11") });
+    let alpine =
+        || json!({ "uri": "docker-image://docker.io/library/alpine:3.20", "digest": digest_of("22") });
+    let source =
+        || json!({ "uri": "git+https://github.com/acme/shop", "digest": { "gitCommit": "aa".repeat(20) } });
+    let asks = |images: &str| policy(&format!("  - builtFrom: {{signers: [release], images: [{images}]}}"));
+    let any = asks("'docker.io/library/debian'");
+    let pinned = asks(&format!("'docker.io/library/debian@sha256:{}'", "11".repeat(32)));
+    let other = asks(&format!("'docker.io/library/debian@sha256:{}'", "33".repeat(32)));
+    let of = |materials: serde_json::Value| vec![provenance_of(materials)];
+    let v02 = |materials: serde_json::Value| {
+        let predicate = json!({ "builder": { "id": "b" }, "buildType": "x", "materials": materials });
+        let statement = Statement { predicate_type: "https://slsa.dev/provenance/v0.2".into(), predicate };
+        vec![Evidence { statement: Some(statement), ..signature("release") }]
+    };
+    let by = |who: &str| vec![Evidence { maker: signature(who).maker, ..provenance_of(json!([debian()])) }];
+    let unsigned = vec![Evidence { statement: None, ..signature("release") }];
+    let unnamed = json!([debian(), { "name": "alpine", "digest": digest_of("22") }]);
+    let many = json!((0..10_001).map(|_| debian()).collect::<Vec<_>>());
+    for (evidence, text, effect, said) in [
+        (of(json!([source(), debian()])), &any, Effect::Allow, "built from docker.io/library/debian"),
+        (v02(json!([source(), debian()])), &any, Effect::Allow, "built from docker.io/library/debian"),
+        (of(json!([debian()])), &pinned, Effect::Allow, "built from docker.io/library/debian@sha256:11"),
+        (of(json!([debian()])), &other, Effect::Deny, "docker.io/library/debian@sha256:11"),
+        // A tag says nothing of what it stood for.
+        (of(json!([{ "uri": "pkg:docker/debian@12" }])), &pinned, Effect::Unknown, "names no digest"),
+        (of(json!([{ "uri": "pkg:docker/debian@12" }])), &any, Effect::Allow, "built from"),
+        (of(json!([debian(), alpine()])), &any, Effect::Deny, "built from docker.io/library/alpine"),
+        // What one provenance names another does not take back.
+        ([of(json!([debian()])), of(json!([alpine()]))].concat(), &any, Effect::Deny, "alpine"),
+        ([of(json!([debian()])), of(json!([source()]))].concat(), &any, Effect::Allow, "debian"),
+        // What is not told is unknown, not met.
+        (of(json!([source()])), &any, Effect::Unknown, "names none"),
+        (of(json!([])), &any, Effect::Unknown, "names none"),
+        (of(serde_json::Value::Null), &any, Effect::Unknown, "names none"),
+        (of(json!({ "uri": "pkg:docker/debian@12" })), &any, Effect::Unknown, "1 of the materials"),
+        (of(unnamed), &any, Effect::Unknown, "1 of the materials"),
+        (of(many), &any, Effect::Unknown, "1 of the materials"),
+        (of(json!([debian(), { "uri": "pkg:oci/alpine@3" }])), &any, Effect::Unknown, "pkg:oci/alpine@3"),
+        (of(json!([debian(), { "uri": "alpine:3" }])), &any, Effect::Unknown, "alpine:3"),
+        ([of(json!([debian()])), v02(json!([]))].concat(), &any, Effect::Allow, "debian"),
+        // Only what the named signers say counts, for and against.
+        (by("key"), &any, Effect::Deny, "nobody who counts"),
+        (by("other"), &any, Effect::Deny, "nobody who counts"),
+        ([by("key"), of(json!([alpine()]))].concat(), &any, Effect::Deny, "alpine"),
+        (unsigned, &any, Effect::Deny, "no provenance that could be verified"),
+        (Vec::new(), &any, Effect::Deny, "no provenance that could be verified"),
+    ] {
+        decided(text, &Facts { evidence: Known::Seen(evidence.into()), ..facts() }, effect, said);
+    }
+    let with = |evidence: Vec<Evidence>| Facts { evidence: Known::Seen(evidence.into()), ..facts() };
+    decided(
+        &any,
+        &Facts { evidence: Known::default(), ..facts() },
+        Effect::Unknown,
+        "provenance: nobody looked",
+    );
+    // Evidence that could not be read may name other images.
+    let part = Facts { unread_evidence: vec!["a layer".to_owned()].into(), ..with(of(json!([debian()]))) };
+    decided(&any, &part, Effect::Unknown, "a layer");
+    let lenient = any.replace("  - builtFrom", "  - onMissing: warn\n    builtFrom");
+    decided(&lenient, &with(of(json!([source()]))), Effect::Warn, "names none");
+    decided(&lenient, &with(of(json!([alpine()]))), Effect::Deny, "alpine");
+    // A builder's provenance that names no builder is none: what it says is not known.
+    let mut broken = provenance_of(json!([alpine()]));
+    if let Some(statement) = &mut broken.statement {
+        statement.predicate["runDetails"] = serde_json::Value::Null;
+    }
+    decided(&any, &with([of(json!([debian()])), vec![broken]].concat()), Effect::Unknown, "names no builder");
+    // A signer who is revoked says nothing.
+    let revoked = format!(
+        "{any}---\napiVersion: plimsoll.dev/v1\nkind: Revocation\nmetadata: {{name: leak}}\nspec: {{reason: stolen, identity: 'https://github.com/acme/**'}}\n"
+    );
+    decided(&revoked, &with(of(json!([debian()]))), Effect::Deny, "no provenance");
+    let said = explain(&with(of(json!([alpine()]))), &[], &policies(&any), NOW);
+    let seen = said.requirements[0].evidence.last().expect("an attestation");
+    assert_eq!((seen.kind.as_str(), seen.counts), ("attestation", Some(true)));
+    let way = said.to_pass[0].any_of.join("\n");
+    assert!(
+        way.contains("build it from images of docker.io/library/debian") && way.contains("release ("),
+        "{way}"
+    );
 }
 
 #[test]
@@ -725,6 +834,13 @@ fn mistakes_are_named_with_file_and_line() {
     check(&policy("  - signedBy: {signers: [nobody]}"), &["`nobody`"]);
     check(&policy("  - signedBy: {signers: [key], atLeast: 2}"), &["atLeast"]);
     check(&policy("  - builtBy: {branch: main}"), &["builtBy.source"]);
+    check(&policy("  - builtFrom: {signers: [key], images: []}"), &["builtFrom.images is empty"]);
+    check(&policy("  - builtFrom: {images: [a]}"), &["signers"]);
+    check(&policy("  - builtFrom: {signers: [], images: [a]}"), &["builtFrom.signers is empty"]);
+    check(
+        &policy("  - builtFrom: {signers: [key], images: ['debian@12']}"),
+        &["builtFrom.images: `debian@12`"],
+    );
     check(&policy("  - registries: {allow: ['/(/']}"), &["requirement 1", "regular expression"]);
     check(&format!("{good}---\n{good}"), &["twice"]);
     check(
@@ -789,6 +905,7 @@ fn some_policy() -> impl Strategy<Value = String> {
         Just("cel: {expression: \"!(layers.size() > 9) && created < now\"}"),
         Just("cel: {expression: \"!signatures.all(s, s.logged) ? digest == '' : packages.size() >= 0\"}"),
         Just("notRevoked: true"),
+        Just("builtFrom: {signers: [release], images: ['docker.io/library/*']}"),
     ];
     (proptest::collection::vec(one, 1..4), prop_oneof![Just("enforce"), Just("warn"), Just("audit")])
         .prop_map(|(all, mode)| {
@@ -796,6 +913,25 @@ fn some_policy() -> impl Strategy<Value = String> {
             policy(&requirements).replace("spec:\n", &format!("spec:\n  mode: {mode}\n"))
         })
 }
+
+const EXCEPTED: &str = "---
+apiVersion: plimsoll.dev/v1
+kind: Exception
+metadata: {name: old}
+spec: {policies: [production], requirements: [pinDigest, maxAge], images: ['ghcr.io/acme/**'], owner: ada, reason: old, expires: 2027-02-01}
+";
+const REVOKED: &str = "---
+apiVersion: plimsoll.dev/v1
+kind: Revocation
+metadata: {name: bad}
+spec: {reason: bad, package: {purl: pkg:npm/x}}
+";
+const DISOWNED: &str = "---
+apiVersion: plimsoll.dev/v1
+kind: Revocation
+metadata: {name: leak}
+spec: {reason: stolen, identity: 'https://github.com/acme/**'}
+";
 
 proptest! {
     /// A further policy never lets in what was not let in.
@@ -823,6 +959,41 @@ proptest! {
         // From "refused" to "cannot be told" is no way in either: both are refused.
         let refused = |effect: Effect| matches!(effect, Effect::Unknown | Effect::Deny);
         prop_assert!(!refused(before.effect) || refused(after.effect), "{before:?} {after:?}");
+    }
+
+    /// Without its proof a decision is the same.
+    #[test]
+    fn briefly_means_the_same(first in some_policy(), second in some_policy(), gone in 0..5_usize, more in 0..4_usize) {
+        let report = report(Vec::new());
+        let mut facts = Facts { report: Known::Seen(&report), ..facts() };
+        match gone {
+            0 => facts.evidence = Known::default(),
+            1 => facts.report = Known::default(),
+            2 => facts.created = Known::default(),
+            3 => facts.image.repository = "docker.io/acme/shop".into(),
+            _ => {}
+        }
+        let mut text = format!("{first}---\n{}", second.replace("name: production", "name: second"));
+        text += ["", EXCEPTED, REVOKED, DISOWNED][more];
+        let policies = policies(&text);
+        let whole = decide(&facts, &policies, NOW);
+        let mut observed = Vec::new();
+        let brief = decide_briefly(&facts, &policies, NOW, &mut |one| observed.push(one));
+        prop_assert_eq!(whole.effect, brief.effect);
+        prop_assert_eq!(whole.reasons, brief.reasons);
+        prop_assert_eq!(whole.digest, brief.digest);
+        prop_assert_eq!(whole.revoked, brief.revoked);
+        prop_assert_eq!(!whole.policies.is_empty(), brief.about);
+        let exceptions: Vec<String> =
+            whole.policies.iter().flat_map(|one| &one.requirements).filter_map(|one| one.exception.clone()).collect();
+        prop_assert_eq!(exceptions, brief.exceptions);
+        let worst = |answers: Vec<Outcome>| {
+            [Outcome::NotMet, Outcome::Unknown].into_iter().find(|one| answers.contains(one)).unwrap_or(Outcome::Met)
+        };
+        let answers = whole.policies.iter().enumerate().map(|(place, one)| {
+            Some((place, worst(one.requirements.iter().map(|one| one.answer).collect())))
+        });
+        prop_assert_eq!([None].into_iter().chain(answers).collect::<Vec<_>>(), observed);
     }
 
     /// The same facts, policies and moment give the same bytes.
@@ -980,6 +1151,7 @@ fn what_would_let_an_image_in_does() {
         "allOf: [{pinDigest: true}, {maxAge: 90d}]",
         "notJudged: a moon",
         "registries: {allow: ['docker.io/**']}",
+        "builtFrom: {signers: [release], images: ['docker.io/**']}",
     ];
     // Each by itself, and some of the combinations: all of them take minutes.
     let all = (1_u32 << kinds.len()) - 1;

@@ -424,15 +424,31 @@ impl Gathered {
             workload,
             object: None,
             namespace_object: None,
-            pod_security: BTreeMap::new(),
+            pod_security: Cow::default(),
         }
     }
 
     /// Without what no decision by these policies looks at, so that much can be kept: texts for people, ways to repair,
-    /// packages. Expressions about what was left out are unknown.
+    /// packages, layers, claims of certificates. What would ask for what was left out is unknown.
     #[must_use]
     pub fn slim(mut self, policies: &Policies) -> Self {
         let kept = policies.kept();
+        self.inputs = Vec::new();
+        if !kept.layers && self.layers.seen().is_ok() {
+            self.layers = Known::Missing("not kept".to_owned());
+        }
+        if !kept.config && self.config.seen().is_ok() {
+            self.config = Known::Missing("not kept".to_owned());
+        }
+        if let Known::Seen(evidence) = &mut self.evidence {
+            for one in evidence.iter_mut() {
+                if let (Maker::Certificate { certificate, .. }, Some(names)) = (&mut one.maker, &kept.claims)
+                {
+                    certificate.claims.retain(|name, _| names.contains(name));
+                }
+            }
+            evidence.shrink_to_fit();
+        }
         if let Known::Seen(report) = &mut self.report {
             report.changes = Vec::new();
             if !kept.packages {
@@ -579,7 +595,7 @@ mod tests {
         Coverage, DatabaseInfo, Ecosystem, Finding, ImagePath, Level, Location, Outcome, Package, Target,
         TargetKind, Verdict,
     };
-    use plimsoll_policy::{Effect, Kept};
+    use plimsoll_policy::{Certificate, Effect, Kept};
 
     use super::*;
 
@@ -651,8 +667,8 @@ mod tests {
         }
         // What an expression looks at stays.
         for (expression, kept) in [
-            ("packages.all(p, p.name == 'x')", Kept { packages: true, texts: false }),
-            ("findings.all(f, f.title != '')", Kept { packages: false, texts: true }),
+            ("packages.all(p, p.name == 'x')", Kept { packages: true, ..Kept::default() }),
+            ("findings.all(f, f.title != '')", Kept { texts: true, ..Kept::default() }),
         ] {
             let mut policies = Policies::default();
             let text = format!(
@@ -661,10 +677,56 @@ mod tests {
             policies.add("p.yaml", &text).expect("a policy");
             let titled = Finding { title: "a title".into(), ..Finding::sample("CVE-1", Level::High, true) };
             let slim = scanned(vec![titled]).slim(&policies);
-            let told = Kept { packages: !slim.without_packages, texts: !slim.without_texts };
+            let told =
+                Kept { packages: !slim.without_packages, texts: !slim.without_texts, ..Kept::default() };
             assert_eq!(told, kept, "{expression}");
             let facts = slim.facts(ImageName::default(), Workload::default());
             assert_eq!(decide(&facts, &policies, 1_800_000_000).effect, Effect::Allow, "{expression}");
+        }
+        // So do layers and claims of certificates where something looks at them, and nothing of them where nothing does.
+        let layer = Digest::parse(&format!("sha256:{}", "22".repeat(32))).expect("a digest");
+        let certificate = Certificate {
+            subject: Some("a".into()),
+            issuer: Some("b".into()),
+            claims: ["runnerEnvironment", "sourceRepositoryURI"]
+                .map(|name| (name.to_owned(), "c".to_owned()))
+                .into(),
+        };
+        let maker = Maker::Certificate { certificate, root: "sigstore".into() };
+        let whole = Gathered {
+            layers: Known::Seen(vec![layer.clone()]),
+            config: Known::Seen(Config { user: "1".into(), ..Config::default() }),
+            evidence: Known::Seen(vec![Evidence { statement: None, maker, logged: true }]),
+            ..scanned(Vec::new())
+        };
+        let claims = |gathered: &Gathered| match &gathered.evidence.seen().expect("evidence")[0].maker {
+            Maker::Certificate { certificate, .. } => certificate.claims.len(),
+            _ => 0,
+        };
+        for (requirement, layers, config, count) in [
+            ("signedBy: {signers: [s]}", false, false, 1),
+            ("pinDigest: true", false, false, 1),
+            (&format!("baseImages: {{allow: [{{layers: ['{layer}']}}]}}"), true, false, 1),
+            ("cel: {expression: \"config.user != ''\"}", false, true, 1),
+            ("cel: {expression: 'layers.size() == 1 && signatures.size() == 1'}", true, false, 2),
+            ("builtBy: {source: a, signers: [s]}", false, false, 2),
+        ] {
+            let mut policies = Policies::default();
+            let text = format!(
+                "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec: {{signers: {{s: {{keyless: {{subject: a, issuer: b, claims: {{runnerEnvironment: c}}}}}}}}, requirements: [{requirement}]}}\n"
+            );
+            policies.add("p.yaml", &text).expect("a policy");
+            let kept = whole.clone().slim(&policies);
+            assert_eq!(
+                (kept.layers.seen().is_ok(), kept.config.seen().is_ok(), claims(&kept)),
+                (layers, config, count),
+                "{requirement}"
+            );
+            let decided = |gathered: &Gathered| {
+                let facts = gathered.facts(ImageName::default(), Workload::default());
+                decide(&facts, &policies, 1_800_000_000)
+            };
+            assert_eq!(decided(&whole), decided(&kept), "{requirement}");
         }
         // A revocation looks at packages: they stay.
         let mut revoking = Policies::default();

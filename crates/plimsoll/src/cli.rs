@@ -1439,6 +1439,15 @@ pub(crate) struct AdmitArguments {
     #[arg(long, help_heading = EVIDENCE, value_name = "N", default_value_t = 50)]
     pub(crate) per_second: u32,
 
+    /// Look at images when registries tell that they were pushed (POST /push, notifications of the distribution project): file with
+    /// the secret that they send as `Authorization: Bearer SECRET`, at least 16 characters
+    #[arg(long, help_heading = EVIDENCE, value_name = "FILE", requires = "push_registries")]
+    pub(crate) push_secret: Option<PathBuf>,
+
+    /// Registry whose pushes are looked at, as images name it; may be given several times
+    #[arg(long = "push-registry", help_heading = EVIDENCE, value_name = "HOST[:PORT]", requires = "push_secret")]
+    pub(crate) push_registries: Vec<String>,
+
     #[command(flatten)]
     pub(crate) registry: RegistryArguments,
 

@@ -134,7 +134,7 @@ impl Webhook {
         store.start(&now);
         let engine = Arc::new(Engine::new(rules, store));
         let log = Arc::new(Kept::default());
-        let settings = Settings { budget, now, log: log.clone(), linger: Duration::ZERO };
+        let settings = Settings { budget, now, log: log.clone(), linger: Duration::ZERO, pushes: None };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         Webhook { server: Server::new(engine.clone(), settings), engine, log, budget, clock, runtime }
     }

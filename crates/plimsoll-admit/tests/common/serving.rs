@@ -59,7 +59,8 @@ pub(crate) fn serve(rules: Rules, source: Arc<dyn Source>, linger: Duration) -> 
     store.start(&clock);
     let engine = Arc::new(Engine::new(rules, store));
     let log = Arc::new(common::Kept::default());
-    let settings = Settings { budget: Duration::from_secs(5), now: clock, log: log.clone(), linger };
+    let settings =
+        Settings { budget: Duration::from_secs(5), now: clock, log: log.clone(), linger, pushes: None };
     let server = Server::new(engine.clone(), settings);
     let showcase = Arc::new(Showcase::default());
     let tls = configuration(showcase.clone()).unwrap();

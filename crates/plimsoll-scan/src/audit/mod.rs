@@ -355,7 +355,7 @@ fn answer(
         facts.digest = Known::Seen(digest.clone());
     }
     if let Some(judged) = collector.security.get(question.security as usize) {
-        facts.pod_security.clone_from(judged);
+        facts.pod_security = std::borrow::Cow::Borrowed(judged);
     }
     decide(&facts, gate.policies(), now)
 }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use plimsoll_admit::authority::Authority;
 use plimsoll_admit::evidence::Limits;
 use plimsoll_admit::manifests::{self, Manifests, Trust};
+use plimsoll_admit::push::Pushes;
 use plimsoll_admit::recorded::Recorder;
 use plimsoll_admit::server::Settings;
 use plimsoll_admit::service::{Lines, ServeError, Setup, serve};
@@ -41,6 +42,16 @@ pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answ
         return print_manifests(arguments, environment, exempt);
     }
     let certificates = certificates(arguments).map_err(usage)?;
+    let pushes = match &arguments.push_secret {
+        Some(file) => {
+            // Half of what registries may be asked for stays for admission.
+            let per_second = (arguments.per_second / 2).max(1);
+            let pushes = Pushes::new(file, &arguments.push_registries, per_second)
+                .map_err(|error| Failure::new(USAGE, error))?;
+            Some(Arc::new(pushes))
+        }
+        None => None,
+    };
     let log = Arc::new(Lines::new(Box::new(std::io::stdout())));
     let recorder = match &arguments.record {
         Some(folder) => {
@@ -98,6 +109,7 @@ pub(crate) fn run(arguments: &AdmitArguments, environment: &Environment) -> Answ
                 None => log.clone(),
             },
             linger: Duration::from_secs(5),
+            pushes,
         },
     };
     // Nobody but a signal ends it.
@@ -252,6 +264,7 @@ fn print_manifests(
         ("--rules", arguments.rules.is_some()),
         ("--ignore-file", arguments.ignore_file.is_some()),
         ("--record", arguments.record.is_some()),
+        ("--push-secret", arguments.push_secret.is_some()),
     ] {
         if given {
             print::warning(&format!(

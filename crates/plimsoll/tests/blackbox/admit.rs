@@ -37,8 +37,11 @@ struct Gate {
 
 impl Gate {
     fn start(place: &Place, arguments: &[&str]) -> Self {
-        let mut all =
-            vec!["admit", "--listen", "127.0.0.1:0", "--authority", "authority", "--name", "127.0.0.1"];
+        Self::start_at(place, "127.0.0.1:0", arguments)
+    }
+
+    fn start_at(place: &Place, address: &str, arguments: &[&str]) -> Self {
+        let mut all = vec!["admit", "--listen", address, "--authority", "authority", "--name", "127.0.0.1"];
         all.extend(arguments);
         let log = std::fs::File::create(place.path("decisions.jsonl")).unwrap();
         let mut child = place.command(&all).stdout(log).stderr(Stdio::piped()).spawn().unwrap();
@@ -272,6 +275,121 @@ fn reviews_are_recorded_and_a_draft_is_held_against_them() {
     place.run(&["policy", "replay", &anything]).exits(2).says(&["--against"]);
 }
 
+/// A counter of the metrics.
+fn counted(gate: &Gate, name: &str) -> u64 {
+    let (_, metrics) = gate.get("/metrics");
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("`{name}` is not counted:\n{metrics}"))
+}
+
+#[test]
+fn a_registry_tells_of_pushes_and_the_first_admission_finds_evidence() {
+    let Some((first, place, name)) = harbour() else { return };
+    let file = policy(&place, "  - signedBy: {signers: [ours]}\n");
+    let made = ["--policy", &file, "--authority", "authority", "--image", "x/plimsoll:1"];
+    place.run(&[["admit", "--print-manifests"].as_slice(), &made].concat()).exits(0);
+    let address = format!("127.0.0.1:{}", plimsoll_testing::free_port());
+    let secret = "Bearer 0123456789abcdef0123456789abcdef";
+    let endpoint = json!({"name": "gate", "url": format!("https://{address}/push"), "headers": {"Authorization": [secret]},
+        "timeout": "2s", "threshold": 3, "backoff": "200ms"});
+    let trusted = place.path("authority/ca.crt");
+    let notifications = json!({"notifications": {"endpoints": [endpoint]}});
+    let Some(registry) = plimsoll_testing::Registry::start_trusting(Some(&trusted), None, &notifications)
+    else {
+        return;
+    };
+    place.put("secret", "0123456789abcdef0123456789abcdef\n");
+    let mut gate = Gate::start_at(
+        &place,
+        &address,
+        &["--policy", &file, "--push-secret", "secret", "--push-registry", &registry.host],
+    );
+    let taken = "plimsoll_admit_registry_events_total{result=\"taken\"}";
+    let waits_for = |name: &str, count: u64| {
+        let since = Instant::now();
+        while counted(&gate, name) < count {
+            assert!(since.elapsed() < Duration::from_secs(20), "{name}: {}", gate.get("/metrics").1);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let moved = format!("{}/team/shop:1.0", registry.host);
+    let copied = Command::new("skopeo")
+        .args(["copy", "-q", "--insecure-policy", "--src-tls-verify=false", "--dest-tls-verify=false"])
+        .args([format!("docker://{name}"), format!("docker://{moved}")])
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    drop(first);
+    waits_for("plimsoll_admit_evidence_entries", 1);
+    assert_eq!(counted(&gate, taken), 1);
+    let digest = Command::new("skopeo")
+        .args(["inspect", "--tls-verify=false", "--format", "{{.Digest}}", &format!("docker://{moved}")])
+        .output()
+        .unwrap();
+    let digest = String::from_utf8(digest.stdout).unwrap();
+    let pinned = format!("{}/team/shop@{}", registry.host, digest.trim());
+    let refused = gate.validate(&pinned);
+    assert!(
+        refused["status"]["message"].as_str().unwrap().contains("harbour/signedBy: not signed"),
+        "{refused}"
+    );
+    assert_eq!(
+        counted(&gate, "plimsoll_admit_evidence_misses_total"),
+        0,
+        "it was there before it was asked for"
+    );
+
+    // A signature is pushed under a tag of its own, and the image is looked at again before anybody asks.
+    place.run(&["attest", &moved, "--key", &place.text("ours.pem")]).exits(0);
+    waits_for(taken, 2);
+    waits_for("plimsoll_admit_evidence_gathered_total", 2);
+    let allowed = gate.validate(&pinned);
+    assert_eq!(allowed["allowed"], true, "{allowed}");
+    assert_eq!(counted(&gate, "plimsoll_admit_evidence_misses_total"), 0);
+    assert_eq!(counted(&gate, "plimsoll_admit_waited_total"), 0);
+
+    // Nobody else tells it anything, and what is no event is told so.
+    let event = |host: &str| {
+        json!({"events": [{"action": "push", "request": {"host": host}, "target": {"repository": "team/shop", "tag": "2",
+            "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest.trim()}}]})
+        .to_string()
+    };
+    let post = |secret: Option<&str>, body: String| {
+        let url = Url::parse(&format!("{}/push", gate.address)).unwrap();
+        let mut request = Request::new(Method::Post, url).body(body.into_bytes());
+        if let Some(secret) = secret {
+            request = request.header("authorization", secret);
+        }
+        let response = gate.client.send(&request).unwrap();
+        (response.status(), String::from_utf8(response.bytes(1 << 16).unwrap()).unwrap())
+    };
+    for secret in
+        [None, Some("Bearer 0123456789abcdef0123456789abcdee"), Some("0123456789abcdef0123456789abcdef")]
+    {
+        assert_eq!(post(secret, event(&registry.host)).0, 401, "{secret:?}");
+    }
+    assert_eq!(post(Some(secret), "{}".into()).0, 400);
+    assert_eq!(
+        post(Some(secret), event("evil.example")),
+        (200, "0 taken, 1 passed over, 0 dropped\n".into())
+    );
+    assert_eq!(
+        post(Some(secret), event(&registry.host)),
+        (200, "1 taken, 0 passed over, 0 dropped\n".into())
+    );
+    assert_eq!(counted(&gate, "plimsoll_admit_registry_events_total{result=\"refused\"}"), 4);
+    // Another secret holds without a restart.
+    place.put("secret", "another-secret-of-this-length");
+    Gate::logs(&place, "push-secret-loaded");
+    assert_eq!(post(Some(secret), event(&registry.host)).0, 401);
+    assert_eq!(post(Some("Bearer another-secret-of-this-length"), event("evil.example")).0, 200);
+    gate.child.kill().unwrap();
+
+    let plain = Gate::start(&place, &["--policy", &file]);
+    let url = Url::parse(&format!("{}/push", plain.address)).unwrap();
+    assert_eq!(plain.client.send(&Request::new(Method::Post, url).body(Vec::new())).unwrap().status(), 404);
+}
+
 #[test]
 fn what_it_cannot_start_with_is_named() {
     let place = Place::new();
@@ -302,6 +420,25 @@ fn what_it_cannot_start_with_is_named() {
         .exits(2)
         .says(&["KIND.GROUP=WHAT"]);
     place.run(&["admit", "--policy", &good, "--authority", "a", "--exempt", "A b"]).exits(2).says(&["`A b`"]);
+    place.put("short", "guess");
+    let pushes = |file: &str, registry: &str| {
+        place.run(&[
+            "admit",
+            "--policy",
+            &good,
+            "--authority",
+            "a",
+            "--push-secret",
+            file,
+            "--push-registry",
+            registry,
+        ])
+    };
+    pushes("short", "r.io").exits(2).says(&["`short` holds no secret"]);
+    pushes("absent", "r.io").exits(2).says(&["cannot read the secret `absent`"]);
+    place.put("long", "0123456789abcdef0123456789abcdef");
+    pushes("long", "hub").exits(2).says(&["`hub` is no registry"]);
+    place.run(&["admit", "--policy", &good, "--push-secret", "long"]).exits(2).says(&["--push-registry"]);
     let manager = place
         .run(&["admit", "--policy", &good, "--print-manifests", "--image", "x", "--cert-manager", "internal"])
         .exits(0);

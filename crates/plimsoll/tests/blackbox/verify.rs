@@ -690,6 +690,28 @@ fn policies_are_tested_by_files_of_their_own() {
             "one of `image` and `object` must be there",
         ],
     );
+    std::fs::create_dir_all(place.path("bases")).unwrap();
+    place.put(
+        "bases/policy.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: bases}\nspec:\n  signers:\n    release: {keyless: {subject: 'https://github.com/acme/*/**', issuer: 'https://issuer.test'}}\n  requirements:\n  - builtFrom: {signers: [release], images: ['docker.io/library/debian']}\n",
+    );
+    let provenance = |name: &str, material: &str| {
+        format!(
+            "- name: {name}\n  attestations: [{{predicateType: 'https://slsa.dev/provenance/v0.2', predicate: {{builder: {{id: b}}, materials: [{{uri: '{material}'}}]}}, by: {{subject: 'https://github.com/acme/shop/x', issuer: 'https://issuer.test'}}}}]\n"
+        )
+    };
+    place.put(
+        "tests/bases.yaml",
+        format!(
+            "apiVersion: plimsoll.dev/v1\nkind: PolicyTest\npolicies: [../bases]\nimages:\n{}{}{}cases:\n{}",
+            provenance("r.io/debian", "pkg:docker/debian@12"),
+            provenance("r.io/alpine", "pkg:docker/alpine@3"),
+            provenance("r.io/scratch", "git+https://github.com/acme/shop"),
+            "- {name: base, image: r.io/debian, expect: allow}\n- {name: other, image: r.io/alpine, expect: deny, message: docker.io/library/alpine}\n- {name: none, image: r.io/scratch, expect: unknown, message: names none}\n",
+        ),
+    );
+    std::fs::remove_file(place.path("tests/wrong.yaml")).unwrap();
+    run(0, &["right     tests/bases.yaml other", "9 right, 0 wrong"]);
     place.put("tests/wrong.yaml", format!("{head}- {{name: w, image: r, expects: deny}}\n"));
     run(3, &["not read", "expects"]);
     place.put("tests/wrong.yaml", head.replace("../policies", "none.yaml"));
