@@ -16,7 +16,7 @@ use plimsoll_model::report::{ControlResult, FrameworkResult, SCHEMA_VERSION};
 use plimsoll_model::work::Work;
 use plimsoll_model::workload::Kinds;
 use plimsoll_model::{
-    Coverage, DatabaseInfo, Effect, Evidence, Finding, FindingKind, FixStatus, ImagePath, Inventory,
+    Coverage, DatabaseInfo, Effect, Evidence, Finding, FindingKind, FixStatus, ImagePath, Inventory, Level,
     Location, Outcome, Party, Problem, ProblemKind, Release, Remedy, Report, Risk, Severity, Subject,
     Suppression, Target as TargetFacts, TargetKind,
 };

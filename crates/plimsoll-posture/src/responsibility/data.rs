@@ -128,6 +128,9 @@ pub struct Toggle {
     /// It moves nodes to a platform that takes more off you: what is wholly yours goes with it.
     #[serde(default)]
     pub hands_over: bool,
+    /// Nothing that can be given shows how it stands: a person has to say.
+    #[serde(default)]
+    pub attest_only: bool,
 }
 
 /// A document that cells name.

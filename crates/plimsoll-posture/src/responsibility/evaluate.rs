@@ -12,7 +12,7 @@ use super::data::{CellData, Control, InputKind, Matrix};
 use super::decision::{Decision, Finding};
 use super::evidence::{Evidence, missing};
 use super::pools::Pool;
-use super::rules::Scene;
+use super::rules::{Scene, switches};
 
 /// All controls on all pools.
 pub fn evaluate(
@@ -81,17 +81,26 @@ fn cell(
             },
         };
     };
+    let switch_key = data.toggle.as_deref().filter(|toggle| *toggle != "none");
+    // A move to another platform is no part of this one's answer.
+    let gates = switch_key.and_then(|key| matrix.toggles.get(key)).is_some_and(|toggle| !toggle.hands_over);
+    let scene = Scene { evidence, pool };
+    let own = switch_key.and_then(|key| switches::seen(key, &scene));
     let decision = control.decide.map(|rule| {
-        let decision = rule.decide(&Scene { evidence, pool });
+        let mut decision = rule.decide(&scene);
+        if data.owner == Owner::Shared && gates && decision.toggle.is_none() {
+            decision.toggle.clone_from(&own);
+        }
         (rule, decision)
     });
-    let switch_key = data.toggle.as_deref().filter(|toggle| *toggle != "none");
     let switch = switch_key.and_then(|key| {
         let toggle = matrix.toggles.get(key)?;
-        let state = match (&decision, data.owner) {
-            (Some((_, Decision { toggle: Some(toggle), .. })), _) => toggle.answer,
-            // What is wholly yours has its own state: that of the control.
-            (Some((_, Decision { effect, .. })), Owner::Customer) => effect.answer,
+        let state = match (&own, &decision, data.owner) {
+            // What is said of the switch itself goes before what it brings about.
+            (Some(own), ..) if own.answer != Outcome::Unknown => own.answer,
+            (_, Some((_, Decision { toggle: Some(toggle), .. })), _) => toggle.answer,
+            // What is wholly yours has its own state where nothing else shows it: that of the control.
+            (None, Some((_, Decision { effect, .. })), Owner::Customer) => effect.answer,
             _ => Outcome::Unknown,
         };
         Some(Switch {
@@ -106,8 +115,6 @@ fn cell(
             },
         })
     });
-    // A move to another platform is no part of this one's answer.
-    let gates = switch_key.and_then(|key| matrix.toggles.get(key)).is_some_and(|toggle| !toggle.hands_over);
     let (standing, finding) =
         judge(control, data, decision.as_ref().map(|(rule, decision)| (rule.contradicts, decision)), gates);
     let mut cell = Cell {

@@ -118,6 +118,8 @@ pub struct Exports<'v> {
     diagnostics: Option<Vec<&'v Value<'v>>>,
     /// Subnetworks that nodes of GKE are in.
     subnets: Vec<&'v Value<'v>>,
+    /// Settings of the account, of the project, or beside the cluster.
+    settings: Vec<(Cloud, &'v Value<'v>)>,
 }
 
 impl<'v> Exports<'v> {
@@ -157,6 +159,9 @@ impl<'v> Exports<'v> {
                 self.subnets.push(document);
                 Ok(format!("subnetwork {}", name(document, "name")))
             }
+            Cloud::Gke if has("enrolledServices") => {
+                self.setting_of(cloud, document, "enrolledServices", "settings of Access Approval")
+            }
             Cloud::Gke => Err(format!("it is no cluster of GKE: make it with `{}`", cloud.command())),
             Cloud::Eks => {
                 if let Ok(cluster) = part.get("cluster") {
@@ -176,9 +181,16 @@ impl<'v> Exports<'v> {
                 } else if let Ok(versions) = part.list("LaunchTemplateVersions") {
                     self.launch_templates.extend(versions);
                     Ok("a launch template".into())
+                } else if has("EbsEncryptionByDefault") {
+                    self.setting_of(cloud, document, "EbsEncryptionByDefault", "encryption of EBS by default")
+                } else if has("scanningConfiguration") {
+                    self.setting_of(cloud, document, "scanningConfiguration", "scanning of ECR")
+                } else if part.list("Features").is_ok() {
+                    self.setting_of(cloud, document, "Features", "a detector of GuardDuty")
                 } else {
                     Err("it is none of: describe-cluster, describe-nodegroup, describe-addon, \
-                         describe-fargate-profile, describe-access-entry, describe-launch-template-versions"
+                         describe-fargate-profile, describe-access-entry, describe-launch-template-versions, \
+                         get-ebs-encryption-by-default, get-registry-scanning-configuration, get-detector"
                         .into())
                 }
             }
@@ -203,8 +215,13 @@ impl<'v> Exports<'v> {
                 self.agent_pools.push(document);
                 Ok(format!("node pool {}", name(document, "name")))
             }
+            Cloud::Aks if has("level") => self.setting_of(cloud, document, "level", "deployment safeguards"),
+            Cloud::Aks if has("properties.level") => {
+                self.setting_of(cloud, document, "properties.level", "deployment safeguards")
+            }
             Cloud::Aks => Err("it is none of: az aks show, az aks nodepool list, \
-                               az aks maintenanceconfiguration list, az monitor diagnostic-settings list"
+                               az aks maintenanceconfiguration list, az monitor diagnostic-settings list, \
+                               az aks safeguards show"
                 .into()),
         }
     }
@@ -214,6 +231,29 @@ impl<'v> Exports<'v> {
             return Err("it is a second cluster: give the exports of one cluster at a time".into());
         }
         Ok(format!("cluster {name}"))
+    }
+
+    fn setting_of(
+        &mut self,
+        cloud: Cloud,
+        document: &'v Value<'v>,
+        field: &str,
+        what: &str,
+    ) -> Result<String, String> {
+        if self.setting(cloud, field).is_some() {
+            return Err(format!("it is a second document about {what}: give those of one cluster at a time"));
+        }
+        self.settings.push((cloud, document));
+        Ok(what.to_owned())
+    }
+
+    /// The document beside the cluster that holds this field.
+    pub(super) fn setting(&self, cloud: Cloud, field: &str) -> Option<Part<'v>> {
+        let part = |(of, value): &(Cloud, &'v Value<'v>)| {
+            let part = Part { input: cloud.input(), prefix: "", value };
+            (*of == cloud && part.get(field).is_ok()).then_some(part)
+        };
+        self.settings.iter().find_map(part)
     }
 
     /// Whether there is any.
@@ -466,13 +506,46 @@ impl Reports {
         self.all.is_empty()
     }
 
-    /// The first report about an image, by its name as a pod says it or one of its digests.
-    pub(super) fn about(&self, reference: &str, digests: &BTreeSet<String>) -> Option<&Scanned> {
-        let named = self.by_name.get(reference);
-        let place =
-            named.into_iter().chain(digests.iter().filter_map(|digest| self.by_digest.get(digest))).min()?;
-        self.all.get(*place)
+    /// Reports about an image. A digest goes before a name: where both sides have one and they differ, a report of the same name is
+    /// about another image. `apart` are digests that each need a report of their own.
+    pub(super) fn about(
+        &self,
+        reference: &str,
+        digests: &BTreeSet<String>,
+        apart: &BTreeSet<String>,
+    ) -> About<'_> {
+        let mut places: BTreeSet<usize> =
+            digests.iter().filter_map(|digest| self.by_digest.get(digest).copied()).collect();
+        let named = self.by_name.get(reference).copied();
+        if places.is_empty() {
+            let report = named.and_then(|place| Some((place, self.all.get(place)?)));
+            match report {
+                Some((_, report)) if !report.digests.is_empty() && !digests.is_empty() => {
+                    return About { reports: Vec::new(), other: digests.first().cloned() };
+                }
+                Some((place, _)) => {
+                    places.insert(place);
+                }
+                None => {}
+            }
+            return About {
+                reports: places.iter().filter_map(|place| self.all.get(*place)).collect(),
+                other: None,
+            };
+        }
+        let reports: Vec<&Scanned> = places.iter().filter_map(|place| self.all.get(*place)).collect();
+        let other = apart.iter().find(|digest| !self.by_digest.contains_key(*digest)).cloned();
+        About { reports, other }
     }
+}
+
+/// What reports say of an image.
+#[derive(Debug)]
+pub(super) struct About<'r> {
+    /// Those that are about it.
+    pub(super) reports: Vec<&'r Scanned>,
+    /// A digest that runs and that no report is about, though one has its name or another digest of it.
+    pub(super) other: Option<String>,
 }
 
 /// Everything that was given.

@@ -228,11 +228,6 @@ impl<'c> Engine<'c> {
         self.bound - 1
     }
 
-    /// Classes, ranges outside, and the unknown pod.
-    pub(crate) fn bound(&self) -> usize {
-        self.bound
-    }
-
     /// The peer that is a range outside.
     pub(crate) fn outside_peer(&self, at: usize) -> usize {
         self.classes.len() + at

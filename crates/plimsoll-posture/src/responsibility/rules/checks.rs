@@ -364,7 +364,7 @@ fn gke_managed_certificates(scene: &Scene<'_, '_>) -> Finding {
     Finding::none_of(wrong, "every Ingress has managed certificates, and no Service is a load balancer")
 }
 
-fn gke_volume_keys(scene: &Scene<'_, '_>) -> Finding {
+pub(super) fn gke_volume_keys(scene: &Scene<'_, '_>) -> Finding {
     let classes = match scene.kind("storage.k8s.io", "StorageClass") {
         Ok(classes) => classes,
         Err(missing) => return Finding::unknown(missing),
@@ -401,7 +401,7 @@ fn gke_no_alpha(scene: &Scene<'_, '_>) -> Finding {
 }
 
 /// One pool that runs a sandbox is enough: it is asked of the cluster, not of each pool.
-fn gke_sandbox(scene: &Scene<'_, '_>) -> Finding {
+pub(super) fn gke_sandbox(scene: &Scene<'_, '_>) -> Finding {
     let pools = scene.cloud().and_then(|cluster| cluster.list("nodePools"));
     match pools {
         Err(missing) => Finding::unknown(missing),

@@ -45,9 +45,19 @@ fn started<'v>(scene: &Scene<'_, 'v>, component: &str) -> Answer<Vec<Started<'v>
     Ok(all)
 }
 
-/// The flags of a component of the control plane in the first of its static pods.
-pub(super) fn flags<'v>(scene: &Scene<'_, 'v>, component: &str) -> Answer<Vec<&'v str>> {
-    started(scene, component)?.swap_remove(0).1
+/// What is said of the flags of each static pod of a component: all of them have to be so.
+pub(super) fn each_started(
+    scene: &Scene<'_, '_>,
+    component: &str,
+    judge: impl Fn(&[&str]) -> Finding,
+) -> Finding {
+    match started(scene, component) {
+        Err(missing) => Finding::unknown(missing),
+        Ok(all) => Finding::all(all.into_iter().map(|(_, flags)| match flags {
+            Err(missing) => Finding::unknown(missing),
+            Ok(flags) => judge(&flags),
+        })),
+    }
 }
 
 /// Whether a flag is set, and to what.
@@ -60,7 +70,10 @@ pub(super) fn hardened(scene: &Scene<'_, '_>) -> Decision {
         return Decision::effect(Finding::unknown(missing(InputKind::Attest, "the provider runs it")));
     }
     let components = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"];
-    let seen = components.map(|component| flags(scene, component).map(|_| component));
+    let seen = components.map(|component| {
+        let met = format!("no rule speaks against the flags of {component}");
+        each_started(scene, component, |_| Finding::met(met.clone()))
+    });
     let starts = ["api-server-", "controller-manager-", "scheduler-", "etcd-"];
     let ids: Vec<&str> = crate::registry::RULES
         .iter()
@@ -74,10 +87,7 @@ pub(super) fn hardened(scene: &Scene<'_, '_>) -> Decision {
     if !wrong.is_empty() {
         return Decision::effect(Finding::all_wrong(wrong));
     }
-    Decision::effect(Finding::all(seen.map(|component| match component {
-        Ok(component) => Finding::met(format!("no rule speaks against the flags of {component}")),
-        Err(missing) => Finding::unknown(missing),
-    })))
+    Decision::effect(Finding::all(seen))
 }
 
 pub(super) fn minor_version(scene: &Scene<'_, '_>) -> Decision {
@@ -432,18 +442,17 @@ pub(super) fn audit_log(scene: &Scene<'_, '_>) -> Decision {
             let effect = arrived(&toggle);
             Decision::both(toggle, effect)
         }
-        Base::Kubeadm => Decision::effect(match flags(scene, "kube-apiserver") {
-            Err(missing) => Finding::unknown(missing),
-            Ok(flags) => Finding::all([
-                match flag(&flags, "audit-policy-file") {
+        Base::Kubeadm => Decision::effect(each_started(scene, "kube-apiserver", |flags| {
+            Finding::all([
+                match flag(flags, "audit-policy-file") {
                     Some(_) => Finding::met("--audit-policy-file is set"),
                     None => Finding::not_met("kube-apiserver runs without --audit-policy-file"),
                 },
-                match flag(&flags, "audit-log-path").or_else(|| flag(&flags, "audit-webhook-config-file")) {
+                match flag(flags, "audit-log-path").or_else(|| flag(flags, "audit-webhook-config-file")) {
                     Some(_) => Finding::met("the audit log has a place"),
                     None => Finding::not_met("kube-apiserver runs without --audit-log-path"),
                 },
-            ]),
-        }),
+            ])
+        })),
     }
 }

@@ -7,7 +7,7 @@ use plimsoll_model::{Outcome, shortened};
 use super::super::data::Base;
 use super::super::decision::{Decision, Finding};
 use super::super::evidence::{Answer, Cloud};
-use super::control_plane::{flag, flags};
+use super::control_plane::{each_started, flag};
 use super::rights::{own_bindings, stranger};
 use super::support::{About, judged};
 use super::{Scene, text};
@@ -80,19 +80,18 @@ pub(super) fn old_authentication(scene: &Scene<'_, '_>) -> Decision {
             Decision::effect(Finding::all([local, anonymous]))
         }
         Base::Kubeadm => {
-            let server = match flags(scene, "kube-apiserver") {
-                Err(missing) => Finding::unknown(missing),
-                Ok(flags) => Finding::all([
-                    match flag(&flags, "anonymous-auth") {
+            let server = each_started(scene, "kube-apiserver", |flags| {
+                Finding::all([
+                    match flag(flags, "anonymous-auth") {
                         Some("false") => Finding::met("--anonymous-auth=false"),
                         _ => Finding::not_met("kube-apiserver answers those who did not sign in"),
                     },
-                    match flag(&flags, "token-auth-file").or_else(|| flag(&flags, "basic-auth-file")) {
+                    match flag(flags, "token-auth-file").or_else(|| flag(flags, "basic-auth-file")) {
                         Some(_) => Finding::not_met("kube-apiserver takes tokens from a file"),
                         None => Finding::met("no file of static tokens"),
                     },
-                ]),
-            };
+                ])
+            });
             Decision::effect(Finding::all([server, anonymous]))
         }
     }
@@ -146,19 +145,16 @@ pub(super) fn directory(scene: &Scene<'_, '_>) -> Decision {
         None => Decision::effect(match people.answer {
             Outcome::NotMet => people,
             _ => Finding::all([
-                match flags(scene, "kube-apiserver") {
-                    Err(missing) => Finding::unknown(missing),
-                    Ok(flags)
-                        if flag(&flags, "oidc-issuer-url")
-                            .or_else(|| flag(&flags, "authentication-config"))
-                            .is_some() =>
-                    {
-                        Finding::met("kube-apiserver trusts a directory")
+                each_started(scene, "kube-apiserver", |flags| {
+                    let directory =
+                        flag(flags, "oidc-issuer-url").or_else(|| flag(flags, "authentication-config"));
+                    match directory {
+                        Some(_) => Finding::met("kube-apiserver trusts a directory"),
+                        None => Finding::not_met(
+                            "kube-apiserver knows no directory: people sign in with certificates",
+                        ),
                     }
-                    Ok(_) => Finding::not_met(
-                        "kube-apiserver knows no directory: people sign in with certificates",
-                    ),
-                },
+                }),
                 people,
             ]),
         }),

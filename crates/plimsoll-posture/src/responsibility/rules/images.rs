@@ -41,6 +41,8 @@ pub(in crate::responsibility) struct ImageInUse {
     reference: String,
     /// Digests that the cluster tells of it.
     digests: BTreeSet<String>,
+    /// Those of them that containers run with, where its name does not pin it: each is an image of its own.
+    apart: BTreeSet<String>,
     /// In a namespace of the system.
     system: bool,
 }
@@ -78,7 +80,11 @@ fn collected(kubernetes: &Kubernetes<'_>) -> Vec<ImageInUse> {
             }
         }
     }
-    all.into_iter().map(|((reference, system), digests)| ImageInUse { reference, digests, system }).collect()
+    let image = |((reference, system), digests): ((String, bool), BTreeSet<String>)| {
+        let apart = if digest_in(&reference).is_some() { BTreeSet::new() } else { digests.clone() };
+        ImageInUse { reference, digests, apart, system }
+    };
+    all.into_iter().map(image).collect()
 }
 
 /// What reports say of the images that `wanted` chooses: a line for each that `wrong` speaks of. Missing where one has no
@@ -103,28 +109,39 @@ fn reported(
         return Finding::unknown(missing(InputKind::Kubernetes, format!("an image of {what}")));
     }
     let mut unscanned = Vec::new();
+    let mut others = Vec::new();
     let mut partial = Vec::new();
     let mut lines = Vec::new();
     for image in images.iter().copied() {
-        match scene.evidence.reports.about(&image.reference, &image.digests) {
-            None => unscanned.push(image.reference.clone()),
-            Some(report) => {
-                if !report.complete {
-                    partial.push(image.reference.clone());
-                }
-                lines.extend(wrong(image, report));
-            }
+        let told = scene.evidence.reports.about(&image.reference, &image.digests, &image.apart);
+        match told.other {
+            // Its name is the same, and it is another image.
+            Some(digest) => others.push(format!("{} as it runs: {digest}", shortened(&image.reference))),
+            None if told.reports.is_empty() => unscanned.push(image.reference.clone()),
+            None => {}
         }
+        if told.reports.iter().any(|report| !report.complete) {
+            partial.push(image.reference.clone());
+        }
+        lines.extend(told.reports.into_iter().filter_map(|report| wrong(image, report)));
     }
     if !lines.is_empty() {
         return Finding::all_wrong(lines);
     }
-    let mut parts =
-        vec![Finding::met(format!("reports about {} images of {what}", images.len() - unscanned.len()))];
+    let mut parts = vec![Finding::met(format!(
+        "reports about {} images of {what}",
+        images.len() - unscanned.len() - others.len()
+    ))];
     if !unscanned.is_empty() {
         parts.push(Finding::unknown(missing(
             InputKind::Reports,
             format!("a report about {}", few(&unscanned)),
+        )));
+    }
+    if !others.is_empty() {
+        parts.push(Finding::unknown(missing(
+            InputKind::Reports,
+            format!("a report about {} (that of this name is about another digest)", few(&others)),
         )));
     }
     if !partial.is_empty() {
@@ -275,7 +292,15 @@ pub(super) fn binary_authorization(scene: &Scene<'_, '_>) -> Finding {
     match scene.cloud().and_then(|cluster| cluster.text("binaryAuthorization.evaluationMode")) {
         Err(missing) => Finding::unknown(missing),
         Ok("DISABLED" | "EVALUATION_MODE_UNSPECIFIED") => Finding::not_met("Binary Authorization is off"),
-        Ok(mode) => Finding::met(format!("Binary Authorization: {}", shortened(mode))),
+        Ok(
+            mode @ ("PROJECT_SINGLETON_POLICY_ENFORCE"
+            | "POLICY_BINDINGS"
+            | "POLICY_BINDINGS_AND_PROJECT_SINGLETON_POLICY_ENFORCE"),
+        ) => Finding::met(format!("Binary Authorization: {mode}")),
+        Ok(other) => Finding::unknown(missing(
+            InputKind::Gke,
+            format!("a known value of binaryAuthorization.evaluationMode, not `{}`", shortened(other)),
+        )),
     }
 }
 

@@ -15,6 +15,7 @@ mod rights;
 mod runtime;
 mod secrets;
 mod support;
+pub(super) mod switches;
 mod versions;
 
 use plimsoll_model::shortened;

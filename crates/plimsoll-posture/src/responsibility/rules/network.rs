@@ -51,39 +51,10 @@ pub(super) fn engine(scene: &Scene<'_, '_>) -> Decision {
     let agent = agent(scene);
     match scene.base() {
         Base::GkeStandard | Base::GkeAutopilot => {
-            let path = scene.cloud().and_then(|cluster| {
-                cluster.text("networkConfig.datapathProvider").map(|path| path == "ADVANCED_DATAPATH")
-            });
-            let calico = scene.cloud().and_then(|cluster| cluster.bool("networkPolicy.enabled"));
-            let told = Finding::any([
-                Finding::from(path, "Dataplane V2", "datapathProvider is not ADVANCED_DATAPATH"),
-                Finding::from(calico, "network policy is on", "network policy is off"),
-            ]);
+            let told = gke_engine(scene);
             Decision::effect(Finding::any([told, agent]))
         }
         Base::EksManaged | Base::EksAuto => {
-            let values = scene
-                .evidence
-                .exports
-                .add_on("vpc-cni")
-                .and_then(|add_on| add_on.text("configurationValues"));
-            let told = match values {
-                Err(missing) => Finding::unknown(missing),
-                Ok(values) => match serde_json::from_str::<serde_json::Value>(values) {
-                    Err(_) => {
-                        Finding::unknown(missing(InputKind::Eks, "configurationValues of vpc-cni as JSON"))
-                    }
-                    Ok(values) => match values.get("enableNetworkPolicy") {
-                        None => Finding::unknown(missing(
-                            InputKind::Eks,
-                            "enableNetworkPolicy in configurationValues of vpc-cni",
-                        )),
-                        Some(on) if on == "true" || on == true => Finding::met("vpc-cni enforces policies"),
-                        Some(_) => Finding::not_met("enableNetworkPolicy of vpc-cni is off"),
-                    },
-                },
-            };
-            let switch = if scene.base() == Base::EksAuto { auto_mode_switch(scene) } else { told };
             if scene.base() == Base::EksAuto {
                 let classes = scene.kind("eks.amazonaws.com", "NodeClass").map(|classes| {
                     !classes.is_empty()
@@ -97,9 +68,9 @@ pub(super) fn engine(scene: &Scene<'_, '_>) -> Decision {
                     "NodeClasses set networkPolicy",
                     "a NodeClass does not set networkPolicy",
                 );
-                return Decision::both(switch, effect);
+                return Decision::both(auto_mode_switch(scene), effect);
             }
-            Decision::effect(Finding::any([switch, agent]))
+            Decision::effect(Finding::any([eks_engine(scene), agent]))
         }
         Base::EksFargate => {
             // Policies do not act on Fargate: security groups for pods do.
@@ -113,11 +84,7 @@ pub(super) fn engine(scene: &Scene<'_, '_>) -> Decision {
             ))
         }
         Base::AksStandard | Base::AksAutomatic => {
-            let told = match scene.cloud().and_then(|cluster| cluster.text("networkProfile.networkPolicy")) {
-                Err(missing) => Finding::unknown(missing),
-                Ok("none") => Finding::not_met("networkProfile.networkPolicy is none"),
-                Ok(engine) => Finding::met(format!("networkProfile.networkPolicy is {}", shortened(engine))),
-            };
+            let told = aks_engine(scene);
             match scene.base() {
                 Base::AksAutomatic => Decision::both(told.clone(), Finding::any([agent, told])),
                 _ => Decision::effect(Finding::any([told, agent])),
@@ -127,7 +94,65 @@ pub(super) fn engine(scene: &Scene<'_, '_>) -> Decision {
     }
 }
 
-fn auto_mode_switch(scene: &Scene<'_, '_>) -> Finding {
+/// What the cluster of GKE says of policies.
+pub(super) fn gke_engine(scene: &Scene<'_, '_>) -> Finding {
+    let path = scene.cloud().and_then(|cluster| {
+        cluster.text("networkConfig.datapathProvider").map(|path| path == "ADVANCED_DATAPATH")
+    });
+    let calico = scene.cloud().and_then(|cluster| cluster.bool("networkPolicy.enabled"));
+    Finding::any([
+        Finding::from(path, "Dataplane V2", "datapathProvider is not ADVANCED_DATAPATH"),
+        Finding::from(calico, "network policy is on", "network policy is off"),
+    ])
+}
+
+/// What the add-on vpc-cni says of policies.
+pub(super) fn eks_engine(scene: &Scene<'_, '_>) -> Finding {
+    let values =
+        scene.evidence.exports.add_on("vpc-cni").and_then(|add_on| add_on.text("configurationValues"));
+    match values {
+        Err(missing) => Finding::unknown(missing),
+        Ok(values) => match serde_json::from_str::<serde_json::Value>(values) {
+            Err(_) => Finding::unknown(missing(InputKind::Eks, "configurationValues of vpc-cni as JSON")),
+            Ok(values) => match values.get("enableNetworkPolicy") {
+                None => Finding::unknown(missing(
+                    InputKind::Eks,
+                    "enableNetworkPolicy in configurationValues of vpc-cni",
+                )),
+                Some(on) if on == "true" || on == true => Finding::met("vpc-cni enforces policies"),
+                Some(_) => Finding::not_met("enableNetworkPolicy of vpc-cni is off"),
+            },
+        },
+    }
+}
+
+/// What the cluster of AKS says of policies.
+pub(super) fn aks_engine(scene: &Scene<'_, '_>) -> Finding {
+    match scene.cloud().and_then(|cluster| cluster.text("networkProfile.networkPolicy")) {
+        Err(missing) => Finding::unknown(missing),
+        Ok("none") => Finding::not_met("networkProfile.networkPolicy is none"),
+        Ok(engine @ ("azure" | "calico" | "cilium")) => {
+            Finding::met(format!("networkProfile.networkPolicy is {engine}"))
+        }
+        Ok(other) => Finding::unknown(missing(
+            InputKind::Aks,
+            format!("a known value of networkProfile.networkPolicy, not `{}`", shortened(other)),
+        )),
+    }
+}
+
+/// Whether GKE encrypts what goes between nodes.
+pub(super) fn gke_transit(scene: &Scene<'_, '_>) -> Finding {
+    let mode = scene.cloud().and_then(|cluster| cluster.text("networkConfig.inTransitEncryptionConfig"));
+    Finding::from(
+        mode.map(|mode| mode == "IN_TRANSIT_ENCRYPTION_INTER_NODE_TRANSPARENT"),
+        "traffic between nodes is encrypted",
+        "traffic between nodes is not encrypted by the network",
+    )
+}
+
+/// Whether the controller of Auto Mode for policies is on.
+pub(super) fn auto_mode_switch(scene: &Scene<'_, '_>) -> Finding {
     let on = scene.kind("", "ConfigMap").and_then(|maps| {
         let map = maps.iter().find(|map| {
             text(map, &["metadata", "name"]) == Some("amazon-vpc-cni")
@@ -364,15 +389,7 @@ pub(super) fn exposure(scene: &Scene<'_, '_>) -> Decision {
 
 pub(super) fn transit(scene: &Scene<'_, '_>) -> Decision {
     let told = match scene.base().family() {
-        Some(Cloud::Gke) => {
-            let mode =
-                scene.cloud().and_then(|cluster| cluster.text("networkConfig.inTransitEncryptionConfig"));
-            Finding::from(
-                mode.map(|mode| mode == "IN_TRANSIT_ENCRYPTION_INTER_NODE_TRANSPARENT"),
-                "traffic between nodes is encrypted",
-                "traffic between nodes is not encrypted by the network",
-            )
-        }
+        Some(Cloud::Gke) => gke_transit(scene),
         Some(Cloud::Aks) => {
             let path = "networkProfile.advancedNetworking.security.transitEncryption.type";
             let mode = scene.cloud().and_then(|cluster| cluster.text(path));

@@ -12,7 +12,8 @@ use serde_json::json;
 use serde_json_borrow::Value;
 
 use super::verdicts::{
-    Parts, SCENARIOS, Scenario, all_but, folder, judged_to, kind_of, now, parts, paths, remove,
+    Parts, SCENARIOS, Scenario, all_but, fixture, folder, judged_to, judged_with, kind_of, now, parts, paths,
+    remove,
 };
 use crate::kubernetes::Objects;
 use crate::responsibility::attest::Statements;
@@ -220,6 +221,216 @@ fn difference(before: &Told, after: Option<&Told>, variant: &Variant, fallen: &m
     told.join("; ")
 }
 
+/// What turns a switch that no field and no list of a scenario turns alone.
+enum Turn {
+    /// A document more, in words and as JSON.
+    Export(Cloud, &'static str),
+    /// Exports of another scenario more.
+    Exports(&'static [(Cloud, &'static str)]),
+    /// A field of an export: its place among the exports, where in it, and what.
+    Field(usize, &'static str, &'static str),
+    /// An object more.
+    Object(&'static str),
+    /// A statement about a control.
+    Statement(&'static str),
+}
+
+const EKS_ADD_ONS: Turn = Turn::Exports(&[
+    (Cloud::Eks, "eks-addon-vpc-cni"),
+    (Cloud::Eks, "eks-addon-coredns"),
+    (Cloud::Eks, "eks-addon-kube-proxy"),
+]);
+const EKS_POLICIES: Turn = Turn::Object(
+    r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"amazon-vpc-cni","namespace":"kube-system"},"data":{"enable-network-policy-controller":"true"}}"#,
+);
+const EKS_LIFE: Turn = Turn::Object(
+    r#"{"apiVersion":"karpenter.sh/v1","kind":"NodePool","metadata":{"name":"general-purpose"},"spec":{"template":{"spec":{"expireAfter":"336h"}}}}"#,
+);
+const EKS_CLASS: Turn = Turn::Object(
+    r#"{"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"second"},"provisioner":"ebs.csi.eks.amazonaws.com","parameters":{"encrypted":"false"}}"#,
+);
+const EKS_SCANNING: Turn = Turn::Export(
+    Cloud::Eks,
+    r#"{"registryId":"111122223333","scanningConfiguration":{"scanType":"ENHANCED","rules":[{"scanFrequency":"CONTINUOUS_SCAN","repositoryFilters":[{"filter":"*","filterType":"WILDCARD"}]}]}}"#,
+);
+const EKS_DETECTOR: Turn = Turn::Export(
+    Cloud::Eks,
+    r#"{"Status":"ENABLED","FindingPublishingFrequency":"SIX_HOURS","Features":[{"Name":"RUNTIME_MONITORING","Status":"ENABLED","AdditionalConfiguration":[{"Name":"EKS_ADDON_MANAGEMENT","Status":"ENABLED"}]}]}"#,
+);
+const EKS_VOLUMES: Turn = Turn::Export(Cloud::Eks, r#"{"EbsEncryptionByDefault":true}"#);
+const GKE_APPROVAL: Turn = Turn::Export(
+    Cloud::Gke,
+    r#"{"name":"projects/shop-prod/accessApprovalSettings","enrolledServices":[{"cloudProduct":"all","enrollmentLevel":"BLOCK_ALL"}]}"#,
+);
+const GKE_PLANE_KEY: Turn = Turn::Field(
+    0,
+    "userManagedKeysConfig.controlPlaneDiskEncryptionKey",
+    "projects/shop-prod/locations/europe-west4/keyRings/gke/cryptoKeys/plane",
+);
+
+/// By scenario and switch.
+const TURNS: [(&str, &str, Turn); 35] = [
+    ("aks-automatic", "aks-certificates", Turn::Object("kube-root-ca.crt")),
+    ("aks-automatic", "aks-support-consent", Turn::Statement("RT-013")),
+    ("aks-standard", "aks-certificates", Turn::Object("kube-root-ca.crt")),
+    ("aks-standard", "aks-support-consent", Turn::Statement("RT-013")),
+    (
+        "aks-standard",
+        "aks-safeguards",
+        Turn::Export(
+            Cloud::Aks,
+            r#"{"name":"default","type":"Microsoft.ContainerService/deploymentSafeguards","level":"Enforce","excludedNamespaces":[],"provisioningState":"Succeeded"}"#,
+        ),
+    ),
+    (
+        "aks-standard",
+        "aks-sandboxing",
+        Turn::Field(0, "agentPoolProfiles.1.workloadRuntime", "KataVmIsolation"),
+    ),
+    ("eks-auto", "eks-add-on-update", EKS_ADD_ONS),
+    ("eks-auto", "eks-auto-network-policy", EKS_POLICIES),
+    ("eks-auto", "eks-expire-after", EKS_LIFE),
+    ("eks-auto", "eks-guardduty", EKS_DETECTOR),
+    ("eks-auto", "eks-registry-scanning", EKS_SCANNING),
+    ("eks-auto", "eks-storage-class", EKS_CLASS),
+    ("eks-fargate", "eks-add-on-update", EKS_ADD_ONS),
+    (
+        "eks-fargate",
+        "eks-fargate-redeploy",
+        Turn::Object(
+            r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"fargate-ip-10-0-0-9","labels":{"eks.amazonaws.com/compute-type":"fargate"}},"status":{"nodeInfo":{"kubeletVersion":"v1.30.1-eks-1"}}}"#,
+        ),
+    ),
+    ("eks-fargate", "eks-registry-scanning", EKS_SCANNING),
+    ("eks-fargate", "eks-storage-class", EKS_CLASS),
+    ("eks-managed", "eks-guardduty", EKS_DETECTOR),
+    ("eks-managed", "eks-registry-scanning", EKS_SCANNING),
+    ("eks-managed", "eks-volumes", EKS_VOLUMES),
+    ("eks-mixed", "eks-add-on-update", EKS_ADD_ONS),
+    ("eks-mixed", "eks-auto-network-policy", EKS_POLICIES),
+    ("eks-mixed", "eks-expire-after", EKS_LIFE),
+    ("eks-mixed", "eks-metadata", Turn::Exports(&[(Cloud::Eks, "eks-launch-template")])),
+    ("eks-mixed", "eks-registry-scanning", EKS_SCANNING),
+    ("eks-mixed", "eks-remote-access", Turn::Field(1, "nodegroup.remoteAccess.ec2SshKey", "ops")),
+    ("eks-mixed", "eks-network-policy", Turn::Exports(&[(Cloud::Eks, "eks-addon-vpc-cni")])),
+    ("eks-mixed", "eks-volumes", EKS_VOLUMES),
+    ("gke-autopilot", "gke-access-approval", GKE_APPROVAL),
+    (
+        "gke-autopilot",
+        "gke-allowlists",
+        Turn::Object(
+            r#"{"apiVersion":"auto.gke.io/v1","kind":"AllowlistSynchronizer","metadata":{"name":"partner"},"spec":{"allowlistPaths":["Partner/agent/*"]}}"#,
+        ),
+    ),
+    ("gke-autopilot", "gke-control-plane-keys", GKE_PLANE_KEY),
+    (
+        "gke-autopilot",
+        "gke-disk-key",
+        Turn::Field(
+            0,
+            "autoscaling.autoprovisioningNodePoolDefaults.bootDiskKmsKey",
+            "projects/shop-prod/locations/europe-west4/keyRings/gke/cryptoKeys/disks",
+        ),
+    ),
+    (
+        "gke-autopilot",
+        "gke-volume-key",
+        Turn::Object(
+            r#"{"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"keyed"},"provisioner":"pd.csi.storage.gke.io","parameters":{"disk-encryption-kms-key":"projects/shop-prod/locations/europe-west4/keyRings/gke/cryptoKeys/volumes"}}"#,
+        ),
+    ),
+    ("gke-standard", "gke-access-approval", GKE_APPROVAL),
+    ("gke-standard", "gke-control-plane-keys", GKE_PLANE_KEY),
+    ("gke-standard", "gke-sandbox", Turn::Field(0, "nodePools.0.config.sandboxConfig.type", "GVISOR")),
+];
+
+/// What a switch says before and after it is turned, where that differs.
+fn turned(matrix: &Matrix, scenario: &Scenario, name: &str, turn: &Turn) -> Option<String> {
+    let whole = parts(scenario);
+    let mut other = whole.clone();
+    let today = date(2026, 11, 26);
+    let mut statements = Statements::none(today);
+    let what = match turn {
+        Turn::Export(cloud, text) => {
+            let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
+            let keys: Vec<&String> = value.as_object().expect("an object").keys().collect();
+            let what =
+                format!("with a document of {}", keys.into_iter().cloned().collect::<Vec<_>>().join(", "));
+            other.0.push((*cloud, value));
+            what
+        }
+        Turn::Exports(names) => {
+            for (cloud, name) in *names {
+                let value = serde_json::from_str(&fixture(&format!("{name}.json"))).expect("JSON");
+                other.0.push((*cloud, value));
+            }
+            format!("with {}", names.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", "))
+        }
+        Turn::Field(index, path, value) => {
+            let mut at = &mut other.0[*index].1;
+            for part in path.split('.') {
+                at = match part.parse::<usize>() {
+                    Ok(place) => &mut at[place],
+                    Err(_) => &mut at[part],
+                };
+            }
+            *at = json!(value);
+            format!("{path} {value}")
+        }
+        Turn::Object("kube-root-ca.crt") => {
+            use base64::Engine as _;
+            let export: serde_json::Value =
+                serde_json::from_str(&fixture("gke-standard.json")).expect("an export");
+            let text = export["masterAuth"]["clusterCaCertificate"].as_str().expect("a certificate");
+            let pem = base64::engine::general_purpose::STANDARD.decode(text).expect("base64");
+            other.1.push(json!({
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": "kube-root-ca.crt", "namespace": "default"},
+                "data": {"ca.crt": String::from_utf8(pem).expect("PEM")},
+            }));
+            "with the ConfigMap kube-root-ca.crt".to_owned()
+        }
+        Turn::Object(text) => {
+            let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
+            let what = format!(
+                "with the {} {}",
+                value["kind"].as_str().unwrap_or_default(),
+                value["metadata"]["name"].as_str().unwrap_or_default()
+            );
+            other.1.push(value);
+            what
+        }
+        Turn::Statement(control) => {
+            statements.add(control, None, "A. Person", "2027-03-31", "").expect("a good one");
+            format!("with a statement about {control}")
+        }
+    };
+    let none = Statements::none(today);
+    let ask = |parts: &Parts, statements: &Statements| {
+        judged_with(matrix, parts, Extent::Files, statements, |answer, _| {
+            let mut told: Vec<String> = Vec::new();
+            for cell in answer.controls.iter().flat_map(|row| &row.cells) {
+                let Some(switch) = cell.switch.as_ref().filter(|switch| switch.name == name) else {
+                    continue;
+                };
+                // What only a person can say shows in the control.
+                let only = matrix.toggles.get(name).is_some_and(|toggle| toggle.attest_only);
+                told.push(match only {
+                    true => cell.standing.word().to_owned(),
+                    false => format!("{:?}", switch.state).to_lowercase(),
+                });
+            }
+            told
+        })
+        .expect("a platform")
+        .1
+    };
+    let (before, after) = (ask(&whole, &none), ask(&other, &statements));
+    assert_eq!(before.len(), after.len(), "{name}: other node pools");
+    let (was, is) = before.into_iter().zip(after).find(|(was, is)| was != is)?;
+    Some(format!("{was} -> {is}: {what}"))
+}
+
 /// What some variant takes away.
 #[derive(Default)]
 struct Fallen {
@@ -227,7 +438,7 @@ struct Fallen {
     switches: BTreeMap<String, Vec<String>>,
 }
 
-fn told(matrix: &Matrix, scenario: &Scenario, extent: &Extent) -> String {
+fn told(matrix: &Matrix, scenario: &Scenario, extent: &Extent, unturned: &mut Vec<String>) -> String {
     let whole = parts(scenario);
     let variants = variants(scenario, &whole);
     // All documents are read before: what is borrowed from outlives what borrows.
@@ -294,12 +505,19 @@ fn told(matrix: &Matrix, scenario: &Scenario, extent: &Extent) -> String {
     if !unmoved.is_empty() {
         let _ = writeln!(text, "\nmet by more than one of these: {}", unmoved.join(" "));
     }
+    for (_, name, turn) in TURNS.iter().filter(|(of, ..)| *of == scenario.name) {
+        assert!(before.switches.keys().any(|(own, _)| own == name), "{} has no {name}", scenario.name);
+        let told = turned(matrix, scenario, name, turn)
+            .unwrap_or_else(|| panic!("{}: {name} is not turned by what is there for it", scenario.name));
+        fallen.switches.entry((*name).to_owned()).or_default().push(told);
+    }
     let _ = writeln!(text, "\nswitches");
     let names: BTreeSet<&String> = before.switches.keys().map(|(name, _)| name).collect();
     for name in names {
         match fallen.switches.get(name) {
             None => {
                 let _ = writeln!(text, "  {name}: nothing of this turns it");
+                unturned.push(format!("{}: {name}", scenario.name));
             }
             Some(all) => {
                 let _ = writeln!(text, "  {name}: {}", all[0]);
@@ -330,9 +548,10 @@ fn every_input_decides_what_was_reviewed() {
     let kept = SCENARIOS.iter().filter(|scenario| !scenario.name.ends_with("-open"));
     let mut names = BTreeSet::new();
     let mut differing = Vec::new();
+    let mut unturned = Vec::new();
     for scenario in kept {
         let path = folder().join(format!("variants-{}.txt", scenario.name));
-        let text = told(&matrix, scenario, &extent);
+        let text = told(&matrix, scenario, &extent, &mut unturned);
         if write {
             std::fs::write(&path, &text).expect("the folder can be written");
         }
@@ -344,6 +563,7 @@ fn every_input_decides_what_was_reviewed() {
         names.insert(scenario.name);
     }
     assert!(differing.is_empty(), "PLIMSOLL_WRITE=1 writes them anew; first lines: {differing:#?}");
+    assert!(unturned.is_empty(), "a switch without a variant: {unturned:#?}");
     for name in [
         "gke-standard",
         "gke-autopilot",

@@ -114,7 +114,7 @@ pub(super) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/responsibility")
 }
 
-fn fixture(name: &str) -> String {
+pub(super) fn fixture(name: &str) -> String {
     std::fs::read_to_string(folder().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
@@ -187,8 +187,18 @@ fn judged<R>(
 
 pub(super) fn judged_to<R>(
     matrix: &Matrix,
+    parts: &Parts,
+    extent: Extent,
+    look: impl FnOnce(&Responsibility, &Evidence<'_>) -> R,
+) -> Option<(Responsibility, R)> {
+    judged_with(matrix, parts, extent, &Statements::none(date(2026, 11, 26)), look)
+}
+
+pub(super) fn judged_with<R>(
+    matrix: &Matrix,
     (exported, documents, nodes, reports): &Parts,
     extent: Extent,
+    statements: &Statements,
     look: impl FnOnce(&Responsibility, &Evidence<'_>) -> R,
 ) -> Option<(Responsibility, R)> {
     let texts: Vec<(Cloud, String)> =
@@ -215,7 +225,7 @@ pub(super) fn judged_to<R>(
     if pools.is_empty() {
         return None;
     }
-    let answer = evaluate(matrix, &evidence, &pools, &Statements::none(date(2026, 11, 26)));
+    let answer = evaluate(matrix, &evidence, &pools, statements);
     let looked = look(&answer, &evidence);
     Some((answer, looked))
 }
@@ -808,4 +818,65 @@ fn statements_that_are_malformed_are_refused() {
     assert_eq!(again.all(), statements.all());
     assert_eq!(again.all().len(), 2);
     assert_eq!(again.write(), text);
+}
+
+/// One API server of several that is careless is enough; one whose flags nobody sees leaves it open.
+#[test]
+fn every_api_server_is_asked() {
+    let matrix = Matrix::built_in().expect("our files");
+    let scenario = SCENARIOS.iter().find(|scenario| scenario.name == "kubeadm").expect("a scenario");
+    let whole = parts(scenario);
+    let standing = |parts: &Parts, id: &str| {
+        let (answer, ()) = judged(&matrix, parts, |_, _| ()).expect("a platform");
+        answer.controls.iter().find(|row| row.id == id).expect("a control").cells[0].standing
+    };
+    let flagged = ["audit-policy-file", "anonymous-auth", "oidc-issuer-url"];
+    let controls = ["INF-015", "INF-007", "INF-008"];
+    let server = whole.1.iter().find(|object| object["metadata"]["name"] == "kube-apiserver-cp-1");
+    let server = server.expect("a server").clone();
+    for (flag, id) in flagged.into_iter().zip(controls) {
+        let alone = standing(&whole, id);
+        let with_second = |change: &dyn Fn(&mut Vec<serde_json::Value>)| {
+            let mut two = whole.clone();
+            let mut second = server.clone();
+            second["metadata"]["name"] = "kube-apiserver-cp-2".into();
+            change(second["spec"]["containers"][0]["command"].as_array_mut().expect("flags"));
+            // Wherever it stands in the list.
+            two.1.insert(0, second.clone());
+            two.1.push(second);
+            standing(&two, id)
+        };
+        assert_eq!(with_second(&|_| {}), alone, "{id}");
+        let careless = with_second(&|flags| {
+            flags.retain(|own| !own.as_str().is_some_and(|own| own.contains(flag)));
+        });
+        assert_eq!(careless, Standing::NotMet, "{id} without --{flag}");
+        assert_ne!(with_second(&Vec::clear), Standing::Met, "{id} without flags");
+    }
+}
+
+/// A digest goes before a name: a report of the same name about another image says nothing.
+#[test]
+fn a_report_about_another_digest_is_of_another_image() {
+    let digest = |letter: char| format!("sha256:{}", letter.to_string().repeat(64));
+    let set = |letters: &str| letters.chars().map(digest).collect::<std::collections::BTreeSet<String>>();
+    let report = |name: &str, digests: &str| Scanned {
+        name: name.to_owned(),
+        digests: set(digests).into_iter().collect(),
+        ..Scanned::default()
+    };
+    let about = |reports: &[Scanned], digests: &str, apart: &str| {
+        let reports = Reports::from(reports.to_vec());
+        let told = reports.about("a:1", &set(digests), &set(apart));
+        (told.reports.iter().map(|report| report.name.clone()).collect::<Vec<_>>(), told.other)
+    };
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
+    assert_eq!(about(&[report("a:1", "a")], "b", "b"), (names(&[]), Some(digest('b'))));
+    assert_eq!(about(&[report("a:1", "a"), report("x", "b")], "b", "b"), (names(&["x"]), None));
+    assert_eq!(about(&[report("a:1", "")], "b", "b"), (names(&["a:1"]), None), "it has no digest");
+    assert_eq!(about(&[report("a:1", "a")], "", ""), (names(&["a:1"]), None), "the cluster tells none");
+    assert_eq!(about(&[report("a:1", "ab")], "ab", ""), (names(&["a:1"]), None), "index and manifest");
+    // The name moved while pods ran: each digest needs a report.
+    assert_eq!(about(&[report("a:1", "a")], "ab", "ab"), (names(&["a:1"]), Some(digest('b'))));
+    assert_eq!(about(&[], "b", "b"), (names(&[]), None));
 }
