@@ -415,9 +415,10 @@ fn turned(matrix: &Matrix, scenario: &Scenario, name: &str, turn: &Turn) -> Opti
                 };
                 // What only a person can say shows in the control.
                 let only = matrix.toggles.get(name).is_some_and(|toggle| toggle.attest_only);
-                told.push(match only {
-                    true => cell.standing.word().to_owned(),
-                    false => format!("{:?}", switch.state).to_lowercase(),
+                told.push(if only {
+                    cell.standing.word().to_owned()
+                } else {
+                    format!("{:?}", switch.state).to_lowercase()
                 });
             }
             told
