@@ -4,6 +4,8 @@
 //! each release changed. Each control is one row of [`CONTROLS`] and one function. A pod whose fields do not have the form
 //! that the API gives them cannot be judged: that is [`Judged::unread`], never a pass.
 
+use std::fmt::{self, Write as _};
+
 pub use plimsoll_model::pod_security::NEWEST;
 pub(crate) use plimsoll_model::pod_security::RESTRICTED_VOLUMES;
 use plimsoll_model::pod_security::{
@@ -264,23 +266,84 @@ struct Judge<'v> {
     judged: Judged,
 }
 
-/// A field with its place; what is absent or null has no value.
-#[derive(Clone)]
+/// Most steps from the specification to a field that a control looks at.
+const DEEPEST: usize = 8;
+
+/// A step on the way to a field.
+#[derive(Clone, Copy)]
+enum Step {
+    Key(&'static str),
+    Index(usize),
+}
+
+/// A field with its place in the specification; what is absent or null has no value. Its pointer is written only where something is
+/// told of it: admission looks at hundreds of fields of each pod.
+#[derive(Clone, Copy)]
 struct Field<'v> {
     value: Option<&'v Value<'v>>,
-    pointer: String,
+    steps: [Step; DEEPEST],
+    depth: usize,
+}
+
+impl<'v> Field<'v> {
+    fn below(&self, step: Step, value: Option<&'v Value<'v>>) -> Self {
+        let mut below = Field { value, ..*self };
+        // It is the controls that say how deep, not the pod.
+        debug_assert!(self.depth < DEEPEST, "a control looks deeper than its pointers reach");
+        if let Some(place) = below.steps.get_mut(self.depth) {
+            *place = step;
+            below.depth += 1;
+        }
+        below
+    }
+}
+
+/// What a field belongs to, for people.
+#[derive(Clone, Copy)]
+enum Whose<'v> {
+    Pod,
+    Container(&'static str, &'v str),
+}
+
+impl fmt::Display for Whose<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Whose::Pod => formatter.write_str("the pod"),
+            Whose::Container(word, name) => write!(formatter, "{word} `{}`", shown(name)),
+        }
+    }
 }
 
 impl<'v> Judge<'v> {
-    fn violation(&mut self, pointer: &str, detail: impl Into<String>) {
+    fn violation(&mut self, field: &Field<'_>, detail: impl Into<String>) {
+        self.violation_at(self.pointer(field), detail);
+    }
+
+    fn violation_at(&mut self, pointer: String, detail: impl Into<String>) {
         if self.judged.violations.len() < MOST {
             self.judged.violations.push(Violation {
                 control: self.control.id,
-                pointer: pointer.to_owned(),
+                pointer,
                 detail: detail.into(),
                 remedy: self.control.remedy,
             });
         }
+    }
+
+    /// JSON pointer of a field.
+    fn pointer(&self, field: &Field<'_>) -> String {
+        let mut pointer = self.pod.pointer.to_owned();
+        for step in &field.steps[..field.depth] {
+            let _ = match step {
+                Step::Key(key) => write!(pointer, "/{key}"),
+                Step::Index(index) => write!(pointer, "/{index}"),
+            };
+        }
+        pointer
+    }
+
+    fn unread_field(&mut self, field: &Field<'_>, detail: &str) {
+        self.unread(&self.pointer(field), detail);
     }
 
     fn unread(&mut self, pointer: &str, detail: &str) {
@@ -291,48 +354,45 @@ impl<'v> Judge<'v> {
     }
 
     /// The field of an object. Readers differ in which of two counts, so that two are none.
-    fn get(&mut self, of: &Field<'v>, key: &str) -> Field<'v> {
-        let pointer = format!("{}/{key}", of.pointer);
+    fn get(&mut self, of: &Field<'v>, key: &'static str) -> Field<'v> {
+        let below = |value| of.below(Step::Key(key), value);
         let value = match of.value {
             None => None,
             Some(Value::Object(object)) => {
                 let mut all = object.iter().filter(|(own, _)| *own == key).map(|(_, value)| value);
                 let first = all.next();
                 if all.next().is_some() {
-                    self.unread(&pointer, "is there more than once");
+                    self.unread_field(&below(None), "is there more than once");
                 }
                 first.filter(|value| !value.is_null())
             }
             Some(_) => {
-                self.unread(&of.pointer, "is no object");
+                self.unread_field(of, "is no object");
                 None
             }
         };
-        Field { value, pointer }
+        below(value)
     }
 
-    fn path(&mut self, of: &Field<'v>, keys: &[&str]) -> Field<'v> {
-        keys.iter().fold(of.clone(), |field, key| self.get(&field, key))
+    fn path(&mut self, of: &Field<'v>, keys: &[&'static str]) -> Field<'v> {
+        keys.iter().fold(*of, |field, key| self.get(&field, key))
     }
 
     fn spec(&self) -> Field<'v> {
-        Field { value: Some(self.pod.spec), pointer: self.pod.pointer.to_owned() }
+        Field { value: Some(self.pod.spec), steps: [Step::Index(0); DEEPEST], depth: 0 }
     }
 
-    fn list(&mut self, of: &Field<'v>, key: &str) -> Vec<Field<'v>> {
+    fn list(&mut self, of: &Field<'v>, key: &'static str) -> Vec<Field<'v>> {
         let field = self.get(of, key);
         match field.value {
             None => Vec::new(),
             Some(Value::Array(list)) => list
                 .iter()
                 .enumerate()
-                .map(|(index, value)| Field {
-                    value: Some(value),
-                    pointer: format!("{}/{index}", field.pointer),
-                })
+                .map(|(index, value)| field.below(Step::Index(index), Some(value)))
                 .collect(),
             Some(_) => {
-                self.unread(&field.pointer, "is no list");
+                self.unread_field(&field, "is no list");
                 Vec::new()
             }
         }
@@ -342,7 +402,7 @@ impl<'v> Judge<'v> {
         match field.value? {
             Value::Str(text) => Some(text.as_ref()),
             _ => {
-                self.unread(&field.pointer, "is no text");
+                self.unread_field(field, "is no text");
                 None
             }
         }
@@ -352,7 +412,7 @@ impl<'v> Judge<'v> {
         match field.value? {
             Value::Bool(flag) => Some(*flag),
             _ => {
-                self.unread(&field.pointer, "is neither true nor false");
+                self.unread_field(field, "is neither true nor false");
                 None
             }
         }
@@ -364,13 +424,13 @@ impl<'v> Judge<'v> {
             _ => None,
         };
         if number.is_none() {
-            self.unread(&field.pointer, "is no whole number");
+            self.unread_field(field, "is no whole number");
         }
         number
     }
 
     /// Every container of the pod with its name for people.
-    fn containers(&mut self) -> Vec<(Field<'v>, String)> {
+    fn containers(&mut self) -> Vec<(Field<'v>, Whose<'v>)> {
         let spec = self.spec();
         let mut all = Vec::new();
         for (key, word) in [
@@ -380,29 +440,29 @@ impl<'v> Judge<'v> {
         ] {
             for container in self.list(&spec, key) {
                 let name = self.path(&container, &["name"]);
-                let name = self.text(&name).unwrap_or_default().to_owned();
-                all.push((container, format!("{word} `{}`", shown(&name))));
+                let name = self.text(&name).unwrap_or_default();
+                all.push((container, Whose::Container(word, name)));
             }
         }
         all
     }
 
     /// A field of the security contexts of the pod and of its containers, each with whose it is.
-    fn contexts(&mut self, keys: &[&str]) -> Vec<(Field<'v>, String)> {
+    fn contexts(&mut self, keys: &[&'static str]) -> Vec<(Field<'v>, Whose<'v>)> {
         let spec = self.spec();
-        let mut all = vec![(self.in_context(&spec, keys), "the pod".to_owned())];
+        let mut all = vec![(self.in_context(&spec, keys), Whose::Pod)];
         all.extend(self.container_contexts(keys));
         all
     }
 
-    fn container_contexts(&mut self, keys: &[&str]) -> Vec<(Field<'v>, String)> {
+    fn container_contexts(&mut self, keys: &[&'static str]) -> Vec<(Field<'v>, Whose<'v>)> {
         self.containers()
             .into_iter()
             .map(|(container, name)| (self.in_context(&container, keys), name))
             .collect()
     }
 
-    fn in_context(&mut self, of: &Field<'v>, keys: &[&str]) -> Field<'v> {
+    fn in_context(&mut self, of: &Field<'v>, keys: &[&'static str]) -> Field<'v> {
         let context = self.get(of, "securityContext");
         self.path(&context, keys)
     }
@@ -443,27 +503,27 @@ impl<'v> Judge<'v> {
                     let pointer = self.pod.pointer.strip_suffix("/spec").unwrap_or_default();
                     let key_part = key.replace('~', "~0").replace('/', "~1");
                     let detail = format!("the annotation `{}` is `{}`", shown(key), shown(value));
-                    self.violation(&format!("{pointer}/metadata/annotations/{key_part}"), detail);
+                    self.violation_at(format!("{pointer}/metadata/annotations/{key_part}"), detail);
                 }
             }
         }
     }
 
     /// Fields that must not be true.
-    fn not_true(&mut self, fields: Vec<(Field<'v>, String)>, what: &str) {
+    fn not_true(&mut self, fields: Vec<(Field<'v>, Whose<'v>)>, what: &str) {
         for (field, whose) in fields {
             if self.flag(&field) == Some(true) {
-                self.violation(&field.pointer, format!("{whose} sets {what}"));
+                self.violation(&field, format!("{whose} sets {what}"));
             }
         }
     }
 
-    fn capabilities(&mut self, container: &Field<'v>, key: &str) -> Vec<(&'v str, String)> {
+    fn capabilities(&mut self, container: &Field<'v>, key: &'static str) -> Vec<(&'v str, Field<'v>)> {
         let capabilities = self.in_context(container, &["capabilities"]);
         let mut names = Vec::new();
         for one in self.list(&capabilities, key) {
             if let Some(name) = self.text(&one) {
-                names.push((name, one.pointer));
+                names.push((name, one));
             }
         }
         names
@@ -476,10 +536,7 @@ fn privilege_escalation(judge: &mut Judge<'_>) {
     }
     for (field, whose) in judge.container_contexts(&["allowPrivilegeEscalation"]) {
         if judge.flag(&field) != Some(false) {
-            judge.violation(
-                &field.pointer,
-                format!("{whose} does not forbid that its processes gain privileges"),
-            );
+            judge.violation(&field, format!("{whose} does not forbid that its processes gain privileges"));
         }
     }
 }
@@ -489,10 +546,7 @@ fn app_armor(judge: &mut Judge<'_>) {
         match judge.text(&field) {
             None | Some("RuntimeDefault" | "Localhost") => {}
             Some(other) => {
-                judge.violation(
-                    &field.pointer,
-                    format!("{whose} has the AppArmor profile `{}`", shown(other)),
-                );
+                judge.violation(&field, format!("{whose} has the AppArmor profile `{}`", shown(other)));
             }
         }
     }
@@ -502,9 +556,9 @@ fn app_armor(judge: &mut Judge<'_>) {
 
 fn capabilities_baseline(judge: &mut Judge<'_>) {
     for (container, whose) in judge.containers() {
-        for (name, pointer) in judge.capabilities(&container, "add") {
+        for (name, field) in judge.capabilities(&container, "add") {
             if !DEFAULT_CAPABILITIES.contains(&name) {
-                judge.violation(&pointer, format!("{whose} adds the capability {}", shown(name)));
+                judge.violation(&field, format!("{whose} adds the capability {}", shown(name)));
             }
         }
     }
@@ -515,14 +569,14 @@ fn capabilities_restricted(judge: &mut Judge<'_>) {
         return;
     }
     for (container, whose) in judge.containers() {
-        for (name, pointer) in judge.capabilities(&container, "add") {
+        for (name, field) in judge.capabilities(&container, "add") {
             if name != "NET_BIND_SERVICE" {
-                judge.violation(&pointer, format!("{whose} adds the capability {}", shown(name)));
+                judge.violation(&field, format!("{whose} adds the capability {}", shown(name)));
             }
         }
         if !judge.capabilities(&container, "drop").iter().any(|(name, _)| *name == "ALL") {
-            let pointer = format!("{}/securityContext/capabilities/drop", container.pointer);
-            judge.violation(&pointer, format!("{whose} does not drop ALL capabilities"));
+            let pointer = format!("{}/securityContext/capabilities/drop", judge.pointer(&container));
+            judge.violation_at(pointer, format!("{whose} does not drop ALL capabilities"));
         }
     }
 }
@@ -531,7 +585,7 @@ fn host_namespaces(judge: &mut Judge<'_>) {
     let spec = judge.spec();
     for key in ["hostNetwork", "hostPID", "hostIPC"] {
         let field = judge.get(&spec, key);
-        judge.not_true(vec![(field, "the pod".to_owned())], key);
+        judge.not_true(vec![(field, Whose::Pod)], key);
     }
 }
 
@@ -542,7 +596,7 @@ fn host_path_volumes(judge: &mut Judge<'_>) {
         if source.value.is_some() {
             let name = judge.path(&volume, &["name"]);
             let name = judge.text(&name).unwrap_or_default();
-            judge.violation(&source.pointer, format!("the volume `{}` is a path of the node", shown(name)));
+            judge.violation(&source, format!("the volume `{}` is a path of the node", shown(name)));
         }
     }
 }
@@ -554,7 +608,7 @@ fn host_ports(judge: &mut Judge<'_>) {
             match judge.number(&field) {
                 None | Some(0) => {}
                 Some(number) => {
-                    judge.violation(&field.pointer, format!("{whose} takes the node's port {number}"));
+                    judge.violation(&field, format!("{whose} takes the node's port {number}"));
                 }
             }
         }
@@ -577,8 +631,7 @@ fn host_probes(judge: &mut Judge<'_>) {
                 match judge.text(&field) {
                     None | Some("") => {}
                     Some(host) => {
-                        judge
-                            .violation(&field.pointer, format!("{whose} has the node ask `{}`", shown(host)));
+                        judge.violation(&field, format!("{whose} has the node ask `{}`", shown(host)));
                     }
                 }
             }
@@ -601,7 +654,7 @@ fn proc_mount(judge: &mut Judge<'_>) {
     for (field, whose) in judge.container_contexts(&["procMount"]) {
         match judge.text(&field) {
             None | Some("Default") => {}
-            Some(other) => judge.violation(&field.pointer, format!("{whose} mounts /proc {}", shown(other))),
+            Some(other) => judge.violation(&field, format!("{whose} mounts /proc {}", shown(other))),
         }
     }
 }
@@ -610,7 +663,7 @@ fn restricted_volumes(judge: &mut Judge<'_>) {
     let spec = judge.spec();
     for volume in judge.list(&spec, "volumes") {
         let Some(Value::Object(sources)) = volume.value else {
-            judge.unread(&volume.pointer, "is no object");
+            judge.unread_field(&volume, "is no object");
             continue;
         };
         let name = judge.path(&volume, &["name"]);
@@ -619,7 +672,7 @@ fn restricted_volumes(judge: &mut Judge<'_>) {
             // A volume without a source is an emptyDir; one of a kind that is not known here is of no allowed kind.
             if kind != "name" && !source.is_null() && !RESTRICTED_VOLUMES.contains(&kind) {
                 let detail = format!("the volume `{}` is of the kind {}", shown(name), shown(kind));
-                judge.violation(&volume.pointer, detail);
+                judge.violation(&volume, detail);
             }
         }
     }
@@ -633,16 +686,16 @@ fn run_as_non_root(judge: &mut Judge<'_>) {
     let field = judge.in_context(&spec, &["runAsNonRoot"]);
     let pod = judge.flag(&field);
     if pod == Some(false) {
-        judge.violation(&field.pointer, "the pod may run as root");
+        judge.violation(&field, "the pod may run as root");
     }
     for (field, whose) in judge.container_contexts(&["runAsNonRoot"]) {
         match judge.flag(&field) {
             Some(true) => {}
-            Some(false) => judge.violation(&field.pointer, format!("{whose} may run as root")),
+            Some(false) => judge.violation(&field, format!("{whose} may run as root")),
             None if pod.is_some() => {}
             None => {
                 judge.violation(
-                    &field.pointer,
+                    &field,
                     format!("neither {whose} nor the pod requires another user than root"),
                 );
             }
@@ -656,7 +709,7 @@ fn run_as_user(judge: &mut Judge<'_>) {
     }
     for (field, whose) in judge.contexts(&["runAsUser"]) {
         if judge.number(&field) == Some(0) {
-            judge.violation(&field.pointer, format!("{whose} runs as root"));
+            judge.violation(&field, format!("{whose} runs as root"));
         }
     }
 }
@@ -668,12 +721,12 @@ fn se_linux(judge: &mut Judge<'_>) {
         if let Some(kind) = judge.text(&field)
             && !SE_LINUX_TYPES.iter().any(|(known, since)| *known == kind && *since <= minor)
         {
-            judge.violation(&field.pointer, format!("{whose} has the SELinux type `{}`", shown(kind)));
+            judge.violation(&field, format!("{whose} has the SELinux type `{}`", shown(kind)));
         }
         for key in ["user", "role"] {
             let field = judge.get(&options, key);
             if let Some(value) = judge.text(&field).filter(|value| !value.is_empty()) {
-                judge.violation(&field.pointer, format!("{whose} has the SELinux {key} `{}`", shown(value)));
+                judge.violation(&field, format!("{whose} has the SELinux {key} `{}`", shown(value)));
             }
         }
     }
@@ -688,12 +741,12 @@ fn seccomp_annotations(judge: &mut Judge<'_>) {
 }
 
 /// Whether a seccomp profile is set, and one that restricts; told when it is not.
-fn seccomp(judge: &mut Judge<'_>, field: &Field<'_>, kind: Option<&str>, whose: &str) -> bool {
+fn seccomp(judge: &mut Judge<'_>, field: &Field<'_>, kind: Option<&str>, whose: Whose<'_>) -> bool {
     match kind {
         None => false,
         Some("RuntimeDefault" | "Localhost") => true,
         Some(other) => {
-            judge.violation(&field.pointer, format!("{whose} has the seccomp profile `{}`", shown(other)));
+            judge.violation(field, format!("{whose} has the seccomp profile `{}`", shown(other)));
             // Told once, where it is set.
             true
         }
@@ -703,7 +756,7 @@ fn seccomp(judge: &mut Judge<'_>, field: &Field<'_>, kind: Option<&str>, whose: 
 fn seccomp_baseline(judge: &mut Judge<'_>) {
     for (field, whose) in judge.contexts(&["seccompProfile", "type"]) {
         let kind = judge.text(&field);
-        seccomp(judge, &field, kind, &whose);
+        seccomp(judge, &field, kind, whose);
     }
 }
 
@@ -714,11 +767,11 @@ fn seccomp_restricted(judge: &mut Judge<'_>) {
     let mut pod = None;
     for (field, whose) in judge.contexts(&["seccompProfile", "type"]) {
         let kind = judge.text(&field);
-        let is_set = seccomp(judge, &field, kind, &whose);
+        let is_set = seccomp(judge, &field, kind, whose);
         match pod {
             None => pod = Some(is_set),
             Some(false) if !is_set => {
-                judge.violation(&field.pointer, format!("neither {whose} nor the pod has a seccomp profile"));
+                judge.violation(&field, format!("neither {whose} nor the pod has a seccomp profile"));
             }
             Some(_) => {}
         }
@@ -734,7 +787,7 @@ fn sysctls(judge: &mut Judge<'_>) {
         if let Some(name) = judge.text(&field)
             && !SAFE_SYSCTLS.iter().any(|(known, since)| *known == name && *since <= minor)
         {
-            judge.violation(&field.pointer, format!("the pod sets the sysctl {}", shown(name)));
+            judge.violation(&field, format!("the pod sets the sysctl {}", shown(name)));
         }
     }
 }

@@ -436,6 +436,31 @@ fn a_violation_names_place_and_remedy() {
 }
 
 #[test]
+fn pointers_lead_to_the_field() {
+    let judged = judged(
+        r#"{"hostPID":true,"volumes":[{"name":"v","hostPath":{"path":"/"}}],"securityContext":{"sysctls":[{"name":"a"},{"name":"kernel.x"}]},
+            "initContainers":[{"name":"i","lifecycle":{"preStop":{"httpGet":{"host":"h"}}}}],
+            "containers":[{"name":"c"},{"name":"d","ports":[{"hostPort":1}],"securityContext":{"capabilities":{"add":["CHOWN","ALL"]},
+                "seLinuxOptions":{"user":"u"}}}]}"#,
+        "{}",
+        Level::Baseline,
+        NEWEST,
+    );
+    let told: BTreeSet<&str> = judged.violations.iter().map(|one| one.pointer.as_str()).collect();
+    let expected = [
+        "/spec/containers/1/ports/0/hostPort",
+        "/spec/containers/1/securityContext/capabilities/add/1",
+        "/spec/containers/1/securityContext/seLinuxOptions/user",
+        "/spec/hostPID",
+        "/spec/initContainers/0/lifecycle/preStop/httpGet/host",
+        "/spec/securityContext/sysctls/0/name",
+        "/spec/securityContext/sysctls/1/name",
+        "/spec/volumes/0/hostPath",
+    ];
+    assert_eq!(told, expected.into());
+}
+
+#[test]
 fn versions_of_tomorrow_are_judged_by_the_newest() {
     let spec: Value<'_> = serde_json::from_str(GOOD).expect("JSON");
     let pod = Pod { spec: &spec, pointer: "", annotations: None };
