@@ -7,12 +7,14 @@
 #![forbid(unsafe_code)]
 
 mod api_server;
+mod brief;
 pub mod guest;
 mod harbour;
 
 use std::path::{Path, PathBuf};
 
 pub use api_server::{ApiServer, USERS};
+pub use brief::Brief;
 pub use harbour::{Harbour, IMAGE, Running, pod};
 
 /// The path of `name` below the shared folder; `None`, said loudly, when it is absent.

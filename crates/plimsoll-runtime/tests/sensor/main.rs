@@ -249,6 +249,38 @@ fn containers_that_live_for_milliseconds_are_known_at_their_first_event() {
 }
 
 #[test]
+fn a_thousand_containers_of_twenty_milliseconds_are_known_by_their_ids() {
+    if harbour::open("brief").is_none() {
+        return;
+    }
+    const CONTAINERS: usize = 1_000;
+    let brief = plimsoll_testing::Brief::open("brief");
+    let begun = std::time::Instant::now();
+    let mut took = begun.elapsed();
+    let (events, counts) = watch(&settings(), |_| {
+        brief.run(CONTAINERS, 8, 20_000);
+        took = begun.elapsed();
+    });
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for event in events.iter().filter(|event| brief.is_its_program(&event.process.arguments)) {
+        assert!(!event.container.id.is_empty(), "{event:?}");
+        assert_eq!(event.container.pod.uid, plimsoll_testing::pod());
+        *seen.entry(&event.container.id).or_default() += 1;
+    }
+    for number in 0..CONTAINERS {
+        let id = brief.id(number);
+        assert!(
+            seen.get(id.as_str()).is_some_and(|events| *events >= 2),
+            "{id}: {:?}",
+            seen.get(id.as_str())
+        );
+    }
+    assert_eq!((seen.len(), counts.lost_must, counts.unreadable), (CONTAINERS, 0, 0));
+    // Each lives for 20 ms, eight at a time: 2.5 s and what the kernel takes to make and remove them.
+    assert!(took < std::time::Duration::from_mins(1), "{took:?}");
+}
+
+#[test]
 fn what_is_lost_is_counted_to_the_last_record() {
     let Some(harbour) = harbour::open("flood") else { return };
     // A reader that sleeps through the flood: the ring has room for a part of it.
