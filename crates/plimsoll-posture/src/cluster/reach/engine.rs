@@ -635,7 +635,9 @@ impl<'c> Engine<'c> {
                 Some(true) => &mut within,
                 None => &mut maybe,
             };
-            classes.iter().for_each(|class| into.insert(*class as usize));
+            for class in classes {
+                into.insert(*class as usize);
+            }
         }
         (within, maybe)
     }
