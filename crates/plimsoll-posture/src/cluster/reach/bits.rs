@@ -127,7 +127,9 @@ mod tests {
     #[test]
     fn numbers_come_in_order_from_any_one_on() {
         let mut bits = Bits::none(200);
-        [0, 3, 63, 64, 127, 128, 199].iter().for_each(|number| bits.insert(*number));
+        for number in [0, 3, 63, 64, 127, 128, 199] {
+            bits.insert(number);
+        }
         for first in 0..200 {
             let plain: Vec<usize> = bits.iter().filter(|number| *number >= first).collect();
             assert_eq!(bits.iter_from(first).collect::<Vec<_>>(), plain, "{first}");

@@ -334,7 +334,9 @@ impl<'c> Reachability<'c> {
         let takers = self.engine.takers();
         let mut names_of: Vec<Vec<usize>> = vec![Vec::new(); self.engine.classes.len()];
         for (at, name) in self.names.iter().enumerate() {
-            name.classes.iter().for_each(|class| names_of[*class].push(at));
+            for class in &name.classes {
+                names_of[*class].push(at);
+            }
         }
         let mut perhaps: Vec<usize> = Vec::new();
         for from in 0..self.names.len() {
