@@ -123,10 +123,36 @@ struct UnderWay {
     flight: Arc<Flight>,
 }
 
+/// Room for so many in a second, and for some at once.
+#[derive(Debug)]
+pub(crate) struct Room {
+    left: f64,
+    since: Instant,
+}
+
+impl Room {
+    /// Room for so many at once.
+    pub(crate) fn of(most: f64) -> Self {
+        Room { left: most, since: Instant::now() }
+    }
+
+    /// Whether there is room for one more now; it comes back at `rate` in a second, up to `most`.
+    pub(crate) fn has_one(&mut self, rate: f64, most: f64) -> bool {
+        let now = Instant::now();
+        self.left = (self.left + rate * now.duration_since(self.since).as_secs_f64()).min(most);
+        self.since = now;
+        self.left >= 1.0
+    }
+
+    /// Takes the room of one.
+    pub(crate) fn take_one(&mut self) {
+        self.left -= 1.0;
+    }
+}
+
 /// What one registry is asked for.
 struct Share {
-    tokens: f64,
-    since: Instant,
+    room: Room,
     busy: usize,
 }
 
@@ -534,7 +560,7 @@ impl Inner {
         };
         if let Some(share) = self.shares.get_mut(job.reference.name().registry()) {
             share.busy += 1;
-            share.tokens -= 1.0;
+            share.room.take_one();
         }
         Some(job)
     }
@@ -547,17 +573,14 @@ const MOST_SHARES: usize = 1_000;
 fn may(shares: &mut HashMap<String, Share>, job: &Job, limits: &Limits) -> bool {
     let registry = job.reference.name().registry();
     let rate = f64::from(limits.per_second.max(1));
-    let now = Instant::now();
     if !shares.contains_key(registry) {
         if shares.len() >= MOST_SHARES {
             shares.retain(|_, share| share.busy > 0);
         }
-        shares.insert(registry.to_owned(), Share { tokens: rate, since: now, busy: 0 });
+        shares.insert(registry.to_owned(), Share { room: Room::of(rate), busy: 0 });
     }
     let Some(share) = shares.get_mut(registry) else { return false };
-    share.tokens = (share.tokens + rate * now.duration_since(share.since).as_secs_f64()).min(rate);
-    share.since = now;
     // A registry that does not answer holds at most all but one of the workers.
     let most = limits.workers.saturating_sub(1).max(1);
-    share.busy < most && share.tokens >= 1.0
+    share.room.has_one(rate, rate) && share.busy < most
 }

@@ -10,13 +10,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError, RwLock};
-use std::time::Instant;
 
+use plimsoll_model::Digest;
 use plimsoll_scan::Reference;
 use plimsoll_scan::policy::Need;
 use serde::Deserialize;
 
 use crate::engine::Engine;
+use crate::evidence::Room;
 
 /// Largest body in bytes. Registries send one event at a time, or what a short outage left.
 pub(crate) const LARGEST: usize = 1 << 20;
@@ -66,7 +67,7 @@ pub struct Pushes {
     secret: RwLock<Vec<u8>>,
     registries: BTreeSet<String>,
     per_second: f64,
-    room: Mutex<(f64, Instant)>,
+    room: Mutex<Room>,
 }
 
 impl std::fmt::Debug for Pushes {
@@ -100,7 +101,7 @@ impl Pushes {
             secret: RwLock::new(read(file)?),
             registries: registries.collect::<Result<_, _>>()?,
             per_second: rate,
-            room: Mutex::new((rate * BURST_SECONDS, Instant::now())),
+            room: Mutex::new(Room::of(rate * BURST_SECONDS)),
         })
     }
 
@@ -177,12 +178,10 @@ impl Pushes {
 
     fn has_room(&self) -> bool {
         let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        let (tokens, since) = *room;
-        let now = Instant::now();
-        let passed = now.duration_since(since).as_secs_f64();
-        let tokens = (tokens + self.per_second * passed).min(self.per_second * BURST_SECONDS);
-        let has = tokens >= 1.0;
-        *room = (if has { tokens - 1.0 } else { tokens }, now);
+        let has = room.has_one(self.per_second, self.per_second * BURST_SECONDS);
+        if has {
+            room.take_one();
+        }
         has
     }
 }
@@ -208,8 +207,7 @@ fn needs(engine: &Engine, reference: &Reference) -> BTreeSet<Need> {
 /// it or without (cosign's tags, and the tag of OCI distribution-spec 1.1 "Referrers Tag Schema").
 fn about(tag: &str) -> Option<String> {
     let hex = tag.strip_prefix("sha256-")?.split('.').next()?;
-    let is_hex = hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    is_hex.then(|| format!("sha256:{hex}"))
+    Digest::parse(&format!("sha256:{hex}")).ok().map(|digest| digest.to_string())
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, PushError> {
@@ -264,7 +262,7 @@ pub(crate) fn any_body(body: &[u8]) {
         secret: RwLock::default(),
         registries: BTreeSet::from(["r.io".to_owned()]),
         per_second: 1.0,
-        room: Mutex::new((1.0, Instant::now())),
+        room: Mutex::new(Room::of(1.0)),
     };
     for event in &envelope.events {
         if let Some((reference, _)) = pushes.pushed(event) {

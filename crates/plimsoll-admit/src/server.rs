@@ -176,19 +176,15 @@ impl Server {
         let since = Instant::now();
         let wait = timeout(request.uri().query()).unwrap_or(Duration::from_secs(10));
         let budget = self.settings.budget.min(wait.saturating_sub(MARGIN));
-        let size = request.body().size_hint().upper().unwrap_or(LARGEST_BODY as u64);
-        if size > LARGEST_BODY as u64 {
+        let Some(permits) = permits(&request, LARGEST_BODY) else {
             return text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large\n");
-        }
-        let permits = u32::try_from(size / 1024 + 1).unwrap_or(u32::MAX);
+        };
         let Ok(Ok(_room)) = tokio::time::timeout(budget, self.bodies.acquire_many(permits)).await else {
             return text(StatusCode::SERVICE_UNAVAILABLE, "too much is asked at a time\n");
         };
-        let body = Limited::new(request.into_body(), LARGEST_BODY).collect();
-        let Ok(Ok(body)) = tokio::time::timeout(PATIENCE, body).await else {
+        let Some(body) = whole(request, LARGEST_BODY).await else {
             return text(StatusCode::BAD_REQUEST, "the body could not be read\n");
         };
-        let body = body.to_bytes();
         let response = match self.review(hook, &body, since + budget).await {
             Ok(answer) => {
                 let counts = &self.engine.metrics;
@@ -226,21 +222,16 @@ impl Server {
         if !pushes.knows(header.map(hyper::header::HeaderValue::as_bytes)) {
             return refused(StatusCode::UNAUTHORIZED, "this is for registries that know the secret\n");
         }
-        let largest = push::LARGEST as u64;
-        let size = request.body().size_hint().upper().unwrap_or(largest);
-        if size > largest {
+        let Some(permits) = permits(&request, push::LARGEST) else {
             return refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large\n");
-        }
-        let permits = u32::try_from(size / 1024 + 1).unwrap_or(u32::MAX);
+        };
         // Reviews go before: a registry comes again.
         let Ok(_room) = self.bodies.try_acquire_many(permits) else {
             return refused(StatusCode::SERVICE_UNAVAILABLE, "too much is asked at a time\n");
         };
-        let body = Limited::new(request.into_body(), push::LARGEST).collect();
-        let Ok(Ok(body)) = tokio::time::timeout(PATIENCE, body).await else {
+        let Some(body) = whole(request, push::LARGEST).await else {
             return refused(StatusCode::BAD_REQUEST, "the body could not be read\n");
         };
-        let body = body.to_bytes();
         let taken = catch_unwind(AssertUnwindSafe(|| pushes.take(&self.engine, &body)));
         match taken {
             Ok(Ok(told)) => {
@@ -330,6 +321,18 @@ fn timeout(query: Option<&str>) -> Option<Duration> {
         None => (value.strip_suffix('s')?, 1_000),
     };
     Some(Duration::from_millis(number.parse::<u32>().ok()?.checked_mul(unit)?.into()))
+}
+
+/// What the body of a request takes of the room for bodies; `None` where it says that it is larger than it may be.
+fn permits(request: &Request<Incoming>, largest: usize) -> Option<u32> {
+    let size = request.body().size_hint().upper().unwrap_or(largest as u64);
+    (size <= largest as u64).then(|| u32::try_from(size / 1024 + 1).unwrap_or(u32::MAX))
+}
+
+/// The body of a request; `None` where it does not come in time or is too large.
+async fn whole(request: Request<Incoming>, largest: usize) -> Option<Bytes> {
+    let body = Limited::new(request.into_body(), largest).collect();
+    Some(tokio::time::timeout(PATIENCE, body).await.ok()?.ok()?.to_bytes())
 }
 
 fn text(status: StatusCode, text: &str) -> Response<Full<Bytes>> {

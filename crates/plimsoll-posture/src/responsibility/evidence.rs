@@ -514,23 +514,15 @@ impl Reports {
         digests: &BTreeSet<String>,
         apart: &BTreeSet<String>,
     ) -> About<'_> {
-        let mut places: BTreeSet<usize> =
+        let places: BTreeSet<usize> =
             digests.iter().filter_map(|digest| self.by_digest.get(digest).copied()).collect();
-        let named = self.by_name.get(reference).copied();
         if places.is_empty() {
-            let report = named.and_then(|place| Some((place, self.all.get(place)?)));
-            match report {
-                Some((_, report)) if !report.digests.is_empty() && !digests.is_empty() => {
-                    return About { reports: Vec::new(), other: digests.first().cloned() };
+            let named = self.by_name.get(reference).and_then(|place| self.all.get(*place));
+            return match named {
+                Some(report) if !report.digests.is_empty() && !digests.is_empty() => {
+                    About { reports: Vec::new(), other: digests.first().cloned() }
                 }
-                Some((place, _)) => {
-                    places.insert(place);
-                }
-                None => {}
-            }
-            return About {
-                reports: places.iter().filter_map(|place| self.all.get(*place)).collect(),
-                other: None,
+                named => About { reports: named.into_iter().collect(), other: None },
             };
         }
         let reports: Vec<&Scanned> = places.iter().filter_map(|place| self.all.get(*place)).collect();

@@ -1,5 +1,6 @@
 //! Manifests of Kubernetes: read one by one, judged together.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
@@ -313,12 +314,11 @@ impl Manifests {
                 )
             }));
             // Most objects have several breaches, and all are told with its names.
-            let names = (!said.breaches.is_empty()).then(|| Names::of(object));
-            let breaches =
-                said.breaches.iter().zip(std::iter::repeat(&names)).filter_map(|(breach, names)| {
-                    let spot = at(breach.pointer.as_deref().unwrap_or_default());
-                    Some((finding(&self.files[file], &spot, names.as_ref()?, object, breach), Some(breach)))
-                });
+            let names = LazyCell::new(|| Names::of(object));
+            let breaches = said.breaches.iter().map(|breach| {
+                let spot = at(breach.pointer.as_deref().unwrap_or_default());
+                (finding(&self.files[file], &spot, &names, object, breach), Some(breach))
+            });
             let mut mended: Vec<&Breach> = Vec::new();
             let foreign = foreign(others_than_ours.rules, object, &namespaces, &at(object.prefix()), line);
             judged.problems.extend(foreign.problems);

@@ -233,6 +233,26 @@ impl<'c> Reachability<'c> {
 
     /// What a name may send to, or take from, each range outside; neighbours with one answer are one.
     fn outside(&mut self, name: usize, direction: Direction) -> Vec<(Addresses, Answer)> {
+        let mut all = Vec::new();
+        for (at, answer) in self.told(name, direction) {
+            join(&mut all, self.engine.outside[at].addresses, answer);
+        }
+        all
+    }
+
+    /// The same, with the ranges that nothing is sent to.
+    fn outside_all(&mut self, name: usize, direction: Direction) -> Vec<(Addresses, Answer)> {
+        let mut all = Vec::new();
+        let mut told = self.told(name, direction).into_iter().peekable();
+        for (at, range) in self.engine.outside.iter().enumerate() {
+            let answer = told.next_if(|(told, _)| *told == at).map_or(Answer::NOTHING, |(_, answer)| answer);
+            join(&mut all, range.addresses, answer);
+        }
+        all
+    }
+
+    /// The ranges outside that a name may send something to, or take something from, by their places and in order.
+    fn told(&mut self, name: usize, direction: Direction) -> Vec<(usize, Answer)> {
         let (first, unknown) = (self.engine.outside_peer(0), self.engine.unknown_pod());
         let mut found: Vec<(usize, Answer)> = Vec::new();
         for class in &self.names[name].classes {
@@ -244,32 +264,11 @@ impl<'c> Reachability<'c> {
             }
         }
         found.sort_by_key(|(at, _)| *at);
-        let mut all: Vec<(Addresses, Answer)> = Vec::new();
-        for of_range in found.chunk_by(|one, other| one.0 == other.0) {
-            let mut answer = Answer::NOTHING;
-            for (_, own) in of_range {
-                answer = answer.or(*own, &mut self.engine.sets);
-            }
-            join(&mut all, self.engine.outside[of_range[0].0].addresses, answer);
-        }
-        all
-    }
-
-    /// The same, with the ranges that nothing is sent to.
-    fn outside_all(&mut self, name: usize, direction: Direction) -> Vec<(Addresses, Answer)> {
-        let mut all: Vec<(Addresses, Answer)> = Vec::new();
-        for at in 0..self.engine.outside.len() {
-            let range = &self.engine.outside[at];
-            let addresses = range.addresses;
-            let peer = self.engine.outside_peer(at);
-            let mut answer = Answer::NOTHING;
-            for class in self.names[name].classes.clone() {
-                let own = self.engine.side(class, direction, peer);
-                answer = answer.or(own, &mut self.engine.sets);
-            }
-            join(&mut all, addresses, answer);
-        }
-        all
+        let sets = &mut self.engine.sets;
+        let whole = |all: &[(usize, Answer)]| {
+            (all[0].0, all.iter().fold(Answer::NOTHING, |whole, (_, own)| whole.or(*own, sets)))
+        };
+        found.chunk_by(|one, other| one.0 == other.0).map(whole).collect()
     }
 
     /// What a name may send to some ranges outside.
