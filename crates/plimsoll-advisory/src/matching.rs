@@ -2,8 +2,8 @@
 //!
 //! Packages of a distribution meet only the data of their own stream: by source package, with the source's version, where
 //! the feed speaks of source packages, and by installed package where it speaks of these. Packages of a language
-//! ecosystem meet that ecosystem's data. Packages from a third-party repository have the distribution's ecosystem and are
-//! matched with it by name; the evidence shows the version that was compared.
+//! ecosystem meet that ecosystem's data. Packages that another repository's builders made (see [`builder`]) are not held
+//! against the distribution's data, and are said to be not covered; what is in them and has data of its own is matched by these.
 //!
 //! What cannot be decided (an unreadable version or bound, a distribution without data) is a [`Problem`], never silence.
 
@@ -12,6 +12,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use plimsoll_model::builder;
 use plimsoll_model::content_set::ContentSet;
 use plimsoll_model::functions::Reach;
 use plimsoll_model::product::{Product, three_numbers};
@@ -122,6 +123,8 @@ struct Matcher<'a> {
     records: HashMap<u32, Rc<Sourced>>,
     cves: HashMap<String, Option<Rc<Cve>>>,
     problems: Vec<Problem>,
+    /// Who built the packages of the distribution's package manager that are not the distribution's, by index.
+    others: BTreeMap<usize, String>,
     /// Entries of the packages that own language packages.
     owners: HashMap<String, Rc<Vec<(u32, Affected)>>>,
 }
@@ -183,8 +186,10 @@ pub fn matches(source: &dyn Source, inventory: &Inventory, options: &MatchOption
         records: HashMap::new(),
         cves: HashMap::new(),
         problems: Vec::new(),
+        others: others(inventory),
         owners: HashMap::new(),
     };
+    matcher.tell_others();
     let distribution = matcher.distribution_packages(inventory)?;
     matcher.language_packages()?;
     let info = source.info();
@@ -291,6 +296,18 @@ fn is_unrun(name: &str) -> bool {
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Places of packages by what tells them apart.
+fn by_purl(packages: &[Package]) -> HashMap<&str, usize> {
+    packages.iter().enumerate().map(|(index, package)| (package.purl.as_str(), index)).collect()
+}
+
+/// Packages of the distribution's package manager that somebody else built, with who did.
+fn others(inventory: &Inventory) -> BTreeMap<usize, String> {
+    let Some(release) = &inventory.release else { return BTreeMap::new() };
+    let packages = inventory.packages.iter().enumerate();
+    packages.filter_map(|(index, package)| Some((index, builder::other(release, package)?))).collect()
+}
+
 impl Matcher<'_> {
     /// Matches dpkg, apk and rpm packages; gives the target that covers them.
     fn distribution_packages(&mut self, inventory: &Inventory) -> Result<Option<Target>, Error> {
@@ -346,7 +363,7 @@ impl Matcher<'_> {
         let mut by_source: BTreeMap<&str, BTreeMap<&str, BTreeSet<usize>>> = BTreeMap::new();
         let mut by_binary: BTreeMap<&str, BTreeMap<&str, BTreeSet<usize>>> = BTreeMap::new();
         for (index, package) in self.packages.iter().enumerate() {
-            if package.ecosystem != manager {
+            if package.ecosystem != manager || self.others.contains_key(&index) {
                 continue;
             }
             let (name, version) = package.source_or_self();
@@ -405,7 +422,38 @@ impl Matcher<'_> {
         extended.into_iter().collect()
     }
 
+    /// The package whose files these are, where the distribution built it, or may have built it.
+    fn owner(&self, index: usize, by_purl: &HashMap<&str, usize>) -> Option<usize> {
+        let owner = *by_purl.get(self.packages[index].owned_by.as_deref()?)?;
+        (!self.others.contains_key(&owner)).then_some(owner)
+    }
+
+    /// Are these the files of a package that the distribution built, or may have built?
+    fn is_owned(&self, index: usize, by_purl: &HashMap<&str, usize>) -> bool {
+        let owner = self.packages[index].owned_by.as_deref();
+        owner.is_some_and(|owner| by_purl.get(owner).is_none_or(|owner| !self.others.contains_key(owner)))
+    }
+
+    fn tell_others(&mut self) {
+        if self.others.is_empty() {
+            return;
+        }
+        let packages: BTreeSet<&str> =
+            self.others.keys().map(|index| self.packages[*index].name.as_str()).collect();
+        let builders: BTreeSet<&str> = self.others.values().map(String::as_str).collect();
+        self.problems.push(Problem::incomplete(
+            ProblemKind::NotCovered,
+            "other repositories",
+            format!(
+                "no advisories were asked for {}, which the distribution did not build, but {}",
+                listed(&packages),
+                listed(&builders)
+            ),
+        ));
+    }
+
     fn language_packages(&mut self) -> Result<(), Error> {
+        let by_purl = by_purl(self.packages);
         let mut uncovered: BTreeMap<Ecosystem, Vec<usize>> = BTreeMap::new();
         let mut covered: BTreeMap<Ecosystem, bool> = BTreeMap::new();
         for index in 0..self.packages.len() {
@@ -427,7 +475,7 @@ impl Matcher<'_> {
                 }
             }
             let product = Product::of(package);
-            if product.is_some() && package.owned_by.is_some() {
+            if product.is_some() && self.is_owned(index, &by_purl) {
                 // What a distribution builds keeps upstream's version and carries fixes: the owner's own data decide.
                 continue;
             }
@@ -852,16 +900,16 @@ impl Matcher<'_> {
         if findings.iter().all(|finding| finding.kind != FindingKind::Malware) {
             return;
         }
-        let by_purl: HashMap<&str, &Package> =
-            self.packages.iter().map(|package| (package.purl.as_str(), package)).collect();
+        let by_purl = by_purl(self.packages);
         for finding in findings.iter_mut() {
             let by_name = finding.evidence.iter().all(|evidence| evidence.rule != BY_HASH);
             if finding.kind != FindingKind::Malware || !by_name || finding.suppressed_by.is_some() {
                 continue;
             }
             let [own] = finding.subject.packages() else { continue };
-            let owner = by_purl.get(own.as_str()).and_then(|package| package.owned_by.as_deref());
-            let Some(owner) = owner.and_then(|owner| by_purl.get(owner)) else { continue };
+            let own = by_purl.get(own.as_str()).copied();
+            let Some(owner) = own.and_then(|own| self.owner(own, &by_purl)) else { continue };
+            let owner = &self.packages[owner];
             let (name, version) = owner.source_or_self();
             finding.suppressed_by = Some(Suppression {
                 by: "owner".into(),
@@ -877,8 +925,7 @@ impl Matcher<'_> {
     /// A language package whose files a distribution package owns is the distribution's: where its data speak of the
     /// same flaw, they decide.
     fn fold_owned(&mut self, findings: &mut [Finding], target: &Target) -> Result<(), Error> {
-        let by_purl: HashMap<&str, usize> =
-            self.packages.iter().enumerate().map(|(index, package)| (package.purl.as_str(), index)).collect();
+        let by_purl = by_purl(self.packages);
         // Source package -> findings about it, with all ids of each.
         let mut theirs: HashMap<SourcePackage, Vec<(String, BTreeSet<String>)>> = HashMap::new();
         for finding in findings.iter() {
@@ -894,11 +941,9 @@ impl Matcher<'_> {
                 continue;
             }
             let [own] = finding.subject.packages() else { continue };
-            let Some(package) = by_purl.get(own.as_str()).map(|index| &self.packages[*index]) else {
-                continue;
-            };
-            let Some(owner) = package.owned_by.as_deref() else { continue };
-            let Some(owner) = by_purl.get(owner).map(|index| &self.packages[*index]) else { continue };
+            let own = by_purl.get(own.as_str()).copied();
+            let Some(owner) = own.and_then(|own| self.owner(own, &by_purl)) else { continue };
+            let owner = &self.packages[owner];
             let ids: BTreeSet<String> = finding.aliases.iter().chain([&finding.advisory]).cloned().collect();
             let (name, version) = owner.source_or_self();
             let source = SourcePackage { name: name.to_owned(), version: version.to_owned() };

@@ -3,6 +3,7 @@
 //! Judged at the date of the database, not of the clock: the same database gives the same answer. Data are those of
 //! distro-info-data, endoflife.date and debian-security-support.
 
+use plimsoll_model::builder;
 use plimsoll_model::product::support_of;
 use plimsoll_model::{
     Effect, Evidence, Finding, FindingKind, FixStatus, Inventory, Level, Package, Party, Problem,
@@ -201,7 +202,9 @@ fn judge_package(
         .packages
         .iter()
         .filter(|package| {
-            package.ecosystem.is_distribution() && names(&entry.package, package.source_or_self().0)
+            package.ecosystem.is_distribution()
+                && names(&entry.package, package.source_or_self().0)
+                && builder::other(release, package).is_none()
         })
         .collect();
     let Some(first) = matching.first() else { return };

@@ -553,6 +553,24 @@ fn products_without_a_package_manager() {
     assert_eq!(found.findings, []);
     assert!(found.problems.iter().all(|problem| problem.subject != "generic"), "{:?}", found.problems);
 
+    // What NGINX built for Debian is not Debian's: the product's own data decide, and the package is said to be not covered.
+    let debian = osv("DEBIAN-CVE-2026-1", "", "Debian:12", "nginx", r#"{"introduced":"0"}"#);
+    let (_folder, database) = built(&[("Bitnami", &nginx), ("Debian", &debian)]);
+    let of_nginx = |vendor: &str| {
+        let mut owner = package(Ecosystem::Deb, "nginx", "1.22.1-1~bookworm");
+        owner.vendor = Some(vendor.into());
+        let mut program = package(Ecosystem::Generic, "nginx", "1.22.1");
+        program.owned_by = Some(owner.purl.clone());
+        let found = run(&database, &on("debian", "12", vec![owner, program]));
+        let about: Vec<String> = found.findings.into_iter().map(|finding| finding.id).collect();
+        (about, found.problems.iter().any(|problem| problem.subject == "other repositories"))
+    };
+    let (found, told) = of_nginx("NGINX Packaging <nginx-packaging@f5.com>");
+    assert_eq!((found, told), (vec!["CVE-2026-1@pkg:generic/nginx@1.22.1".to_owned()], true));
+    let (found, told) = of_nginx("Debian Nginx Maintainers <pkg-nginx-maintainers@alioth-lists.debian.net>");
+    assert!(found.len() == 1 && found[0].contains("pkg:deb/debian/nginx"), "{found:?}");
+    assert!(!told);
+
     // Without the source that knows the product it is not covered either.
     let (_folder, database) = built(&[("npm", &osv("GHSA-a", "", "npm", "a", r#"{"introduced":"0"}"#))]);
     let found = run(&database, &inventory(vec![package(Ecosystem::Generic, "nginx", "1.22.1")]));

@@ -8,6 +8,7 @@
 pub mod attack;
 pub mod audit;
 pub mod benchmark;
+pub mod builder;
 pub mod bundle;
 pub mod chain;
 pub mod content_set;
