@@ -19,7 +19,7 @@ use plimsoll_scan::{Reference, policy::OnMissing};
 use serde_json_borrow::{ObjectAsVec, Value};
 
 use crate::event::{Event, ImageEvent, RuleEvent};
-use crate::evidence::{Flight, Held, Store};
+use crate::evidence::{Flight, Held, Source, Store};
 use crate::metrics::{Metrics, PolicyCosts};
 use crate::namespaces::Namespaces;
 use crate::review::{Answer, Code, Head, Operation, Replace, Review, ReviewError, clean};
@@ -89,9 +89,16 @@ pub enum Step {
     Wait(Vec<Arc<Flight>>),
 }
 
+/// The rules that hold, with the generation of the evidence that is gathered for them ([`crate::evidence`]).
+#[derive(Clone)]
+pub(crate) struct Current {
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) generation: u64,
+}
+
 /// Everything that decides and knows.
 pub struct Engine {
-    rules: RwLock<Arc<Rules>>,
+    current: RwLock<Current>,
     /// What is known of images.
     pub store: Arc<Store>,
     /// What is known of namespaces.
@@ -121,18 +128,31 @@ struct Judged<'v> {
 impl Engine {
     /// Takes the rules and what is known.
     pub fn new(rules: Rules, store: Arc<Store>) -> Self {
-        let (rules, namespaces) = (RwLock::new(Arc::new(rules)), Arc::default());
-        Engine { rules, store, namespaces, metrics: Metrics::default() }
+        let current = Current { rules: Arc::new(rules), generation: store.generation() };
+        let (current, namespaces) = (RwLock::new(current), Arc::default());
+        Engine { current, store, namespaces, metrics: Metrics::default() }
     }
 
     /// The rules that hold now.
     pub fn rules(&self) -> Arc<Rules> {
-        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current().rules
     }
 
-    /// Other rules hold from now on.
+    pub(crate) fn current(&self) -> Current {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Other rules hold from now on, by what is gathered for the old ones.
     pub fn replace_rules(&self, rules: Rules) {
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        self.current.write().unwrap_or_else(PoisonError::into_inner).rules = Arc::new(rules);
+    }
+
+    /// Other rules hold from now on, and this source gathers for them; with `forget` nothing that was gathered for the old ones
+    /// does. Nobody sees the new rules with the old source.
+    pub fn replace(&self, rules: Rules, source: Arc<dyn Source>, forget: bool) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let generation = self.store.replace_source(source, forget);
+        *current = Current { rules: Arc::new(rules), generation };
     }
 
     /// Answers a review (the body of the request) at a moment (seconds since 1970). `landed` are flights that were waited
@@ -150,7 +170,7 @@ impl Engine {
     ) -> Result<Step, ReviewError> {
         let text =
             std::str::from_utf8(body).map_err(|error| ReviewError(format!("it is not UTF-8: {error}")))?;
-        let rules = self.rules();
+        let Current { rules, generation } = self.current();
         let value: Value<'_> = match serde_json::from_str(text) {
             Ok(value) => value,
             Err(error) => return self.unreadable(&rules, hook, text, &error, now),
@@ -168,6 +188,7 @@ impl Engine {
         let asked = Asked {
             engine: self,
             rules: &rules,
+            generation,
             review: &review,
             value: &value,
             namespace: namespace.as_ref(),
@@ -200,6 +221,8 @@ impl Engine {
         let asked = Asked {
             engine: self,
             rules,
+            // No image is looked at.
+            generation: 0,
             review: &review,
             value: &Value::Null,
             namespace: None,
@@ -223,6 +246,7 @@ impl Engine {
 struct Asked<'a, 'v> {
     engine: &'a Engine,
     rules: &'a Rules,
+    generation: u64,
     review: &'a Review<'v>,
     /// As it came.
     value: &'v Value<'v>,
@@ -438,13 +462,13 @@ impl<'v> Asked<'_, 'v> {
         // Everything else that is gathered stands on the digest.
         needs.insert(Need::Digest);
         let store = &self.engine.store;
-        let known = store.look(&reference, &needs, self.now);
-        let flown: Vec<Held> =
-            self.landed.iter().filter_map(|flight| flight.landed_on(&reference, &needs)).collect();
+        let generation = self.generation;
+        let known = store.look(&reference, &needs, self.now, generation);
+        let flown = self.landed.iter().filter_map(|flight| flight.landed_on(&reference, &needs, generation));
         // What came back with something missing never takes the place of what is known: `onMissing` might let in then what
         // is known to be bad.
         let (whole, partly): (Vec<Held>, Vec<Held>) =
-            flown.into_iter().partition(|held| held.gathered.failures.is_empty());
+            flown.partition(|held| held.gathered.failures.is_empty());
         let best =
             whole.into_iter().chain(known).max_by_key(|held| held.at).or_else(|| partly.into_iter().next());
         if let Some(held) = best {
@@ -454,7 +478,7 @@ impl<'v> Asked<'_, 'v> {
             if refused
                 && old
                 && !self.last
-                && let Some(flight) = store.ask(&reference, &needs, self.now - REFUSE_AFTER)
+                && let Some(flight) = store.ask(&reference, &needs, self.now - REFUSE_AFTER, generation)
             {
                 return Err(vec![flight]);
             }
@@ -469,7 +493,7 @@ impl<'v> Asked<'_, 'v> {
                 return Ok(Judged { image, place, decision, passing: false });
             }
         }
-        let waiting = match (self.last, store.ask(&reference, &needs, i64::MIN)) {
+        let waiting = match (self.last, store.ask(&reference, &needs, i64::MIN, generation)) {
             (false, Some(flight)) => return Err(vec![flight]),
             (_, None) => "too many images wait to be looked at",
             (true, Some(_)) => "it is still being looked at",
@@ -678,7 +702,9 @@ impl<'v> Asked<'_, 'v> {
             }
             let store = &self.engine.store;
             let known = store.digest(&reference, self.now).or_else(|| {
-                let mut flown = self.landed.iter().filter_map(|flight| flight.landed_on(&reference, &needs));
+                let landed = self.landed.iter();
+                let mut flown =
+                    landed.filter_map(|flight| flight.landed_on(&reference, &needs, self.generation));
                 flown.find_map(|held| held.gathered.digest.seen().ok().cloned())
             });
             match known {
@@ -690,7 +716,7 @@ impl<'v> Asked<'_, 'v> {
                         .patch
                         .push(Replace::new(container.pointer.clone(), format!("{image}{tag}@{digest}")));
                 }
-                None if !self.last => match store.ask(&reference, &needs, i64::MIN) {
+                None if !self.last => match store.ask(&reference, &needs, i64::MIN, self.generation) {
                     Some(flight) => flights.push(flight),
                     None => {
                         answer.warn(&format!("{image} is not pinned: too many images wait to be looked at"));

@@ -4,10 +4,13 @@
 //! image at a time, whoever asks. Registries are protected: so many images in a second each, and never all workers at one of
 //! them. What was gathered while something failed goes to those who wait for it and is not kept: only evidence is kept,
 //! never a failure, and never a verdict.
+//!
+//! Evidence is gathered for rules: by their keys, and without what they do not look at. Each change of that begins a new
+//! generation; whoever asks names the generation of its rules, and is never given what was gathered for another one.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use plimsoll_model::Digest;
@@ -59,6 +62,17 @@ pub struct Held {
     pub gathered: Arc<Gathered>,
     /// When it was gathered, seconds since 1970.
     pub at: i64,
+    /// For which rules.
+    pub(crate) generation: u64,
+}
+
+/// How a flight stands.
+#[derive(Debug)]
+enum Progress {
+    UnderWay,
+    Landed(Held),
+    /// It was for rules that do not hold any more: look again.
+    Void,
 }
 
 /// Somebody is looking.
@@ -66,32 +80,61 @@ pub struct Held {
 pub struct Flight {
     reference: Reference,
     needs: BTreeSet<Need>,
-    landed: watch::Sender<Option<Held>>,
+    generation: u64,
+    progress: watch::Sender<Progress>,
 }
 
 impl Flight {
-    fn new(reference: &Reference, needs: &BTreeSet<Need>) -> Arc<Self> {
+    fn new(reference: &Reference, needs: &BTreeSet<Need>, generation: u64) -> Arc<Self> {
         Arc::new(Flight {
             reference: reference.clone(),
             needs: needs.clone(),
-            landed: watch::Sender::new(None),
+            generation,
+            progress: watch::Sender::new(Progress::UnderWay),
         })
     }
 
-    /// What was gathered, when it was about this image and everything that is needed.
-    pub(crate) fn landed_on(&self, reference: &Reference, needs: &BTreeSet<Need>) -> Option<Held> {
-        (self.reference == *reference && self.needs.is_superset(needs)).then(|| self.landed())?
+    /// What was gathered, when it was for these rules, about this image and everything that is needed.
+    pub(crate) fn landed_on(
+        &self,
+        reference: &Reference,
+        needs: &BTreeSet<Need>,
+        generation: u64,
+    ) -> Option<Held> {
+        let fits =
+            self.generation == generation && self.reference == *reference && self.needs.is_superset(needs);
+        match &*self.progress.borrow() {
+            Progress::Landed(held) if fits && held.generation == generation => Some(held.clone()),
+            _ => None,
+        }
     }
 
-    /// What was gathered; `None` while it is still under way.
-    pub fn landed(&self) -> Option<Held> {
-        self.landed.borrow().clone()
+    /// Whether nothing more will come of it.
+    pub fn has_ended(&self) -> bool {
+        !matches!(*self.progress.borrow(), Progress::UnderWay)
     }
 
-    /// Waits until it has landed.
+    /// Whether it was for rules that do not hold any more.
+    pub(crate) fn is_void(&self) -> bool {
+        matches!(*self.progress.borrow(), Progress::Void)
+    }
+
+    /// Waits until it has ended.
     pub async fn wait(&self) {
         // It cannot be closed while we hold it.
-        let _ = self.landed.subscribe().wait_for(Option::is_some).await;
+        let ended = |progress: &Progress| !matches!(progress, Progress::UnderWay);
+        let _ = self.progress.subscribe().wait_for(ended).await;
+    }
+
+    /// Ends it, unless it has ended before.
+    fn end(&self, how: Progress) {
+        self.progress.send_if_modified(|progress| {
+            let flying = matches!(progress, Progress::UnderWay);
+            if flying {
+                *progress = how;
+            }
+            flying
+        });
     }
 }
 
@@ -156,8 +199,9 @@ struct Share {
     busy: usize,
 }
 
-#[derive(Default)]
 struct Inner {
+    /// Who gathers for the rules of this generation.
+    source: Arc<dyn Source>,
     entries: HashMap<String, Entry>,
     /// Digests that tags stood for, and when.
     tags: HashMap<String, (Digest, i64)>,
@@ -169,7 +213,7 @@ struct Inner {
     background: VecDeque<Job>,
     background_busy: usize,
     shares: HashMap<String, Share>,
-    /// Counts what makes everything that was gathered before it worthless.
+    /// Counts what makes everything that was gathered before it worthless: see the module.
     generation: u64,
     counts: Counts,
     closed: bool,
@@ -201,7 +245,6 @@ pub struct Store {
     inner: Mutex<Inner>,
     /// Somebody has something to do.
     work: Condvar,
-    source: RwLock<Arc<dyn Source>>,
     limits: Limits,
 }
 
@@ -219,7 +262,7 @@ fn key(reference: &Reference, digest: &Digest) -> String {
 impl Store {
     /// An empty one, without workers.
     pub fn new(source: Arc<dyn Source>, limits: Limits) -> Self {
-        Store { inner: Mutex::default(), work: Condvar::new(), source: RwLock::new(source), limits }
+        Store { inner: Mutex::new(Inner::new(source)), work: Condvar::new(), limits }
     }
 
     /// Starts the threads that gather. They end when the last hold on it from outside ends.
@@ -248,16 +291,32 @@ impl Store {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes another source. What was gathered by the old one stays, unless `forget`.
-    pub fn replace_source(&self, source: Arc<dyn Source>, forget: bool) {
-        *self.source.write().unwrap_or_else(PoisonError::into_inner) = source;
+    /// Takes another source and returns the generation of what it gathers. What was gathered by the old one stays, unless
+    /// `forget`: then a generation begins, and those who wait for the old one are told to look again.
+    pub(crate) fn replace_source(&self, source: Arc<dyn Source>, forget: bool) -> u64 {
+        let mut inner = self.lock();
+        inner.source = source;
+        let mut void = Vec::new();
         if forget {
-            let mut inner = self.lock();
             inner.generation += 1;
             inner.entries.clear();
             inner.tags.clear();
             inner.bytes = 0;
+            inner.queue.clear();
+            inner.background.clear();
+            void.extend(inner.flights.drain().map(|(_, under_way)| under_way.flight));
         }
+        let generation = inner.generation;
+        drop(inner);
+        for flight in void {
+            flight.end(Progress::Void);
+        }
+        generation
+    }
+
+    /// The generation of what is gathered now.
+    pub(crate) fn generation(&self) -> u64 {
+        self.lock().generation
     }
 
     /// Gathers everything again that a scan was part of: advisories have changed. It stays good until then.
@@ -273,7 +332,7 @@ impl Store {
 
     fn refresh(&self, due: impl Fn(&Entry) -> bool) {
         let mut inner = self.lock();
-        let Inner { entries, background, .. } = &mut *inner;
+        let Inner { entries, background, generation, .. } = &mut *inner;
         for (key, entry) in entries {
             if !entry.stale && due(entry) {
                 entry.stale = true;
@@ -282,7 +341,7 @@ impl Store {
                     reference: entry.reference.clone(),
                     needs: entry.needs.clone(),
                     since: i64::MAX,
-                    flight: Flight::new(&entry.reference, &entry.needs),
+                    flight: Flight::new(&entry.reference, &entry.needs, *generation),
                     background: true,
                 });
             }
@@ -299,14 +358,20 @@ impl Store {
         }
     }
 
-    /// What is known of an image, when it is all that is needed.
-    pub fn look(&self, reference: &Reference, needs: &BTreeSet<Need>, now: i64) -> Option<Held> {
+    /// What is known of an image for the rules of a generation, when it is all that is needed.
+    pub(crate) fn look(
+        &self,
+        reference: &Reference,
+        needs: &BTreeSet<Need>,
+        now: i64,
+        generation: u64,
+    ) -> Option<Held> {
         let mut inner = self.lock();
         let digest = match reference.digest() {
             Some(digest) => Some(digest.clone()),
             None => inner.tag(&reference.to_string(), now, self.limits.tag_age),
         };
-        let found = digest.and_then(|digest| inner.entry(&key(reference, &digest), needs));
+        let found = digest.and_then(|digest| inner.entry(&key(reference, &digest), needs, generation));
         match found {
             Some(_) => inner.counts.hits += 1,
             None => inner.counts.misses += 1,
@@ -314,9 +379,21 @@ impl Store {
         found
     }
 
-    /// Has it looked at, when what is known was not gathered at `since` or later; `None` when too many wait already.
-    pub fn ask(&self, reference: &Reference, needs: &BTreeSet<Need>, since: i64) -> Option<Arc<Flight>> {
+    /// Has it looked at for the rules of a generation, when what is known was not gathered at `since` or later; `None` when
+    /// too many wait already. Whoever has the rules of another generation is told to look again.
+    pub(crate) fn ask(
+        &self,
+        reference: &Reference,
+        needs: &BTreeSet<Need>,
+        since: i64,
+        generation: u64,
+    ) -> Option<Arc<Flight>> {
         let mut inner = self.lock();
+        if generation != inner.generation {
+            let flight = Flight::new(reference, needs, generation);
+            flight.end(Progress::Void);
+            return Some(flight);
+        }
         let key = reference.to_string();
         // A flight that is asked to find out less, or may come back with less, does not do.
         if let Some(under_way) = inner.flights.get(&key)
@@ -328,7 +405,7 @@ impl Store {
         if inner.queue.len() >= MOST_WAITING || inner.closed {
             return None;
         }
-        let flight = Flight::new(reference, needs);
+        let flight = Flight::new(reference, needs, generation);
         let under_way = UnderWay { needs: needs.clone(), since, flight: flight.clone() };
         inner.flights.insert(key.clone(), under_way);
         inner.queue.push_back(Job {
@@ -374,20 +451,22 @@ impl Store {
                 return true;
             }
         };
-        let generation = inner.generation;
+        // Together: what this source gathers is for the rules of this generation.
+        let (generation, source) = (inner.generation, inner.source.clone());
         drop(inner);
-        let source = self.source.read().unwrap_or_else(PoisonError::into_inner).clone();
         let registry = job.reference.name().registry().to_owned();
-        let done = catch_unwind(AssertUnwindSafe(|| self.gather(&*source, &job, now)));
+        let done = catch_unwind(AssertUnwindSafe(|| self.gather(&*source, &job, generation, now)));
         let done = done.unwrap_or_else(|_| {
-            Gathering::failed(&job.reference, "the program failed while it gathered evidence", now())
+            let reason = "the program failed while it gathered evidence";
+            Gathering::failed(&job.reference, reason, generation, now())
         });
         self.land(&job, &registry, generation, done);
         true
     }
 
     /// Looks: first what a tag stands for, which may be known already.
-    fn gather(&self, source: &dyn Source, job: &Job, now: &Clock) -> Gathering {
+    fn gather(&self, source: &dyn Source, job: &Job, generation: u64, now: &Clock) -> Gathering {
+        let failed = |reason: &str| Gathering::failed(&job.reference, reason, generation, now());
         let only_digest = BTreeSet::from([Need::Digest]);
         let (pinned, digest) = match job.reference.digest() {
             Some(digest) => (job.reference.clone(), digest.clone()),
@@ -396,7 +475,7 @@ impl Store {
                 let digest = match &resolved.digest {
                     Known::Seen(digest) => digest.clone(),
                     Known::Missing(reason) => {
-                        let mut failed = Gathering::failed(&job.reference, reason, now());
+                        let mut failed = failed(reason);
                         let lasting = resolved.lasting;
                         failed.held.gathered =
                             Arc::new(Gathered { lasting, ..failed.held.gathered.as_ref().clone() });
@@ -404,25 +483,25 @@ impl Store {
                     }
                 };
                 let Ok(pinned) = Reference::parse(&format!("{}@{digest}", job.reference.name())) else {
-                    return Gathering::failed(&job.reference, "the registry answered with no digest", now());
+                    return failed("the registry answered with no digest");
                 };
                 if job.needs == only_digest {
-                    let held = Held { gathered: Arc::new(resolved), at: now() };
+                    let held = Held { gathered: Arc::new(resolved), at: now(), generation };
                     return Gathering { reference: pinned, needs: only_digest, held, new: true };
                 }
                 (pinned, digest)
             }
         };
         // Known under another tag, or by its digest.
-        let known = self.lock().entry(&key(&pinned, &digest), &job.needs);
+        let known = self.lock().entry(&key(&pinned, &digest), &job.needs, generation);
         if let Some(held) = known.filter(|held| held.at >= job.since) {
             return Gathering { reference: pinned, needs: job.needs.clone(), held, new: false };
         }
         let gathered = source.gather(&pinned, &job.needs);
         if gathered.digest.seen().is_ok_and(|own| *own != digest) {
-            return Gathering::failed(&job.reference, "the registry answered with another image", now());
+            return failed("the registry answered with another image");
         }
-        let held = Held { gathered: Arc::new(gathered), at: now() };
+        let held = Held { gathered: Arc::new(gathered), at: now(), generation };
         Gathering { reference: pinned, needs: job.needs.clone(), held, new: true }
     }
 
@@ -467,7 +546,7 @@ impl Store {
             inner.flights.remove(&job.key);
         }
         drop(inner);
-        job.flight.landed.send_replace(Some(held));
+        job.flight.end(Progress::Landed(held));
         self.work.notify_all();
     }
 }
@@ -484,14 +563,32 @@ struct Gathering {
 
 impl Gathering {
     /// Nothing is known, for a reason that may pass.
-    fn failed(reference: &Reference, reason: &str, now: i64) -> Self {
+    fn failed(reference: &Reference, reason: &str, generation: u64, now: i64) -> Self {
         let gathered = Gathered { failures: vec![reason.to_owned()], ..Gathered::missing(reason) };
-        let held = Held { gathered: Arc::new(gathered), at: now };
+        let held = Held { gathered: Arc::new(gathered), at: now, generation };
         Gathering { reference: reference.clone(), needs: BTreeSet::new(), held, new: true }
     }
 }
 
 impl Inner {
+    fn new(source: Arc<dyn Source>) -> Self {
+        Inner {
+            source,
+            entries: HashMap::new(),
+            tags: HashMap::new(),
+            bytes: 0,
+            clock: 0,
+            flights: HashMap::new(),
+            queue: VecDeque::new(),
+            background: VecDeque::new(),
+            background_busy: 0,
+            shares: HashMap::new(),
+            generation: 0,
+            counts: Counts::default(),
+            closed: false,
+        }
+    }
+
     fn tag(&self, name: &str, now: i64, age: i64) -> Option<Digest> {
         // A clock that was set back makes nothing fresh.
         let fresh = |at: i64| (0..=age).contains(&now.saturating_sub(at));
@@ -507,10 +604,13 @@ impl Inner {
         self.tags.insert(name.to_owned(), (digest.clone(), now));
     }
 
-    fn entry(&mut self, key: &str, needs: &BTreeSet<Need>) -> Option<Held> {
+    fn entry(&mut self, key: &str, needs: &BTreeSet<Need>, generation: u64) -> Option<Held> {
         self.clock += 1;
         let clock = self.clock;
-        let entry = self.entries.get_mut(key).filter(|entry| entry.needs.is_superset(needs))?;
+        let entry = self.entries.get_mut(key)?;
+        if entry.held.generation != generation || !entry.needs.is_superset(needs) {
+            return None;
+        }
         entry.used = clock;
         Some(entry.held.clone())
     }

@@ -16,7 +16,7 @@ use plimsoll_scan::Reference;
 use plimsoll_scan::policy::Need;
 use serde::Deserialize;
 
-use crate::engine::Engine;
+use crate::engine::{Current, Engine, Rules};
 use crate::evidence::Room;
 
 /// Largest body in bytes. Registries send one event at a time, or what a short outage left.
@@ -134,6 +134,7 @@ impl Pushes {
     pub(crate) fn take(&self, engine: &Engine, body: &[u8]) -> Result<Told, String> {
         let envelope: Envelope = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         let mut told = Told::default();
+        let Current { rules, generation } = engine.current();
         // Indexes come with their images, and clients push a tag twice: each image once.
         let mut seen = BTreeSet::new();
         for event in envelope.events.iter().take(MOST_EVENTS) {
@@ -141,14 +142,14 @@ impl Pushes {
                 told.passed += 1;
                 continue;
             };
-            let needs = needs(engine, &reference);
+            let needs = needs(&rules, &reference);
             if needs.is_empty() || !seen.insert((reference.to_string(), again)) {
                 told.passed += 1;
                 continue;
             }
             // Of a signature nothing that was gathered before does.
             let since = if again { i64::MAX } else { i64::MIN };
-            if self.has_room() && engine.store.ask(&reference, &needs, since).is_some() {
+            if self.has_room() && engine.store.ask(&reference, &needs, since, generation).is_some() {
                 told.taken += 1;
             } else {
                 told.dropped += 1;
@@ -193,8 +194,7 @@ fn registry(host: &str) -> Option<String> {
 }
 
 /// What any policy may need of an image, wherever it is to run; nothing where all of that stands in its name.
-fn needs(engine: &Engine, reference: &Reference) -> BTreeSet<Need> {
-    let rules = engine.rules();
+fn needs(rules: &Rules, reference: &Reference) -> BTreeSet<Need> {
     let mut needs = rules.gate.policies().needs_anywhere(&reference.name().without_usual_port());
     if needs.iter().all(|need| *need == Need::Digest) {
         return BTreeSet::new();

@@ -273,7 +273,7 @@ pub fn replay(engine: &Engine, review: &Value, now: i64, patience: Duration) -> 
         match step {
             Step::Wait(flights) => {
                 for flight in &flights {
-                    while flight.landed().is_none() && Instant::now() < until {
+                    while !flight.has_ended() && Instant::now() < until {
                         std::thread::sleep(Duration::from_millis(2));
                     }
                 }

@@ -255,9 +255,11 @@ impl Server {
     /// When it is none.
     pub async fn review(&self, hook: Hook, body: &[u8], deadline: Instant) -> Result<Answer, ReviewError> {
         let mut landed: Vec<Arc<Flight>> = Vec::new();
-        // Each round waits for what the one before it asked for. There are rarely more than two: a tag, then its image.
-        for round in 0..4 {
-            let last = round == 3 || (round > 0 && Instant::now() >= deadline);
+        // Each round waits for what the one before it asked for. There are rarely more than two: a tag, then its image. One in
+        // which other rules came to hold does not count.
+        let (mut round, mut waited) = (0, false);
+        loop {
+            let last = round == 3 || (waited && Instant::now() >= deadline);
             match self.step(hook, body, &landed, last)? {
                 Step::Done(answer, event) => {
                     if let Some(event) = event
@@ -267,8 +269,10 @@ impl Server {
                     }
                     return Ok(answer);
                 }
+                Step::Wait(_) if last => return Ok(self.failed(body)),
                 Step::Wait(flights) => {
-                    self.engine.metrics.waited.fetch_add(u64::from(round == 0), Relaxed);
+                    self.engine.metrics.waited.fetch_add(u64::from(!waited), Relaxed);
+                    waited = true;
                     let left = deadline.saturating_duration_since(Instant::now());
                     let all = async {
                         for flight in &flights {
@@ -276,11 +280,11 @@ impl Server {
                         }
                     };
                     let _ = tokio::time::timeout(left, all).await;
+                    round += u32::from(!flights.iter().any(|flight| flight.is_void()));
                     landed.extend(flights);
                 }
             }
         }
-        Ok(self.failed(body))
     }
 
     /// One step, in which nothing that fails is let through.

@@ -304,8 +304,7 @@ impl Watcher<'_> {
                     || before.kept() != after.kept();
                 let (count, objects) = (after.policies().len(), rules.gate.rules.len());
                 let source = self.setup.source(&rules.gate);
-                self.engine.replace_rules(rules);
-                self.engine.store.replace_source(source, forget);
+                self.engine.replace(rules, source, forget);
                 metrics.reloads.fetch_add(1, Relaxed);
                 self.follows = self.follows || self.setup.follow_namespaces(&self.engine);
                 self.setup

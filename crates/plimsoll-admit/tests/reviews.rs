@@ -457,7 +457,7 @@ fn policies_change_at_once() {
     assert_eq!(source.calls(), 1, "what is known of the image is still known");
     webhook.engine.replace_rules(Rules::new(gate(&yaml)));
     assert!(webhook.validate(&review).allowed());
-    webhook.engine.store.replace_source(source.clone(), true);
+    webhook.engine.replace(Rules::new(gate(&yaml)), source.clone(), true);
     assert!(webhook.validate(&review).allowed());
     assert_eq!(source.calls(), 2, "forgotten, and gathered again");
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::decide::Answer;
 use crate::facts::{Evidence, Facts, Known, Maker};
 use crate::provenance::Provenance;
+use crate::requirement::CLAIMS_LOST;
 use crate::requirement::Need;
 
 /// As written.
@@ -342,6 +343,9 @@ fn texts_by_name(map: &std::collections::BTreeMap<String, String>) -> Value<'_> 
 /// Evidence, all of it: of a part of it nothing could be said with `all` or `!exists`.
 fn evidence<'f>(facts: &'f Facts<'_>, what: &str) -> Result<&'f [Evidence], String> {
     let evidence = known(&facts.evidence, what)?;
+    if facts.kept_claims.is_some() {
+        return Err(CLAIMS_LOST.to_owned());
+    }
     match &*facts.unread_evidence {
         [] => Ok(evidence),
         unread => Err(format!("{what}: {}", unread.join("; "))),

@@ -258,7 +258,7 @@ pub(crate) enum Signer {
 
 impl Signer {
     /// Names of the claims that somebody is known by.
-    fn claims(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn claims(&self) -> impl Iterator<Item = &str> {
         let claims = match self {
             Signer::Keyless { claims, .. } => claims.as_slice(),
             Signer::Key { .. } | Signer::Notation(_) => &[],

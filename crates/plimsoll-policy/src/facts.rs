@@ -1,7 +1,7 @@
 //! What is known of an image and of where it is to run.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_model::pod_security::Standard;
 use plimsoll_model::{Digest, FindingKind, Report};
@@ -158,6 +158,8 @@ pub struct Facts<'a> {
     pub without_packages: bool,
     /// Other names and titles were left out of its findings.
     pub without_texts: bool,
+    /// The only claims of certificates that were kept; `None`: all of them. Others are not known, and not absent.
+    pub kept_claims: Option<Cow<'a, BTreeSet<String>>>,
     /// Where it is to run.
     pub workload: Workload,
     /// The object that it is to run in, where there is one.

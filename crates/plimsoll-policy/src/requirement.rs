@@ -23,6 +23,9 @@ use crate::summary::{Summary, is_summary};
 /// against its signer.
 pub(crate) const GITHUB: &str = "https://token.actions.githubusercontent.com";
 
+/// What is missing where claims were left out.
+pub(crate) const CLAIMS_LOST: &str = "claims of certificates: they were not kept";
+
 /// How deep `anyOf` and `allOf` may stand in each other.
 const DEEPEST: usize = 4;
 
@@ -771,6 +774,13 @@ fn made_by(
     if !facts.unread_evidence.is_empty() {
         return Answer::Unknown { missing: facts.unread_evidence.to_vec() };
     }
+    let lost = |name: &String| {
+        let mut claims = context.policy.signers[name].claims();
+        facts.kept_claims.as_ref().is_some_and(|kept| claims.any(|claim| !kept.contains(claim)))
+    };
+    if signers.iter().any(lost) {
+        return Answer::unknown(CLAIMS_LOST);
+    }
     Answer::not_met(match (found.len(), at_least) {
         (0, _) if of_kind.is_empty() => format!("not {word} by anybody that could be verified"),
         (0, _) => format!("{word}, but by none of {}", signers.join(", ")),
@@ -783,6 +793,10 @@ fn built_by(facts: &Facts<'_>, context: &Context<'_>, signers: &[String], build:
         Ok(evidence) => evidence,
         Err(reason) => return Answer::unknown(format!("provenance: {reason}")),
     };
+    // A claim that is not there contradicts nothing.
+    if facts.kept_claims.is_some() {
+        return Answer::unknown(CLAIMS_LOST);
+    }
     let mut reasons = Vec::new();
     for one in evidence.iter() {
         let Some(stated) = &one.statement else { continue };

@@ -132,6 +132,9 @@ impl Revocation {
             }
             What::Package { purl, from, to } => {
                 let report = facts.report.seen().map_err(|reason| missing("a scan", reason))?;
+                if facts.without_packages {
+                    return Err(missing("the packages", "they were not kept"));
+                }
                 return self.hits_package(report, purl, from.as_deref(), to.as_deref());
             }
             // Their signatures do not count: see `disowns`.

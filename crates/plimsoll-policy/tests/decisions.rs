@@ -259,6 +259,14 @@ fn expressions_over_evidence_scans_and_objects() {
     decided(&cel("signatures.size() == 0"), &built, Effect::Allow, "holds");
     let unread = Facts { unread_evidence: vec!["a layer: 503".into()].into(), ..built.clone() };
     decided(&cel(from), &unread, Effect::Unknown, "a layer: 503");
+    // A claim that was left out is no claim that is not there.
+    let stripped = Facts { kept_claims: Some(std::borrow::Cow::default()), ..built.clone() };
+    decided(&cel("!signatures.exists(s, 'x' in s.claims)"), &stripped, Effect::Unknown, "were not kept");
+    let by = policy(
+        "  - builtBy: {builder: 'https://github.com/acme/**', source: 'https://github.com/acme/**', signers: [release]}",
+    );
+    decided(&by, &built, Effect::Allow, "built by");
+    decided(&by, &stripped, Effect::Unknown, "claims of certificates: they were not kept");
 
     let found = report(vec![Finding::sample("CVE-1", Level::High, true)]);
     let scanned = Facts { report: Known::Seen(&found), ..facts() };
@@ -788,6 +796,8 @@ fn revocations() {
         ..facts.clone()
     };
     decided(&revoke(&format!("key: {}", "bb".repeat(32))), &two, Effect::Allow, "`leak` revokes");
+    let slim = Facts { without_packages: true, ..facts.clone() };
+    decided(&revoke("package: {purl: 'pkg:npm/y'}"), &slim, Effect::Unknown, "they were not kept");
     // Not to know is not to be clean.
     let blind = Facts { layers: Known::default(), ..facts.clone() };
     decided(&revoke(&format!("layer: '{}'", digest("02"))), &blind, Effect::Unknown, "the layers");

@@ -370,6 +370,8 @@ pub struct Gathered {
     pub without_packages: bool,
     /// Other names and titles of findings were left out to keep it small.
     pub without_texts: bool,
+    /// The only claims of certificates that were not left out to keep it small; `None`: none was left out.
+    pub kept_claims: Option<BTreeSet<String>>,
     /// What went wrong while it was gathered, and may go well the next time. Nothing that is missing for such a reason is
     /// to be kept.
     pub failures: Vec<String>,
@@ -417,6 +419,7 @@ impl Gathered {
             looked_for: Cow::Borrowed(&self.looked_for),
             without_packages: self.without_packages,
             without_texts: self.without_texts,
+            kept_claims: self.kept_claims.as_ref().map(Cow::Borrowed),
             config: match &self.config {
                 Known::Seen(config) => Known::Seen(Cow::Borrowed(config)),
                 Known::Missing(reason) => Known::Missing(reason.clone()),
@@ -444,7 +447,11 @@ impl Gathered {
             for one in evidence.iter_mut() {
                 if let (Maker::Certificate { certificate, .. }, Some(names)) = (&mut one.maker, &kept.claims)
                 {
+                    let before = certificate.claims.len();
                     certificate.claims.retain(|name, _| names.contains(name));
+                    if certificate.claims.len() < before {
+                        self.kept_claims = Some(names.clone());
+                    }
                 }
             }
             evidence.shrink_to_fit();
