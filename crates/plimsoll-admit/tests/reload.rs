@@ -1,4 +1,5 @@
 //! Policies that are loaded anew while reviews wait: nothing is decided on evidence that was gathered for other rules.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
